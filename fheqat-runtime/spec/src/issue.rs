@@ -1,0 +1,277 @@
+//! What can be wrong with a network, and how each message reads.
+//!
+//! What is wrong with both sides and their values; `note`: the arithmetic; `help`: the exact text to type.
+
+use crate::{Range, Shape, Text, limits::Limit};
+
+/// The laws a field can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// The first layer that touches the input is a `QuantIdentity`.
+    Input,
+    /// Every layer but a quantizer takes quantized tensors, never a raw accumulator.
+    Quantized,
+    /// Each layer's input shape fits.
+    Shape,
+    /// The worst case of every accumulator over all inputs fits `acc_bits`.
+    Overflow,
+    /// Every field but the last is read, and the last is the output.
+    Wiring,
+}
+
+impl Law {
+    /// Every law, in the order they are asked.
+    pub const ALL: [Self; 5] = [Self::Input, Self::Quantized, Self::Shape, Self::Overflow, Self::Wiring];
+
+    /// Position in [`Law::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether it needs numbers. The others are decided by the macro alone, whatever a path names.
+    #[must_use]
+    pub const fn is_numeric(self) -> bool {
+        matches!(self, Self::Shape | Self::Overflow)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Issue<'a> {
+    /// An option's number is outside its limits.
+    OutOfRange {
+        /// The option and its limits.
+        limit: Limit,
+        /// What the user gave.
+        value: i128,
+    },
+    /// A fixed scale that is not a positive, finite `f32`.
+    Scale,
+    /// A layer that reads the unquantized input.
+    PlainInput {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+    },
+    /// A layer that needs levels reads a raw accumulator.
+    RawOperand {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// The field it reads.
+        producer: &'a str,
+        /// That field's layer.
+        producer_kind: &'static str,
+        /// What that field outputs, where it is known.
+        range: Option<Range>,
+    },
+    /// The operand's shape is not the one the layer takes.
+    Width {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// Features it takes.
+        takes: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// An accumulator wider than `acc_bits`.
+    Overflow {
+        /// The field.
+        field: &'a str,
+        /// Bits the worst case needs.
+        needs: u32,
+        /// Bits allowed.
+        acc_bits: i64,
+        /// Non-zero weights of a neuron.
+        terms: i64,
+        /// Integers a weight may be.
+        weights: Range,
+        /// What the weights multiply.
+        inputs: Range,
+        /// The field whose levels those are, or `input`.
+        producer: &'a str,
+        /// The worst case.
+        sum: Range,
+        /// `max_l1`, where the user gave one.
+        max_l1: Option<i64>,
+        /// Largest `max_nonzero` that fits.
+        fitting_nonzero: Option<i64>,
+        /// Largest `max_l1` that fits.
+        fitting_l1: Option<i64>,
+    },
+    /// A field that no later field reads.
+    Unread {
+        /// The field.
+        field: &'a str,
+    },
+}
+
+impl Issue<'_> {
+    /// The message.
+    #[must_use]
+    pub const fn render(&self) -> Text {
+        let text = Text::new();
+        match *self {
+            Self::OutOfRange { limit, value } => text
+                .code(limit.name)
+                .text(" is ")
+                .number(value)
+                .text(", but must be in ")
+                .number(limit.least as i128)
+                .text("..=")
+                .number(limit.most as i128)
+                .help()
+                .text("the nearest allowed is ")
+                .number(if value < limit.least as i128 { limit.least as i128 } else { limit.most as i128 }),
+            Self::Scale => text
+                .text("`scale` must be a positive, finite number that an `f32` can hold")
+                .help()
+                .text("give the step between two levels: `scale = 0.25`, or leave it out to train it"),
+            Self::PlainInput { field, kind } => text
+                .code(field)
+                .text(" (")
+                .code(kind)
+                .text(") reads the network's input, which nothing has quantized")
+                .note()
+                .text("an encrypted input holds integers, so the first layer that touches it is a `QuantIdentity`")
+                .help()
+                .text("insert a field before it: `quant_inp: QuantIdentity,`"),
+            Self::RawOperand { field, kind, producer, producer_kind, range } => {
+                let mut text = text
+                    .code(field)
+                    .text(" needs a quantized input, but ")
+                    .code(producer)
+                    .text(" produces a raw accumulator")
+                    .note()
+                    .code(kind)
+                    .text(" takes levels; ")
+                    .code(producer_kind)
+                    .text(" outputs a sum of products");
+                if let Some(range) = range {
+                    text = text.text(" in ").range(range);
+                }
+                text.help()
+                    .text("insert a field before it: `quant_")
+                    .text(producer)
+                    .text(": QuantIdentity,` or `relu_")
+                    .text(producer)
+                    .text(": QuantReLU,`")
+            }
+            Self::Width { field, kind, takes, producer, gives } => text
+                .code(field)
+                .text(" takes [")
+                .number(takes as i128)
+                .text("], but ")
+                .code(producer)
+                .text(" gives ")
+                .shape(&gives)
+                .width_help(kind, takes, &gives),
+            Self::Overflow {
+                field,
+                needs,
+                acc_bits,
+                terms,
+                weights,
+                inputs,
+                producer,
+                sum,
+                max_l1,
+                fitting_nonzero,
+                fitting_l1,
+            } => {
+                let mut text = text
+                    .code(field)
+                    .text(": the accumulator needs ")
+                    .number(needs as i128)
+                    .text(" bits, but `acc_bits` is ")
+                    .number(acc_bits as i128)
+                    .note()
+                    .number(terms as i128)
+                    .text(" weights in ")
+                    .range(weights);
+                if let Some(budget) = max_l1 {
+                    text = text.text(" of absolute sum ").number(budget as i128);
+                }
+                text = text
+                    .text(" times inputs in ")
+                    .range(inputs)
+                    .text(" (")
+                    .code(producer)
+                    .text(") sum to ")
+                    .range(sum);
+                if let Some(most) = fitting_nonzero {
+                    text = text
+                        .help()
+                        .text("keep fewer weights per output: `#[layer(max_nonzero = ")
+                        .number(most as i128)
+                        .text(")]`");
+                }
+                if let Some(most) = fitting_l1 {
+                    text = text
+                        .help()
+                        .text("or bound their sum: `#[layer(max_l1 = ")
+                        .number(most as i128)
+                        .text(")]`");
+                }
+                if fitting_nonzero.is_none() && fitting_l1.is_none() {
+                    text = text
+                        .help()
+                        .text("even one weight is too much: allow `acc_bits = ")
+                        .number(needs as i128)
+                        .text("`, or use fewer `bits`");
+                }
+                text
+            }
+            Self::Unread { field } => text
+                .text("no field reads ")
+                .code(field)
+                .note()
+                .text("only the last field is the output")
+                .help()
+                .text("remove it, or wire it: `#[layer(from = ")
+                .text(field)
+                .text(")]` on the field that reads it"),
+        }
+    }
+
+    /// Stops const evaluation with the message.
+    pub(crate) const fn stop(&self) -> ! {
+        let text = self.render();
+        panic!("{}", text.as_str())
+    }
+}
+
+impl Text {
+    const fn width_help(self, kind: &'static str, takes: i64, gives: &Shape) -> Self {
+        if gives.rank() != 1 {
+            return self.note().code(kind).text(" takes one dimension");
+        }
+        match gives.dims()[0] {
+            crate::Known::Now(width) if width != takes => self
+                .help()
+                .text("write `")
+                .text(kind)
+                .text("<")
+                .number(width as i128)
+                .text(", _>` here, or make the layer before it give ")
+                .number(takes as i128),
+            _ => self,
+        }
+    }
+}
+
+impl core::fmt::Display for Issue<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.render().as_str())
+    }
+}
+
+impl core::error::Error for Issue<'_> {}

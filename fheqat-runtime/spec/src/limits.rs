@@ -1,0 +1,101 @@
+//! Every number with a name: what an option may be, and its default.
+
+use crate::{Issue, Known};
+
+/// The values an option may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The option as the user writes it.
+    pub name: &'static str,
+    /// Smallest value allowed.
+    pub least: i64,
+    /// Largest value allowed.
+    pub most: i64,
+}
+
+/// `bits`: the width of weights and activations.
+pub const BITS: Limit = Limit { name: "bits", least: 2, most: 8 };
+/// `weight_bits`: one bit would leave no weight but zero.
+pub const WEIGHT_BITS: Limit = Limit { name: "weight_bits", least: 2, most: 8 };
+/// `act_bits`, and `bits` on a quantizer.
+pub const ACT_BITS: Limit = Limit { name: "act_bits", least: 1, most: 8 };
+/// `bits` on a quantizer.
+pub const QUANTIZER_BITS: Limit = Limit { name: "bits", least: 1, most: 8 };
+/// `acc_bits`: TFHE's limit in the guide is the most.
+pub const ACC_BITS: Limit = Limit { name: "acc_bits", least: 2, most: 16 };
+/// `max_nonzero`.
+pub const MAX_NONZERO: Limit = Limit { name: "max_nonzero", least: 1, most: MAX_DIMENSION };
+/// `max_l1`.
+pub const MAX_L1: Limit = Limit { name: "max_l1", least: 1, most: MAX_DIMENSION };
+/// A dimension of a tensor. Products of it with two eight-bit operands stay far inside an `i64`.
+pub const DIMENSION: Limit = Limit { name: "dimension", least: 1, most: MAX_DIMENSION };
+
+const MAX_DIMENSION: i64 = 1 << 24;
+
+/// `acc_bits` where the user gives none.
+pub const DEFAULT_ACC_BITS: i64 = ACC_BITS.most;
+/// The most dimensions a tensor has.
+pub const MAX_RANK: usize = 4;
+
+/// An option's number after its law: what later laws may use, and the issue if it breaks its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted {
+    /// The number, or [`Known::Later`] when it was refused.
+    pub number: Known<i64>,
+    /// Why it was refused.
+    pub issue: Option<Issue<'static>>,
+}
+
+impl Admitted {
+    /// Stops const evaluation with the issue's message.
+    ///
+    /// # Panics
+    /// When the number was refused: at compile time, that is the error the user reads.
+    pub const fn assert(&self) {
+        if let Some(issue) = &self.issue {
+            issue.stop();
+        }
+    }
+}
+
+impl Limit {
+    /// The bits law: is the number one the option may take?
+    #[must_use]
+    pub const fn admit(self, value: i128) -> Admitted {
+        if value < self.least as i128 || value > self.most as i128 {
+            return Admitted { number: Known::Later, issue: Some(Issue::OutOfRange { limit: self, value }) };
+        }
+        Admitted { number: Known::Now(value as i64), issue: None }
+    }
+}
+
+/// A fixed scale after its law.
+#[derive(Clone, Copy, Debug)]
+pub struct AdmittedScale {
+    /// The step, or [`Known::Later`] when it was refused.
+    pub step: Known<f64>,
+    /// Why it was refused.
+    pub issue: Option<Issue<'static>>,
+}
+
+impl AdmittedScale {
+    /// Stops const evaluation with the issue's message.
+    ///
+    /// # Panics
+    /// When the scale was refused.
+    pub const fn assert(&self) {
+        if let Some(issue) = &self.issue {
+            issue.stop();
+        }
+    }
+}
+
+/// `scale` must be a positive, finite step that `f32` can hold.
+#[must_use]
+pub const fn admit_scale(step: f64) -> AdmittedScale {
+    if step >= f32::MIN_POSITIVE as f64 && step <= f32::MAX as f64 {
+        AdmittedScale { step: Known::Now(step), issue: None }
+    } else {
+        AdmittedScale { step: Known::Later, issue: Some(Issue::Scale) }
+    }
+}

@@ -1,0 +1,81 @@
+//! A network, as data.
+
+use crate::{Known, Layer, Shape};
+
+/// A network: what `#[quant_net]` emits as `const SPEC`.
+#[derive(Clone, Copy, Debug)]
+pub struct Net<'a> {
+    /// The struct's name.
+    pub name: &'a str,
+    /// Shape of one input sample where the user gave it.
+    pub input: Option<Shape>,
+    /// The layers in the order they run.
+    pub fields: &'a [Field<'a>],
+}
+
+/// One layer of a network.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    /// The field's name.
+    pub name: &'a str,
+    /// The layer.
+    pub layer: Layer,
+    /// What it reads, in the order of its operands.
+    pub from: &'a [Source],
+}
+
+/// Where an operand comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The network's input.
+    Input,
+    /// The output of the field at this index.
+    Field(usize),
+    /// A wire that is broken already: laws about it stay silent.
+    Broken,
+}
+
+impl<'a> Net<'a> {
+    /// Shape of one input sample: as given, else `[IN]` of the first `QuantLinear`.
+    #[must_use]
+    pub const fn input_shape(&self) -> Known<Shape> {
+        if let Some(shape) = self.input {
+            return Known::Now(shape);
+        }
+        let mut index = 0;
+        while index < self.fields.len() {
+            if let Layer::Linear(linear) = self.fields[index].layer {
+                return Known::Now(Shape::flat(linear.inputs));
+            }
+            index += 1;
+        }
+        Known::Later
+    }
+
+    /// The name of an operand as the user knows it.
+    #[must_use]
+    pub const fn name_of(&self, source: Source) -> &'a str {
+        match source {
+            Source::Input | Source::Broken => "input",
+            Source::Field(index) => self.fields[index].name,
+        }
+    }
+
+    /// Whether some field reads the output of the field at `index`.
+    #[must_use]
+    pub const fn is_read(&self, index: usize) -> bool {
+        let mut reader = index + 1;
+        while reader < self.fields.len() {
+            let from = self.fields[reader].from;
+            let mut operand = 0;
+            while operand < from.len() {
+                if matches!(from[operand], Source::Field(source) if source == index) {
+                    return true;
+                }
+                operand += 1;
+            }
+            reader += 1;
+        }
+        false
+    }
+}

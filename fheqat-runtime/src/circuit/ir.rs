@@ -1,0 +1,130 @@
+//! The integer circuit: what runs, in the clear or encrypted, and nothing else.
+//!
+//! A circuit is a list of [`Accumulator`]s in the order they can be computed. An accumulator is a sum of weighted
+//! wires; each [`Table`] on it reads it once and gives one wire. Under encryption an accumulator costs one blind
+//! rotation, however many tables read it, so sharing is in the shape of the data. Dense layers, convolutions, pools
+//! and additions all lower to sums; reshapes lower to nothing.
+
+use fheqat_spec::Range;
+use serde::{Deserialize, Serialize};
+
+/// One integer of the circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Wire {
+    /// A quantized feature.
+    Input(usize),
+    /// What a table gives.
+    Table {
+        /// Index of the accumulator in [`Graph::accumulators`].
+        accumulator: usize,
+        /// Index of the table in [`Accumulator::tables`].
+        table: usize,
+    },
+}
+
+/// A wire times an integer weight, never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Term {
+    /// The wire.
+    pub wire: Wire,
+    /// The weight.
+    pub weight: i64,
+}
+
+/// A jump of a table: `rise` is added for every accumulator value of at least `at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Jump {
+    /// The smallest accumulator value behind the jump.
+    pub at: i64,
+    /// What the jump adds, never zero.
+    pub rise: i64,
+}
+
+/// A function from an accumulator to a level: `base` plus every jump that the accumulator has reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Table {
+    /// The level below the first jump.
+    pub base: i64,
+    /// Jumps by strictly rising `at`.
+    pub jumps: Vec<Jump>,
+}
+
+/// A sum of weighted wires, and the tables that read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accumulator {
+    /// Index in [`Graph::layers`].
+    pub layer: usize,
+    /// Terms by strictly rising wire.
+    pub terms: Vec<Term>,
+    /// Every value the sum can take lies in it, over all inputs.
+    pub range: Range,
+    /// The tables that read it, at least one.
+    pub tables: Vec<Table>,
+}
+
+/// A sum the client decrypts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Terms by strictly rising wire; empty when the output is constant.
+    pub terms: Vec<Term>,
+    /// Every value the sum of the terms can take lies in it, over all inputs.
+    pub range: Range,
+    /// Added by the client behind decryption.
+    pub constant: i64,
+}
+
+/// The integers between the client's quantizer and the client's scaling of the outputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graph {
+    /// The range of each input wire.
+    pub inputs: Vec<Range>,
+    /// Names of the layers the accumulators belong to, for reports.
+    pub layers: Vec<String>,
+    /// The accumulators; a term names only earlier ones.
+    pub accumulators: Vec<Accumulator>,
+    /// What the client decrypts.
+    pub outputs: Vec<Output>,
+}
+
+impl Table {
+    /// The level at an accumulator value.
+    #[must_use]
+    pub fn level(&self, value: i64) -> i64 {
+        self.base + self.jumps.iter().take_while(|jump| jump.at <= value).map(|jump| jump.rise).sum::<i64>()
+    }
+
+    /// The level behind the last jump.
+    #[must_use]
+    pub fn last_level(&self) -> i64 {
+        self.base + self.jumps.iter().map(|jump| jump.rise).sum::<i64>()
+    }
+
+    /// The levels it gives on `domain`.
+    #[must_use]
+    pub fn levels(&self, domain: Range) -> Range {
+        let mut level = self.level(domain.lo);
+        let mut levels = Range::new(level, level);
+        for jump in self.jumps.iter().filter(|jump| domain.lo < jump.at && jump.at <= domain.hi) {
+            level += jump.rise;
+            levels = levels.cover(Range::new(level, level));
+        }
+        levels
+    }
+}
+
+impl Accumulator {
+    /// How many equal steps of the torus the accumulator needs so that saturation folds: a blind rotation negates
+    /// every half turn, and each table is shifted so that its two plateaus are negatives of one another, so a plateau
+    /// may continue into the other's mirror image and only the transition must not be met twice.
+    ///
+    /// `M = 2 max(x_max - t_first + 1, t_last - x_min)` over the jumps `t` of all tables.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        let jumps = || self.tables.iter().flat_map(|table| &table.jumps).map(|jump| jump.at);
+        let (Some(first), Some(last)) = (jumps().min(), jumps().max()) else {
+            return 2;
+        };
+        let slots = 2 * (self.range.hi - first + 1).max(last - self.range.lo).max(1);
+        u32::try_from(slots).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,10 @@
+//! What runs behind fheqat: training on plain data, integer circuits, and encrypted inference.
+
+pub mod circuit;
+pub mod error;
+pub mod nn;
+pub mod quant;
+mod seed;
+
+pub use fheqat_spec as spec;
+pub use seed::Seed;

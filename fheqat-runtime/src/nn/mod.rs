@@ -1,0 +1,4 @@
+//! The layers of a network and the trait that `#[quant_net]` implements.
+
+pub mod layer;
+pub mod network;
