@@ -2,3 +2,47 @@
 
 pub mod codec;
 pub mod ir;
+pub mod simulate;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use codec::{Codec, Logits};
+pub use ir::Graph;
+
+use crate::error::InputError;
+
+/// A trained network as integers, with the client's two maps at its ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Circuit {
+    /// The network's name.
+    pub name: String,
+    /// The client's maps.
+    pub codec: Codec,
+    /// What runs.
+    pub graph: Graph,
+}
+
+/// Names a circuit's integers: a ciphertext, a key and a circuit go together when theirs are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint([u8; 32]);
+
+impl Circuit {
+    /// The logits of one sample of shape `[features]`, in the clear.
+    ///
+    /// # Errors
+    /// When the sample has another width, or a feature is NaN or infinite.
+    pub fn simulate(&self, sample: &[f32]) -> Result<Logits, InputError> {
+        Ok(self.codec.decode(self.graph.simulate(&self.codec.encode(sample)?)))
+    }
+
+    /// A digest of everything the circuit computes.
+    ///
+    /// # Panics
+    /// Never: a circuit always serialises.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let bytes = postcard::to_stdvec(self).expect("a circuit has only data that postcard can hold");
+        Fingerprint(Sha256::digest(bytes).into())
+    }
+}
