@@ -2,7 +2,9 @@
 
 pub mod codec;
 pub mod ir;
+pub mod passes;
 pub mod simulate;
+pub mod verify;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
