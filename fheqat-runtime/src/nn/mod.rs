@@ -1,4 +1,5 @@
 //! The layers of a network and the trait that `#[quant_net]` implements.
 
 pub mod layer;
+mod module;
 pub mod network;
