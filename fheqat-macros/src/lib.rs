@@ -1,1 +1,56 @@
-//! macros
+//! The `quant_net` attribute of fheqat.
+//!
+//! The macro generates data, the library holds the logic: the struct as written, one `impl Network`, and the const
+//! assertions that ask the laws of `fheqat-spec` again once every number is known.
+
+use proc_macro::TokenStream;
+
+mod checks;
+mod codegen;
+mod diag;
+mod expand;
+mod model;
+mod parse;
+mod suggest;
+
+/// Turns a struct of layers into a quantized network that runs under TFHE.
+///
+/// The fields are layers in order; each takes the output of the field before it. What the weights are is said by const
+/// generics, how a layer is applied by `#[layer(...)]`.
+///
+/// ```ignore
+/// #[quant_net(bits = 3, max_nonzero = 30)]
+/// struct Checkerboard {
+///     quant_inp: QuantIdentity,
+///     fc1: QuantLinear<2, 100>,
+///     relu1: QuantReLU,
+///     #[layer(weight_bits = 4)]
+///     fc2: QuantLinear<100, 2>,
+/// }
+/// ```
+///
+/// Every number is a literal, the path of a constant, or a `{ block }`.
+///
+/// | `#[quant_net(...)]` | meaning | default |
+/// |---|---|---|
+/// | `bits = 3` | weight and activation bits | required |
+/// | `weight_bits`, `act_bits` | one of the two alone | `bits` |
+/// | `max_nonzero = 30` | non-zero weights per output neuron | fan-in |
+/// | `max_l1 = 8` | sum of absolute integer weights per output neuron | none |
+/// | `acc_bits = 16` | widest accumulator allowed | 16 |
+/// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
+/// | `input = [64]` | shape of one sample | `[IN]` of the first `QuantLinear` |
+/// | `crate = path` | where fheqat lives | `::fheqat` |
+///
+/// | `#[layer(...)]` | on | meaning |
+/// |---|---|---|
+/// | `from = a` | any layer | reads an earlier field, or `input` |
+/// | `bits` | `QuantIdentity`, `QuantReLU` | overrides `act_bits` |
+/// | `signed = false` | `QuantIdentity` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1` |
+/// | `scale = 0.25` | `QuantIdentity`, `QuantReLU` | fixes the step between two levels |
+/// | `weight_bits`, `narrow_range`, `max_nonzero`, `max_l1`, `acc_bits` | `QuantLinear` | override |
+/// | `bias = centred`, `free`, `none` | `QuantLinear` | how the float bias trains; `centred` before a quantizer, `free` in the last layer |
+#[proc_macro_attribute]
+pub fn quant_net(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::caught(args.into(), &item.into()).into()
+}

@@ -243,6 +243,7 @@ impl Issue<'_> {
     }
 
     /// Stops const evaluation with the message.
+    #[track_caller]
     pub(crate) const fn stop(&self) -> ! {
         let text = self.render();
         panic!("{}", text.as_str())

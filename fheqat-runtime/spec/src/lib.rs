@@ -29,4 +29,4 @@ pub use net::{Field, Net, Source};
 pub use range::Range;
 pub use rules::{Verdict, judge, judge_all};
 pub use shape::Shape;
-pub use text::Text;
+pub use text::{HELP, NOTE, Text};

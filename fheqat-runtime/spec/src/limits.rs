@@ -30,6 +30,11 @@ pub const MAX_L1: Limit = Limit { name: "max_l1", least: 1, most: MAX_DIMENSION 
 /// A dimension of a tensor. Products of it with two eight-bit operands stay far inside an `i64`.
 pub const DIMENSION: Limit = Limit { name: "dimension", least: 1, most: MAX_DIMENSION };
 
+/// `IN` of `QuantLinear<IN, OUT>`.
+pub const INPUTS: Limit = Limit { name: "IN", ..DIMENSION };
+/// `OUT` of `QuantLinear<IN, OUT>`.
+pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
+
 const MAX_DIMENSION: i64 = 1 << 24;
 
 /// `acc_bits` where the user gives none.
@@ -51,6 +56,7 @@ impl Admitted {
     ///
     /// # Panics
     /// When the number was refused: at compile time, that is the error the user reads.
+    #[track_caller]
     pub const fn assert(&self) {
         if let Some(issue) = &self.issue {
             issue.stop();
@@ -69,6 +75,46 @@ impl Limit {
     }
 }
 
+/// A type that an option's constant may have.
+#[diagnostic::on_unimplemented(
+    message = "an option that counts takes an integer, not a `{Self}`",
+    label = "this is a `{Self}`"
+)]
+pub trait Integer: Copy {}
+
+macro_rules! integers {
+    ($($integer:ty),*) => { $(impl Integer for $integer {})* };
+}
+integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
+/// Lets only integers through, so that the cast behind it loses nothing.
+#[must_use]
+pub const fn integer<T: Integer>(value: T) -> T {
+    value
+}
+
+/// A number given as a const generic of a layer.
+#[must_use]
+pub const fn features<const N: usize>() -> i128 {
+    N as i128
+}
+
+/// A type that a fixed scale may have.
+#[diagnostic::on_unimplemented(
+    message = "`scale` takes an `f32` or an `f64`, not a `{Self}`",
+    label = "this is a `{Self}`"
+)]
+pub trait Float: Copy {}
+
+impl Float for f32 {}
+impl Float for f64 {}
+
+/// Lets only floats through.
+#[must_use]
+pub const fn float<T: Float>(value: T) -> T {
+    value
+}
+
 /// A fixed scale after its law.
 #[derive(Clone, Copy, Debug)]
 pub struct AdmittedScale {
@@ -83,6 +129,7 @@ impl AdmittedScale {
     ///
     /// # Panics
     /// When the scale was refused.
+    #[track_caller]
     pub const fn assert(&self) {
         if let Some(issue) = &self.issue {
             issue.stop();

@@ -3,7 +3,7 @@
 use crate::{Known, Layer, Shape};
 
 /// A network: what `#[quant_net]` emits as `const SPEC`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Net<'a> {
     /// The struct's name.
     pub name: &'a str,
@@ -14,7 +14,7 @@ pub struct Net<'a> {
 }
 
 /// One layer of a network.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Field<'a> {
     /// The field's name.
     pub name: &'a str,
@@ -61,7 +61,7 @@ impl<'a> Net<'a> {
         }
     }
 
-    /// Whether some field reads the output of the field at `index`.
+    /// Whether some field reads the output of the field at `index`. A broken wire may have meant any field before it.
     #[must_use]
     pub const fn is_read(&self, index: usize) -> bool {
         let mut reader = index + 1;
@@ -69,8 +69,10 @@ impl<'a> Net<'a> {
             let from = self.fields[reader].from;
             let mut operand = 0;
             while operand < from.len() {
-                if matches!(from[operand], Source::Field(source) if source == index) {
-                    return true;
+                match from[operand] {
+                    Source::Field(source) if source == index => return true,
+                    Source::Broken => return true,
+                    _ => {}
                 }
                 operand += 1;
             }

@@ -14,6 +14,9 @@ pub struct Verdict<'a> {
 }
 
 impl<'a> Verdict<'a> {
+    /// The verdict on a field that was refused before any law could be asked.
+    pub const UNKNOWN: Self = Self::new(Fact::UNKNOWN);
+
     const fn new(fact: Fact) -> Self {
         Self { fact, issues: [None; Law::ALL.len()] }
     }
@@ -38,6 +41,7 @@ impl<'a> Verdict<'a> {
     ///
     /// # Panics
     /// When it does: at compile time, that is the error the user reads.
+    #[track_caller]
     pub const fn assert(&self, law: Law) {
         if let Some(issue) = self.issue(law) {
             issue.stop();
@@ -52,7 +56,7 @@ impl<'a> Verdict<'a> {
 #[must_use]
 pub const fn judge_all<'a, const N: usize>(net: &Net<'a>) -> [Verdict<'a>; N] {
     assert!(net.fields.len() == N, "one verdict a field");
-    let mut verdicts = [Verdict::new(Fact::UNKNOWN); N];
+    let mut verdicts = [Verdict::UNKNOWN; N];
     let mut index = 0;
     while index < N {
         verdicts[index] = judge(net, &verdicts, index);

@@ -2,6 +2,11 @@
 
 const CAPACITY: usize = 2048;
 
+/// Starts a line that says why. It lines up with what rustc prints below an error.
+pub const NOTE: &str = "\n       = note: ";
+/// Starts a line that says what to type.
+pub const HELP: &str = "\n       = help: ";
+
 /// A message rendered without allocation, so that const evaluation can panic with it.
 #[derive(Clone, Copy)]
 pub struct Text {
@@ -91,12 +96,12 @@ impl Text {
 
     /// Starts a line that says why.
     pub(crate) const fn note(self) -> Self {
-        self.text("\n       = note: ")
+        self.text(NOTE)
     }
 
     /// Starts a line that says what to type.
     pub(crate) const fn help(self) -> Self {
-        self.text("\n       = help: ")
+        self.text(HELP)
     }
 }
 

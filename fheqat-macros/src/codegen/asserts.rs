@@ -1,0 +1,73 @@
+//! What only const evaluation can decide.
+
+use fheqat_spec::Law;
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+
+use crate::{model::Model, parse::Ast};
+
+/// Each number that the macro could not read: admitted once, refused at its own tokens.
+pub(crate) fn constants(ast: &Ast) -> TokenStream {
+    let constants = ast.constants.iter().map(|constant| {
+        let (name, ty, value) = (&constant.name, &constant.ty, &constant.value);
+        let assert = call_at(&constant.blame, &quote!(__fheqat::spec::limits::#ty::assert), &quote!(&#name));
+        quote! {
+            const #name: __fheqat::spec::limits::#ty = #value;
+            #assert
+        }
+    });
+    quote!(#(#constants)*)
+}
+
+/// The numeric laws, asked again for each field at its type.
+pub(crate) fn laws(ast: &Ast, model: &Model) -> TokenStream {
+    let name = &ast.item.ident;
+    let count = model.fields.len();
+    let asserts = model.fields.iter().enumerate().flat_map(|(index, field)| {
+        Law::ALL.into_iter().filter(|law| law.is_numeric()).map(move |law| {
+            let law = quote::format_ident!("{law:?}");
+            call_at(
+                &field.blame.ty,
+                &quote!(__fheqat::spec::Verdict::assert),
+                &quote!(&__FHEQAT_VERDICTS[#index], __fheqat::spec::Law::#law),
+            )
+        })
+    });
+    quote! {
+        const __FHEQAT_VERDICTS: [__fheqat::spec::Verdict<'static>; #count] =
+            __fheqat::spec::judge_all(&<#name as __fheqat::Network>::SPEC);
+        #(#asserts)*
+    }
+}
+
+/// `const _: () = function(arguments);` whose call covers exactly `blame`, so that rustc underlines that.
+fn call_at(blame: &TokenStream, function: &TokenStream, arguments: &TokenStream) -> TokenStream {
+    let (first, last) = ends(blame);
+    let function: TokenStream = function
+        .clone()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(first);
+            token
+        })
+        .collect();
+    let mut arguments = Group::new(proc_macro2::Delimiter::Parenthesis, arguments.clone());
+    arguments.set_span(last);
+    let call = quote!(#function #arguments);
+    quote_spanned!(first=> const _: () = #call;)
+}
+
+fn ends(tokens: &TokenStream) -> (Span, Span) {
+    let mut spans = tokens.clone().into_iter().map(|token| (open(&token), token.span()));
+    let Some((first, only)) = spans.next() else {
+        return (Span::call_site(), Span::call_site());
+    };
+    (first, spans.last().map_or(only, |(_, last)| last))
+}
+
+fn open(token: &TokenTree) -> Span {
+    match token {
+        TokenTree::Group(group) => group.span_open(),
+        other => other.span(),
+    }
+}

@@ -1,0 +1,101 @@
+//! The table below the user's own documentation.
+
+use fheqat_spec::{Fact, Known, Range, Source};
+use syn::{Attribute, parse_quote};
+
+use crate::{
+    model::{Field, Layer, Model},
+    parse::{layer::Kind, option::Amount},
+};
+
+pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
+    let mut lines = vec![
+        String::new(),
+        " Its layers, and the worst case of each over all inputs:".to_owned(),
+        String::new(),
+        " | field | layer | output | range | bits |".to_owned(),
+        " |---|---|---|---|---|".to_owned(),
+    ];
+    let mut shapes: Vec<String> = Vec::new();
+    for (field, fact) in model.fields.iter().zip(facts) {
+        let shape = shape(model, field, &shapes);
+        let (range, bits) = match fact.range {
+            Known::Now(range) => (code(&format!("{}..={}", range.lo, range.hi)), range.bits().to_string()),
+            Known::Later => (later(model, field, facts), String::new()),
+        };
+        let layer = field.layer.as_ref().map_or_else(String::new, written);
+        lines.push(format!(" | {} | {} | {} | {range} | {bits} |", code(&field.name), code(&layer), code(&shape)));
+        shapes.push(shape);
+    }
+    lines.iter().map(|line| parse_quote!(#[doc = #line])).collect()
+}
+
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
+}
+
+/// The layer's type as the user wrote it.
+fn written(layer: &Layer) -> String {
+    match layer {
+        Layer::Quantizer { .. } => layer.known().kind().to_owned(),
+        Layer::Linear(linear) => {
+            Kind::Linear.with([&linear.inputs, &linear.outputs].into_iter().map(|amount| amount.text.clone()))
+        }
+    }
+}
+
+fn shape(model: &Model, field: &Field, before: &[String]) -> String {
+    match (&field.layer, field.from[0]) {
+        (Some(Layer::Linear(linear)), _) => flat(&linear.outputs),
+        (_, Source::Field(index)) => before.get(index).cloned().unwrap_or_default(),
+        (_, Source::Input | Source::Broken) => input(model),
+    }
+}
+
+fn input(model: &Model) -> String {
+    let first = model.fields.iter().find_map(|field| match &field.layer {
+        Some(Layer::Linear(linear)) => Some(&linear.inputs),
+        _ => None,
+    });
+    match (&model.input, first) {
+        (Some(dims), _) => {
+            let dims: Vec<_> = dims.iter().map(|dim| dim.text.as_str()).collect();
+            format!("[{}]", dims.join(", "))
+        }
+        (None, Some(inputs)) => flat(inputs),
+        (None, None) => "[_]".to_owned(),
+    }
+}
+
+fn flat(amount: &Amount<i64>) -> String {
+    format!("[{}]", amount.text)
+}
+
+/// What is known of a range before const evaluation: the factors of the sum.
+fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
+    let show = |range: Known<Range>, bits: &Amount<i64>| match range {
+        Known::Now(range) => format!("({}..={})", range.lo, range.hi),
+        Known::Later => format!("({} bits)", bits.text),
+    };
+    match &field.layer {
+        Some(Layer::Quantizer { bits, .. }) => code(&show(Known::Later, bits)),
+        Some(Layer::Linear(linear)) => {
+            let terms = linear.max_nonzero.as_ref().unwrap_or(&linear.inputs);
+            let operand = match field.from[0] {
+                Source::Field(index) => operand(model, facts, index),
+                Source::Input | Source::Broken => String::new(),
+            };
+            let weights = show(linear.known().weights(), &linear.weight_bits);
+            code(&format!("{} * {weights} * {operand}", terms.text))
+        }
+        None => String::new(),
+    }
+}
+
+fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
+    match (facts[index].range, &model.fields[index].layer) {
+        (Known::Now(range), _) => format!("({}..={})", range.lo, range.hi),
+        (Known::Later, Some(Layer::Quantizer { bits, .. })) => format!("({} bits)", bits.text),
+        (Known::Later, _) => String::new(),
+    }
+}

@@ -1,0 +1,43 @@
+//! What comes out beside errors: the user's item, and an `impl Network` that nothing else can trip over.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::block;
+use crate::parse::Ast;
+
+/// The item as it came, with the errors.
+pub(crate) fn bare(item: &TokenStream, errors: Result<(), Vec<syn::Error>>) -> TokenStream {
+    let errors = errors.err().unwrap_or_default();
+    let errors = errors.iter().map(syn::Error::to_compile_error);
+    quote!(#(#errors)* #item)
+}
+
+/// The item without `#[layer]`, the errors, and a stub.
+pub(crate) fn stub(ast: &Ast, errors: &[syn::Error]) -> TokenStream {
+    let errors = errors.iter().map(syn::Error::to_compile_error);
+    let item = &ast.item;
+    let name = &item.ident;
+    let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
+    let text = name.to_string();
+    let network = quote! {
+        impl #impl_generics __fheqat::Network for #name #ty_generics #where_clause {
+            const SPEC: __fheqat::spec::Net<'static> =
+                __fheqat::spec::Net { name: #text, input: ::core::option::Option::None, fields: &[] };
+
+            fn init(_: &mut __fheqat::Init) -> Self {
+                ::core::unreachable!()
+            }
+
+            fn layers(&self) -> ::std::vec::Vec<__fheqat::LayerRef<'_>> {
+                ::core::unreachable!()
+            }
+
+            fn layers_mut(&mut self) -> ::std::vec::Vec<__fheqat::LayerMut<'_>> {
+                ::core::unreachable!()
+            }
+        }
+    };
+    let block = block(ast, &quote!(#item), &network);
+    quote!(#(#errors)* #block)
+}

@@ -1,0 +1,82 @@
+//! `const SPEC`: the model as an expression of type `fheqat_spec::Net`.
+
+use fheqat_spec::Source;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use crate::{
+    model::{Field, Layer, Linear, Model},
+    parse::option::Amount,
+};
+
+pub(crate) fn net(model: &Model) -> TokenStream {
+    let name = &model.name;
+    let input = option(model.input.as_ref().map(|dims| {
+        let dims = dims.iter().map(|dim| &dim.tokens);
+        quote!(__fheqat::spec::Shape::new(&[#(#dims),*]))
+    }));
+    let fields = model.fields.iter().map(field);
+    quote!(__fheqat::spec::Net { name: #name, input: #input, fields: &[#(#fields),*] })
+}
+
+fn field(field: &Field) -> TokenStream {
+    let name = &field.name;
+    let layer = field.layer.as_ref().map(layer);
+    let from = field.from.iter().map(|source| match source {
+        Source::Input => quote!(__fheqat::spec::Source::Input),
+        Source::Field(index) => quote!(__fheqat::spec::Source::Field(#index)),
+        Source::Broken => quote!(__fheqat::spec::Source::Broken),
+    });
+    quote!(__fheqat::spec::Field { name: #name, layer: #layer, from: &[#(#from),*] })
+}
+
+fn layer(layer: &Layer) -> TokenStream {
+    match layer {
+        Layer::Quantizer { transfer, bits, scale } => {
+            let transfer = format_ident!("{transfer:?}");
+            let bits = &bits.tokens;
+            let scale = scale.as_ref().map_or_else(
+                || quote!(__fheqat::spec::Scale::Learned),
+                |Amount { tokens, .. }| quote!(__fheqat::spec::Scale::Fixed(#tokens)),
+            );
+            quote! {
+                __fheqat::spec::Layer::Quantizer(__fheqat::spec::Quantizer {
+                    transfer: __fheqat::spec::Transfer::#transfer,
+                    bits: #bits,
+                    scale: #scale,
+                })
+            }
+        }
+        Layer::Linear(linear) => {
+            let Linear { inputs, outputs, weight_bits, weight_range, max_nonzero, max_l1, acc_bits, bias } =
+                &**linear;
+            let (inputs, outputs) = (&inputs.tokens, &outputs.tokens);
+            let (weight_bits, acc_bits) = (&weight_bits.tokens, &acc_bits.tokens);
+            let (weight_range, bias) = (format_ident!("{weight_range:?}"), format_ident!("{bias:?}"));
+            let (max_nonzero, max_l1) = (amount(max_nonzero.as_ref()), amount(max_l1.as_ref()));
+            quote! {
+                __fheqat::spec::Layer::Linear(__fheqat::spec::Linear {
+                    inputs: #inputs,
+                    outputs: #outputs,
+                    weight_bits: #weight_bits,
+                    weight_range: __fheqat::spec::WeightRange::#weight_range,
+                    max_nonzero: #max_nonzero,
+                    max_l1: #max_l1,
+                    acc_bits: #acc_bits,
+                    bias: __fheqat::spec::Bias::#bias,
+                })
+            }
+        }
+    }
+}
+
+fn amount(amount: Option<&Amount<i64>>) -> TokenStream {
+    option(amount.map(|amount| amount.tokens.clone()))
+}
+
+fn option(value: Option<TokenStream>) -> TokenStream {
+    value.map_or_else(
+        || quote!(::core::option::Option::None),
+        |value| quote!(::core::option::Option::Some(#value)),
+    )
+}

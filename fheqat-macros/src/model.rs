@@ -1,0 +1,186 @@
+//! The network with every option resolved and every wire found.
+
+use fheqat_spec as spec;
+use fheqat_spec::{Bias, Source, Transfer, WeightRange, limits};
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+
+use crate::{
+    diag::{Ctxt, Message},
+    parse::{
+        Ast,
+        container::NetOptions,
+        field::FieldAst,
+        layer::{Kind, LayerType},
+        option::{Amount, Wire},
+    },
+    suggest::closest,
+};
+
+pub(crate) struct Model {
+    pub(crate) name: String,
+    pub(crate) input: Option<Vec<Amount<i64>>>,
+    pub(crate) fields: Vec<Field>,
+}
+
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) ident: Ident,
+    /// The layer; `None` where it was refused.
+    pub(crate) layer: Option<Layer>,
+    pub(crate) from: [Source; 1],
+    pub(crate) blame: Blame,
+}
+
+/// Which of the user's tokens an error points at.
+pub(crate) struct Blame {
+    /// The layer.
+    pub(crate) ty: TokenStream,
+    /// The wire: the name in `from` where the user gave one.
+    pub(crate) from: Option<TokenStream>,
+}
+
+/// A layer, as `fheqat_spec::Layer` has it.
+pub(crate) enum Layer {
+    Quantizer {
+        transfer: Transfer,
+        bits: Amount<i64>,
+        scale: Option<Amount<f64>>,
+    },
+    Linear(Box<Linear>),
+}
+
+/// A dense layer, as `fheqat_spec::Linear` has it.
+pub(crate) struct Linear {
+    pub(crate) inputs: Amount<i64>,
+    pub(crate) outputs: Amount<i64>,
+    pub(crate) weight_bits: Amount<i64>,
+    pub(crate) weight_range: WeightRange,
+    pub(crate) max_nonzero: Option<Amount<i64>>,
+    pub(crate) max_l1: Option<Amount<i64>>,
+    pub(crate) acc_bits: Amount<i64>,
+    pub(crate) bias: Bias,
+}
+
+impl Model {
+    pub(crate) fn resolve(ctxt: &Ctxt, ast: &Ast) -> Self {
+        let options = &ast.options;
+        if options.bits.is_none() && (options.weight_bits.is_none() || options.act_bits.is_none()) {
+            let message = Message::new("`quant_net` needs the width of weights and activations")
+                .help("write `#[quant_net(bits = 3)]`, or both `weight_bits` and `act_bits`");
+            ctxt.error(&ast.item.ident, message);
+        }
+        let names: Vec<_> = ast.fields.iter().map(|field| field.ident.unraw().to_string()).collect();
+        let last = ast.fields.len().saturating_sub(1);
+        let fields = ast
+            .fields
+            .iter()
+            .enumerate()
+            .map(|(index, field)| Field {
+                name: names[index].clone(),
+                ident: field.ident.clone(),
+                layer: field.layer.as_ref().map(|layer| resolve(options, field, layer, index == last)),
+                from: [source(ctxt, field, index, &names)],
+                blame: Blame {
+                    ty: field.ty.to_token_stream(),
+                    from: match &field.options.from {
+                        Some(Wire::To(name)) => Some(name.to_token_stream()),
+                        _ => None,
+                    },
+                },
+            })
+            .collect();
+        Self { name: ast.item.ident.unraw().to_string(), input: options.input.clone(), fields }
+    }
+}
+
+fn resolve(net: &NetOptions, field: &FieldAst, layer: &LayerType, is_last: bool) -> Layer {
+    let own = &field.options;
+    let first = |choices: [&Option<Amount<i64>>; 3]| choices.into_iter().flatten().next().cloned();
+    let quantizer = |transfer| Layer::Quantizer {
+        transfer,
+        bits: first([&own.bits, &net.act_bits, &net.bits]).unwrap_or_else(Amount::refused),
+        scale: own.scale.clone(),
+    };
+    match layer.kind {
+        Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
+        Kind::Identity => quantizer(Transfer::Signed),
+        Kind::ReLU => quantizer(Transfer::ReLU),
+        Kind::Linear => {
+            let number = |index| layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused);
+            Layer::Linear(Box::new(Linear {
+                inputs: number(0),
+                outputs: number(1),
+                weight_bits: first([&own.weight_bits, &net.weight_bits, &net.bits])
+                    .unwrap_or_else(Amount::refused),
+                weight_range: match own.narrow_range.or(net.narrow_range) {
+                    Some(false) => WeightRange::Full,
+                    Some(true) | None => WeightRange::Narrow,
+                },
+                max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
+                max_l1: first([&own.max_l1, &net.max_l1, &None]),
+                acc_bits: first([&own.acc_bits, &net.acc_bits, &None])
+                    .unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS)),
+                bias: own.bias.unwrap_or(Bias::default_for(is_last)),
+            }))
+        }
+    }
+}
+
+fn source(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Source {
+    let wire = match &field.options.from {
+        None => return index.checked_sub(1).map_or(Source::Input, Source::Field),
+        Some(Wire::Refused) => return Source::Broken,
+        Some(Wire::To(wire)) => wire,
+    };
+    let name = wire.unraw().to_string();
+    let message = match names.iter().position(|other| *other == name) {
+        Some(earlier) if earlier < index => return Source::Field(earlier),
+        None if name == "input" => return Source::Input,
+        Some(itself) if itself == index => Message::new(format!("`{name}` cannot read itself")),
+        Some(_) => Message::new(format!("`{}` cannot read `{name}`, which comes after it", names[index]))
+            .help(format!("move `{name}` before `{}`: layers run in the order of the fields", names[index])),
+        None => {
+            let earlier = names[..index].iter().map(String::as_str).chain(["input"]);
+            let near = closest(&name, earlier.clone()).map(|near| format!("did you mean `{near}`?"));
+            let all = || format!("the earlier ones are {}", crate::diag::list(earlier, "and"));
+            Message::new(format!("no field is called `{name}`")).help(near.unwrap_or_else(all))
+        }
+    };
+    ctxt.error(wire, message);
+    Source::Broken
+}
+
+impl Layer {
+    /// As far as the macro can read its numbers.
+    pub(crate) fn known(&self) -> spec::Layer {
+        match self {
+            Self::Quantizer { transfer, bits, scale } => spec::Layer::Quantizer(spec::Quantizer {
+                transfer: *transfer,
+                bits: bits.known,
+                scale: match scale {
+                    Some(step) => spec::Scale::Fixed(step.known),
+                    None => spec::Scale::Learned,
+                },
+            }),
+            Self::Linear(linear) => spec::Layer::Linear(linear.known()),
+        }
+    }
+}
+
+impl Linear {
+    /// As far as the macro can read its numbers.
+    pub(crate) fn known(&self) -> spec::Linear {
+        spec::Linear {
+            inputs: self.inputs.known,
+            outputs: self.outputs.known,
+            weight_bits: self.weight_bits.known,
+            weight_range: self.weight_range,
+            max_nonzero: self.max_nonzero.as_ref().map(|amount| amount.known),
+            max_l1: self.max_l1.as_ref().map(|amount| amount.known),
+            acc_bits: self.acc_bits.known,
+            bias: self.bias,
+        }
+    }
+}

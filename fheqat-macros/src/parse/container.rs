@@ -1,0 +1,95 @@
+//! `#[quant_net(...)]` and the struct it stands on.
+
+use fheqat_spec::limits;
+use proc_macro2::TokenStream;
+use syn::{Data, DeriveInput, Field, Fields, Path, ext::IdentExt};
+
+use super::{
+    field::LayerOptions,
+    layer::Kind,
+    option::{self, Amount, Reader, count, flag, options, path, shape},
+};
+use crate::diag::{Ctxt, Message, list};
+
+options! {
+    /// The options of a network.
+    NetOptions {
+        "bits" => bits: Amount<i64> = count(limits::BITS), on Kind::ALL;
+        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on Kind::ALL;
+        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS), on Kind::ALL;
+        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on Kind::ALL;
+        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on Kind::ALL;
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on Kind::ALL;
+        "narrow_range" => narrow_range: bool = flag, on Kind::ALL;
+        "input" => input: Vec<Amount<i64>> = shape, on Kind::ALL;
+        "crate" => krate: Path = path, on Kind::ALL;
+    }
+}
+
+/// The item, if it is one that can have fields.
+pub(crate) fn item(ctxt: &Ctxt, item: &TokenStream) -> Option<DeriveInput> {
+    let parsed = syn::parse2(item.clone());
+    if parsed.is_err() {
+        let message = Message::new("`quant_net` goes on a struct whose fields are layers");
+        ctxt.error(item, message);
+    }
+    parsed.ok()
+}
+
+/// Reads `#[quant_net(...)]`.
+pub(crate) fn options(reader: &mut Reader<'_>, args: TokenStream) -> NetOptions {
+    let mut options = NetOptions::default();
+    let mut seen = Vec::new();
+    for option in option::split(reader.ctxt, args) {
+        let name = option.key.unraw().to_string();
+        if !NetOptions::RULES.iter().any(|rule| rule.name == name) {
+            let elsewhere = LayerOptions::RULES.iter().find(|rule| rule.name == name).map(|rule| {
+                let kinds = list(rule.on.iter().map(|kind| kind.name()), "or");
+                format!("it is an option of a field: `#[layer({name} = ...)]` on a {kinds}")
+            });
+            option::unknown(reader.ctxt, "quant_net", &option.key, NetOptions::RULES, elsewhere);
+        } else if !option::is_repeated(reader.ctxt, &mut seen, &option.key) {
+            options.set(reader, &name, &option);
+        }
+    }
+    options
+}
+
+/// The fields of the struct; `#[layer]` is still on them.
+pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut Field> {
+    let name = &item.ident;
+    let example = "a network is a struct with named fields: `struct Net { quant_inp: QuantIdentity, ... }`";
+    if !item.generics.params.is_empty() {
+        let message = Message::new("a network is not generic")
+            .note("its ranges and its price are decided when it is compiled")
+            .help("name the number instead: `const WIDTH: usize = 100;`");
+        ctxt.error(&item.generics, message);
+    } else if let Some(clause) = &item.generics.where_clause {
+        ctxt.error(clause, Message::new("a network is not generic"));
+    }
+    match &mut item.data {
+        Data::Struct(data) => match &mut data.fields {
+            Fields::Named(fields) if !fields.named.is_empty() => fields.named.iter_mut().collect(),
+            Fields::Named(_) | Fields::Unit => {
+                ctxt.error(name, Message::new(format!("`{name}` has no layers")).help(example));
+                Vec::new()
+            }
+            Fields::Unnamed(fields) => {
+                let message = Message::new(format!("the layers of `{name}` have no names"));
+                ctxt.error(&*fields, message.help(example));
+                for field in &mut fields.unnamed {
+                    super::field::strip(field);
+                }
+                Vec::new()
+            }
+        },
+        Data::Enum(data) => {
+            ctxt.error(data.enum_token, Message::new("an enum cannot be a network").help(example));
+            Vec::new()
+        }
+        Data::Union(data) => {
+            ctxt.error(data.union_token, Message::new("a union cannot be a network").help(example));
+            Vec::new()
+        }
+    }
+}

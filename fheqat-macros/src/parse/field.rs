@@ -1,0 +1,104 @@
+//! A field: its layer, and `#[layer(...)]`.
+
+use fheqat_spec::{Bias, limits};
+use proc_macro2::{Ident, TokenStream};
+use syn::{Attribute, Field, Meta, Type, ext::IdentExt, parse_quote};
+
+use super::{
+    container::NetOptions,
+    layer::{self, Kind, LayerType},
+    option::{self, Amount, Reader, Wire, bias, count, flag, options, step, wire},
+};
+use crate::diag::{Ctxt, Message, list};
+
+const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU];
+const WEIGHTED: &[Kind] = &[Kind::Linear];
+
+options! {
+    /// The options of a layer.
+    LayerOptions {
+        "from" => from: Wire = wire, on Kind::ALL;
+        "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
+        "signed" => signed: bool = flag, on &[Kind::Identity];
+        "scale" => scale: Amount<f64> = step, on QUANTIZERS;
+        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
+        "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
+        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
+        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on WEIGHTED;
+        "bias" => bias: Bias = bias, on WEIGHTED;
+    }
+}
+
+/// A field as written.
+pub(crate) struct FieldAst {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    /// The layer; `None` where its type was refused.
+    pub(crate) layer: Option<LayerType>,
+    pub(crate) options: LayerOptions,
+}
+
+/// Reads a field, takes `#[layer]` off it, and makes its type one that exists where it was refused.
+pub(crate) fn read(reader: &mut Reader<'_>, field: &mut Field) -> FieldAst {
+    let attributes = strip(field);
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
+        let message = Message::new("a layer cannot come and go with `cfg`")
+            .help("put `#[cfg(...)]` on the whole struct, and write one struct for each case");
+        reader.ctxt.error(attribute, message);
+    }
+    let ident = field.ident.clone().unwrap_or_else(|| quote::format_ident!("_"));
+    let ty = field.ty.clone();
+    let layer = layer::read(reader, &ty);
+    if layer.is_none() {
+        field.ty = parse_quote!(());
+    }
+    let options = options(reader, layer.as_ref().map(|layer| layer.kind), attributes);
+    FieldAst { ident, ty, layer, options }
+}
+
+/// Takes `#[layer]` off a field.
+pub(crate) fn strip(field: &mut Field) -> Vec<Attribute> {
+    field.attrs.extract_if(.., |attribute| attribute.path().is_ident("layer")).collect()
+}
+
+fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribute>) -> LayerOptions {
+    let mut options = LayerOptions::default();
+    let mut seen = Vec::new();
+    for option in attributes.into_iter().flat_map(|attribute| option::split(reader.ctxt, list_of(reader.ctxt, attribute))) {
+        let name = option.key.unraw().to_string();
+        match LayerOptions::RULES.iter().find(|rule| rule.name == name) {
+            None => {
+                let elsewhere = NetOptions::RULES
+                    .iter()
+                    .any(|rule| rule.name == name)
+                    .then(|| format!("it is an option of the network: `#[quant_net({name} = ...)]`"));
+                option::unknown(reader.ctxt, "layer", &option.key, LayerOptions::RULES, elsewhere);
+            }
+            Some(rule) => match kind {
+                Some(kind) if !rule.on.contains(&kind) => misplaced(reader.ctxt, &option.key, kind, rule.on),
+                _ if option::is_repeated(reader.ctxt, &mut seen, &option.key) => {}
+                _ => options.set(reader, &name, &option),
+            },
+        }
+    }
+    options
+}
+
+fn list_of(ctxt: &Ctxt, attribute: Attribute) -> TokenStream {
+    match attribute.meta {
+        Meta::List(list) if !list.tokens.is_empty() => list.tokens,
+        other => {
+            ctxt.error(other, Message::new("`layer` has no options").help("write `#[layer(key = value)]`, or remove it"));
+            TokenStream::new()
+        }
+    }
+}
+
+fn misplaced(ctxt: &Ctxt, key: &Ident, kind: Kind, on: &[Kind]) {
+    let takes = LayerOptions::RULES.iter().filter(|rule| rule.on.contains(&kind)).map(|rule| rule.name);
+    let message = Message::new(format!("`{key}` does not apply to `{}`", kind.name()))
+        .note(format!("it is an option of {}", list(on.iter().map(|kind| kind.name()), "and")))
+        .help(format!("`{}` takes {}", kind.name(), list(takes, "and")));
+    ctxt.error(key, message);
+}

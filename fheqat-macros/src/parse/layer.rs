@@ -1,0 +1,153 @@
+//! The type of a field.
+
+use fheqat_spec::limits::{self, Limit};
+use quote::ToTokens;
+use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type};
+
+use super::option::{Amount, Number, Reader, number};
+use crate::{
+    diag::{Message, list},
+    suggest::closest,
+};
+
+/// A kind of layer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Identity,
+    ReLU,
+    Linear,
+}
+
+impl Kind {
+    pub(crate) const ALL: &[Self] = &[Self::Identity, Self::ReLU, Self::Linear];
+
+    /// The name of its type.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "QuantIdentity",
+            Self::ReLU => "QuantReLU",
+            Self::Linear => "QuantLinear",
+        }
+    }
+
+    /// The numbers its type takes.
+    const fn parameters(self) -> &'static [Limit] {
+        match self {
+            Self::Identity | Self::ReLU => &[],
+            Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
+        }
+    }
+
+    /// What other libraries call it.
+    const fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::Identity => &["Identity", "QuantInput", "QuantStub"],
+            Self::ReLU => &["ReLU", "Relu"],
+            Self::Linear => &["Linear", "Dense"],
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    fn like(name: &str) -> Option<Self> {
+        let alias = Self::ALL.iter().copied().find(|kind| kind.aliases().contains(&name));
+        alias.or_else(|| closest(name, Self::ALL.iter().map(|kind| kind.name())).and_then(Self::of))
+    }
+
+    /// Its type with the names of its numbers.
+    fn signature(self) -> String {
+        self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned()))
+    }
+
+    /// Its type with these numbers.
+    pub(crate) fn with(self, numbers: impl Iterator<Item = String>) -> String {
+        let numbers: Vec<_> = numbers.collect();
+        if numbers.is_empty() { self.name().to_owned() } else { format!("{}<{}>", self.name(), numbers.join(", ")) }
+    }
+}
+
+/// A layer and the numbers of its type.
+pub(crate) struct LayerType {
+    pub(crate) kind: Kind,
+    pub(crate) numbers: Vec<Amount<i64>>,
+}
+
+/// Reads a type; `None` after an error.
+pub(crate) fn read(reader: &mut Reader<'_>, ty: &Type) -> Option<LayerType> {
+    let segment = match ungroup(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    };
+    let Some(segment) = segment else {
+        let message = Message::new("a field of a network is a layer").help(all());
+        reader.ctxt.error(ty, message);
+        return None;
+    };
+    let name = segment.ident.to_string();
+    let Some(kind) = Kind::of(&name) else {
+        let near = Kind::like(&name).map(|kind| format!("did you mean `{}`?", kind.signature()));
+        let message = Message::new(format!("unknown layer `{name}`")).help(near.unwrap_or_else(all));
+        reader.ctxt.error(ty, message);
+        return None;
+    };
+    let numbers = numbers(reader, kind, segment, ty)?;
+    Some(LayerType { kind, numbers })
+}
+
+fn all() -> String {
+    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.signature()).collect();
+    format!("the layers are {}", list(names.iter().map(String::as_str), "and"))
+}
+
+fn numbers(
+    reader: &mut Reader<'_>,
+    kind: Kind,
+    segment: &PathSegment,
+    ty: &Type,
+) -> Option<Vec<Amount<i64>>> {
+    let arguments: Vec<_> = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+        PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
+    };
+    let limits = kind.parameters();
+    if arguments.len() != limits.len() {
+        let message = Message::new(format!("`{}` takes {} numbers, but has {}", kind.name(), limits.len(), arguments.len()));
+        reader.ctxt.error(ty, message.help(format!("write `{}`", kind.signature())));
+        return None;
+    }
+    // Every number is read before one that is refused refuses the layer.
+    let numbers: Vec<_> =
+        limits.iter().zip(arguments).map(|(limit, argument)| one(reader, *limit, argument)).collect();
+    numbers.into_iter().collect()
+}
+
+fn one(reader: &mut Reader<'_>, limit: Limit, argument: &GenericArgument) -> Option<Amount<i64>> {
+    let message = match argument {
+        GenericArgument::Const(value) => match number(value) {
+            Number::Integer(integer) => return reader.admit(limit, integer, value),
+            Number::Constant if matches!(value, Expr::Block(_)) => return Some(reader.parameter(limit, value)),
+            _ => Message::new(format!("`{}` is an integer", limit.name)),
+        },
+        GenericArgument::Type(Type::Path(path)) => {
+            if path.path.get_ident().is_some() {
+                return Some(reader.parameter(limit, path));
+            }
+            let text = path.to_token_stream().to_string().replace(' ', "");
+            Message::new(format!("`{}` is a number, and Rust reads `{text}` as a type here", limit.name))
+                .help(format!("put braces around it: `{{ {text} }}`"))
+        }
+        _ => Message::new(format!("`{}` is an integer", limit.name)),
+    };
+    reader.ctxt.error(argument, message);
+    None
+}
+
+fn ungroup(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungroup(&group.elem),
+        Type::Paren(paren) => ungroup(&paren.elem),
+        other => other,
+    }
+}

@@ -1,0 +1,38 @@
+//! From tokens to options and layers, each read on its own.
+
+pub(crate) mod container;
+pub(crate) mod field;
+pub(crate) mod layer;
+pub(crate) mod option;
+
+use proc_macro2::TokenStream;
+use syn::DeriveInput;
+
+use crate::diag::Ctxt;
+use container::NetOptions;
+use field::FieldAst;
+use option::{Constant, Reader};
+
+/// Everything the user wrote.
+pub(crate) struct Ast {
+    /// The item, without `#[layer]`.
+    pub(crate) item: DeriveInput,
+    /// `#[quant_net(...)]`.
+    pub(crate) options: NetOptions,
+    /// The layers in order.
+    pub(crate) fields: Vec<FieldAst>,
+    /// The numbers that only const evaluation can read.
+    pub(crate) constants: Vec<Constant>,
+}
+
+/// Reads the attribute and the item; `None` when it is no struct, enum or union.
+pub(crate) fn ast(ctxt: &Ctxt, args: TokenStream, item: &TokenStream) -> Option<Ast> {
+    let mut item = container::item(ctxt, item)?;
+    let mut reader = Reader::new(ctxt);
+    let options = container::options(&mut reader, args);
+    let fields = container::fields(ctxt, &mut item)
+        .into_iter()
+        .map(|field| field::read(&mut reader, field))
+        .collect();
+    Some(Ast { item, options, fields, constants: reader.constants })
+}
