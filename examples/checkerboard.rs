@@ -74,7 +74,8 @@ fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
     let accuracy_clear = net.evaluate(&fresh, Precision::Quantized)?.accuracy;
 
     let circuit = net.circuit()?;
-    let compiled = circuit.compile(&CompileOptions { threads: options.threads, ..CompileOptions::default() })?;
+    let compiled =
+        circuit.compile(&CompileOptions { threads: options.threads, ..CompileOptions::default() })?;
     println!("{}", compiled.report());
 
     let started = Instant::now();

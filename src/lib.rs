@@ -1,4 +1,4 @@
-//! Quantization-aware training with compile-time bounds, and encrypted inference under TFHE.
+#![doc = include_str!("../README.md")]
 
 pub use fheqat_macros::quant_net;
 pub use fheqat_runtime::*;
@@ -7,11 +7,15 @@ pub use fheqat_runtime::*;
 pub mod prelude {
     pub use crate::{
         Seed,
+        circuit::{Circuit, Logits},
+        data::Dataset,
         nn::{
+            Precision,
             layer::{QuantIdentity, QuantLinear, QuantReLU},
             network::Network,
         },
         quant_net,
+        train::TrainConfig,
     };
 }
 

@@ -51,7 +51,8 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Vec<Fact> {
 
 /// The field as a law sees it. A layer that was refused is never judged; what stands for it here has no range.
 fn known(field: &Field) -> fheqat_spec::Field<'_> {
-    let nothing = Quantizer { transfer: Transfer::Signed, bits: fheqat_spec::Known::Later, scale: Scale::Learned };
+    let nothing =
+        Quantizer { transfer: Transfer::Signed, bits: fheqat_spec::Known::Later, scale: Scale::Learned };
     let layer = field.layer.as_ref().map_or(Layer::Quantizer(nothing), LayerModel::known);
     fheqat_spec::Field { name: &field.name, layer, from: &field.from }
 }

@@ -43,11 +43,7 @@ pub(crate) struct Blame {
 
 /// A layer, as `fheqat_spec::Layer` has it.
 pub(crate) enum Layer {
-    Quantizer {
-        transfer: Transfer,
-        bits: Amount<i64>,
-        scale: Option<Amount<f64>>,
-    },
+    Quantizer { transfer: Transfer, bits: Amount<i64>, scale: Option<Amount<f64>> },
     Linear(Box<Linear>),
 }
 

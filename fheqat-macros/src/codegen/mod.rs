@@ -16,7 +16,8 @@ use crate::{model::Model, parse::Ast};
 pub(crate) fn expansion(ast: &Ast, model: &Model, facts: &[Fact]) -> TokenStream {
     let mut item = ast.item.clone();
     item.attrs.extend(doc::table(model, facts));
-    let (constants, network, asserts) = (asserts::constants(ast), network::implement(ast, model), asserts::laws(ast, model));
+    let (constants, network, asserts) =
+        (asserts::constants(ast), network::implement(ast, model), asserts::laws(ast, model));
     block(ast, &quote!(#item), &quote!(#constants #network #asserts))
 }
 

@@ -11,9 +11,8 @@ pub(crate) fn implement(ast: &Ast, model: &Model) -> TokenStream {
     let name = &ast.item.ident;
     let spec = spec::net(model);
     let fields: Vec<_> = model.fields.iter().map(|field| &field.ident).collect();
-    let made = model.fields.iter().map(|field| {
-        quote_spanned!(field.blame.ty.span()=> __fheqat::Init::layer(init))
-    });
+    let made =
+        model.fields.iter().map(|field| quote_spanned!(field.blame.ty.span()=> __fheqat::Init::layer(init)));
     quote! {
         impl __fheqat::Network for #name {
             const SPEC: __fheqat::spec::Net<'static> = #spec;

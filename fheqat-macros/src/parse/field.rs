@@ -65,7 +65,10 @@ pub(crate) fn strip(field: &mut Field) -> Vec<Attribute> {
 fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribute>) -> LayerOptions {
     let mut options = LayerOptions::default();
     let mut seen = Vec::new();
-    for option in attributes.into_iter().flat_map(|attribute| option::split(reader.ctxt, list_of(reader.ctxt, attribute))) {
+    for option in attributes
+        .into_iter()
+        .flat_map(|attribute| option::split(reader.ctxt, list_of(reader.ctxt, attribute)))
+    {
         let name = option.key.unraw().to_string();
         match LayerOptions::RULES.iter().find(|rule| rule.name == name) {
             None => {
@@ -89,7 +92,10 @@ fn list_of(ctxt: &Ctxt, attribute: Attribute) -> TokenStream {
     match attribute.meta {
         Meta::List(list) if !list.tokens.is_empty() => list.tokens,
         other => {
-            ctxt.error(other, Message::new("`layer` has no options").help("write `#[layer(key = value)]`, or remove it"));
+            ctxt.error(
+                other,
+                Message::new("`layer` has no options").help("write `#[layer(key = value)]`, or remove it"),
+            );
             TokenStream::new()
         }
     }

@@ -64,7 +64,11 @@ impl Kind {
     /// Its type with these numbers.
     pub(crate) fn with(self, numbers: impl Iterator<Item = String>) -> String {
         let numbers: Vec<_> = numbers.collect();
-        if numbers.is_empty() { self.name().to_owned() } else { format!("{}<{}>", self.name(), numbers.join(", ")) }
+        if numbers.is_empty() {
+            self.name().to_owned()
+        } else {
+            format!("{}<{}>", self.name(), numbers.join(", "))
+        }
     }
 }
 
@@ -113,7 +117,12 @@ fn numbers(
     };
     let limits = kind.parameters();
     if arguments.len() != limits.len() {
-        let message = Message::new(format!("`{}` takes {} numbers, but has {}", kind.name(), limits.len(), arguments.len()));
+        let message = Message::new(format!(
+            "`{}` takes {} numbers, but has {}",
+            kind.name(),
+            limits.len(),
+            arguments.len()
+        ));
         reader.ctxt.error(ty, message.help(format!("write `{}`", kind.signature())));
         return None;
     }
@@ -127,7 +136,9 @@ fn one(reader: &mut Reader<'_>, limit: Limit, argument: &GenericArgument) -> Opt
     let message = match argument {
         GenericArgument::Const(value) => match number(value) {
             Number::Integer(integer) => return reader.admit(limit, integer, value),
-            Number::Constant if matches!(value, Expr::Block(_)) => return Some(reader.parameter(limit, value)),
+            Number::Constant if matches!(value, Expr::Block(_)) => {
+                return Some(reader.parameter(limit, value));
+            }
             _ => Message::new(format!("`{}` is an integer", limit.name)),
         },
         GenericArgument::Type(Type::Path(path)) => {

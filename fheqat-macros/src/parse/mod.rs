@@ -30,9 +30,7 @@ pub(crate) fn ast(ctxt: &Ctxt, args: TokenStream, item: &TokenStream) -> Option<
     let mut item = container::item(ctxt, item)?;
     let mut reader = Reader::new(ctxt);
     let options = container::options(&mut reader, args);
-    let fields = container::fields(ctxt, &mut item)
-        .into_iter()
-        .map(|field| field::read(&mut reader, field))
-        .collect();
+    let fields =
+        container::fields(ctxt, &mut item).into_iter().map(|field| field::read(&mut reader, field)).collect();
     Some(Ast { item, options, fields, constants: reader.constants })
 }

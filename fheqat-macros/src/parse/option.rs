@@ -207,13 +207,7 @@ impl<'a> Reader<'a> {
         Self { ctxt, constants: Vec::new() }
     }
 
-    fn constant<T>(
-        &mut self,
-        ty: &str,
-        member: &str,
-        value: TokenStream,
-        blame: impl ToTokens,
-    ) -> Amount<T> {
+    fn constant<T>(&mut self, ty: &str, member: &str, value: TokenStream, blame: impl ToTokens) -> Amount<T> {
         let name = format_ident!("__FHEQAT_{}", self.constants.len());
         let member = format_ident!("{member}");
         let blame = blame.to_token_stream();
@@ -247,12 +241,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A literal that the limit admits; `None` after an error.
-    pub(crate) fn admit(
-        &mut self,
-        limit: Limit,
-        integer: i128,
-        blame: impl ToTokens,
-    ) -> Option<Amount<i64>> {
+    pub(crate) fn admit(&mut self, limit: Limit, integer: i128, blame: impl ToTokens) -> Option<Amount<i64>> {
         let admitted = limit.admit(integer);
         if let Some(issue) = admitted.issue {
             self.ctxt.error(blame, issue);
@@ -318,8 +307,13 @@ fn source_text(tokens: &TokenStream) -> String {
 
 fn number_help(name: &str, value: &Expr) -> String {
     match value {
-        Expr::Lit(_) | Expr::Unary(_) => format!("write `{name} = 3`, the path of a constant, or a `{{ block }}`"),
-        _ => format!("put braces around an expression: `{name} = {{ {} }}`", source_text(&value.to_token_stream())),
+        Expr::Lit(_) | Expr::Unary(_) => {
+            format!("write `{name} = 3`, the path of a constant, or a `{{ block }}`")
+        }
+        _ => format!(
+            "put braces around an expression: `{name} = {{ {} }}`",
+            source_text(&value.to_token_stream())
+        ),
     }
 }
 
@@ -392,10 +386,9 @@ pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
         }
         Number::Other => {
             let message = Message::new("`scale` takes a number");
-            reader.ctxt.error(
-                value,
-                message.help("write `scale = 0.25`, the path of a constant, or a `{ block }`"),
-            );
+            reader
+                .ctxt
+                .error(value, message.help("write `scale = 0.25`, the path of a constant, or a `{ block }`"));
             Amount::refused()
         }
     }

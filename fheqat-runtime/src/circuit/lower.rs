@@ -88,7 +88,12 @@ impl Lowering {
     fn new(features: usize) -> Self {
         let input = crate::quant::Quantizer { step: 1.0, levels: Range::new(0, 0) };
         Self {
-            graph: Graph { inputs: Vec::new(), layers: Vec::new(), accumulators: Vec::new(), outputs: Vec::new() },
+            graph: Graph {
+                inputs: Vec::new(),
+                layers: Vec::new(),
+                accumulators: Vec::new(),
+                outputs: Vec::new(),
+            },
             codec: Codec { input, features, scale: Vec::new(), bias: Vec::new() },
             values: Vec::new(),
         }
@@ -138,9 +143,7 @@ impl Lowering {
     ) -> Result<(), CircuitError> {
         let sums: Vec<Vec<Term>> = match operand.map(|field| &self.values[field]) {
             Some(Values::Sums(sums)) => sums.clone(),
-            Some(Values::Levels(wires)) => {
-                wires.iter().map(|&wire| vec![Term { wire, weight: 1 }]).collect()
-            }
+            Some(Values::Levels(wires)) => wires.iter().map(|&wire| vec![Term { wire, weight: 1 }]).collect(),
             None => Vec::new(),
         };
         let layer = self.graph.layers.len();

@@ -2,7 +2,6 @@
 
 pub(crate) mod forward;
 pub mod layer;
-mod module;
 pub mod network;
 pub(crate) mod program;
 pub mod quantized;

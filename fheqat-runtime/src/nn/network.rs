@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Seed,
+    circuit::{Circuit, CircuitError, lower::lower},
     data::{Dataset, Targets},
     train::{self, History, Loss, Metrics, TrainConfig, TrainError, evaluate::Evaluator, fit::fit},
 };
@@ -82,6 +83,14 @@ pub trait Network: Sized {
             return Err(TrainError::Width { found: features.ncols(), expected: program.features });
         }
         Ok(Evaluator::new(&program, precision)?.predict(&program, features))
+    }
+
+    /// The trained network as integers, optimised.
+    ///
+    /// # Errors
+    /// When the network breaks a law, or a layer is not calibrated.
+    fn circuit(&self) -> Result<Circuit, CircuitError> {
+        lower(self)
     }
 }
 
