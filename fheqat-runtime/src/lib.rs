@@ -2,7 +2,11 @@
 
 pub mod circuit;
 pub mod error;
+#[cfg(feature = "fhe")]
+pub mod fhe;
 pub mod nn;
+#[cfg(feature = "fhe")]
+pub mod params;
 pub mod quant;
 mod seed;
 
