@@ -13,7 +13,7 @@ pub struct Deviations(pub f64);
 /// The probability that Gaussian noise leaves `-margin..margin`, at most.
 ///
 /// With `z = margin / sigma` it is `2 Q(z)`, and `Q(z) <= phi(z) 2 / (z + sqrt(z^2 + 8 / pi))` for `z >= 0`
-/// (Sampford 1953; equal at 0, 6 % above at 1, under 1 % from 5 on), which has a logarithm that does not underflow.
+/// (Sampford 1953; equal at 0, 6 % above at 1, under 1 % from 7 on), which has a logarithm that does not underflow.
 #[must_use]
 pub fn failure(margin: TorusDistance, noise: Variance) -> Log2Probability {
     if margin.0 <= 0.0 {

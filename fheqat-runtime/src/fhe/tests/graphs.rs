@@ -136,3 +136,47 @@ pub(super) fn samples(circuit: &Circuit, count: usize, seed: Seed) -> Vec<Vec<f3
         })
         .collect()
 }
+
+/// The network of the guide at a budget of 8: 16 directions in the plane with several neurons each, and 15 neurons of
+/// about 64 slots behind them.
+pub(super) fn guide(seed: Seed) -> Circuit {
+    let inputs = Range::new(-4, 3);
+    let mut rng = seed.rng(2);
+    let mut accumulators = Vec::new();
+    let mut neurons = Vec::new();
+    for direction in 0..16 {
+        let weights = [1 + direction % 4, (direction / 4) * 2 - 3];
+        let terms = terms(&[Wire::Input(0), Wire::Input(1)], &weights);
+        let range = reach(&terms, inputs, &[]);
+        let centre = i64::midpoint(range.lo, range.hi);
+        let tables: Vec<Table> = (0..6)
+            .map(|neuron| {
+                let mut table = relu(centre - 3 + neuron, 1, 4);
+                if neuron % 2 == 1 {
+                    table.base = 4;
+                    table.jumps.iter_mut().for_each(|jump| jump.rise = -1);
+                }
+                table
+            })
+            .collect();
+        let accumulator = accumulators.len();
+        neurons.extend((0..tables.len()).map(|table| Wire::Table { accumulator, table }));
+        accumulators.push(Accumulator { layer: 0, terms, range, tables });
+    }
+    let mut hidden = Vec::new();
+    for _ in 0..15 {
+        let terms = sparse(&neurons, 14, &mut rng);
+        let range = reach(&terms, inputs, &accumulators);
+        let table = relu(i64::midpoint(range.lo, range.hi) - 3, 1, 7);
+        hidden.push(Wire::Table { accumulator: accumulators.len(), table: 0 });
+        accumulators.push(Accumulator { layer: 1, terms, range, tables: vec![table] });
+    }
+    let outputs = (0..2)
+        .map(|_| {
+            let terms = sparse(&hidden, 8, &mut rng);
+            let range = reach(&terms, inputs, &accumulators);
+            Output { terms, range, constant: 0 }
+        })
+        .collect();
+    circuit(inputs, 2, accumulators, outputs)
+}

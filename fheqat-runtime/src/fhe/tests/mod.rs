@@ -1,2 +1,3 @@
 mod exact;
 mod graphs;
+mod timing;
