@@ -3,7 +3,11 @@
 pub mod circuit;
 pub mod data;
 pub mod error;
+#[cfg(feature = "fhe")]
+pub mod fhe;
 pub mod nn;
+#[cfg(feature = "fhe")]
+pub mod params;
 pub mod prune;
 pub mod quant;
 mod seed;

@@ -67,6 +67,8 @@ pub struct Accumulator {
 pub struct Layer {
     /// Name of the quantizer's field.
     pub name: String,
+    /// Name of the field whose sums it reads.
+    pub reads: String,
     /// What the laws allow its accumulators: their worst case over all weights and all inputs.
     pub bound: Range,
 }

@@ -65,9 +65,12 @@ pub(crate) fn lower<N: Network>(network: &N) -> Result<Circuit, CircuitError> {
             Kernel::Encode(quantizer) => lowering.encode(*quantizer),
             Kernel::Product(product) => lowering.multiply(operand, product, is_last),
             Kernel::Requantize(staircase) => {
-                let name = program.nodes[index].name;
-                let bound = operand.and_then(|field| bounds[field].fact.range.get());
-                lowering.requantize(operand, staircase, name, bound, is_last)?;
+                let layer = Layer {
+                    name: program.nodes[index].name.to_owned(),
+                    reads: operand.map_or_else(String::new, |field| program.nodes[field].name.to_owned()),
+                    bound: operand.and_then(|field| bounds[field].fact.range.get()).unwrap_or(NOTHING),
+                };
+                lowering.requantize(operand, staircase, layer, is_last)?;
             }
             Kernel::Pass { .. } => {}
         }
@@ -78,6 +81,8 @@ pub(crate) fn lower<N: Network>(network: &N) -> Result<Circuit, CircuitError> {
     Ok(Circuit { name: N::SPEC.name.to_owned(), fields: describe(&N::SPEC, &bounds), codec, graph })
 }
 
+const NOTHING: Range = Range::new(0, 0);
+
 struct Lowering {
     graph: Graph,
     codec: Codec,
@@ -86,7 +91,7 @@ struct Lowering {
 
 impl Lowering {
     fn new(features: usize) -> Self {
-        let input = crate::quant::Quantizer { step: 1.0, levels: Range::new(0, 0) };
+        let input = crate::quant::Quantizer { step: 1.0, levels: NOTHING };
         Self {
             graph: Graph {
                 inputs: Vec::new(),
@@ -137,8 +142,7 @@ impl Lowering {
         &mut self,
         operand: Option<usize>,
         staircase: &Staircase,
-        name: &str,
-        bound: Option<Range>,
+        layer: Layer,
         is_last: bool,
     ) -> Result<(), CircuitError> {
         let sums: Vec<Vec<Term>> = match operand.map(|field| &self.values[field]) {
@@ -146,20 +150,20 @@ impl Lowering {
             Some(Values::Levels(wires)) => wires.iter().map(|&wire| vec![Term { wire, weight: 1 }]).collect(),
             None => Vec::new(),
         };
-        let layer = self.graph.layers.len();
+        let position = self.graph.layers.len();
         let mut wires = Vec::with_capacity(sums.len());
         for (terms, &offset) in sums.into_iter().zip(&staircase.offsets) {
             let range = self.graph.range_of(&terms);
-            if let Some(bound) = bound.filter(|bound| !bound.contains(range)) {
-                return Err(CircuitError::OutsideBound { field: name.to_owned(), exact: range, bound });
+            if !layer.bound.contains(range) {
+                let Layer { name: field, bound, .. } = layer;
+                return Err(CircuitError::OutsideBound { field, exact: range, bound });
             }
             let round = Requantize { gain: staircase.gain, offset, levels: staircase.levels };
             let table = Table::tabulate(range, |sum| round.level(sum as f32) as i64);
             wires.push(Wire::Table { accumulator: self.graph.accumulators.len(), table: 0 });
-            self.graph.accumulators.push(Accumulator { layer, terms, range, tables: vec![table] });
+            self.graph.accumulators.push(Accumulator { layer: position, terms, range, tables: vec![table] });
         }
-        let bound = bound.unwrap_or(Range::new(0, 0));
-        self.graph.layers.push(Layer { name: name.to_owned(), bound });
+        self.graph.layers.push(layer);
         if is_last {
             self.codec.scale = vec![staircase.unit; wires.len()];
             self.codec.bias = vec![0.0; wires.len()];

@@ -10,7 +10,7 @@ use crate::circuit::{
 fn graph(inputs: usize, neurons: &[(Vec<(Wire, i64)>, Table)], outputs: &[Vec<(Wire, i64)>]) -> Graph {
     let mut graph = Graph {
         inputs: vec![Range::new(-2, 3); inputs],
-        layers: vec![Layer { name: "relu".into(), bound: Range::new(-1 << 20, 1 << 20) }],
+        layers: vec![Layer { name: "relu".into(), reads: "fc".into(), bound: Range::new(-1 << 20, 1 << 20) }],
         accumulators: Vec::new(),
         outputs: Vec::new(),
     };
