@@ -5,6 +5,8 @@ pub use fheqat_runtime::*;
 
 /// What a program that trains and runs a network needs.
 pub mod prelude {
+    #[cfg(feature = "fhe")]
+    pub use crate::fhe::{ClientKey, CompileOptions, Compiled, ServerKey};
     pub use crate::{
         Seed,
         circuit::{Circuit, Logits},

@@ -10,6 +10,7 @@ pub mod nn;
 pub mod params;
 pub mod prune;
 pub mod quant;
+pub mod report;
 mod seed;
 pub mod train;
 

@@ -129,6 +129,20 @@ impl Dataset {
         &self.targets
     }
 
+    /// The features of each sample, `[features]`.
+    pub fn samples(&self) -> impl Iterator<Item = Vec<f32>> {
+        self.features.rows().into_iter().map(|row| row.to_vec())
+    }
+
+    /// The class of each sample; nothing where the targets are numbers.
+    #[must_use]
+    pub fn labels(&self) -> &[usize] {
+        match &self.targets {
+            Targets::Classes { labels, .. } => labels,
+            Targets::Values(_) => &[],
+        }
+    }
+
     /// How many samples there are, at least one.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -62,6 +62,10 @@ impl Workers {
         Ok(Self { pool, desks })
     }
 
+    pub(crate) fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
     pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }

@@ -226,6 +226,12 @@ impl ServerKey {
         self.plan().parameters.server_key_bytes()
     }
 
+    /// How many threads it runs on.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.workers.threads()
+    }
+
     /// Runs on so many threads from here on; none means all cores. Results do not depend on it.
     ///
     /// # Errors

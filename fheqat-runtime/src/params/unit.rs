@@ -25,6 +25,12 @@ pub struct Slots(pub u32);
 pub struct TorusDistance(pub f64);
 
 impl Log2Probability {
+    /// The probability itself; zero where an `f64` holds nothing as small.
+    #[must_use]
+    pub fn probability(self) -> f64 {
+        self.0.exp2()
+    }
+
     /// The probability of at least one of several events, at most: their sum.
     #[must_use]
     pub fn sum(events: impl IntoIterator<Item = Self>) -> Self {
