@@ -7,7 +7,7 @@ use super::{
     layer::{LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
 };
-use crate::quant::transition::Transition;
+use crate::quant::{Requantize, transition::Transition};
 
 /// A network that cannot run, or not yet.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -167,6 +167,16 @@ impl Program {
         let state = self.linear(linear).ok_or_else(|| self.not_calibrated(linear))?;
         let scale = state.scale.ok_or_else(|| self.not_calibrated(linear))?;
         Ok(Transition { scale, bias: state.hold, step_in, levels_in, step_out, levels_out })
+    }
+
+    /// The staircase from the levels of the quantizer at `from` to those of the quantizer at `index`.
+    ///
+    /// # Errors
+    /// When one of them is not calibrated.
+    pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
+        let (step_in, _) = self.levels(from)?;
+        let (step_out, levels) = self.levels(index)?;
+        Ok(Requantize { gain: step_in / step_out, offset: 0.0, levels })
     }
 
     /// How the bias of the linear layer at `index` is held: nothing is there to centre on behind the last layer.
