@@ -3,6 +3,7 @@
 pub mod circuit;
 pub mod data;
 pub mod error;
+pub mod file;
 pub mod nn;
 pub mod prune;
 pub mod quant;

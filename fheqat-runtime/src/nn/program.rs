@@ -179,7 +179,7 @@ impl Program {
         Ok(Requantize { gain: step_in / step_out, offset: 0.0, levels })
     }
 
-    /// How the bias of the linear layer at `index` is held: nothing is there to centre on behind the last layer.
+    /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
     pub(crate) fn hold(&self, index: usize) -> Bias {
         match self.linear(index).map_or(Bias::None, |state| state.hold) {
             Bias::Centred if self.is_last(index) => Bias::Free,

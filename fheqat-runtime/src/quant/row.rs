@@ -74,7 +74,8 @@ impl RowRounder {
             nonzero += usize::from(rounded != 0.0);
             *integer = rounded;
         }
-        if nonzero > limits.max_nonzero {
+        // A budget's steps go to the largest weights first, so within a small one there are never too many.
+        if nonzero > limits.max_nonzero && limits.max_l1.is_none_or(|budget| budget > limits.max_nonzero) {
             sum = self.keep_largest(limits.max_nonzero, row, integers);
         }
         if let Some(budget) = limits.max_l1

@@ -8,6 +8,7 @@ pub(crate) mod fit;
 pub mod history;
 mod loss;
 mod optimizer;
+pub mod ptq;
 pub mod schedule;
 
 use thiserror::Error;
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use config::{Activations, Loss, Optimizer, TrainConfig, Validation};
 pub use evaluate::Metrics;
 pub use history::{Epoch, History};
+pub use ptq::PtqConfig;
 pub use schedule::Schedule;
 
 use crate::{
