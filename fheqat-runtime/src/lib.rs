@@ -4,6 +4,8 @@ pub mod circuit;
 pub mod data;
 pub mod error;
 pub mod file;
+#[cfg(test)]
+mod fixture;
 pub mod nn;
 pub mod prune;
 pub mod quant;
