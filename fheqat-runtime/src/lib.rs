@@ -5,6 +5,9 @@ pub mod data;
 pub mod error;
 #[cfg(feature = "fhe")]
 pub mod fhe;
+pub mod file;
+#[cfg(test)]
+mod fixture;
 pub mod nn;
 #[cfg(feature = "fhe")]
 pub mod params;

@@ -180,6 +180,14 @@ impl Graph {
     }
 }
 
+impl Term {
+    /// The term `factor` times as heavy.
+    #[must_use]
+    pub const fn times(self, factor: i64) -> Self {
+        Self { wire: self.wire, weight: self.weight * factor }
+    }
+}
+
 impl Wire {
     /// The accumulator a table's wire depends on.
     #[must_use]

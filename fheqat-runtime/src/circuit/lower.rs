@@ -1,9 +1,10 @@
 //! From trained layers to integers: scale, float bias and rounding become thresholds.
 //!
-//! The numbers are those of the forward pass itself, and a table is that pass's rounding read off every value of its
-//! accumulator, so evaluation in quantized precision and simulation agree bit for bit.
+//! A table is training's own rounding read off every value of its accumulator, so evaluation in quantized precision and
+//! simulation agree bit for bit.
 
-use fheqat_spec::{Known, Layer as SpecLayer, Net, Range, Shape, Verdict, judge};
+use fheqat_spec::{Known, Layer as SpecLayer, Net, Range, Source, Verdict};
+use ndarray::Array2;
 use thiserror::Error;
 
 use super::{
@@ -14,11 +15,12 @@ use super::{
 };
 use crate::{
     nn::{
-        forward::{Affine, Kernel, Precision, Product, Runner, Staircase},
+        NetworkError,
         network::Network,
-        program::{NetworkError, Program},
+        program::verdicts,
+        quantized::{Decoder, Quantized, QuantizedField, QuantizedOp},
     },
-    quant::Requantize,
+    quant::{Quantizer, Requantize},
 };
 
 /// A network that has no circuit.
@@ -43,156 +45,144 @@ pub enum CircuitError {
     Verify(#[from] VerifyError),
 }
 
-/// What a field gives, one entry a feature.
-enum Values {
-    Levels(Vec<Wire>),
-    Sums(Vec<Vec<Term>>),
-}
-
 /// The optimised circuit of a trained network.
 ///
 /// # Errors
 /// When the network breaks a law or a layer is not calibrated.
 pub(crate) fn lower<N: Network>(network: &N) -> Result<Circuit, CircuitError> {
-    let program = Program::of(network)?;
-    let runner = Runner::new(&program, Precision::Quantized, 1)?;
-    let bounds = judge_every_field(&N::SPEC);
-    let mut lowering = Lowering::new(program.features);
-    for (index, kernel) in runner.kernels.iter().enumerate() {
-        let operand = runner.sources[index];
-        let is_last = index + 1 == runner.kernels.len();
-        match kernel {
-            Kernel::Encode(quantizer) => lowering.encode(*quantizer),
-            Kernel::Product(product) => lowering.multiply(operand, product, is_last),
-            Kernel::Requantize(staircase) => {
-                let layer = Layer {
-                    name: program.nodes[index].name.to_owned(),
-                    reads: operand.map_or_else(String::new, |field| program.nodes[field].name.to_owned()),
-                    bound: operand.and_then(|field| bounds[field].fact.range.get()).unwrap_or(NOTHING),
-                };
-                lowering.requantize(operand, staircase, layer, is_last)?;
-            }
-            Kernel::Pass { .. } => {}
-        }
+    let quantized = network.quantized()?;
+    let verdicts = verdicts(&N::SPEC)?;
+    let mut lowering = Lowering::new(&quantized, &verdicts);
+    for field in &quantized.fields {
+        lowering.field(field)?;
     }
-    let Lowering { graph, codec, .. } = lowering;
+    let (codec, graph) = lowering.finish(&quantized.output);
     verify(&graph)?;
-    let graph = passes::optimise(graph)?;
-    Ok(Circuit { name: N::SPEC.name.to_owned(), fields: describe(&N::SPEC, &bounds), codec, graph })
+    Ok(Circuit {
+        name: N::SPEC.name.to_owned(),
+        fields: describe(&N::SPEC, &verdicts),
+        codec,
+        graph: passes::optimise(graph)?,
+    })
 }
 
-const NOTHING: Range = Range::new(0, 0);
+/// What a field gives: for each number the sum of wires that it is.
+type Values = Vec<Vec<Term>>;
 
-struct Lowering {
+struct Lowering<'a> {
+    quantized: &'a Quantized,
+    verdicts: &'a [Verdict<'static>],
+    input: Quantizer,
     graph: Graph,
-    codec: Codec,
     values: Vec<Values>,
 }
 
-impl Lowering {
-    fn new(features: usize) -> Self {
-        let input = crate::quant::Quantizer { step: 1.0, levels: NOTHING };
+impl<'a> Lowering<'a> {
+    fn new(quantized: &'a Quantized, verdicts: &'a [Verdict<'static>]) -> Self {
         Self {
-            graph: Graph {
-                inputs: Vec::new(),
-                layers: Vec::new(),
-                accumulators: Vec::new(),
-                outputs: Vec::new(),
-            },
-            codec: Codec { input, features, scale: Vec::new(), bias: Vec::new() },
-            values: Vec::new(),
+            quantized,
+            verdicts,
+            input: Quantizer { step: 1.0, levels: Range::new(0, 0) },
+            graph: Graph { inputs: vec![], layers: vec![], accumulators: vec![], outputs: vec![] },
+            values: Vec::with_capacity(quantized.fields.len()),
         }
     }
 
-    fn encode(&mut self, quantizer: crate::quant::Quantizer) {
-        self.codec.input = quantizer;
-        self.graph.inputs = vec![quantizer.levels; self.codec.features];
-        self.values.push(Values::Levels((0..self.codec.features).map(Wire::Input).collect()));
-    }
-
-    fn multiply(&mut self, operand: Option<usize>, product: &Product, is_last: bool) {
-        let wires = match operand.map(|field| &self.values[field]) {
-            Some(Values::Levels(wires)) => wires.as_slice(),
-            _ => &[],
+    fn field(&mut self, field: &QuantizedField) -> Result<(), CircuitError> {
+        let values = match &field.op {
+            QuantizedOp::Encode(quantizer) => self.encode(*quantizer),
+            QuantizedOp::Linear { weights, .. } => multiply(weights, self.operand(field)),
+            QuantizedOp::Requantize(staircases) => self.requantize(field, staircases)?,
         };
-        let sums: Vec<Vec<Term>> = product
-            .weights
-            .rows()
-            .into_iter()
-            .map(|row| {
-                let mut terms: Vec<Term> = wires
-                    .iter()
-                    .zip(row)
-                    .filter(|&(_, &weight)| weight != 0.0)
-                    .map(|(&wire, &weight)| Term { wire, weight: weight as i64 })
-                    .collect();
-                terms.sort_unstable_by_key(|term| term.wire);
-                terms
-            })
-            .collect();
-        if let (true, Some(Affine { unit, bias })) = (is_last, &product.affine) {
-            self.codec.scale = vec![*unit; bias.len()];
-            self.codec.bias.clone_from(bias);
-            self.output(&sums);
+        self.values.push(values);
+        Ok(())
+    }
+
+    fn operand(&self, field: &QuantizedField) -> &[Vec<Term>] {
+        match field.from {
+            Source::Field(index) => &self.values[index],
+            Source::Input | Source::Broken => &[],
         }
-        self.values.push(Values::Sums(sums));
+    }
+
+    fn encode(&mut self, quantizer: Quantizer) -> Values {
+        self.input = quantizer;
+        self.graph.inputs = vec![quantizer.levels; self.quantized.features];
+        (0..self.quantized.features).map(|feature| wire(Wire::Input(feature))).collect()
     }
 
     fn requantize(
         &mut self,
-        operand: Option<usize>,
-        staircase: &Staircase,
-        layer: Layer,
-        is_last: bool,
-    ) -> Result<(), CircuitError> {
-        let sums: Vec<Vec<Term>> = match operand.map(|field| &self.values[field]) {
-            Some(Values::Sums(sums)) => sums.clone(),
-            Some(Values::Levels(wires)) => wires.iter().map(|&wire| vec![Term { wire, weight: 1 }]).collect(),
-            None => Vec::new(),
-        };
-        let position = self.graph.layers.len();
-        let mut wires = Vec::with_capacity(sums.len());
-        for (terms, &offset) in sums.into_iter().zip(&staircase.offsets) {
-            let range = self.graph.range_of(&terms);
-            if !layer.bound.contains(range) {
-                let Layer { name: field, bound, .. } = layer;
-                return Err(CircuitError::OutsideBound { field, exact: range, bound });
-            }
-            let round = Requantize { gain: staircase.gain, offset, levels: staircase.levels };
-            let table = Table::tabulate(range, |sum| round.level(sum as f32) as i64);
-            wires.push(Wire::Table { accumulator: self.graph.accumulators.len(), table: 0 });
-            self.graph.accumulators.push(Accumulator { layer: position, terms, range, tables: vec![table] });
-        }
-        self.graph.layers.push(layer);
-        if is_last {
-            self.codec.scale = vec![staircase.unit; wires.len()];
-            self.codec.bias = vec![0.0; wires.len()];
-            let sums: Vec<_> = wires.iter().map(|&wire| vec![Term { wire, weight: 1 }]).collect();
-            self.output(&sums);
-        }
-        self.values.push(Values::Levels(wires));
-        Ok(())
+        field: &QuantizedField,
+        staircases: &[Requantize],
+    ) -> Result<Values, CircuitError> {
+        let layer = self.graph.layers.len();
+        self.graph.layers.push(self.layer(field));
+        let sums = self.operand(field).to_vec();
+        sums.into_iter()
+            .zip(staircases)
+            .map(|(terms, staircase)| self.table(layer, terms, staircase))
+            .collect()
     }
 
-    fn output(&mut self, sums: &[Vec<Term>]) {
+    fn layer(&self, field: &QuantizedField) -> Layer {
+        let (reads, bound) = match field.from {
+            Source::Field(index) => (self.quantized.fields[index].name, self.verdicts[index].fact.range),
+            Source::Input | Source::Broken => ("input", Known::Later),
+        };
+        Layer { name: field.name.to_owned(), reads: reads.to_owned(), bound: bound.or(Range::new(0, 0)) }
+    }
+
+    fn table(
+        &mut self,
+        layer: usize,
+        terms: Vec<Term>,
+        staircase: &Requantize,
+    ) -> Result<Vec<Term>, CircuitError> {
+        let range = self.graph.range_of(&terms);
+        let Layer { name, bound, .. } = &self.graph.layers[layer];
+        if !bound.contains(range) {
+            return Err(CircuitError::OutsideBound { field: name.clone(), exact: range, bound: *bound });
+        }
+        let table = Table::tabulate(range, |sum| staircase.level(sum as f32) as i64);
+        self.graph.accumulators.push(Accumulator { layer, terms, range, tables: vec![table] });
+        Ok(wire(Wire::Table { accumulator: self.graph.accumulators.len() - 1, table: 0 }))
+    }
+
+    fn finish(mut self, output: &Decoder) -> (Codec, Graph) {
+        let sums = self.values.pop().unwrap_or_default();
         self.graph.outputs = sums
-            .iter()
-            .map(|terms| Output { terms: terms.clone(), range: self.graph.range_of(terms), constant: 0 })
+            .into_iter()
+            .map(|terms| Output { range: self.graph.range_of(&terms), terms, constant: 0 })
             .collect();
+        let codec = Codec {
+            input: self.input,
+            features: self.quantized.features,
+            scale: vec![output.scale; self.graph.outputs.len()],
+            bias: output.bias.to_vec(),
+        };
+        (codec, self.graph)
     }
 }
 
-fn judge_every_field(net: &Net<'static>) -> Vec<Verdict<'static>> {
-    let mut verdicts = Vec::with_capacity(net.fields.len());
-    for index in 0..net.fields.len() {
-        let verdict = judge(net, &verdicts, index);
-        verdicts.push(verdict);
-    }
-    verdicts
+fn wire(wire: Wire) -> Vec<Term> {
+    vec![Term { wire, weight: 1 }]
+}
+
+/// The rows of `weights`, `[out, in]`, as sums of levels.
+fn multiply(weights: &Array2<i32>, levels: &[Vec<Term>]) -> Values {
+    let sum = |row: ndarray::ArrayView1<'_, i32>| {
+        let products = levels.iter().zip(row).filter(|(_, weight)| **weight != 0);
+        let mut terms: Vec<Term> = products
+            .flat_map(|(level, &weight)| level.iter().map(move |term| term.times(i64::from(weight))))
+            .collect();
+        terms.sort_unstable_by_key(|term| term.wire);
+        terms
+    };
+    weights.rows().into_iter().map(sum).collect()
 }
 
 fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
-    let dims = |shape: Shape| shape.dims().iter().map(|dim| dim.or(0)).collect();
     net.fields
         .iter()
         .zip(verdicts)
@@ -201,13 +191,11 @@ fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
             };
+            let shape = verdict.fact.shape.get();
             Field {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
-                shape: match verdict.fact.shape {
-                    Known::Now(shape) => dims(shape),
-                    Known::Later => Vec::new(),
-                },
+                shape: shape.iter().flat_map(|shape| shape.dims()).filter_map(|dim| dim.get()).collect(),
                 weight_bits,
                 level_bits,
                 range: verdict.fact.range.get(),

@@ -222,3 +222,53 @@ fn check_rows(features: &Array2<f32>, targets: usize) -> Result<(), DataError> {
     }
     Err(DataError::Rows { features: features.nrows(), targets })
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn bad_data_is_refused_by_name() {
+        let features = array![[0.0, 1.0], [2.0, f32::NAN]];
+        let error = Dataset::classes(features, vec![0, 1], 2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "row 1, column 1 of the features is NaN: replace or drop missing values before they get here"
+        );
+        let features = array![[0.0, 1.0], [2.0, 3.0]];
+        assert_eq!(
+            Dataset::classes(features.clone(), vec![0, 2], 2),
+            Err(DataError::Label { row: 1, label: 2, classes: 2 })
+        );
+        assert_eq!(
+            Dataset::classes(features.clone(), vec![0], 2),
+            Err(DataError::Rows { features: 2, targets: 1 })
+        );
+        assert_eq!(
+            Dataset::classes(Array2::zeros((0, 2)), vec![], 2),
+            Err(DataError::Empty { rows: 0, columns: 2 })
+        );
+        let values = array![[0.0], [f32::INFINITY]];
+        assert!(matches!(
+            Dataset::values(features, values),
+            Err(DataError::NotFinite { part: "targets", row: 1, column: 0, .. })
+        ));
+    }
+
+    #[test]
+    fn a_split_shares_out_every_sample() {
+        let features = Array2::from_shape_fn((10, 1), |(row, _)| row as f32);
+        let data = Dataset::classes(features, (0..10).collect(), 10).unwrap();
+        let (first, second) = data.split(0.3, Seed(5)).unwrap();
+        assert_eq!((first.len(), second.len()), (7, 3));
+        let mut seen: Vec<f32> = first.features().iter().chain(second.features()).copied().collect();
+        seen.sort_by(f32::total_cmp);
+        assert_eq!(seen, (0..10u8).map(f32::from).collect::<Vec<_>>());
+        assert_eq!(data.split(0.3, Seed(5)).unwrap().0, first);
+        assert_ne!(data.split(0.3, Seed(6)).unwrap().0, first);
+        assert!(matches!(data.split(0.01, Seed(5)), Err(DataError::Split { .. })));
+        assert!(matches!(data.split(f32::NAN, Seed(5)), Err(DataError::Split { .. })));
+    }
+}

@@ -13,7 +13,7 @@ use super::{
     slice, slice_mut,
 };
 use crate::quant::{
-    Quantizer, round_level,
+    Quantizer, Requantize,
     row::{RowLimits, RowRounder},
 };
 
@@ -49,6 +49,13 @@ pub(crate) struct Staircase {
     pub(crate) levels: Range,
     /// The step, where the levels are the network's output; else 1.
     pub(crate) unit: f32,
+}
+
+impl Staircase {
+    /// The staircase of the neuron with this offset.
+    fn at(&self, offset: f32) -> Requantize {
+        Requantize { gain: self.gain, offset, levels: self.levels }
+    }
 }
 
 /// A matrix, and what follows where no quantizer does.
@@ -148,7 +155,7 @@ impl Runner {
                             *offset = transition.offset(bias, sum);
                         }
                     }
-                    _ => staircase.gain = program.levels(from)?.0 / program.levels(index)?.0,
+                    _ => staircase.gain = program.coarser(from, index)?.gain,
                 }
             }
             (Kernel::Product(product), Op::Linear(state)) => {
@@ -220,11 +227,11 @@ impl Runner {
             }
             Kernel::Requantize(staircase) => {
                 let Some(from) = self.sources[index] else { return };
-                let Staircase { gain, offsets, levels, unit } = staircase;
+                let Staircase { offsets, unit, .. } = staircase;
                 let sums = slice(&before[from])[..count * width].chunks_exact(width);
                 for (to, from) in slice_mut(output).chunks_exact_mut(width).zip(sums) {
                     for ((level, sum), offset) in to.iter_mut().zip(from).zip(offsets) {
-                        *level = round_level(sum * gain + offset, *levels) * unit;
+                        *level = staircase.at(*offset).level(*sum) * unit;
                     }
                 }
             }

@@ -58,7 +58,9 @@ pub struct LinearState {
     pub(crate) mask: Option<Array2<bool>>,
     /// What the integers of a row keep.
     pub(crate) limits: RowLimits,
-    /// How the bias is held.
+    /// How the user wants the bias held.
+    pub(crate) declared: spec::Bias,
+    /// How it is held: free behind float training, whatever was declared.
     pub(crate) hold: spec::Bias,
 }
 
@@ -185,11 +187,19 @@ impl LinearState {
         let bound = 1.0 / (shape[1] as f32).sqrt();
         let weight = Array2::from_shape_fn(shape, |_| rng.random_range(-bound..bound));
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
-        let (limits, hold) = match layer {
+        let (limits, declared) = match layer {
             spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
             spec::Layer::Quantizer(_) => (nothing, spec::Bias::None),
         };
-        Self { weight, bias: Array1::zeros(shape[0]), scale: None, mask: None, limits, hold }
+        Self {
+            weight,
+            bias: Array1::zeros(shape[0]),
+            scale: None,
+            mask: None,
+            limits,
+            declared,
+            hold: declared,
+        }
     }
 
     /// The weights in the layer's own units, `[out, in]`.

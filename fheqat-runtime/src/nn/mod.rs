@@ -5,6 +5,7 @@ pub mod layer;
 pub mod network;
 pub(crate) mod program;
 pub mod quantized;
+pub mod weights;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 

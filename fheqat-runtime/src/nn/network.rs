@@ -1,19 +1,26 @@
 //! The trait that `#[quant_net]` implements: the macro generates data, the provided methods hold the logic.
 
+use std::path::Path;
+
 use fheqat_spec::Net;
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    Precision,
+    NetworkError, Precision,
     layer::{LayerMut, LayerRef, Module},
     program::Program,
+    quantized::Quantized,
+    weights::{self, WeightsError},
 };
 use crate::{
     Seed,
     circuit::{Circuit, CircuitError, lower::lower},
     data::{Dataset, Targets},
-    train::{self, History, Loss, Metrics, TrainConfig, TrainError, evaluate::Evaluator, fit::fit},
+    prune::{self, PruneError},
+    train::{
+        self, History, Loss, Metrics, PtqConfig, TrainConfig, TrainError, evaluate::Evaluator, fit::fit,
+    },
 };
 
 /// A struct of layers.
@@ -45,6 +52,69 @@ pub trait Network: Sized {
         let history = fit(&mut program, data, config)?;
         program.store(self);
         Ok(history)
+    }
+
+    /// Quantizes after training in float: scales of least squared error, steps by observing `data`.
+    ///
+    /// # Errors
+    /// When the data does not fit the network, or an option is out of range.
+    fn quantize(&mut self, data: &Dataset, config: &PtqConfig) -> Result<(), TrainError> {
+        let mut program = Program::of(self)?;
+        train::ptq::quantize(&mut program, data, config)?;
+        program.store(self);
+        Ok(())
+    }
+
+    /// Keeps the `max_nonzero` largest weights of each row of each layer; the others are zero and stay so.
+    ///
+    /// # Errors
+    /// When no weight would stay.
+    fn prune(&mut self, max_nonzero: usize) -> Result<(), PruneError> {
+        if max_nonzero == 0 {
+            return Err(PruneError::Nothing);
+        }
+        for layer in self.layers_mut() {
+            if let LayerMut::Linear(state) = layer {
+                prune::keep_largest(state, max_nonzero);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets pruned weights train again, up to the limits that the network declares.
+    fn unprune(&mut self) {
+        for layer in self.layers_mut() {
+            if let LayerMut::Linear(state) = layer {
+                state.mask = None;
+            }
+        }
+    }
+
+    /// What runs on integers: weights, staircases, and the floats at both ends.
+    ///
+    /// # Errors
+    /// When the network breaks a law, or a layer is not calibrated.
+    fn quantized(&self) -> Result<Quantized, NetworkError> {
+        Quantized::of(self)
+    }
+
+    /// Writes weights, biases, scales and steps as safetensors.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing is.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
+        weights::save(&Program::of(self)?, path.as_ref())
+    }
+
+    /// Reads what [`Network::save`] wrote; the network is as before when it fails.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not safetensors, or holds another network.
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
+        let mut program = Program::of(self)?;
+        weights::load(&mut program, path.as_ref())?;
+        program.store(self);
+        Ok(())
     }
 
     /// Loss and accuracy as under encryption: on integers.

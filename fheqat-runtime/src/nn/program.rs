@@ -7,7 +7,7 @@ use super::{
     layer::{LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
 };
-use crate::quant::transition::Transition;
+use crate::quant::{Requantize, transition::Transition};
 
 /// A network that cannot run, or not yet.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -64,7 +64,7 @@ impl Program {
     /// When the network breaks a law, or its layers are not those of its specification.
     pub(crate) fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
         let net = N::SPEC;
-        check_laws(&net)?;
+        verdicts(&net)?;
         let layers = network.layers();
         let mismatch = |field: &str| NetworkError::Mismatch { field: field.to_owned() };
         let features = match net.input_shape() {
@@ -169,7 +169,17 @@ impl Program {
         Ok(Transition { scale, bias: state.hold, step_in, levels_in, step_out, levels_out })
     }
 
-    /// How the bias of the linear layer at `index` is held: nothing is there to centre on behind the last layer.
+    /// The staircase from the levels of the quantizer at `from` to those of the quantizer at `index`.
+    ///
+    /// # Errors
+    /// When one of them is not calibrated.
+    pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
+        let (step_in, _) = self.levels(from)?;
+        let (step_out, levels) = self.levels(index)?;
+        Ok(Requantize { gain: step_in / step_out, offset: 0.0, levels })
+    }
+
+    /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
     pub(crate) fn hold(&self, index: usize) -> Bias {
         match self.linear(index).map_or(Bias::None, |state| state.hold) {
             Bias::Centred if self.is_last(index) => Bias::Free,
@@ -207,8 +217,12 @@ impl Program {
     }
 }
 
-fn check_laws(net: &spec::Net<'static>) -> Result<(), NetworkError> {
-    let mut verdicts: Vec<Verdict<'_>> = Vec::with_capacity(net.fields.len());
+/// The verdict on every field.
+///
+/// # Errors
+/// When one breaks a law.
+pub(crate) fn verdicts(net: &spec::Net<'static>) -> Result<Vec<Verdict<'static>>, NetworkError> {
+    let mut verdicts: Vec<Verdict<'static>> = Vec::with_capacity(net.fields.len());
     for index in 0..net.fields.len() {
         let verdict = spec::judge(net, &verdicts, index);
         if let Some((_, issue)) = verdict.issues().next() {
@@ -216,5 +230,5 @@ fn check_laws(net: &spec::Net<'static>) -> Result<(), NetworkError> {
         }
         verdicts.push(verdict);
     }
-    Ok(())
+    Ok(verdicts)
 }

@@ -1,1 +1,153 @@
-//! A trained network as lowering reads it.
+//! A trained network as lowering reads it: integer weights, staircases, and the floats at both ends.
+
+use fheqat_spec::{Range, Source};
+use ndarray::{Array1, Array2};
+
+use super::{
+    NetworkError,
+    network::Network,
+    program::{Op, Program},
+};
+use crate::quant::{Quantizer, Requantize};
+
+/// The fields of a network in the order they run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantized {
+    /// Features of one sample.
+    pub features: usize,
+    /// The fields; the last gives the output.
+    pub fields: Vec<QuantizedField>,
+    /// What the numbers of the last field stand for.
+    pub output: Decoder,
+}
+
+/// One field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedField {
+    /// Its name.
+    pub name: &'static str,
+    /// What it reads.
+    pub from: Source,
+    /// Numbers out.
+    pub width: usize,
+    /// What it does.
+    pub op: QuantizedOp,
+}
+
+/// What a field does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum QuantizedOp {
+    /// Features to levels.
+    Encode(Quantizer),
+    /// Levels to accumulators: the integer weights, `[out, in]`.
+    Linear {
+        /// The weights that training and evaluation multiply by.
+        weights: Array2<i32>,
+        /// The levels of what they multiply.
+        inputs: Range,
+    },
+    /// Accumulators to levels, or levels to coarser ones: the staircase of each number.
+    Requantize(Vec<Requantize>),
+}
+
+/// From the integers of the last field to the network's outputs: `integer * scale + bias`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoder {
+    /// What one unit stands for.
+    pub scale: f32,
+    /// Added to each output.
+    pub bias: Array1<f32>,
+}
+
+impl Quantized {
+    /// Reads a network.
+    ///
+    /// # Errors
+    /// When the network breaks a law, or a layer is not calibrated.
+    pub fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
+        Program::of(network)?.quantized()
+    }
+
+    /// The outputs for one sample of finite features, in exact integers: what evaluation computes in floats.
+    #[must_use]
+    pub fn run(&self, sample: &[f32]) -> Vec<f32> {
+        let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
+        for field in &self.fields {
+            let operand = match field.from {
+                Source::Field(index) => values[index].as_slice(),
+                Source::Input | Source::Broken => &[],
+            };
+            values.push(match &field.op {
+                QuantizedOp::Encode(quantizer) => {
+                    sample.iter().map(|&feature| quantizer.level(feature)).collect()
+                }
+                QuantizedOp::Linear { weights, .. } => {
+                    let dot = |row: ndarray::ArrayView1<'_, i32>| {
+                        row.iter().zip(operand).map(|(&weight, level)| i64::from(weight) * level).sum()
+                    };
+                    weights.rows().into_iter().map(dot).collect()
+                }
+                QuantizedOp::Requantize(staircases) => staircases
+                    .iter()
+                    .zip(operand)
+                    .map(|(staircase, &sum)| staircase.level(sum as f32) as i64)
+                    .collect(),
+            });
+        }
+        let last = values.pop().unwrap_or_default();
+        last.iter().zip(&self.output.bias).map(|(&sum, bias)| sum as f32 * self.output.scale + bias).collect()
+    }
+}
+
+impl Program {
+    /// # Errors
+    /// When a layer is not calibrated.
+    fn quantized(&self) -> Result<Quantized, NetworkError> {
+        let fields = (0..self.nodes.len()).map(|index| self.quantized_field(index));
+        Ok(Quantized {
+            features: self.features,
+            fields: fields.collect::<Result<_, _>>()?,
+            output: self.decoder()?,
+        })
+    }
+
+    fn quantized_field(&self, index: usize) -> Result<QuantizedField, NetworkError> {
+        let node = &self.nodes[index];
+        let op = match (&node.op, node.from) {
+            (Op::Quantizer(state), None) => {
+                QuantizedOp::Encode(state.quantizer().ok_or_else(|| self.not_calibrated(index))?)
+            }
+            (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.staircases(from, index)?),
+            (Op::Linear(state), _) => {
+                self.unit(index)?;
+                QuantizedOp::Linear { weights: state.integers(), inputs: self.input_levels(index)?.1 }
+            }
+        };
+        let from = node.from.map_or(Source::Input, Source::Field);
+        Ok(QuantizedField { name: node.name, from, width: node.width, op })
+    }
+
+    fn staircases(&self, from: usize, index: usize) -> Result<Vec<Requantize>, NetworkError> {
+        let Some(state) = self.linear(from) else {
+            return Ok(vec![self.coarser(from, index)?; self.nodes[index].width]);
+        };
+        let transition = self.transition(from, index)?;
+        let row_sums = state.integers().map_axis(ndarray::Axis(1), |row| row.sum() as f32);
+        Ok(state
+            .bias
+            .iter()
+            .zip(row_sums)
+            .map(|(&bias, weights)| transition.requantize(bias, weights))
+            .collect())
+    }
+
+    fn decoder(&self) -> Result<Decoder, NetworkError> {
+        let last = self.nodes.len() - 1;
+        Ok(match &self.nodes[last].op {
+            Op::Linear(state) => Decoder { scale: self.unit(last)?, bias: state.bias.clone() },
+            Op::Quantizer(_) => {
+                Decoder { scale: self.levels(last)?.0, bias: Array1::zeros(self.nodes[last].width) }
+            }
+        })
+    }
+}

@@ -1,8 +1,18 @@
 //! Which weights stay.
 
 use ndarray::Array2;
+use thiserror::Error;
 
 use crate::nn::{layer::LinearState, slice_mut};
+
+/// Pruning that would leave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// No weight would stay.
+    #[error("`max_nonzero` is 0, which leaves no weight: keep at least 1 for each output")]
+    Nothing,
+}
 
 /// Keeps the `count` largest weights of each row and sets the others to zero, for as long as the mask stays.
 pub(crate) fn keep_largest(state: &mut LinearState, count: usize) {
@@ -10,6 +20,7 @@ pub(crate) fn keep_largest(state: &mut LinearState, count: usize) {
     if count >= width {
         return;
     }
+    let before = state.mask.take();
     let mut mask = Array2::from_elem(state.weight.dim(), false);
     let mut order: Vec<usize> = (0..width).collect();
     let rows = slice_mut(&mut state.weight).chunks_exact_mut(width);
@@ -22,6 +33,9 @@ pub(crate) fn keep_largest(state: &mut LinearState, count: usize) {
         for &index in &order[count..] {
             row[index] = 0.0;
         }
+    }
+    if let Some(before) = before {
+        mask.zip_mut_with(&before, |kept, &before| *kept &= before);
     }
     state.mask = Some(mask);
 }

@@ -59,3 +59,35 @@ fn least_error(values: &[f32], levels: Range, widest: f32) -> f32 {
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn min_max_clips_nothing() {
+        let levels = Range::signed(3);
+        assert!((Observer::MinMax.step(&[0.1, 1.5, -1.0], levels) - 0.5).abs() < 1e-6);
+        assert!((Observer::MinMax.step(&[-4.0], Range::unsigned(3)) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_percentile_ignores_outliers() {
+        let mut values = vec![3.0; 99];
+        values.push(300.0);
+        let step = Observer::Percentile(0.95).step(&values, Range::unsigned(2));
+        assert!((step - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_least_error_is_the_least_of_a_fine_search() {
+        let values: Vec<f32> = (0..200u8).map(|k| (f32::from(k) * 0.37).sin().powi(3) * 2.0).collect();
+        let levels = Range::signed(3);
+        let error = |step: f32| -> f32 {
+            values.iter().map(|value| (value - round_level(value / step, levels) * step).powi(2)).sum()
+        };
+        let found = error(Observer::MeanSquaredError.step(&values, levels));
+        let fine = (1..3000).map(|k| error(k as f32 * 1e-3)).fold(f32::INFINITY, f32::min);
+        assert!(found <= fine * 1.02, "{found} {fine}");
+    }
+}

@@ -74,7 +74,8 @@ impl RowRounder {
             nonzero += usize::from(rounded != 0.0);
             *integer = rounded;
         }
-        if nonzero > limits.max_nonzero {
+        // A budget's steps go to the largest weights first, so within a small one there are never too many.
+        if nonzero > limits.max_nonzero && limits.max_l1.is_none_or(|budget| budget > limits.max_nonzero) {
             sum = self.keep_largest(limits.max_nonzero, row, integers);
         }
         if let Some(budget) = limits.max_l1
@@ -177,4 +178,85 @@ pub fn rounding_error<'a>(
             .sum::<f64>();
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    fn nearest(limits: &RowLimits, row: &[f32]) -> Vec<f32> {
+        let mut integers = vec![0.0; row.len()];
+        RowRounder::default().nearest(limits, row, &mut integers);
+        integers
+    }
+
+    fn distance(row: &[f32], integers: &[f32]) -> f32 {
+        row.iter().zip(integers).map(|(a, b)| (a - b) * (a - b)).sum()
+    }
+
+    /// Every row of four weights.
+    fn all_rows(weights: Range) -> Vec<Vec<f32>> {
+        let mut rows = vec![Vec::new()];
+        for _ in 0..4 {
+            rows = rows
+                .iter()
+                .flat_map(|row| {
+                    (weights.lo..=weights.hi).map(|weight| [row.as_slice(), &[weight as f32]].concat())
+                })
+                .collect();
+        }
+        rows
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_legal_row_is_nearer_within_a_budget(row in vec(-4.0f32..4.0, 4), budget in 1usize..13) {
+            let limits = RowLimits { weights: Range::narrow(3), max_nonzero: 4, max_l1: Some(budget) };
+            let found = nearest(&limits, &row);
+            prop_assert!(limits.allow(&found));
+            let best = all_rows(limits.weights)
+                .iter()
+                .filter(|candidate| limits.allow(candidate))
+                .map(|candidate| distance(&row, candidate))
+                .fold(f32::INFINITY, f32::min);
+            prop_assert!(distance(&row, &found) <= best + 1e-4);
+        }
+
+        #[test]
+        fn limits_always_hold(
+            row in vec(prop_oneof![-9.0f32..9.0, (-6i32..6).prop_map(|k| k as f32 / 2.0)], 1..80),
+            bits in 2i64..=8,
+            is_narrow: bool,
+            max_nonzero in 1usize..40,
+            max_l1 in proptest::option::of(1usize..60),
+        ) {
+            let weights = if is_narrow { Range::narrow(bits) } else { Range::signed(bits) };
+            let limits = RowLimits { weights, max_nonzero, max_l1 };
+            prop_assert!(limits.allow(&nearest(&limits, &row)));
+        }
+    }
+
+    #[test]
+    fn without_limits_a_row_is_rounded() {
+        let limits = RowLimits { weights: Range::signed(3), max_nonzero: 5, max_l1: None };
+        assert_eq!(nearest(&limits, &[0.4, -0.6, 1.5, 9.0, -9.0]), [0.0, -1.0, 2.0, 3.0, -4.0]);
+    }
+
+    #[test]
+    fn the_best_scale_is_the_best_of_a_fine_search() {
+        let limits = RowLimits { weights: Range::narrow(3), max_nonzero: 8, max_l1: None };
+        let row: Vec<f32> =
+            (0..40u8).map(|k| (f32::from(k) * 0.7).sin() * 0.3 + 0.002 * f32::from(k)).collect();
+        let rows = || row.chunks_exact(8);
+        let mut rounder = RowRounder::default();
+        let found = rounding_error(&limits, rows(), best_scale(&limits, rows(), 100), &mut rounder);
+        let fine = (1..=5000)
+            .map(|k| rounding_error(&limits, rows(), k as f32 * 1e-4, &mut rounder))
+            .fold(f64::INFINITY, f64::min);
+        assert!(found <= fine * 1.01, "{found} {fine}");
+    }
 }

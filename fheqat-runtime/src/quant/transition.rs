@@ -63,3 +63,34 @@ pub fn units_per_level(max_l1: usize, levels_in: Range, levels_out: Range) -> f3
     let span = |range: Range| (range.hi - range.lo) as f32;
     (max_l1 as f32 * span(levels_in) / (8.0 * span(levels_out))).round().max(1.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_centred_staircase_is_symmetric_about_its_range() {
+        let transition = Transition {
+            scale: 0.25,
+            bias: Bias::Centred,
+            step_in: 2.0,
+            levels_in: Range::unsigned(3),
+            step_out: 0.5,
+            levels_out: Range::unsigned(3),
+        };
+        // Weights 3, 3, -2: sums in -14..=42, middle 14.
+        let staircase = transition.requantize(7.0, 4.0);
+        assert!((staircase.gain - 1.0).abs() < 1e-6);
+        assert!((14.0 * staircase.gain + staircase.offset - 3.5).abs() < 1e-6);
+        assert!((staircase.level(-14.0), staircase.level(42.0)) == (0.0, 7.0));
+    }
+
+    #[test]
+    fn units_as_tried() {
+        let levels = Range::unsigned(3);
+        for (budget, units) in [(3, 1.0), (4, 1.0), (8, 1.0), (12, 2.0), (16, 2.0), (32, 4.0)] {
+            assert!((units_per_level(budget, levels, levels) - units).abs() < 1e-6, "{budget}");
+        }
+        assert!((units_per_level(8, Range::unsigned(2), levels) - 1.0).abs() < 1e-6);
+    }
+}

@@ -236,3 +236,110 @@ pub(crate) fn what_learns(program: &Program, gains: &[bool]) -> Vec<bool> {
     }
     learns
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Seed,
+        data::{Dataset, checkerboard},
+        fixture::Chain,
+        nn::{Precision, network::Network},
+        train::{
+            calibrate::{Purpose, calibrate},
+            config::Loss,
+            loss::judge,
+        },
+    };
+
+    const BATCH: usize = 16;
+
+    fn batch() -> Dataset {
+        checkerboard(Seed(1)).0.select(&(0..BATCH).collect::<Vec<_>>())
+    }
+
+    fn loss(program: &Program, data: &Dataset, loss: Loss) -> f64 {
+        let rows: Vec<usize> = (0..BATCH).collect();
+        let mut runner = Runner::new(program, Precision::Float, BATCH).unwrap();
+        let outputs = runner.run(data.features());
+        let mut slopes = Array2::zeros(outputs.dim());
+        judge(loss, outputs, data.targets(), &rows, slopes.view_mut()).mean_loss()
+    }
+
+    fn gradients(program: &Program, data: &Dataset, precision: Precision, loss: Loss) -> (Runner, Gradients) {
+        let rows: Vec<usize> = (0..BATCH).collect();
+        let mut runner = Runner::new(program, precision, BATCH).unwrap();
+        let learns = what_learns(program, &vec![true; program.nodes.len()]);
+        let mut gradients = Gradients::new(program, BATCH, &learns);
+        let last = program.nodes.len() - 1;
+        let outputs = runner.run(data.features());
+        judge(loss, outputs, data.targets(), &rows, gradients.outputs[last].view_mut());
+        gradients.run(program, &runner, data.features());
+        (runner, gradients)
+    }
+
+    #[test]
+    fn float_gradients_are_finite_differences() {
+        let data = batch();
+        let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
+        for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
+            let (_, found) = gradients(&program, &data, Precision::Float, criterion);
+            for index in [1, 3, 5] {
+                for (row, column) in [(0, 0), (1, 1)] {
+                    let slope = |move_by: &dyn Fn(&mut Program, f32)| {
+                        let at = |delta: f32| {
+                            let mut moved = program.clone();
+                            move_by(&mut moved, delta);
+                            loss(&moved, &data, criterion)
+                        };
+                        (at(1e-2) - at(-1e-2)) / 2e-2
+                    };
+                    let weight = slope(&|program, delta| {
+                        let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };
+                        state.weight[[row, column]] += delta;
+                    });
+                    let bias = slope(&|program, delta| {
+                        let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };
+                        state.bias[row] += delta;
+                    });
+                    let found_weight = f64::from(found.weights[index][[row, column]]);
+                    let found_bias = f64::from(found.biases[index][row]);
+                    assert!((weight - found_weight).abs() < 2e-3, "{index}: {weight} {found_weight}");
+                    assert!((bias - found_bias).abs() < 2e-3, "{index}: {bias} {found_bias}");
+                }
+            }
+        }
+    }
+
+    /// The straight-through gradient of a centred layer, written down again sample by sample.
+    #[test]
+    fn quantized_gradients_are_those_of_a_plain_loop() {
+        let data = batch();
+        let mut program = Program::of(&Chain::<2, 7, 2, 7, 8, true>::new(Seed(2))).unwrap();
+        calibrate(&mut program, data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
+        let Kernel::Requantize(staircase) = &runner.kernels[4] else { unreachable!() };
+        let Kernel::Product(product) = &runner.kernels[5] else { unreachable!() };
+        let unit = product.affine.as_ref().unwrap().unit;
+        let mut expected = Array2::<f32>::zeros((7, 7));
+        for sample in 0..BATCH {
+            for neuron in 0..7 {
+                let z = runner.outputs[3][[sample, neuron]] * staircase.gain + staircase.offsets[neuron];
+                if !(-0.5..=7.5).contains(&z) {
+                    continue;
+                }
+                // `through_affine` has turned the slopes of the outputs into those of the sums.
+                let slope: f32 =
+                    (0..2).map(|out| found.outputs[5][[sample, out]] * product.weights[[out, neuron]]).sum();
+                for input in 0..7 {
+                    expected[[neuron, input]] +=
+                        slope * staircase.gain * (runner.outputs[2][[sample, input]] - 3.5);
+                }
+            }
+        }
+        assert!(unit > 0.0 && expected.iter().any(|slope| *slope != 0.0));
+        for (expected, found) in expected.iter().zip(&found.weights[3]) {
+            assert!((expected - found).abs() < 1e-5 * (1.0 + expected.abs()), "{expected} {found}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Rows that calibration looks at.
-pub(crate) const SAMPLES: usize = 512;
+const SAMPLES: usize = 512;
 const SCALES: usize = 100;
 
 /// Whether rounding starts a training or ends one.
@@ -41,11 +41,14 @@ pub(crate) fn calibrate(
     observer: Observer,
     purpose: Purpose,
 ) -> Result<(), NetworkError> {
-    let features = features.slice_axis(Axis(0), (..features.nrows().min(SAMPLES)).into());
+    let stride = features.nrows().div_ceil(SAMPLES);
+    let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
+    let sample = features.select(Axis(0), &rows);
+    let features = sample.view();
     for index in 0..program.nodes.len() {
         match &program.nodes[index].op {
             Op::Quantizer(state) if state.step.is_none() => {
-                let step = step_of(program, index, features, observer)?;
+                let step = step_of(program, index, features, observer, purpose)?;
                 if let Op::Quantizer(state) = &mut program.nodes[index].op {
                     state.step = Some(step);
                 }
@@ -69,8 +72,14 @@ fn scale_linear(
     let reader = program.nodes.iter().position(|node| node.from == Some(index));
     let Op::Linear(state) = &mut program.nodes[index].op else { return Ok(()) };
     let budget = match purpose {
-        Purpose::Train => state.limits.max_l1,
-        Purpose::Keep => None,
+        Purpose::Train => {
+            state.hold = state.declared;
+            state.limits.max_l1
+        }
+        Purpose::Keep => {
+            state.hold = if state.declared == Bias::None { Bias::None } else { Bias::Free };
+            None
+        }
     };
     let Some(budget) = budget else {
         let width = state.weight.ncols();
@@ -153,6 +162,7 @@ fn step_of(
     index: usize,
     features: ArrayView2<'_, f32>,
     observer: Observer,
+    purpose: Purpose,
 ) -> Result<f32, NetworkError> {
     let node = &program.nodes[index];
     let Op::Quantizer(quantizer) = &node.op else { return Err(program.not_calibrated(index)) };
@@ -168,9 +178,7 @@ fn step_of(
     };
     let unit = program.unit(from)?;
     let hold = program.hold(from);
-    if let Some(budget) = state.limits.max_l1
-        && hold == Bias::Centred
-    {
+    if let (Some(budget), Purpose::Train) = (state.limits.max_l1, purpose) {
         return Ok(unit * units_per_level(budget, program.input_levels(from)?.1, levels));
     }
     let mut sums = sums_of(program, from, features)?;

@@ -147,7 +147,11 @@ fn at_least_one(option: &'static str, value: usize) -> Result<(), TrainError> {
     Err(TrainError::Option { option, value: value as f32, least: 1.0, most: f32::INFINITY })
 }
 
-fn within(option: &'static str, value: f32, allowed: RangeInclusive<f32>) -> Result<(), TrainError> {
+pub(super) fn within(
+    option: &'static str,
+    value: f32,
+    allowed: RangeInclusive<f32>,
+) -> Result<(), TrainError> {
     if allowed.contains(&value) {
         return Ok(());
     }

@@ -1,6 +1,10 @@
 //! What happened in training, epoch by epoch.
 
+use std::{io, path::Path};
+
 use serde::{Deserialize, Serialize};
+
+use crate::file::{self, FileError};
 
 /// The log of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,4 +30,25 @@ pub struct Epoch {
     pub validation_accuracy: Option<f64>,
     /// Non-zero weights of the network.
     pub nonzero: usize,
+}
+
+impl History {
+    /// Writes the log: as CSV, one line an epoch, where `path` ends in `.csv`, else as JSON.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing is.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = path.as_ref();
+        let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+        file::write(path, |to| {
+            if !is_csv {
+                return Ok(serde_json::to_writer_pretty(to, self)?);
+            }
+            let mut writer = csv::Writer::from_writer(to);
+            for epoch in &self.epochs {
+                writer.serialize(epoch).map_err(io::Error::other)?;
+            }
+            writer.flush()
+        })
+    }
 }

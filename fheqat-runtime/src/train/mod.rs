@@ -8,6 +8,7 @@ pub(crate) mod fit;
 pub mod history;
 mod loss;
 mod optimizer;
+pub mod ptq;
 pub mod schedule;
 
 use thiserror::Error;
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use config::{Activations, Loss, Optimizer, TrainConfig, Validation};
 pub use evaluate::Metrics;
 pub use history::{Epoch, History};
+pub use ptq::PtqConfig;
 pub use schedule::Schedule;
 
 use crate::{
@@ -92,4 +94,214 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
         return Err(TrainError::Outputs { found, expected: program.outputs() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::{
+        Seed,
+        data::{checkerboard, checkerboard_points},
+        fixture::Chain,
+        nn::{Precision, network::Network, quantized::Quantized},
+        prune::PruneError,
+        quant::row::RowLimits,
+    };
+
+    type Budget = Chain<2, 30, 2, 30, 8, true>;
+    type Sparse = Chain<2, 30, 2, 10, 0, true>;
+
+    fn short() -> TrainConfig {
+        TrainConfig { epochs: 2, progress: false, ..TrainConfig::default() }
+    }
+
+    fn small() -> Dataset {
+        checkerboard_points(800, Seed(9))
+    }
+
+    #[test]
+    fn the_checkerboard_converges_to_the_ceiling() {
+        let (train, _) = checkerboard(Seed(11));
+        let mut net = Budget::new(Seed(1));
+        let config = TrainConfig { progress: false, ..TrainConfig::default() };
+        let history = net.train(&train, &config).unwrap();
+        let accuracy = net.evaluate(&checkerboard_points(20_000, Seed(12))).unwrap().accuracy.unwrap();
+        assert!(accuracy > 0.93, "{accuracy}");
+        assert_eq!(history.epochs.len(), 20);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bits() {
+        let run = |seed| {
+            let mut net = Budget::new(Seed(1));
+            let history = net.train(&small(), &TrainConfig { seed: Seed(seed), ..short() }).unwrap();
+            (history, net.quantized().unwrap())
+        };
+        assert_eq!(run(3), run(3));
+        assert_ne!(run(3).0, run(4).0);
+    }
+
+    #[test]
+    fn evaluation_is_the_integers() {
+        let data = small();
+        fn check<N: Network>(net: &N, data: &Dataset) {
+            let outputs = net.predict(Precision::Quantized, data.features()).unwrap();
+            let integers: Quantized = net.quantized().unwrap();
+            for (sample, output) in data.features().rows().into_iter().zip(outputs.rows()) {
+                let exact = integers.run(sample.as_slice().unwrap());
+                let same = exact.iter().zip(output).all(|(a, b)| a.to_bits() == b.to_bits());
+                assert!(same, "{exact:?} {output}");
+            }
+        }
+        let mut net = Budget::new(Seed(1));
+        net.train(&data, &short()).unwrap();
+        check(&net, &data);
+        let mut net = Sparse::new(Seed(1));
+        net.train(&data, &short()).unwrap();
+        check(&net, &data);
+        let mut net = Chain::<2, 20, 2, 20, 0, false>::new(Seed(1));
+        net.train(&data, &TrainConfig { epochs: 2, progress: false, ..TrainConfig::float() }).unwrap();
+        net.quantize(&data, &PtqConfig::default()).unwrap();
+        check(&net, &data);
+    }
+
+    #[test]
+    fn pruned_weights_stay_zero_until_unpruned() {
+        let data = small();
+        let mut net = Sparse::new(Seed(1));
+        net.train(&data, &short()).unwrap();
+        net.prune(3).unwrap();
+        net.train(&data, &short()).unwrap();
+        let widest = |net: &Sparse| {
+            let count = |row: ndarray::ArrayView1<'_, i32>| row.iter().filter(|weight| **weight != 0).count();
+            net.fc2.integers().unwrap().rows().into_iter().map(count).max().unwrap()
+        };
+        assert!(widest(&net) <= 3);
+        assert_eq!(net.fc2.weights().iter().filter(|weight| **weight != 0.0).count(), 90);
+        net.unprune();
+        net.train(&data, &short()).unwrap();
+        assert!(widest(&net) > 3 && widest(&net) <= 10, "{}", widest(&net));
+        assert_eq!(net.prune(0), Err(PruneError::Nothing));
+    }
+
+    #[test]
+    fn limits_hold_in_what_is_lowered() {
+        let data = small();
+        let limits = RowLimits { weights: crate::spec::Range::narrow(3), max_nonzero: 30, max_l1: Some(8) };
+        let mut net = Budget::new(Seed(1));
+        for _ in 0..3 {
+            net.train(&data, &TrainConfig { epochs: 1, rate: 0.5, ..short() }).unwrap();
+            for weights in [net.fc1.integers(), net.fc2.integers(), net.fc3.integers()] {
+                for row in weights.unwrap().mapv(|weight| weight as f32).rows() {
+                    assert!(limits.allow(&row.to_vec()), "{row}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn float_training_learns_and_quantization_keeps_most_of_it() {
+        let data = small();
+        let mut net = Chain::<2, 30, 2, 30, 0, false>::new(Seed(1));
+        let config = TrainConfig { epochs: 30, progress: false, ..TrainConfig::float() };
+        let history = net.train(&data, &config).unwrap();
+        let first = history.epochs.first().unwrap().train_loss;
+        assert!(history.epochs.last().unwrap().train_loss < 0.97 * first);
+        assert!(matches!(net.evaluate(&data), Err(TrainError::Network(NetworkError::NotCalibrated { .. }))));
+        net.quantize(&data, &PtqConfig::default()).unwrap();
+        assert!(net.evaluate(&data).unwrap().accuracy.unwrap() > 0.4);
+    }
+
+    #[test]
+    fn numbers_are_learned_too() {
+        let features =
+            Array2::from_shape_fn((600, 2), |(row, column)| ((row * (7 + column)) % 23) as f32 / 22.0);
+        let values = features.map_axis(ndarray::Axis(1), |x| x[0] - x[1]).insert_axis(ndarray::Axis(1));
+        let data = Dataset::values(features, values).unwrap();
+        let mut net = Chain::<2, 20, 1, 20, 0, true>::new(Seed(1));
+        let config = TrainConfig {
+            loss: Loss::MeanSquaredError,
+            optimizer: Optimizer::Sgd { momentum: 0.9 },
+            epochs: 30,
+            ..short()
+        };
+        net.train(&data, &config).unwrap();
+        let loss = net.evaluate(&data).unwrap().loss;
+        assert!(loss < 0.03, "{loss}");
+    }
+
+    #[test]
+    fn bad_options_and_data_are_refused_and_leave_the_network() {
+        let data = small();
+        let mut net = Budget::new(Seed(1));
+        let before = net.fc2.weights();
+        let refused =
+            |config: TrainConfig, net: &mut Budget| net.train(&data, &config).unwrap_err().to_string();
+        assert_eq!(
+            refused(TrainConfig { rate: -1.0, ..short() }, &mut net),
+            format!("`rate` is -1, but must be in {}..=1000", f32::MIN_POSITIVE)
+        );
+        assert!(refused(TrainConfig { batch: 0, ..short() }, &mut net).starts_with("`batch` is 0"));
+        assert!(
+            refused(TrainConfig { validation: Validation::Fraction(2.0), ..short() }, &mut net)
+                .contains("splits 800")
+        );
+        let narrow = Dataset::classes(Array2::zeros((4, 3)), vec![0; 4], 2).unwrap();
+        assert_eq!(net.train(&narrow, &short()), Err(TrainError::Width { found: 3, expected: 2 }));
+        let many = Dataset::classes(Array2::zeros((4, 2)), vec![0; 4], 5).unwrap();
+        assert_eq!(net.train(&many, &short()), Err(TrainError::Outputs { found: 5, expected: 2 }));
+        assert_eq!(net.fc2.weights(), before);
+    }
+
+    #[test]
+    fn early_stopping_stops_and_the_best_is_given_back() {
+        let (train, held) = small().split(0.4, Seed(1)).unwrap();
+        let mut net = Budget::new(Seed(1));
+        let config = TrainConfig {
+            epochs: 200,
+            patience: Some(2),
+            validation: Validation::Set(held.clone()),
+            ..short()
+        };
+        let history = net.train(&train, &config).unwrap();
+        assert!(history.epochs.len() < 200);
+        let best = history.epochs.iter().filter_map(|epoch| epoch.validation_accuracy).fold(0.0, f64::max);
+        assert_eq!(history.epochs[history.kept].validation_accuracy, Some(best));
+        assert_eq!(net.evaluate(&held).unwrap().accuracy, Some(best));
+    }
+
+    #[test]
+    fn logs_and_weights_are_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = small();
+        let mut net = Sparse::new(Seed(1));
+        let history = net.train(&data, &short()).unwrap();
+        history.save(folder.path().join("log.json")).unwrap();
+        history.save(folder.path().join("log.csv")).unwrap();
+        let json = std::fs::read(folder.path().join("log.json")).unwrap();
+        assert_eq!(serde_json::from_slice::<History>(&json).unwrap(), history);
+        let csv = std::fs::read_to_string(folder.path().join("log.csv")).unwrap();
+        assert_eq!(csv.lines().count(), 1 + history.epochs.len());
+        assert!(
+            history
+                .save(folder.path().join("no/log.json"))
+                .unwrap_err()
+                .to_string()
+                .starts_with("cannot write")
+        );
+
+        let path = folder.path().join("net.safetensors");
+        net.save(&path).unwrap();
+        let mut other = Sparse::new(Seed(2));
+        other.load(&path).unwrap();
+        assert_eq!(other.quantized(), net.quantized());
+        let mut wider = Chain::<2, 31, 2, 10, 0, true>::new(Seed(2));
+        let error = wider.load(&path).unwrap_err().to_string();
+        assert!(error.starts_with("tensor `fc1.weight` has shape [30, 2]"), "{error}");
+        std::fs::write(&path, b"nothing").unwrap();
+        assert!(other.load(&path).unwrap_err().to_string().starts_with("the file is not safetensors"));
+        assert!(other.load(folder.path().join("none")).unwrap_err().to_string().starts_with("cannot read"));
+    }
 }

@@ -41,3 +41,29 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f32, b: f32) -> bool {
+        (a - b).abs() < 1e-5
+    }
+
+    #[test]
+    fn the_rate_rises_then_falls() {
+        assert!(close(Schedule::Constant.factor(0, 100, 10, 10), 0.1));
+        assert!(close(Schedule::Constant.factor(50, 100, 10, 10), 1.0));
+        assert!(close(Schedule::Cosine.factor(10, 110, 10, 10), 1.0));
+        assert!(close(Schedule::Cosine.factor(60, 110, 10, 10), 0.5));
+        assert!(Schedule::Cosine.factor(109, 110, 10, 10) < 0.001);
+    }
+
+    #[test]
+    fn steps_fall_every_so_many_epochs() {
+        let schedule = Schedule::Step { every: 2, factor: 0.5 };
+        assert!(close(schedule.factor(19, 100, 10, 0), 1.0));
+        assert!(close(schedule.factor(20, 100, 10, 0), 0.5));
+        assert!(close(schedule.factor(45, 100, 10, 0), 0.25));
+    }
+}

@@ -1,0 +1,103 @@
+//! A network for tests, with its numbers as parameters.
+
+use fheqat_spec::{Bias, Field, Known, Layer, Linear, Net, Quantizer, Scale, Source, Transfer, WeightRange};
+
+use crate::nn::{
+    layer::{LayerMut, LayerRef, Module, QuantIdentity, QuantLinear, QuantReLU},
+    network::{Init, Network},
+};
+
+/// Three bits everywhere; `L1` of 0 is no budget.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain<
+    const IN: usize,
+    const HIDDEN: usize,
+    const OUT: usize,
+    const NONZERO: i64,
+    const L1: i64,
+    const CENTRED: bool,
+> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<IN, HIDDEN>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<HIDDEN, HIDDEN>,
+    pub(crate) relu2: QuantReLU,
+    pub(crate) fc3: QuantLinear<HIDDEN, OUT>,
+}
+
+const fn linear(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred: bool) -> Layer {
+    Layer::Linear(Linear {
+        inputs: Known::Now(inputs as i64),
+        outputs: Known::Now(outputs as i64),
+        weight_bits: Known::Now(3),
+        weight_range: WeightRange::Narrow,
+        max_nonzero: Some(Known::Now(nonzero)),
+        max_l1: if l1 == 0 { None } else { Some(Known::Now(l1)) },
+        acc_bits: Known::Now(16),
+        bias: if is_centred { Bias::Centred } else { Bias::Free },
+    })
+}
+
+const fn quantizer(transfer: Transfer) -> Layer {
+    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(3), scale: Scale::Learned })
+}
+
+impl<
+    const IN: usize,
+    const HIDDEN: usize,
+    const OUT: usize,
+    const NONZERO: i64,
+    const L1: i64,
+    const CENTRED: bool,
+> Network for Chain<IN, HIDDEN, OUT, NONZERO, L1, CENTRED>
+{
+    const SPEC: Net<'static> = Net {
+        name: "Chain",
+        input: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Signed), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(IN, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: quantizer(Transfer::ReLU), from: &[Source::Field(1)] },
+            Field {
+                name: "fc2",
+                layer: linear(HIDDEN, HIDDEN, NONZERO, L1, CENTRED),
+                from: &[Source::Field(2)],
+            },
+            Field { name: "relu2", layer: quantizer(Transfer::ReLU), from: &[Source::Field(3)] },
+            Field { name: "fc3", layer: linear(HIDDEN, OUT, NONZERO, L1, false), from: &[Source::Field(4)] },
+        ],
+    };
+
+    fn init(init: &mut Init) -> Self {
+        Self {
+            quant_inp: init.layer(),
+            fc1: init.layer(),
+            relu1: init.layer(),
+            fc2: init.layer(),
+            relu2: init.layer(),
+            fc3: init.layer(),
+        }
+    }
+
+    fn layers(&self) -> Vec<LayerRef<'_>> {
+        vec![
+            self.quant_inp.layer(),
+            self.fc1.layer(),
+            self.relu1.layer(),
+            self.fc2.layer(),
+            self.relu2.layer(),
+            self.fc3.layer(),
+        ]
+    }
+
+    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+        vec![
+            self.quant_inp.layer_mut(),
+            self.fc1.layer_mut(),
+            self.relu1.layer_mut(),
+            self.fc2.layer_mut(),
+            self.relu2.layer_mut(),
+            self.fc3.layer_mut(),
+        ]
+    }
+}

@@ -1,0 +1,217 @@
+//! What a network has learned, as a file of tensors named `field.part`.
+//!
+//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
+//! zeros; a quantizer has `step` `[1]`. A scale or step that nothing has chosen yet is left out. The metadata say which
+//! biases are held centred.
+
+use std::{collections::HashMap, path::Path};
+
+use fheqat_spec::Bias;
+use ndarray::{Array1, Array2};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
+use thiserror::Error;
+
+use super::{
+    NetworkError,
+    layer::LinearState,
+    program::{Node, Op, Program},
+};
+use crate::file::{self, FileError};
+
+/// A file of weights that cannot be written, read or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The network cannot run.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Not safetensors.
+    #[error("the file is not safetensors: {0}")]
+    Format(#[from] SafeTensorError),
+    /// A tensor that the network needs.
+    #[error("the file has no tensor `{tensor}`: load the weights of a network with the same fields")]
+    Missing {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor that the network does not know.
+    #[error(
+        "the file has a tensor `{tensor}`, which the network does not: load the weights of a network with the same fields"
+    )]
+    Unknown {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor of another shape or element type.
+    #[error(
+        "tensor `{tensor}` has shape {found:?} of {dtype}, but the network needs {expected:?} of F32: load the weights of a network with the same layers"
+    )]
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// Its element type.
+        dtype: Dtype,
+        /// The shape needed.
+        expected: Vec<usize>,
+    },
+    /// An element that no weight, scale or step can be.
+    #[error("element {index} of tensor `{tensor}` is {value}: the file is damaged, or its training diverged")]
+    Value {
+        /// The tensor.
+        tensor: String,
+        /// Index of the element.
+        index: usize,
+        /// The element.
+        value: f32,
+    },
+}
+
+const CENTRED: &str = "centred";
+const FREE: &str = "free";
+
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    fn new<'a>(field: &str, part: &str, shape: &[usize], values: impl IntoIterator<Item = &'a f32>) -> Self {
+        let bytes = values.into_iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { name: format!("{field}.{part}"), shape: shape.to_vec(), bytes }
+    }
+}
+
+pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
+    let mut tensors = Vec::new();
+    let mut metadata = HashMap::new();
+    for Node { name, op, .. } in &program.nodes {
+        match op {
+            Op::Quantizer(state) => {
+                tensors.extend(state.step.iter().map(|step| Tensor::new(name, "step", &[1], [step])))
+            }
+            Op::Linear(state) => {
+                tensors.push(Tensor::new(name, "weight", state.weight.shape(), &state.weight));
+                tensors.push(Tensor::new(name, "bias", state.bias.shape(), &state.bias));
+                tensors.extend(state.scale.iter().map(|scale| Tensor::new(name, "scale", &[1], [scale])));
+                tensors.extend(state.mask.iter().map(|mask| {
+                    let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
+                    Tensor::new(name, "mask", mask.shape(), &ones)
+                }));
+                let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
+                metadata.insert(format!("{name}.bias"), held.to_owned());
+            }
+        }
+    }
+    let views = tensors
+        .iter()
+        .map(|tensor| Ok((&tensor.name, TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes)?)))
+        .collect::<Result<Vec<_>, SafeTensorError>>()?;
+    let bytes = safetensors::serialize(views, Some(metadata))?;
+    Ok(file::write(path, |to| to.write_all(&bytes))?)
+}
+
+pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsError> {
+    let bytes = file::read(path)?;
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes)?;
+    let held = metadata.metadata().clone().unwrap_or_default();
+    let mut reader = Reader { tensors, seen: Vec::new() };
+    for Node { name, op, .. } in &mut program.nodes {
+        match op {
+            Op::Quantizer(state) => state.step = reader.positive(name, "step")?,
+            Op::Linear(state) => {
+                reader.linear(name, state)?;
+                state.hold = match held.get(&format!("{name}.bias")).map(String::as_str) {
+                    Some(FREE) if state.declared != Bias::None => Bias::Free,
+                    _ => state.declared,
+                };
+            }
+        }
+    }
+    reader.finish()
+}
+
+struct Reader<'a> {
+    tensors: SafeTensors<'a>,
+    seen: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn linear(&mut self, field: &str, state: &mut LinearState) -> Result<(), WeightsError> {
+        let (rows, columns) = state.weight.dim();
+        let weight = self.required(field, "weight", &[rows, columns])?;
+        state.weight = shaped(weight, (rows, columns));
+        state.bias = Array1::from_vec(self.required(field, "bias", &[rows])?);
+        state.scale = self.positive(field, "scale")?;
+        let mask = self.optional(field, "mask", &[rows, columns])?;
+        state.mask = mask.map(|mask| shaped(mask, (rows, columns)).mapv(|one: f32| one != 0.0));
+        if let Some(mask) = &state.mask {
+            state.weight.zip_mut_with(mask, |weight, &kept| {
+                if !kept {
+                    *weight = 0.0;
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn positive(&mut self, field: &str, part: &str) -> Result<Option<f32>, WeightsError> {
+        let Some(values) = self.optional(field, part, &[1])? else { return Ok(None) };
+        match values[..] {
+            [value] if value > 0.0 => Ok(Some(value)),
+            _ => Err(WeightsError::Value {
+                tensor: format!("{field}.{part}"),
+                index: 0,
+                value: values.first().copied().unwrap_or(f32::NAN),
+            }),
+        }
+    }
+
+    fn required(&mut self, field: &str, part: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
+        let missing = || WeightsError::Missing { tensor: format!("{field}.{part}") };
+        self.optional(field, part, shape)?.ok_or_else(missing)
+    }
+
+    fn optional(
+        &mut self,
+        field: &str,
+        part: &str,
+        shape: &[usize],
+    ) -> Result<Option<Vec<f32>>, WeightsError> {
+        let name = format!("{field}.{part}");
+        let Ok(view) = self.tensors.tensor(&name) else { return Ok(None) };
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            return Err(WeightsError::Shape {
+                tensor: name,
+                found: view.shape().to_vec(),
+                dtype: view.dtype(),
+                expected: shape.to_vec(),
+            });
+        }
+        let (words, _) = view.data().as_chunks::<4>();
+        let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(WeightsError::Value { tensor: name, index, value: values[index] });
+        }
+        self.seen.push(name);
+        Ok(Some(values))
+    }
+
+    fn finish(self) -> Result<(), WeightsError> {
+        match self.tensors.names().into_iter().find(|name| !self.seen.iter().any(|seen| seen == name)) {
+            Some(tensor) => Err(WeightsError::Unknown { tensor: tensor.to_owned() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn shaped(values: Vec<f32>, (rows, columns): (usize, usize)) -> Array2<f32> {
+    let mut values = values.into_iter();
+    Array2::from_shape_simple_fn((rows, columns), || values.next().unwrap_or_default())
+}
