@@ -20,6 +20,7 @@ pub mod prelude {
 pub mod __private {
     pub use fheqat_runtime::{
         nn::{
+            dimensions::dimension,
             layer::{LayerMut, LayerRef, Module},
             network::{Init, Network},
         },

@@ -4,8 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        Bias, Field, Known, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source, Transfer, WeightRange,
-        judge_all,
+        Bias, Field, Known, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source, Transfer,
+        WeightRange, judge_all,
     },
 };
 

@@ -3,8 +3,7 @@
 #[test]
 fn ui() {
     let cases = trybuild::TestCases::new();
-    for law in
-        ["input", "quantized", "shape", "bits", "overflow", "wiring", "options", "layers", "structure"]
+    for law in ["input", "quantized", "shape", "bits", "overflow", "wiring", "options", "layers", "structure"]
     {
         cases.compile_fail(format!("{law}/*.rs"));
     }

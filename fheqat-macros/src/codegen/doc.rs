@@ -24,7 +24,12 @@ pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
             Known::Later => (later(model, field, facts), String::new()),
         };
         let layer = field.layer.as_ref().map_or_else(String::new, written);
-        lines.push(format!(" | {} | {} | {} | {range} | {bits} |", code(&field.name), code(&layer), code(&shape)));
+        lines.push(format!(
+            " | {} | {} | {} | {range} | {bits} |",
+            code(&field.name),
+            code(&layer),
+            code(&shape)
+        ));
         shapes.push(shape);
     }
     lines.iter().map(|line| parse_quote!(#[doc = #line])).collect()

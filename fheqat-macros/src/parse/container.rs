@@ -2,7 +2,7 @@
 
 use fheqat_spec::limits;
 use proc_macro2::TokenStream;
-use syn::{Data, DeriveInput, Field, Fields, Path, ext::IdentExt};
+use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuated::Punctuated};
 
 use super::{
     field::LayerOptions,
@@ -40,14 +40,17 @@ pub(crate) fn item(ctxt: &Ctxt, item: &TokenStream) -> Option<DeriveInput> {
 pub(crate) fn options(reader: &mut Reader<'_>, args: TokenStream) -> NetOptions {
     let mut options = NetOptions::default();
     let mut seen = Vec::new();
-    for option in option::split(reader.ctxt, args) {
+    let split = option::split(reader.ctxt, args);
+    options.meant = split.unread;
+    for option in split.read {
         let name = option.key.unraw().to_string();
         if !NetOptions::RULES.iter().any(|rule| rule.name == name) {
             let elsewhere = LayerOptions::RULES.iter().find(|rule| rule.name == name).map(|rule| {
                 let kinds = list(rule.on.iter().map(|kind| kind.name()), "or");
                 format!("it is an option of a field: `#[layer({name} = ...)]` on a {kinds}")
             });
-            option::unknown(reader.ctxt, "quant_net", &option.key, NetOptions::RULES, elsewhere);
+            let meant = option::unknown(reader.ctxt, "quant_net", &option.key, NetOptions::RULES, elsewhere);
+            options.meant.extend(meant);
         } else if !option::is_repeated(reader.ctxt, &mut seen, &option.key) {
             options.set(reader, &name, &option);
         }
@@ -69,7 +72,10 @@ pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut 
     }
     match &mut item.data {
         Data::Struct(data) => match &mut data.fields {
-            Fields::Named(fields) if !fields.named.is_empty() => fields.named.iter_mut().collect(),
+            Fields::Named(fields) if !fields.named.is_empty() => {
+                distinct(ctxt, &mut fields.named);
+                fields.named.iter_mut().collect()
+            }
             Fields::Named(_) | Fields::Unit => {
                 ctxt.error(name, Message::new(format!("`{name}` has no layers")).help(example));
                 Vec::new()
@@ -92,4 +98,25 @@ pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut 
             Vec::new()
         }
     }
+}
+
+/// Drops a field whose name is taken, so that its error is the only one.
+fn distinct(ctxt: &Ctxt, fields: &mut Punctuated<Field, Token![,]>) {
+    let mut names = Vec::new();
+    *fields = std::mem::take(fields)
+        .into_iter()
+        .filter(|field| {
+            let Some(ident) = &field.ident else { return true };
+            let is_new = !names.contains(ident);
+            if is_new {
+                names.push(ident.clone());
+            } else {
+                ctxt.error(
+                    ident,
+                    Message::new(format!("two fields are called `{ident}`")).help("rename one of them"),
+                );
+            }
+            is_new
+        })
+        .collect();
 }

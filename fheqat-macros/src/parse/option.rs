@@ -25,6 +25,13 @@ pub(crate) struct Opt {
     pub(crate) value: Expr,
 }
 
+/// What could be read of a list, and the keys of what could not.
+#[derive(Default)]
+pub(crate) struct Split {
+    pub(crate) read: Vec<Opt>,
+    pub(crate) unread: Vec<String>,
+}
+
 /// What the tables of options know about one: its name, and the layers it applies to.
 pub(crate) struct Rule {
     pub(crate) name: &'static str,
@@ -49,6 +56,8 @@ macro_rules! options {
         #[derive(Default)]
         pub(crate) struct $table {
             $(pub(crate) $field: Option<$ty>,)*
+            /// Options that were meant, as far as their errors tell.
+            pub(crate) meant: Vec<String>,
         }
 
         impl $table {
@@ -74,14 +83,16 @@ macro_rules! options {
 pub(crate) use options;
 
 /// Splits `key = value, ...` and goes on behind what it cannot read.
-pub(crate) fn split(ctxt: &Ctxt, tokens: TokenStream) -> Vec<Opt> {
+pub(crate) fn split(ctxt: &Ctxt, tokens: TokenStream) -> Split {
     let parser = |input: ParseStream<'_>| {
-        let mut options = Vec::new();
+        let mut options = Split::default();
         while !input.is_empty() {
+            let key = input.fork().call(Ident::parse_any);
             match one(input) {
-                Ok(option) => options.push(option),
+                Ok(option) => options.read.push(option),
                 Err(error) => {
                     ctxt.push(error);
+                    options.unread.extend(key.ok().map(|key| key.to_string()));
                     skip_to_comma(input)?;
                 }
             }
@@ -93,7 +104,7 @@ pub(crate) fn split(ctxt: &Ctxt, tokens: TokenStream) -> Vec<Opt> {
     };
     parser.parse2(tokens).unwrap_or_else(|error| {
         ctxt.push(error);
-        Vec::new()
+        Split::default()
     })
 }
 
@@ -103,7 +114,9 @@ fn one(input: ParseStream<'_>) -> syn::Result<Opt> {
     }
     let key = input.call(Ident::parse_any)?;
     if !input.peek(Token![=]) && !input.is_empty() && !input.peek(Token![,]) {
-        return Err(input.error(Message::new(format!("expected `=` behind `{key}`"))));
+        return Err(input.error(
+            Message::new(format!("expected `=` behind `{key}`")).help(format!("write `{key} = ...`")),
+        ));
     }
     let equals: Option<Token![=]> = input.parse()?;
     if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
@@ -129,8 +142,14 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-/// An unknown option, or one that belongs elsewhere.
-pub(crate) fn unknown(ctxt: &Ctxt, attribute: &str, key: &Ident, rules: &[Rule], elsewhere: Option<String>) {
+/// Refuses an unknown option, or one that belongs elsewhere; returns the one that was meant.
+pub(crate) fn unknown(
+    ctxt: &Ctxt,
+    attribute: &str,
+    key: &Ident,
+    rules: &[Rule],
+    elsewhere: Option<String>,
+) -> Option<String> {
     let typed = key.unraw().to_string();
     let message = Message::new(format!("unknown `{attribute}` option `{typed}`"));
     let known = |name: &&str| rules.iter().any(|rule| rule.name == *name);
@@ -142,6 +161,7 @@ pub(crate) fn unknown(ctxt: &Ctxt, attribute: &str, key: &Ident, rules: &[Rule],
         (None, None) => format!("the options are {}", list(rules.iter().map(|rule| rule.name), "and")),
     };
     ctxt.error(key, message.help(help));
+    near.map(str::to_owned)
 }
 
 /// Whether `key` was there already; then it is refused.
@@ -199,21 +219,19 @@ pub(crate) struct Constant {
 /// Reads values, and keeps the numbers that only const evaluation can read.
 pub(crate) struct Reader<'a> {
     pub(crate) ctxt: &'a Ctxt,
+    /// The struct.
+    pub(crate) net: Ident,
+    /// The field that is being read.
+    pub(crate) field: Option<Ident>,
     pub(crate) constants: Vec<Constant>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(ctxt: &'a Ctxt) -> Self {
-        Self { ctxt, constants: Vec::new() }
+    pub(crate) fn new(ctxt: &'a Ctxt, net: Ident) -> Self {
+        Self { ctxt, net, field: None, constants: Vec::new() }
     }
 
-    fn constant<T>(
-        &mut self,
-        ty: &str,
-        member: &str,
-        value: TokenStream,
-        blame: impl ToTokens,
-    ) -> Amount<T> {
+    fn constant<T>(&mut self, ty: &str, member: &str, value: TokenStream, blame: impl ToTokens) -> Amount<T> {
         let name = format_ident!("__FHEQAT_{}", self.constants.len());
         let member = format_ident!("{member}");
         let blame = blame.to_token_stream();
@@ -241,18 +259,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A number in `limit`, given by a const generic.
-    pub(crate) fn parameter(&mut self, limit: Limit, argument: impl ToTokens) -> Amount<i64> {
-        let value = admission(limit, &quote!(__fheqat::spec::limits::features::<#argument>()));
+    pub(crate) fn parameter(&mut self, limit: Limit, index: usize, argument: impl ToTokens) -> Amount<i64> {
+        let (net, field) = (&self.net, &self.field);
+        let value = quote!(__fheqat::dimension(|net: &#net| &net.#field, #index));
+        let value = admission(limit, &value);
         self.constant("Admitted", "number", value, argument)
     }
 
     /// A literal that the limit admits; `None` after an error.
-    pub(crate) fn admit(
-        &mut self,
-        limit: Limit,
-        integer: i128,
-        blame: impl ToTokens,
-    ) -> Option<Amount<i64>> {
+    pub(crate) fn admit(&mut self, limit: Limit, integer: i128, blame: impl ToTokens) -> Option<Amount<i64>> {
         let admitted = limit.admit(integer);
         if let Some(issue) = admitted.issue {
             self.ctxt.error(blame, issue);
@@ -312,14 +327,20 @@ fn foreign(value: &Expr) -> TokenStream {
     braces.into_token_stream()
 }
 
-fn source_text(tokens: &TokenStream) -> String {
+/// Tokens as one would write them.
+pub(crate) fn source_text(tokens: &TokenStream) -> String {
     tokens.to_string().replace(" :: ", "::").replace(":: ", "::")
 }
 
 fn number_help(name: &str, value: &Expr) -> String {
     match value {
-        Expr::Lit(_) | Expr::Unary(_) => format!("write `{name} = 3`, the path of a constant, or a `{{ block }}`"),
-        _ => format!("put braces around an expression: `{name} = {{ {} }}`", source_text(&value.to_token_stream())),
+        Expr::Lit(_) | Expr::Unary(_) => {
+            format!("write `{name} = 3`, the path of a constant, or a `{{ block }}`")
+        }
+        _ => format!(
+            "put braces around an expression: `{name} = {{ {} }}`",
+            source_text(&value.to_token_stream())
+        ),
     }
 }
 
@@ -344,7 +365,7 @@ pub(crate) fn shape(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<
         reader.ctxt.error(&option.value, message.help(format!("write `{key} = [64]`")));
         return None;
     }
-    Some(array.elems.iter().map(|dim| reader.count(limits::DIMENSION, "dimension", dim)).collect())
+    Some(array.elems.iter().map(|dim| reader.count(limits::INPUT, "input", dim)).collect())
 }
 
 /// An option that is `true` or `false`.
@@ -392,10 +413,9 @@ pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
         }
         Number::Other => {
             let message = Message::new("`scale` takes a number");
-            reader.ctxt.error(
-                value,
-                message.help("write `scale = 0.25`, the path of a constant, or a `{ block }`"),
-            );
+            reader
+                .ctxt
+                .error(value, message.help("write `scale = 0.25`, the path of a constant, or a `{ block }`"));
             Amount::refused()
         }
     }

@@ -1,5 +1,6 @@
 //! The layers of a network and the trait that `#[quant_net]` implements.
 
+pub mod dimensions;
 pub mod layer;
 mod module;
 pub mod network;

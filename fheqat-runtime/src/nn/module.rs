@@ -19,6 +19,7 @@ fn quantizer(layer: &Layer) -> QuantizerState {
     QuantizerState { step }
 }
 
+#[diagnostic::do_not_recommend]
 impl Module for QuantIdentity {
     fn init(layer: &Layer, _: &mut ChaCha8Rng) -> Self {
         Self { state: quantizer(layer) }
@@ -33,6 +34,7 @@ impl Module for QuantIdentity {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Module for QuantReLU {
     fn init(layer: &Layer, _: &mut ChaCha8Rng) -> Self {
         Self { state: quantizer(layer) }
@@ -47,6 +49,7 @@ impl Module for QuantReLU {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<const IN: usize, const OUT: usize> Module for QuantLinear<IN, OUT> {
     fn init(_: &Layer, _: &mut ChaCha8Rng) -> Self {
         Self {

@@ -1,7 +1,7 @@
 use fheqat::prelude::*;
 
 const BITS: f64 = 3.0;
-const SCALE: &str = "0.5";
+const SCALE: usize = 1;
 
 #[quant_net(bits = BITS)]
 struct Net {

@@ -1,5 +1,3 @@
-use fheqat::prelude::*;
-
 use fheqat::spec::{Range, range::dot};
 
 const OPERAND: Range = Range::new(0, 3);
