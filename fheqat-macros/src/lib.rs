@@ -10,6 +10,8 @@ mod codegen;
 mod diag;
 mod expand;
 mod model;
+#[cfg(test)]
+mod parity;
 mod parse;
 mod suggest;
 

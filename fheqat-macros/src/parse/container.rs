@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuated::Punctuated};
 
 use super::{
-    field::LayerOptions,
+    field::{self, LayerOptions},
     layer::Kind,
     option::{self, Amount, Reader, count, flag, options, path, shape},
 };
@@ -83,21 +83,25 @@ pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut 
             Fields::Unnamed(fields) => {
                 let message = Message::new(format!("the layers of `{name}` have no names"));
                 ctxt.error(&*fields, message.help(example));
-                for field in &mut fields.unnamed {
-                    super::field::strip(field);
-                }
+                fields.unnamed.iter_mut().for_each(strip);
                 Vec::new()
             }
         },
         Data::Enum(data) => {
             ctxt.error(data.enum_token, Message::new("an enum cannot be a network").help(example));
+            data.variants.iter_mut().flat_map(|variant| &mut variant.fields).for_each(strip);
             Vec::new()
         }
         Data::Union(data) => {
             ctxt.error(data.union_token, Message::new("a union cannot be a network").help(example));
+            data.fields.named.iter_mut().for_each(strip);
             Vec::new()
         }
     }
+}
+
+fn strip(field: &mut Field) {
+    field::strip(field);
 }
 
 /// Drops a field whose name is taken, so that its error is the only one.
