@@ -110,12 +110,12 @@ fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
             _ => (quote!(QuantLinear<#inputs, #outputs>), "weight_bits"),
         };
         let bits = option(bits, layer.bits);
-        let from = layer.back.map(|back| match source(index, Some(back)) {
-            Source::Field(field) => {
-                let field = format_ident!("f{field}");
-                quote!(from = #field,)
-            }
-            _ => quote!(from = input,),
+        let from = layer.back.map(|back| {
+            let producer = match source(index, Some(back)) {
+                Source::Field(field) => format_ident!("f{field}"),
+                Source::Input | Source::Broken => format_ident!("input"),
+            };
+            quote!(from = #producer,)
         });
         let attribute = (bits.is_some() || from.is_some()).then(|| quote!(#[layer(#bits #from)]));
         quote!(#attribute #name: #ty,)
@@ -228,9 +228,10 @@ fn sketches_are_accepted_and_refused() {
     for _ in 0..2000 {
         let sketch = sketches().new_tree(&mut runner).map(|tree| tree.current());
         let Ok(sketch) = sketch else { continue };
-        match reported(&sketch, Written::Literals).is_empty() {
-            true => accepted += 1,
-            false => refused += 1,
+        if reported(&sketch, Written::Literals).is_empty() {
+            accepted += 1;
+        } else {
+            refused += 1;
         }
     }
     assert!(accepted > 20 && refused > 20, "{accepted} accepted, {refused} refused");
