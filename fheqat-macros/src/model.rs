@@ -90,7 +90,7 @@ impl Model {
 fn check_widths(ctxt: &Ctxt, ast: &Ast) {
     let options = &ast.options;
     let is_given = |option: &Option<Amount<i64>>, name: &str| {
-        option.is_some() || options.meant.iter().any(|meant| meant == name)
+        option.is_some() || options.meant.iter().any(|meant| meant == name || meant.is_empty())
     };
     if is_given(&options.bits, "bits") {
         return;

@@ -25,7 +25,7 @@ pub(crate) struct Opt {
     pub(crate) value: Expr,
 }
 
-/// What could be read of a list, and the keys of what could not.
+/// What could be read of a list, and the keys of what could not; empty where there was none.
 #[derive(Default)]
 pub(crate) struct Split {
     pub(crate) read: Vec<Opt>,
@@ -92,7 +92,7 @@ pub(crate) fn split(ctxt: &Ctxt, tokens: TokenStream) -> Split {
                 Ok(option) => options.read.push(option),
                 Err(error) => {
                     ctxt.push(error);
-                    options.unread.extend(key.ok().map(|key| key.to_string()));
+                    options.unread.push(key.map_or_else(|_| String::new(), |key| key.to_string()));
                     skip_to_comma(input)?;
                 }
             }
@@ -312,6 +312,7 @@ pub(crate) fn number(value: &Expr) -> Number {
         },
         Expr::Path(_) | Expr::Block(_) => Number::Constant,
         Expr::Group(group) => number(&group.expr),
+        Expr::Paren(paren) => number(&paren.expr),
         _ => Number::Other,
     }
 }

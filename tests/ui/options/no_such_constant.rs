@@ -3,7 +3,7 @@ use fheqat::prelude::*;
 #[quant_net(bits = BITS)]
 struct Net {
     quant_inp: QuantIdentity,
-    fc: QuantLinear<WIDTH, 3>,
+    fc: QuantLinear<2, 3>,
 }
 
 fn main() {}
