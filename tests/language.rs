@@ -294,3 +294,31 @@ fn thirty_weights_of_three_bits_need_eleven() {
     let verdicts: [_; 4] = judge_all(&Eleven::SPEC);
     assert_eq!(verdicts[3].fact.range, Known::Now(Range::new(-630, 630)));
 }
+
+#[allow(non_upper_case_globals, dead_code)]
+mod taken {
+    use fheqat::prelude::*;
+
+    // Names that an expansion might use, as constants and types.
+    const init: u8 = 0;
+    const net: u8 = 0;
+    const spec: u8 = 0;
+    struct Vec;
+    struct Option;
+    struct Some;
+    mod std {}
+    mod core {}
+    const WIDTH: usize = 2;
+
+    #[quant_net(bits = 3)]
+    pub(crate) struct Network {
+        pub(crate) init: QuantIdentity,
+        net: QuantLinear<WIDTH, 3>,
+    }
+}
+
+#[test]
+fn no_name_of_the_users_is_in_the_way() {
+    let net = taken::Network::new(Seed(0));
+    assert!(net.init.state.step.is_none());
+}

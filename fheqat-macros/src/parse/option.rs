@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
     /// A number in `limit`, given by a const generic.
     pub(crate) fn parameter(&mut self, limit: Limit, index: usize, argument: impl ToTokens) -> Amount<i64> {
         let (net, field) = (&self.net, &self.field);
-        let value = quote!(__fheqat::dimension(|net: &#net| &net.#field, #index));
+        let value = quote!(__fheqat::dimension(|__fheqat_net: &#net| &__fheqat_net.#field, #index));
         let value = admission(limit, &value);
         self.constant("Admitted", "number", value, argument)
     }
