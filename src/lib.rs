@@ -1,5 +1,22 @@
 //! Quantization-aware training with compile-time bounds, and encrypted inference under TFHE.
 
+/// ```
+/// use fheqat::prelude::*;
+///
+/// const HIDDEN: usize = 100;
+///
+/// #[quant_net(bits = 3, max_nonzero = 30)]
+/// struct Checkerboard {
+///     quant_inp: QuantIdentity,
+///     fc1: QuantLinear<2, HIDDEN>,
+///     relu1: QuantReLU,
+///     #[layer(weight_bits = 4)]
+///     fc2: QuantLinear<HIDDEN, 2>,
+/// }
+///
+/// assert_eq!(Checkerboard::SPEC.fields.len(), 4);
+/// ```
+///
 pub use fheqat_macros::quant_net;
 pub use fheqat_runtime::*;
 

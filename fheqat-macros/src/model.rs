@@ -13,7 +13,8 @@ use crate::{
         container::NetOptions,
         field::FieldAst,
         layer::{Kind, LayerType},
-        option::{Amount, Wire},
+        number::Amount,
+        value::Wire,
     },
     suggest::closest,
 };

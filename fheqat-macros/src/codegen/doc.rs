@@ -5,7 +5,7 @@ use syn::{Attribute, parse_quote};
 
 use crate::{
     model::{Field, Layer, Model},
-    parse::{layer::Kind, option::Amount},
+    parse::{layer::Kind, number::Amount},
 };
 
 pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {

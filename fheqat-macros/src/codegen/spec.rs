@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 
 use crate::{
     model::{Field, Layer, Linear, Model},
-    parse::option::Amount,
+    parse::number::Amount,
 };
 
 pub(crate) fn net(model: &Model) -> TokenStream {

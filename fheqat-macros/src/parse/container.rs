@@ -6,23 +6,24 @@ use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuat
 
 use super::{
     field::{self, LayerOptions},
-    layer::Kind,
-    option::{self, Amount, Reader, count, flag, options, path, shape},
+    number::{Amount, Reader},
+    option::{self, options},
+    value::{count, flag, path, shape},
 };
 use crate::diag::{Ctxt, Message, list};
 
 options! {
     /// The options of a network.
     NetOptions {
-        "bits" => bits: Amount<i64> = count(limits::BITS), on Kind::ALL;
-        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on Kind::ALL;
-        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS), on Kind::ALL;
-        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on Kind::ALL;
-        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on Kind::ALL;
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on Kind::ALL;
-        "narrow_range" => narrow_range: bool = flag, on Kind::ALL;
-        "input" => input: Vec<Amount<i64>> = shape, on Kind::ALL;
-        "crate" => krate: Path = path, on Kind::ALL;
+        "bits" => bits: Amount<i64> = count(limits::BITS);
+        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS);
+        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS);
+        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO);
+        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1);
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
+        "narrow_range" => narrow_range: bool = flag;
+        "input" => input: Vec<Amount<i64>> = shape;
+        "crate" => krate: Path = path;
     }
 }
 

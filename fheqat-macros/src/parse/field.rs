@@ -7,7 +7,9 @@ use syn::{Attribute, Field, Meta, Type, ext::IdentExt, parse_quote};
 use super::{
     container::NetOptions,
     layer::{self, Kind, LayerType},
-    option::{self, Amount, Reader, Wire, bias, count, flag, options, step, wire},
+    number::{Amount, Reader},
+    option::{self, options},
+    value::{Wire, bias, count, flag, step, wire},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -17,7 +19,7 @@ const WEIGHTED: &[Kind] = &[Kind::Linear];
 options! {
     /// The options of a layer.
     LayerOptions {
-        "from" => from: Wire = wire, on Kind::ALL;
+        "from" => from: Wire = wire;
         "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
         "signed" => signed: bool = flag, on &[Kind::Identity];
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;

@@ -4,7 +4,7 @@ use fheqat_spec::limits::{self, Limit};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type};
 
-use super::option::{Amount, Number, Reader, number, source_text};
+use super::number::{Amount, Number, Reader, number, source_text};
 use crate::{
     diag::{Message, list},
     suggest::closest,

@@ -3,7 +3,9 @@
 pub(crate) mod container;
 pub(crate) mod field;
 pub(crate) mod layer;
+pub(crate) mod number;
 pub(crate) mod option;
+pub(crate) mod value;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
@@ -11,7 +13,7 @@ use syn::DeriveInput;
 use crate::diag::Ctxt;
 use container::NetOptions;
 use field::FieldAst;
-use option::{Constant, Reader};
+use number::{Constant, Reader};
 
 /// Everything the user wrote.
 pub(crate) struct Ast {
