@@ -1,5 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+/// ```
+/// use fheqat::prelude::*;
+///
+/// const HIDDEN: usize = 100;
+///
+/// #[quant_net(bits = 3, max_nonzero = 30)]
+/// struct Checkerboard {
+///     quant_inp: QuantIdentity,
+///     fc1: QuantLinear<2, HIDDEN>,
+///     relu1: QuantReLU,
+///     #[layer(weight_bits = 4)]
+///     fc2: QuantLinear<HIDDEN, 2>,
+/// }
+///
+/// assert_eq!(Checkerboard::SPEC.fields.len(), 4);
+/// ```
+///
 pub use fheqat_macros::quant_net;
 pub use fheqat_runtime::*;
 
@@ -26,6 +43,7 @@ pub mod prelude {
 pub mod __private {
     pub use fheqat_runtime::{
         nn::{
+            dimensions::dimension,
             layer::{LayerMut, LayerRef, Module},
             network::{Init, Network},
         },

@@ -1,34 +1,36 @@
 //! The laws, asked with what the macro can read: `fheqat_spec` decides, this module finds the tokens to blame.
 
-use fheqat_spec::{Fact, Issue, Law, Layer, Net, Quantizer, Scale, Shape, Transfer, Verdict, judge};
+use fheqat_spec::{Fact, Law, Net, Shape, Verdict, judge};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 use crate::{
     diag::{Ctxt, Message},
-    model::{Field, Layer as LayerModel, Model},
+    model::{Field, Layer, Model},
 };
 
-/// Reports every law that a field breaks, and returns what is known about each field's output.
-pub(crate) fn run(ctxt: &Ctxt, model: &Model) -> Vec<Fact> {
+/// What the macro could decide.
+pub(crate) struct Checked {
+    /// What is known about each field's output.
+    pub(crate) facts: Vec<Fact>,
+    /// The laws that each field was found to break.
+    pub(crate) broken: Vec<Vec<Law>>,
+}
+
+/// Reports every law that a field breaks.
+pub(crate) fn run(ctxt: &Ctxt, model: &Model) -> Checked {
     check_names(ctxt, model);
     check_laws(ctxt, model)
 }
 
 fn check_names(ctxt: &Ctxt, model: &Model) {
-    for (index, field) in model.fields.iter().enumerate() {
-        let name = &field.name;
-        if name == "input" {
-            let message = Message::new("a field cannot be called `input`, which is the network's own input");
-            ctxt.error(&field.ident, message.help("call it `quant_inp`"));
-        }
-        if model.fields[..index].iter().any(|earlier| earlier.name == *name) {
-            ctxt.error(&field.ident, Message::new(format!("two fields are called `{name}`")));
-        }
+    for field in model.fields.iter().filter(|field| field.name == "input") {
+        let message = Message::new("a field cannot be called `input`, which is the network's own input");
+        ctxt.error(&field.ident, message.help("call it `quant_inp`"));
     }
 }
 
-fn check_laws(ctxt: &Ctxt, model: &Model) -> Vec<Fact> {
+fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     let fields: Vec<_> = model.fields.iter().map(known).collect();
     let input = model.input.as_ref().map(|dims| {
         let dims: Vec<_> = dims.iter().map(|dim| dim.known).collect();
@@ -37,23 +39,35 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Vec<Fact> {
     let net = Net { name: &model.name, input, fields: &fields };
     let mut verdicts: Vec<Verdict<'_>> = Vec::new();
     for (index, field) in model.fields.iter().enumerate() {
-        let verdict = match field.layer {
+        verdicts.push(match field.layer {
             Some(_) => judge(&net, &verdicts, index),
             None => Verdict::UNKNOWN,
-        };
-        for (law, issue) in verdict.issues() {
-            ctxt.error(blame(field, law), issue as &Issue<'_>);
-        }
-        verdicts.push(verdict);
+        });
     }
-    verdicts.iter().map(|verdict| verdict.fact).collect()
+    let last_miswired =
+        (0..fields.len()).rev().find(|&index| is_miswired(&model.fields[index], &verdicts[index]));
+    for (index, field) in model.fields.iter().enumerate() {
+        for (law, issue) in verdicts[index].issues() {
+            // A wire that is wrong anyway may have meant this field.
+            if law == Law::Wiring && last_miswired.is_some_and(|reader| reader > index) {
+                continue;
+            }
+            ctxt.error(blame(field, law), issue);
+        }
+    }
+    Checked {
+        facts: verdicts.iter().map(|verdict| verdict.fact).collect(),
+        broken: verdicts.iter().map(|verdict| verdict.issues().map(|(law, _)| law).collect()).collect(),
+    }
 }
 
-/// The field as a law sees it. A layer that was refused is never judged; what stands for it here has no range.
+fn is_miswired(field: &Field, verdict: &Verdict<'_>) -> bool {
+    field.blame.from.is_some() && [Law::Input, Law::Quantized].iter().any(|law| verdict.issue(*law).is_some())
+}
+
+/// The field as a law sees it.
 fn known(field: &Field) -> fheqat_spec::Field<'_> {
-    let nothing =
-        Quantizer { transfer: Transfer::Signed, bits: fheqat_spec::Known::Later, scale: Scale::Learned };
-    let layer = field.layer.as_ref().map_or(Layer::Quantizer(nothing), LayerModel::known);
+    let layer = field.layer.as_ref().map_or_else(|| Layer::refused().known(), Layer::known);
     fheqat_spec::Field { name: &field.name, layer, from: &field.from }
 }
 

@@ -14,10 +14,10 @@ pub(crate) fn quant_net(args: TokenStream, item: &TokenStream) -> TokenStream {
         return codegen::fallback::bare(item, ctxt.check());
     };
     let model = Model::resolve(&ctxt, &ast);
-    let facts = checks::run(&ctxt, &model);
+    let checked = checks::run(&ctxt, &model);
     match ctxt.check() {
-        Ok(()) => codegen::expansion(&ast, &model, &facts),
-        Err(errors) => codegen::fallback::stub(&ast, &errors),
+        Ok(()) => codegen::expansion(&ast, &model, &checked),
+        Err(errors) => codegen::fallback::stub(&ast, &model, &checked, &errors),
     }
 }
 

@@ -10,6 +10,8 @@ mod codegen;
 mod diag;
 mod expand;
 mod model;
+#[cfg(test)]
+mod parity;
 mod parse;
 mod suggest;
 
@@ -17,17 +19,6 @@ mod suggest;
 ///
 /// The fields are layers in order; each takes the output of the field before it. What the weights are is said by const
 /// generics, how a layer is applied by `#[layer(...)]`.
-///
-/// ```ignore
-/// #[quant_net(bits = 3, max_nonzero = 30)]
-/// struct Checkerboard {
-///     quant_inp: QuantIdentity,
-///     fc1: QuantLinear<2, 100>,
-///     relu1: QuantReLU,
-///     #[layer(weight_bits = 4)]
-///     fc2: QuantLinear<100, 2>,
-/// }
-/// ```
 ///
 /// Every number is a literal, the path of a constant, or a `{ block }`.
 ///

@@ -13,7 +13,8 @@ use crate::{
         container::NetOptions,
         field::FieldAst,
         layer::{Kind, LayerType},
-        option::{Amount, Wire},
+        number::Amount,
+        value::Wire,
     },
     suggest::closest,
 };
@@ -62,11 +63,7 @@ pub(crate) struct Linear {
 impl Model {
     pub(crate) fn resolve(ctxt: &Ctxt, ast: &Ast) -> Self {
         let options = &ast.options;
-        if options.bits.is_none() && (options.weight_bits.is_none() || options.act_bits.is_none()) {
-            let message = Message::new("`quant_net` needs the width of weights and activations")
-                .help("write `#[quant_net(bits = 3)]`, or both `weight_bits` and `act_bits`");
-            ctxt.error(&ast.item.ident, message);
-        }
+        check_widths(ctxt, ast);
         let names: Vec<_> = ast.fields.iter().map(|field| field.ident.unraw().to_string()).collect();
         let last = ast.fields.len().saturating_sub(1);
         let fields = ast
@@ -89,6 +86,29 @@ impl Model {
             .collect();
         Self { name: ast.item.ident.unraw().to_string(), input: options.input.clone(), fields }
     }
+}
+
+fn check_widths(ctxt: &Ctxt, ast: &Ast) {
+    let options = &ast.options;
+    let is_given = |option: &Option<Amount<i64>>, name: &str| {
+        option.is_some() || options.meant.iter().any(|meant| meant == name || meant.is_empty())
+    };
+    if is_given(&options.bits, "bits") {
+        return;
+    }
+    let message =
+        match (is_given(&options.weight_bits, "weight_bits"), is_given(&options.act_bits, "act_bits")) {
+            (true, true) => return,
+            (true, false) => {
+                Message::new("`quant_net` does not say how wide activations are").help("add `act_bits = 3`")
+            }
+            (false, true) => {
+                Message::new("`quant_net` does not say how wide weights are").help("add `weight_bits = 3`")
+            }
+            (false, false) => Message::new("`quant_net` does not say how wide weights and activations are")
+                .help("write `#[quant_net(bits = 3)]`"),
+        };
+    ctxt.error(&ast.item.ident, message);
 }
 
 fn resolve(net: &NetOptions, field: &FieldAst, layer: &LayerType, is_last: bool) -> Layer {
@@ -126,6 +146,7 @@ fn resolve(net: &NetOptions, field: &FieldAst, layer: &LayerType, is_last: bool)
 
 fn source(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Source {
     let wire = match &field.options.from {
+        None if field.options.meant.iter().any(|meant| meant == "from") => return Source::Broken,
         None => return index.checked_sub(1).map_or(Source::Input, Source::Field),
         Some(Wire::Refused) => return Source::Broken,
         Some(Wire::To(wire)) => wire,
@@ -149,6 +170,20 @@ fn source(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Sour
 }
 
 impl Layer {
+    /// What stands for a layer that was refused: nothing is known about it, so every numeric law stays silent.
+    pub(crate) fn refused() -> Self {
+        Self::Linear(Box::new(Linear {
+            inputs: Amount::refused(),
+            outputs: Amount::refused(),
+            weight_bits: Amount::refused(),
+            weight_range: WeightRange::Narrow,
+            max_nonzero: None,
+            max_l1: None,
+            acc_bits: Amount::refused(),
+            bias: Bias::None,
+        }))
+    }
+
     /// As far as the macro can read its numbers.
     pub(crate) fn known(&self) -> spec::Layer {
         match self {

@@ -4,10 +4,16 @@ use fheqat_spec::Law;
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
-use crate::{model::Model, parse::Ast};
+use crate::{checks::Checked, model::Model, parse::Ast};
+
+/// The constants and everything that is asserted.
+pub(crate) fn all(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
+    let (constants, laws) = (constants(ast), laws(ast, model, checked));
+    quote!(#constants #laws)
+}
 
 /// Each number that the macro could not read: admitted once, refused at its own tokens.
-pub(crate) fn constants(ast: &Ast) -> TokenStream {
+fn constants(ast: &Ast) -> TokenStream {
     let constants = ast.constants.iter().map(|constant| {
         let (name, ty, value) = (&constant.name, &constant.ty, &constant.value);
         let assert = call_at(&constant.blame, &quote!(__fheqat::spec::limits::#ty::assert), &quote!(&#name));
@@ -19,19 +25,21 @@ pub(crate) fn constants(ast: &Ast) -> TokenStream {
     quote!(#(#constants)*)
 }
 
-/// The numeric laws, asked again for each field at its type.
-pub(crate) fn laws(ast: &Ast, model: &Model) -> TokenStream {
+/// The numeric laws that hold as far as the macro can read, asked again for each field at its type.
+fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
     let name = &ast.item.ident;
     let count = model.fields.len();
     let asserts = model.fields.iter().enumerate().flat_map(|(index, field)| {
-        Law::ALL.into_iter().filter(|law| law.is_numeric()).map(move |law| {
-            let law = quote::format_ident!("{law:?}");
-            call_at(
-                &field.blame.ty,
-                &quote!(__fheqat::spec::Verdict::assert),
-                &quote!(&__FHEQAT_VERDICTS[#index], __fheqat::spec::Law::#law),
-            )
-        })
+        Law::ALL.into_iter().filter(move |law| law.is_numeric() && !checked.broken[index].contains(law)).map(
+            move |law| {
+                let law = quote::format_ident!("{law:?}");
+                call_at(
+                    &field.blame.ty,
+                    &quote!(__fheqat::spec::Verdict::assert),
+                    &quote!(&__FHEQAT_VERDICTS[#index], __fheqat::spec::Law::#law),
+                )
+            },
+        )
     });
     quote! {
         const __FHEQAT_VERDICTS: [__fheqat::spec::Verdict<'static>; #count] =

@@ -5,7 +5,7 @@ use syn::{Attribute, parse_quote};
 
 use crate::{
     model::{Field, Layer, Model},
-    parse::{layer::Kind, option::Amount},
+    parse::{layer::Kind, number::Amount},
 };
 
 pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
@@ -102,5 +102,82 @@ fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
         (Known::Now(range), _) => format!("({}..={})", range.lo, range.hi),
         (Known::Later, Some(Layer::Quantizer { bits, .. })) => format!("({} bits)", bits.text),
         (Known::Later, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+    use quote::quote;
+    use syn::{DeriveInput, Expr, ExprLit, Lit, Meta};
+
+    use crate::expand::quant_net;
+
+    fn documentation(args: TokenStream, item: &TokenStream) -> Vec<String> {
+        let file: syn::File = syn::parse2(quant_net(args, item)).expect("the expansion is a file");
+        let item: DeriveInput = match &file.items[0] {
+            syn::Item::Struct(item) => item.clone().into(),
+            _ => panic!("the struct comes first"),
+        };
+        let text = |attribute: &syn::Attribute| match &attribute.meta {
+            Meta::NameValue(pair) => match &pair.value {
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        };
+        item.attrs.iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_layer() {
+        let lines = documentation(
+            quote!(bits = 3, max_nonzero = 30),
+            &quote! {
+                #[doc = " Mine."]
+                struct Net {
+                    quant_inp: QuantIdentity,
+                    fc1: QuantLinear<2, 100>,
+                    relu1: QuantReLU,
+                    fc2: QuantLinear<100, 2>,
+                }
+            },
+        );
+        assert_eq!(
+            lines,
+            [
+                " Mine.",
+                "",
+                " Its layers, and the worst case of each over all inputs:",
+                "",
+                " | field | layer | output | range | bits |",
+                " |---|---|---|---|---|",
+                " | `quant_inp` | `QuantIdentity` | `[2]` | `-4..=3` | 3 |",
+                " | `fc1` | `QuantLinear<2, 100>` | `[100]` | `-24..=24` | 6 |",
+                " | `relu1` | `QuantReLU` | `[100]` | `0..=7` | 3 |",
+                " | `fc2` | `QuantLinear<100, 2>` | `[2]` | `-630..=630` | 11 |",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_only_const_evaluation_knows_is_shown_as_written() {
+        let lines = documentation(
+            quote!(bits = 3),
+            &quote! {
+                struct Net {
+                    #[layer(bits = numbers::BITS)]
+                    quant_inp: QuantIdentity,
+                    fc1: QuantLinear<WIDTH, { 1 | 2 }>,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                " | `quant_inp` | `QuantIdentity` | `[WIDTH]` | `(numbers::BITS bits)` |  |",
+                " | `fc1` | `QuantLinear<WIDTH, { 1 \\| 2 }>` | `[{ 1 \\| 2 }]` | `WIDTH * (-3..=3) * (numbers::BITS bits)` |  |",
+            ]
+        );
     }
 }

@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::block;
-use crate::parse::Ast;
+use super::{asserts, block, spec};
+use crate::{checks::Checked, model::Model, parse::Ast};
 
 /// The item as it came, with the errors.
 pub(crate) fn bare(item: &TokenStream, errors: Result<(), Vec<syn::Error>>) -> TokenStream {
@@ -13,17 +13,21 @@ pub(crate) fn bare(item: &TokenStream, errors: Result<(), Vec<syn::Error>>) -> T
     quote!(#(#errors)* #item)
 }
 
-/// The item without `#[layer]`, the errors, and a stub.
-pub(crate) fn stub(ast: &Ast, errors: &[syn::Error]) -> TokenStream {
+/// The item without `#[layer]`, the errors, and a stub. What const evaluation can still find wrong, it does.
+pub(crate) fn stub(ast: &Ast, model: &Model, checked: &Checked, errors: &[syn::Error]) -> TokenStream {
     let errors = errors.iter().map(syn::Error::to_compile_error);
     let item = &ast.item;
     let name = &item.ident;
     let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
-    let text = name.to_string();
+    let is_generic = !item.generics.params.is_empty();
+    let spec = if is_generic {
+        quote!(__fheqat::spec::Net { name: "", input: ::core::option::Option::None, fields: &[] })
+    } else {
+        spec::net(model)
+    };
     let network = quote! {
         impl #impl_generics __fheqat::Network for #name #ty_generics #where_clause {
-            const SPEC: __fheqat::spec::Net<'static> =
-                __fheqat::spec::Net { name: #text, input: ::core::option::Option::None, fields: &[] };
+            const SPEC: __fheqat::spec::Net<'static> = #spec;
 
             fn init(_: &mut __fheqat::Init) -> Self {
                 ::core::unreachable!()
@@ -38,6 +42,7 @@ pub(crate) fn stub(ast: &Ast, errors: &[syn::Error]) -> TokenStream {
             }
         }
     };
-    let block = block(ast, &quote!(#item), &network);
+    let asserts = if is_generic { TokenStream::new() } else { asserts::all(ast, model, checked) };
+    let block = block(ast, &quote!(#item), &network, &asserts);
     quote!(#(#errors)* #block)
 }

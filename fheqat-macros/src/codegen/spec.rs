@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 
 use crate::{
     model::{Field, Layer, Linear, Model},
-    parse::option::Amount,
+    parse::number::Amount,
 };
 
 pub(crate) fn net(model: &Model) -> TokenStream {
@@ -21,7 +21,7 @@ pub(crate) fn net(model: &Model) -> TokenStream {
 
 fn field(field: &Field) -> TokenStream {
     let name = &field.name;
-    let layer = field.layer.as_ref().map(layer);
+    let layer = field.layer.as_ref().map_or_else(|| layer(&Layer::refused()), layer);
     let from = field.from.iter().map(|source| match source {
         Source::Input => quote!(__fheqat::spec::Source::Input),
         Source::Field(index) => quote!(__fheqat::spec::Source::Field(#index)),

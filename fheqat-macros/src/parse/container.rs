@@ -2,27 +2,28 @@
 
 use fheqat_spec::limits;
 use proc_macro2::TokenStream;
-use syn::{Data, DeriveInput, Field, Fields, Path, ext::IdentExt};
+use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuated::Punctuated};
 
 use super::{
-    field::LayerOptions,
-    layer::Kind,
-    option::{self, Amount, Reader, count, flag, options, path, shape},
+    field::{self, LayerOptions},
+    number::{Amount, Reader},
+    option::{self, options},
+    value::{count, flag, path, shape},
 };
 use crate::diag::{Ctxt, Message, list};
 
 options! {
     /// The options of a network.
     NetOptions {
-        "bits" => bits: Amount<i64> = count(limits::BITS), on Kind::ALL;
-        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on Kind::ALL;
-        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS), on Kind::ALL;
-        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on Kind::ALL;
-        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on Kind::ALL;
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on Kind::ALL;
-        "narrow_range" => narrow_range: bool = flag, on Kind::ALL;
-        "input" => input: Vec<Amount<i64>> = shape, on Kind::ALL;
-        "crate" => krate: Path = path, on Kind::ALL;
+        "bits" => bits: Amount<i64> = count(limits::BITS);
+        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS);
+        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS);
+        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO);
+        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1);
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
+        "narrow_range" => narrow_range: bool = flag;
+        "input" => input: Vec<Amount<i64>> = shape;
+        "crate" => krate: Path = path;
     }
 }
 
@@ -40,14 +41,17 @@ pub(crate) fn item(ctxt: &Ctxt, item: &TokenStream) -> Option<DeriveInput> {
 pub(crate) fn options(reader: &mut Reader<'_>, args: TokenStream) -> NetOptions {
     let mut options = NetOptions::default();
     let mut seen = Vec::new();
-    for option in option::split(reader.ctxt, args) {
+    let split = option::split(reader.ctxt, args);
+    options.meant = split.unread;
+    for option in split.read {
         let name = option.key.unraw().to_string();
         if !NetOptions::RULES.iter().any(|rule| rule.name == name) {
             let elsewhere = LayerOptions::RULES.iter().find(|rule| rule.name == name).map(|rule| {
                 let kinds = list(rule.on.iter().map(|kind| kind.name()), "or");
                 format!("it is an option of a field: `#[layer({name} = ...)]` on a {kinds}")
             });
-            option::unknown(reader.ctxt, "quant_net", &option.key, NetOptions::RULES, elsewhere);
+            let meant = option::unknown(reader.ctxt, "quant_net", &option.key, NetOptions::RULES, elsewhere);
+            options.meant.extend(meant);
         } else if !option::is_repeated(reader.ctxt, &mut seen, &option.key) {
             options.set(reader, &name, &option);
         }
@@ -69,7 +73,10 @@ pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut 
     }
     match &mut item.data {
         Data::Struct(data) => match &mut data.fields {
-            Fields::Named(fields) if !fields.named.is_empty() => fields.named.iter_mut().collect(),
+            Fields::Named(fields) if !fields.named.is_empty() => {
+                distinct(ctxt, &mut fields.named);
+                fields.named.iter_mut().collect()
+            }
             Fields::Named(_) | Fields::Unit => {
                 ctxt.error(name, Message::new(format!("`{name}` has no layers")).help(example));
                 Vec::new()
@@ -77,19 +84,44 @@ pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut 
             Fields::Unnamed(fields) => {
                 let message = Message::new(format!("the layers of `{name}` have no names"));
                 ctxt.error(&*fields, message.help(example));
-                for field in &mut fields.unnamed {
-                    super::field::strip(field);
-                }
+                fields.unnamed.iter_mut().for_each(strip);
                 Vec::new()
             }
         },
         Data::Enum(data) => {
             ctxt.error(data.enum_token, Message::new("an enum cannot be a network").help(example));
+            data.variants.iter_mut().flat_map(|variant| &mut variant.fields).for_each(strip);
             Vec::new()
         }
         Data::Union(data) => {
             ctxt.error(data.union_token, Message::new("a union cannot be a network").help(example));
+            data.fields.named.iter_mut().for_each(strip);
             Vec::new()
         }
     }
+}
+
+fn strip(field: &mut Field) {
+    field::strip(field);
+}
+
+/// Drops a field whose name is taken, so that its error is the only one.
+fn distinct(ctxt: &Ctxt, fields: &mut Punctuated<Field, Token![,]>) {
+    let mut names = Vec::new();
+    *fields = std::mem::take(fields)
+        .into_iter()
+        .filter(|field| {
+            let Some(ident) = &field.ident else { return true };
+            let is_new = !names.contains(ident);
+            if is_new {
+                names.push(ident.clone());
+            } else {
+                ctxt.error(
+                    ident,
+                    Message::new(format!("two fields are called `{ident}`")).help("rename one of them"),
+                );
+            }
+            is_new
+        })
+        .collect();
 }

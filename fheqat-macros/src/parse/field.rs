@@ -7,7 +7,9 @@ use syn::{Attribute, Field, Meta, Type, ext::IdentExt, parse_quote};
 use super::{
     container::NetOptions,
     layer::{self, Kind, LayerType},
-    option::{self, Amount, Reader, Wire, bias, count, flag, options, step, wire},
+    number::{Amount, Reader},
+    option::{self, options},
+    value::{Wire, bias, count, flag, step, wire},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -17,7 +19,7 @@ const WEIGHTED: &[Kind] = &[Kind::Linear];
 options! {
     /// The options of a layer.
     LayerOptions {
-        "from" => from: Wire = wire, on Kind::ALL;
+        "from" => from: Wire = wire;
         "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
         "signed" => signed: bool = flag, on &[Kind::Identity];
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;
@@ -49,8 +51,9 @@ pub(crate) fn read(reader: &mut Reader<'_>, field: &mut Field) -> FieldAst {
     }
     let ident = field.ident.clone().unwrap_or_else(|| quote::format_ident!("_"));
     let ty = field.ty.clone();
+    reader.field = Some(ident.clone());
     let layer = layer::read(reader, &ty);
-    if layer.is_none() {
+    if layer.is_none() && matches!(ty, Type::Path(_)) {
         field.ty = parse_quote!(());
     }
     let options = options(reader, layer.as_ref().map(|layer| layer.kind), attributes);
@@ -65,10 +68,13 @@ pub(crate) fn strip(field: &mut Field) -> Vec<Attribute> {
 fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribute>) -> LayerOptions {
     let mut options = LayerOptions::default();
     let mut seen = Vec::new();
-    for option in attributes
-        .into_iter()
-        .flat_map(|attribute| option::split(reader.ctxt, list_of(reader.ctxt, attribute)))
-    {
+    let mut read = Vec::new();
+    for attribute in attributes {
+        let split = option::split(reader.ctxt, list_of(reader.ctxt, attribute));
+        options.meant.extend(split.unread);
+        read.extend(split.read);
+    }
+    for option in read {
         let name = option.key.unraw().to_string();
         match LayerOptions::RULES.iter().find(|rule| rule.name == name) {
             None => {
@@ -76,7 +82,9 @@ fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribut
                     .iter()
                     .any(|rule| rule.name == name)
                     .then(|| format!("it is an option of the network: `#[quant_net({name} = ...)]`"));
-                option::unknown(reader.ctxt, "layer", &option.key, LayerOptions::RULES, elsewhere);
+                let meant =
+                    option::unknown(reader.ctxt, "layer", &option.key, LayerOptions::RULES, elsewhere);
+                options.meant.extend(meant);
             }
             Some(rule) => match kind {
                 Some(kind) if !rule.on.contains(&kind) => misplaced(reader.ctxt, &option.key, kind, rule.on),

@@ -4,7 +4,7 @@ use fheqat_spec::limits::{self, Limit};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type};
 
-use super::option::{Amount, Number, Reader, number};
+use super::number::{Amount, Number, Reader, number, source_text};
 use crate::{
     diag::{Message, list},
     suggest::closest,
@@ -61,6 +61,15 @@ impl Kind {
         self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned()))
     }
 
+    /// Its type with the numbers that the user gave to another one.
+    fn in_place_of(self, segment: &PathSegment) -> String {
+        let arguments = arguments(segment);
+        if arguments.len() != self.parameters().len() {
+            return self.signature();
+        }
+        self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
+    }
+
     /// Its type with these numbers.
     pub(crate) fn with(self, numbers: impl Iterator<Item = String>) -> String {
         let numbers: Vec<_> = numbers.collect();
@@ -91,13 +100,17 @@ pub(crate) fn read(reader: &mut Reader<'_>, ty: &Type) -> Option<LayerType> {
     };
     let name = segment.ident.to_string();
     let Some(kind) = Kind::of(&name) else {
-        let near = Kind::like(&name).map(|kind| format!("did you mean `{}`?", kind.signature()));
+        let near = Kind::like(&name).map(|kind| format!("did you mean `{}`?", kind.in_place_of(segment)));
         let message = Message::new(format!("unknown layer `{name}`")).help(near.unwrap_or_else(all));
         reader.ctxt.error(ty, message);
         return None;
     };
-    let numbers = numbers(reader, kind, segment, ty)?;
-    Some(LayerType { kind, numbers })
+    let before = reader.constants.len();
+    let numbers = numbers(reader, kind, segment, ty);
+    if numbers.is_none() {
+        reader.constants.truncate(before);
+    }
+    Some(LayerType { kind, numbers: numbers? })
 }
 
 fn all() -> String {
@@ -111,10 +124,7 @@ fn numbers(
     segment: &PathSegment,
     ty: &Type,
 ) -> Option<Vec<Amount<i64>>> {
-    let arguments: Vec<_> = match &segment.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
-        PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
-    };
+    let arguments = arguments(segment);
     let limits = kind.parameters();
     if arguments.len() != limits.len() {
         let message = Message::new(format!(
@@ -127,23 +137,39 @@ fn numbers(
         return None;
     }
     // Every number is read before one that is refused refuses the layer.
-    let numbers: Vec<_> =
-        limits.iter().zip(arguments).map(|(limit, argument)| one(reader, *limit, argument)).collect();
+    let numbers: Vec<_> = limits
+        .iter()
+        .zip(arguments)
+        .enumerate()
+        .map(|(index, (limit, argument))| one(reader, *limit, index, argument))
+        .collect();
     numbers.into_iter().collect()
 }
 
-fn one(reader: &mut Reader<'_>, limit: Limit, argument: &GenericArgument) -> Option<Amount<i64>> {
+fn arguments(segment: &PathSegment) -> Vec<&GenericArgument> {
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+        PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
+    }
+}
+
+fn one(
+    reader: &mut Reader<'_>,
+    limit: Limit,
+    index: usize,
+    argument: &GenericArgument,
+) -> Option<Amount<i64>> {
     let message = match argument {
         GenericArgument::Const(value) => match number(value) {
             Number::Integer(integer) => return reader.admit(limit, integer, value),
             Number::Constant if matches!(value, Expr::Block(_)) => {
-                return Some(reader.parameter(limit, value));
+                return Some(reader.parameter(limit, index, value));
             }
             _ => Message::new(format!("`{}` is an integer", limit.name)),
         },
         GenericArgument::Type(Type::Path(path)) => {
             if path.path.get_ident().is_some() {
-                return Some(reader.parameter(limit, path));
+                return Some(reader.parameter(limit, index, path));
             }
             let text = path.to_token_stream().to_string().replace(' ', "");
             Message::new(format!("`{}` is a number, and Rust reads `{text}` as a type here", limit.name))

@@ -3,7 +3,9 @@
 pub(crate) mod container;
 pub(crate) mod field;
 pub(crate) mod layer;
+pub(crate) mod number;
 pub(crate) mod option;
+pub(crate) mod value;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
@@ -11,7 +13,7 @@ use syn::DeriveInput;
 use crate::diag::Ctxt;
 use container::NetOptions;
 use field::FieldAst;
-use option::{Constant, Reader};
+use number::{Constant, Reader};
 
 /// Everything the user wrote.
 pub(crate) struct Ast {
@@ -28,7 +30,7 @@ pub(crate) struct Ast {
 /// Reads the attribute and the item; `None` when it is no struct, enum or union.
 pub(crate) fn ast(ctxt: &Ctxt, args: TokenStream, item: &TokenStream) -> Option<Ast> {
     let mut item = container::item(ctxt, item)?;
-    let mut reader = Reader::new(ctxt);
+    let mut reader = Reader::new(ctxt, item.ident.clone());
     let options = container::options(&mut reader, args);
     let fields =
         container::fields(ctxt, &mut item).into_iter().map(|field| field::read(&mut reader, field)).collect();

@@ -2,7 +2,10 @@
 //!
 //! What is wrong with both sides and their values; `note`: the arithmetic; `help`: the exact text to type.
 
-use crate::{Range, Shape, Text, limits::Limit};
+use crate::{
+    Range, Shape, Text,
+    limits::{ACC_BITS, Limit},
+};
 
 /// The laws a field can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,17 +123,7 @@ impl Issue<'_> {
     pub const fn render(&self) -> Text {
         let text = Text::new();
         match *self {
-            Self::OutOfRange { limit, value } => text
-                .code(limit.name)
-                .text(" is ")
-                .number(value)
-                .text(", but must be in ")
-                .number(limit.least as i128)
-                .text("..=")
-                .number(limit.most as i128)
-                .help()
-                .text("the nearest allowed is ")
-                .number(if value < limit.least as i128 { limit.least as i128 } else { limit.most as i128 }),
+            Self::OutOfRange { limit, value } => text.out_of_range(limit, value),
             Self::Scale => text
                 .text("`scale` must be a positive, finite number that an `f32` can hold")
                 .help()
@@ -144,27 +137,7 @@ impl Issue<'_> {
                 .text("an encrypted input holds integers, so the first layer that touches it is a `QuantIdentity`")
                 .help()
                 .text("insert a field before it: `quant_inp: QuantIdentity,`"),
-            Self::RawOperand { field, kind, producer, producer_kind, range } => {
-                let mut text = text
-                    .code(field)
-                    .text(" needs a quantized input, but ")
-                    .code(producer)
-                    .text(" produces a raw accumulator")
-                    .note()
-                    .code(kind)
-                    .text(" takes levels; ")
-                    .code(producer_kind)
-                    .text(" outputs a sum of products");
-                if let Some(range) = range {
-                    text = text.text(" in ").range(range);
-                }
-                text.help()
-                    .text("insert a field before it: `quant_")
-                    .text(producer)
-                    .text(": QuantIdentity,` or `relu_")
-                    .text(producer)
-                    .text(": QuantReLU,`")
-            }
+            Self::RawOperand { .. } => text.raw_operand(self),
             Self::Width { field, kind, takes, producer, gives } => text
                 .code(field)
                 .text(" takes [")
@@ -174,62 +147,7 @@ impl Issue<'_> {
                 .text(" gives ")
                 .shape(&gives)
                 .width_help(kind, takes, &gives),
-            Self::Overflow {
-                field,
-                needs,
-                acc_bits,
-                terms,
-                weights,
-                inputs,
-                producer,
-                sum,
-                max_l1,
-                fitting_nonzero,
-                fitting_l1,
-            } => {
-                let mut text = text
-                    .code(field)
-                    .text(": the accumulator needs ")
-                    .number(needs as i128)
-                    .text(" bits, but `acc_bits` is ")
-                    .number(acc_bits as i128)
-                    .note()
-                    .number(terms as i128)
-                    .text(" weights in ")
-                    .range(weights);
-                if let Some(budget) = max_l1 {
-                    text = text.text(" of absolute sum ").number(budget as i128);
-                }
-                text = text
-                    .text(" times inputs in ")
-                    .range(inputs)
-                    .text(" (")
-                    .code(producer)
-                    .text(") sum to ")
-                    .range(sum);
-                if let Some(most) = fitting_nonzero {
-                    text = text
-                        .help()
-                        .text("keep fewer weights per output: `#[layer(max_nonzero = ")
-                        .number(most as i128)
-                        .text(")]`");
-                }
-                if let Some(most) = fitting_l1 {
-                    text = text
-                        .help()
-                        .text("or bound their sum: `#[layer(max_l1 = ")
-                        .number(most as i128)
-                        .text(")]`");
-                }
-                if fitting_nonzero.is_none() && fitting_l1.is_none() {
-                    text = text
-                        .help()
-                        .text("even one weight is too much: allow `acc_bits = ")
-                        .number(needs as i128)
-                        .text("`, or use fewer `bits`");
-                }
-                text
-            }
+            Self::Overflow { .. } => text.overflow(self).overflow_help(self),
             Self::Unread { field } => text
                 .text("no field reads ")
                 .code(field)
@@ -251,21 +169,112 @@ impl Issue<'_> {
 }
 
 impl Text {
-    const fn width_help(self, kind: &'static str, takes: i64, gives: &Shape) -> Self {
-        if gives.rank() != 1 {
-            return self.note().code(kind).text(" takes one dimension");
+    const fn out_of_range(self, limit: Limit, value: i128) -> Self {
+        let (least, most) = (limit.least as i128, limit.most as i128);
+        self.code(limit.name)
+            .text(" is ")
+            .number(value)
+            .text(", but must be in ")
+            .number(least)
+            .text("..=")
+            .number(most)
+            .help()
+            .text("the nearest allowed is ")
+            .number(if value < least { least } else { most })
+    }
+
+    const fn raw_operand(self, issue: &Issue<'_>) -> Self {
+        let Issue::RawOperand { field, kind, producer, producer_kind, range } = *issue else {
+            return self;
+        };
+        let mut text = self
+            .code(field)
+            .text(" needs a quantized input, but ")
+            .code(producer)
+            .text(" produces a raw accumulator")
+            .note()
+            .code(kind)
+            .text(" reads quantized levels; a ")
+            .code(producer_kind)
+            .text(" gives sums of products");
+        if let Some(range) = range {
+            text = text.text(", here in ").range(range);
         }
-        match gives.dims()[0] {
-            crate::Known::Now(width) if width != takes => self
+        text.help()
+            .text("insert a field before it: `quant_")
+            .text(producer)
+            .text(": QuantIdentity,` or `relu_")
+            .text(producer)
+            .text(": QuantReLU,`")
+    }
+
+    const fn width_help(self, kind: &'static str, takes: i64, gives: &Shape) -> Self {
+        match gives.dims() {
+            [crate::Known::Now(width)] if *width != takes => self
                 .help()
                 .text("write `")
                 .text(kind)
                 .text("<")
-                .number(width as i128)
+                .number(*width as i128)
                 .text(", _>` here, or make the layer before it give ")
                 .number(takes as i128),
-            _ => self,
+            [_] => self,
+            _ => self
+                .note()
+                .code(kind)
+                .text(" takes one dimension")
+                .help()
+                .text("give the input as one: `input = [")
+                .number(takes as i128)
+                .text("]`"),
         }
+    }
+
+    const fn overflow(self, issue: &Issue<'_>) -> Self {
+        let Issue::Overflow { field, needs, acc_bits, terms, weights, inputs, producer, sum, max_l1, .. } =
+            *issue
+        else {
+            return self;
+        };
+        let mut text = self
+            .code(field)
+            .text(": the accumulator needs ")
+            .number(needs as i128)
+            .text(" bits, but `acc_bits` is ")
+            .number(acc_bits as i128)
+            .note()
+            .number(terms as i128)
+            .text(" weights in ")
+            .range(weights);
+        if let Some(budget) = max_l1 {
+            text = text.text(" of absolute sum ").number(budget as i128);
+        }
+        text.text(" times inputs in ").range(inputs).text(" (").code(producer).text(") sum to ").range(sum)
+    }
+
+    const fn overflow_help(self, issue: &Issue<'_>) -> Self {
+        let Issue::Overflow { needs, fitting_nonzero, fitting_l1, .. } = *issue else {
+            return self;
+        };
+        let mut text = self;
+        if let Some(most) = fitting_nonzero {
+            text = text
+                .help()
+                .text("keep fewer weights per output: `#[layer(max_nonzero = ")
+                .number(most as i128)
+                .text(")]`");
+        }
+        if let Some(most) = fitting_l1 {
+            text =
+                text.help().text("or bound their sum: `#[layer(max_l1 = ").number(most as i128).text(")]`");
+        }
+        if needs as i64 <= ACC_BITS.most {
+            return text.help().text("or allow it: `#[layer(acc_bits = ").number(needs as i128).text(")]`");
+        }
+        if fitting_nonzero.is_none() && fitting_l1.is_none() {
+            return text.help().text("even one weight is too much: use fewer `bits`");
+        }
+        text
     }
 }
 

@@ -30,6 +30,8 @@ pub const MAX_L1: Limit = Limit { name: "max_l1", least: 1, most: MAX_DIMENSION 
 /// A dimension of a tensor. Products of it with two eight-bit operands stay far inside an `i64`.
 pub const DIMENSION: Limit = Limit { name: "dimension", least: 1, most: MAX_DIMENSION };
 
+/// A dimension of `input`.
+pub const INPUT: Limit = Limit { name: "input", ..DIMENSION };
 /// `IN` of `QuantLinear<IN, OUT>`.
 pub const INPUTS: Limit = Limit { name: "IN", ..DIMENSION };
 /// `OUT` of `QuantLinear<IN, OUT>`.
@@ -77,13 +79,13 @@ impl Limit {
 
 /// A type that an option's constant may have.
 #[diagnostic::on_unimplemented(
-    message = "an option that counts takes an integer, not a `{Self}`",
+    message = "the value must be an integer, but is a `{Self}`",
     label = "this is a `{Self}`"
 )]
 pub trait Integer: Copy {}
 
 macro_rules! integers {
-    ($($integer:ty),*) => { $(impl Integer for $integer {})* };
+    ($($integer:ty),*) => { $(#[diagnostic::do_not_recommend] impl Integer for $integer {})* };
 }
 integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 
@@ -93,20 +95,16 @@ pub const fn integer<T: Integer>(value: T) -> T {
     value
 }
 
-/// A number given as a const generic of a layer.
-#[must_use]
-pub const fn features<const N: usize>() -> i128 {
-    N as i128
-}
-
 /// A type that a fixed scale may have.
 #[diagnostic::on_unimplemented(
-    message = "`scale` takes an `f32` or an `f64`, not a `{Self}`",
+    message = "the value must be an `f32` or an `f64`, but is a `{Self}`",
     label = "this is a `{Self}`"
 )]
 pub trait Float: Copy {}
 
+#[diagnostic::do_not_recommend]
 impl Float for f32 {}
+#[diagnostic::do_not_recommend]
 impl Float for f64 {}
 
 /// Lets only floats through.

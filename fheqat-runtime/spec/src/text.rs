@@ -2,10 +2,10 @@
 
 const CAPACITY: usize = 2048;
 
-/// Starts a line that says why. It lines up with what rustc prints below an error.
-pub const NOTE: &str = "\n       = note: ";
+/// Starts a line that says why. rustc indents what follows the first line of a message.
+pub const NOTE: &str = "\n= note: ";
 /// Starts a line that says what to type.
-pub const HELP: &str = "\n       = help: ";
+pub const HELP: &str = "\n= help: ";
 
 /// A message rendered without allocation, so that const evaluation can panic with it.
 #[derive(Clone, Copy)]

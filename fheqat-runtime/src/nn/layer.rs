@@ -83,6 +83,11 @@ pub enum LayerMut<'a> {
 }
 
 /// What `#[quant_net]` needs of the type of a field.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer of fheqat",
+    label = "this names another type",
+    note = "import fheqat's: `use fheqat::prelude::*;`"
+)]
 pub trait Module: Sized {
     /// A fresh layer.
     fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self;

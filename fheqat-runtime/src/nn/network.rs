@@ -24,6 +24,11 @@ use crate::{
 };
 
 /// A struct of layers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network",
+    label = "it has no `#[quant_net]`",
+    note = "put `#[quant_net(bits = 3)]` on the struct"
+)]
 pub trait Network: Sized {
     /// The network as data.
     const SPEC: Net<'static>;

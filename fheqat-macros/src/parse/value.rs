@@ -1,0 +1,141 @@
+//! The kinds of value an option may take.
+
+use fheqat_spec::{
+    Bias,
+    limits::{self, Limit, MAX_RANK},
+};
+use proc_macro2::Ident;
+use quote::{ToTokens, quote};
+use syn::{Expr, Lit, Path, ext::IdentExt};
+
+use super::{
+    number::{Amount, Number, Reader, foreign, number},
+    option::Opt,
+};
+use crate::{
+    diag::{Message, list},
+    suggest::closest,
+};
+
+/// An option whose value is a number in `limit`.
+pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i64> {
+    move |reader, option| reader.count(limit, limit.name, &option.value)
+}
+
+/// An option whose value is a shape.
+pub(crate) fn shape(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<i64>>> {
+    let key = &option.key;
+    let Expr::Array(array) = &option.value else {
+        let message = Message::new(format!("`{key}` takes a shape"));
+        reader.ctxt.error(&option.value, message.help(format!("write `{key} = [64]`")));
+        return None;
+    };
+    if array.elems.is_empty() || array.elems.len() > MAX_RANK {
+        let message = Message::new(format!(
+            "`{key}` has {} dimensions, but a shape has 1..={MAX_RANK}",
+            array.elems.len()
+        ));
+        reader.ctxt.error(&option.value, message.help(format!("write `{key} = [64]`")));
+        return None;
+    }
+    Some(array.elems.iter().map(|dim| reader.count(limits::INPUT, "input", dim)).collect())
+}
+
+/// An option that is `true` or `false`.
+pub(crate) fn flag(reader: &mut Reader<'_>, option: &Opt) -> Option<bool> {
+    if let Expr::Lit(literal) = ungroup(&option.value)
+        && let Lit::Bool(flag) = &literal.lit
+    {
+        return Some(flag.value);
+    }
+    let key = &option.key;
+    let message = Message::new(format!("`{key}` takes `true` or `false`, as a literal"));
+    reader.ctxt.error(&option.value, message.help(format!("write `{key} = true` or `{key} = false`")));
+    None
+}
+
+/// `crate = path`.
+pub(crate) fn path(reader: &mut Reader<'_>, option: &Opt) -> Option<Path> {
+    if let Expr::Path(path) = ungroup(&option.value) {
+        return Some(path.path.clone());
+    }
+    let message = Message::new("`crate` takes the path where fheqat lives");
+    reader.ctxt.error(&option.value, message.help("write `crate = ::fheqat`"));
+    None
+}
+
+/// `scale = 0.25`.
+pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
+    let value = &option.value;
+    match number(value) {
+        Number::Integer(_) | Number::Float => {
+            let text = value.to_token_stream().to_string().replace([' ', '_'], "");
+            let digits = text.trim_end_matches("f32").trim_end_matches("f64");
+            let admitted = limits::admit_scale(digits.parse().unwrap_or(f64::NAN));
+            if let Some(issue) = admitted.issue {
+                reader.ctxt.error(value, issue);
+            }
+            admitted.step.get().map_or_else(Amount::refused, Amount::now)
+        }
+        Number::Constant => {
+            let expr = foreign(value);
+            let admission = quote! {
+                __fheqat::spec::limits::admit_scale(__fheqat::spec::limits::float(#expr) as f64)
+            };
+            reader.constant("AdmittedScale", "step", admission, value)
+        }
+        Number::Other => {
+            let message = Message::new("`scale` takes a number");
+            reader
+                .ctxt
+                .error(value, message.help("write `scale = 0.25`, the path of a constant, or a `{ block }`"));
+            Amount::refused()
+        }
+    }
+}
+
+/// `bias = centred`.
+pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
+    const NAMES: [(&str, Bias); 3] = [("centred", Bias::Centred), ("free", Bias::Free), ("none", Bias::None)];
+    let typed = word(&option.value).map(|word| word.unraw().to_string());
+    let found = NAMES.iter().find(|(name, _)| typed.as_deref() == Some(name));
+    if found.is_none() {
+        let near = typed.and_then(|typed| closest(&typed, NAMES.map(|(name, _)| name)));
+        let message = Message::new(format!("`bias` is {}", list(NAMES.map(|(name, _)| name), "or")));
+        let message = message.maybe_help(near.map(|name| format!("did you mean `bias = {name}`?")));
+        reader.ctxt.error(&option.value, message);
+    }
+    found.map(|(_, bias)| *bias)
+}
+
+/// `from = a`.
+pub(crate) fn wire(reader: &mut Reader<'_>, option: &Opt) -> Wire {
+    if let Some(name) = word(&option.value) {
+        return Wire::To(name.clone());
+    }
+    let message = Message::new("`from` takes the name of one earlier field, or `input`");
+    reader.ctxt.error(&option.value, message.help("write `from = input`"));
+    Wire::Refused
+}
+
+/// Where the user says a layer reads from.
+pub(crate) enum Wire {
+    /// A field, or `input`.
+    To(Ident),
+    /// It could not be read.
+    Refused,
+}
+
+fn word(value: &Expr) -> Option<&Ident> {
+    match ungroup(value) {
+        Expr::Path(path) => path.path.get_ident(),
+        _ => None,
+    }
+}
+
+fn ungroup(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => ungroup(&group.expr),
+        other => other,
+    }
+}

@@ -1,0 +1,324 @@
+//! What `#[quant_net]` accepts, and what comes out of it.
+#![deny(warnings, clippy::pedantic, missing_docs, unused_qualifications)]
+
+use fheqat::{
+    prelude::*,
+    spec::{
+        Bias, Field, Known, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source, Transfer,
+        WeightRange, judge_all,
+    },
+};
+
+const fn quantizer(transfer: Transfer, bits: i64) -> Quantizer {
+    Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Learned }
+}
+
+const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
+    Linear {
+        inputs: Known::Now(inputs),
+        outputs: Known::Now(outputs),
+        weight_bits: Known::Now(weight_bits),
+        weight_range: WeightRange::Narrow,
+        max_nonzero: None,
+        max_l1: None,
+        acc_bits: Known::Now(16),
+        bias: Bias::Centred,
+    }
+}
+
+/// The guide's network.
+#[quant_net(bits = 3, max_nonzero = 30)]
+#[derive(Clone, Debug)]
+pub struct Checkerboard {
+    /// Reads the input.
+    pub quant_inp: QuantIdentity,
+    /// The first layer.
+    pub fc1: QuantLinear<2, 100>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<100, 100>,
+    relu2: QuantReLU,
+    pub(crate) fc3: QuantLinear<100, 2>,
+}
+
+#[test]
+fn the_spec_is_what_was_written() {
+    let pruned = |inputs, outputs, bias| {
+        Layer::Linear(Linear { max_nonzero: Some(Known::Now(30)), bias, ..linear(inputs, outputs, 3) })
+    };
+    let relu = Layer::Quantizer(quantizer(Transfer::ReLU, 3));
+    let fields = [
+        Field {
+            name: "quant_inp",
+            layer: Layer::Quantizer(quantizer(Transfer::Signed, 3)),
+            from: &[Source::Input],
+        },
+        Field { name: "fc1", layer: pruned(2, 100, Bias::Centred), from: &[Source::Field(0)] },
+        Field { name: "relu1", layer: relu, from: &[Source::Field(1)] },
+        Field { name: "fc2", layer: pruned(100, 100, Bias::Centred), from: &[Source::Field(2)] },
+        Field { name: "relu2", layer: relu, from: &[Source::Field(3)] },
+        Field { name: "fc3", layer: pruned(100, 2, Bias::Free), from: &[Source::Field(4)] },
+    ];
+    assert_eq!(Checkerboard::SPEC, Net { name: "Checkerboard", input: None, fields: &fields });
+}
+
+#[test]
+fn a_network_is_made_and_visited_in_the_order_of_its_fields() {
+    let mut net = Checkerboard::new(Seed(0));
+    assert_eq!(net.layers().len(), 6);
+    assert_eq!(net.layers_mut().len(), 6);
+    assert_eq!(net.fc1.state.weight.dim(), (100, 2));
+    assert_eq!(net.fc3.state.weight.dim(), (2, 100));
+}
+
+#[quant_net(
+    weight_bits = 4,
+    act_bits = 5,
+    max_nonzero = 7,
+    max_l1 = 40,
+    acc_bits = 14,
+    narrow_range = false,
+    input = [8],
+)]
+struct Overridden {
+    #[layer(bits = 2, signed = false, scale = 0.25)]
+    quant_inp: QuantIdentity,
+    #[layer(weight_bits = 2, narrow_range = true, max_nonzero = 3)]
+    #[layer(max_l1 = 9, acc_bits = 12, bias = none)]
+    fc1: QuantLinear<8, 6>,
+    #[layer(bits = 1)]
+    relu1: QuantReLU,
+    #[layer(bias = centred)]
+    fc2: QuantLinear<6, 4>,
+}
+
+#[test]
+fn a_layers_option_goes_before_the_networks() {
+    let fields = Overridden::SPEC.fields;
+    assert_eq!(Overridden::SPEC.input, Some(Shape::flat(Known::Now(8))));
+    assert_eq!(
+        fields[0].layer,
+        Layer::Quantizer(Quantizer {
+            scale: Scale::Fixed(Known::Now(0.25)),
+            ..quantizer(Transfer::Unsigned, 2)
+        })
+    );
+    assert_eq!(
+        fields[1].layer,
+        Layer::Linear(Linear {
+            max_nonzero: Some(Known::Now(3)),
+            max_l1: Some(Known::Now(9)),
+            acc_bits: Known::Now(12),
+            bias: Bias::None,
+            ..linear(8, 6, 2)
+        })
+    );
+    assert_eq!(fields[2].layer, Layer::Quantizer(quantizer(Transfer::ReLU, 1)));
+    assert_eq!(
+        fields[3].layer,
+        Layer::Linear(Linear {
+            weight_range: WeightRange::Full,
+            max_nonzero: Some(Known::Now(7)),
+            max_l1: Some(Known::Now(40)),
+            acc_bits: Known::Now(14),
+            ..linear(6, 4, 4)
+        })
+    );
+}
+
+const WIDTH: usize = 8;
+const STEP: f32 = 0.5;
+
+mod numbers {
+    pub(crate) const BITS: u8 = 3;
+    pub(crate) const NONZERO: i128 = 30;
+}
+
+#[quant_net(bits = 3, max_nonzero = 30, max_l1 = 40, input = [8])]
+struct Literals {
+    #[layer(scale = 0.5)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<8, 16>,
+    #[layer(bits = 4)]
+    relu1: QuantReLU,
+    fc2: QuantLinear<16, 2>,
+}
+
+#[quant_net(bits = numbers::BITS, max_nonzero = numbers::NONZERO, max_l1 = { 5 * WIDTH }, input = [WIDTH])]
+struct Constants {
+    #[layer(scale = STEP)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<WIDTH, { 2 * WIDTH }>,
+    #[layer(bits = { numbers::BITS + 1 })]
+    relu1: QuantReLU,
+    fc2: QuantLinear<{ WIDTH * 2 }, 2>,
+}
+
+#[test]
+fn literals_constants_and_blocks_mean_the_same() {
+    assert_eq!(Literals::SPEC.input, Constants::SPEC.input);
+    assert_eq!(Literals::SPEC.fields, Constants::SPEC.fields);
+}
+
+#[allow(unreachable_pub)]
+mod outer {
+    //! Nothing is imported here.
+
+    pub mod inner {
+        //! Nor here.
+
+        #[fheqat::quant_net(bits = super::super::numbers::BITS)]
+        pub struct Nested {
+            pub(super) quant_inp: fheqat::prelude::QuantIdentity,
+            pub(in crate::outer) fc: fheqat::nn::layer::QuantLinear<{ super::super::WIDTH }, 2>,
+        }
+    }
+
+    pub(crate) fn width(net: &inner::Nested) -> usize {
+        let _ = &net.quant_inp;
+        net.fc.state.weight.ncols()
+    }
+}
+
+#[test]
+fn modules_and_visibility_do_not_matter() {
+    assert_eq!(outer::width(&outer::inner::Nested::new(Seed(0))), 8);
+}
+
+#[test]
+fn a_network_may_live_in_a_function() {
+    const HIDDEN: usize = 5;
+
+    #[quant_net(bits = 2)]
+    struct Local {
+        r#type: QuantIdentity,
+        fc: QuantLinear<3, HIDDEN>,
+    }
+
+    assert_eq!(Local::SPEC.fields[0].name, "type");
+    assert_eq!(Local::new(Seed(0)).fc.state.weight.dim(), (5, 3));
+    assert!(Local::new(Seed(0)).r#type.state.step.is_none());
+}
+
+mod elsewhere {
+    pub(crate) use ::fheqat as renamed;
+}
+
+#[test]
+fn fheqat_may_be_renamed() {
+    #[quant_net(bits = 2, crate = crate::elsewhere::renamed)]
+    struct Renamed {
+        quant_inp: QuantIdentity,
+        fc: QuantLinear<3, 2>,
+    }
+
+    assert_eq!(Renamed::new(Seed(0)).layers().len(), 2);
+}
+
+#[test]
+fn a_layer_may_read_any_earlier_field() {
+    #[quant_net(bits = 2)]
+    struct Wired {
+        #[layer(from = input)]
+        quant_inp: QuantIdentity,
+        #[layer(from = quant_inp)]
+        fc1: QuantLinear<3, 4>,
+        relu1: QuantReLU,
+        fc2: QuantLinear<4, 2>,
+    }
+
+    let wires: Vec<_> = Wired::SPEC.fields.iter().map(|field| field.from).collect();
+    let expected: [&[Source]; 4] =
+        [&[Source::Input], &[Source::Field(0)], &[Source::Field(1)], &[Source::Field(2)]];
+    assert_eq!(wires, expected);
+}
+
+macro_rules! network {
+    ($name:ident, $bits:expr, $inputs:expr, $outputs:literal, $layer:ty) => {
+        #[quant_net(bits = $bits)]
+        struct $name {
+            quant_inp: $layer,
+            fc: QuantLinear<{ $inputs }, $outputs>,
+        }
+    };
+}
+
+network!(FromMacro, 3, 4, 2, QuantIdentity);
+
+#[test]
+fn a_macro_may_write_a_network() {
+    assert_eq!(FromMacro::SPEC.fields[1].layer, {
+        Layer::Linear(Linear { bias: Bias::Free, ..linear(4, 2, 3) })
+    });
+}
+
+#[derive(Clone)]
+#[quant_net(bits = 3)]
+struct DerivedFirst {
+    #[layer(bits = 4)]
+    quant_inp: QuantIdentity,
+    fc: QuantLinear<4, 2>,
+}
+
+#[test]
+fn the_order_of_attributes_does_not_matter() {
+    let net = DerivedFirst::new(Seed(0)).clone();
+    assert_eq!(net.layers().len(), 2);
+}
+
+#[test]
+fn the_guides_check_value_fits() {
+    #[quant_net(weight_bits = 3, act_bits = 2, acc_bits = 8)]
+    struct Fourteen {
+        #[layer(signed = false)]
+        quant_inp: QuantIdentity,
+        fc: QuantLinear<14, 1>,
+    }
+
+    let [_, fc] = judge_all(&Fourteen::SPEC);
+    let operand = Range::unsigned(2);
+    assert_eq!(fheqat::spec::range::dot(operand, operand, 14, None).bits(), 7);
+    assert_eq!(fheqat::spec::range::dot(operand, operand, 15, None).bits(), 8);
+    assert_eq!(fc.fact.range, Known::Now(Range::new(-126, 126)));
+}
+
+#[test]
+fn thirty_weights_of_three_bits_need_eleven() {
+    #[quant_net(bits = 3, max_nonzero = 30, acc_bits = 11)]
+    struct Eleven {
+        quant_inp: QuantIdentity,
+        fc1: QuantLinear<2, 100>,
+        relu1: QuantReLU,
+        fc2: QuantLinear<100, 100>,
+    }
+
+    let verdicts: [_; 4] = judge_all(&Eleven::SPEC);
+    assert_eq!(verdicts[3].fact.range, Known::Now(Range::new(-630, 630)));
+}
+
+#[allow(non_upper_case_globals, dead_code)]
+mod taken {
+    use fheqat::prelude::*;
+
+    // Names that an expansion might use, as constants and types.
+    const init: u8 = 0;
+    const net: u8 = 0;
+    const spec: u8 = 0;
+    struct Vec;
+    struct Option;
+    struct Some;
+    mod std {}
+    mod core {}
+    const WIDTH: usize = 2;
+
+    #[quant_net(bits = 3)]
+    pub(crate) struct Network {
+        pub(crate) init: QuantIdentity,
+        net: QuantLinear<WIDTH, 3>,
+    }
+}
+
+#[test]
+fn no_name_of_the_users_is_in_the_way() {
+    let net = taken::Network::new(Seed(0));
+    assert!(net.init.state.step.is_none());
+}

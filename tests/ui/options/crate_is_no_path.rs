@@ -1,0 +1,9 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3, crate = "fheqat")]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc: QuantLinear<2, 3>,
+}
+
+fn main() {}

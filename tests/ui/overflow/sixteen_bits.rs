@@ -1,0 +1,11 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 4)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<64, 784>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<784, 10>,
+}
+
+fn main() {}

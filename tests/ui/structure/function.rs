@@ -1,0 +1,6 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+fn net() {}
+
+fn main() {}

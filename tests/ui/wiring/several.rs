@@ -1,0 +1,10 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    #[layer(from = [quant_inp, input])]
+    fc: QuantLinear<2, 3>,
+}
+
+fn main() {}

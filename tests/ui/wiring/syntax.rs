@@ -1,0 +1,12 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 3>,
+    relu1: QuantReLU,
+    #[layer(from(relu1))]
+    fc2: QuantLinear<3, 3>,
+}
+
+fn main() {}

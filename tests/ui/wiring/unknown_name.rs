@@ -1,0 +1,12 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 100>,
+    relu1: QuantReLU,
+    #[layer(from = relu)]
+    fc2: QuantLinear<100, 2>,
+}
+
+fn main() {}
