@@ -7,7 +7,7 @@ use crate::nn::{
     network::{Init, Network},
 };
 
-/// Three bits everywhere; `L1` of 0 is no budget.
+/// Two bits of input, three bits everywhere else; `L1` of 0 is no budget.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain<
     const IN: usize,
@@ -38,8 +38,8 @@ const fn linear(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred
     })
 }
 
-const fn quantizer(transfer: Transfer) -> Layer {
-    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(3), scale: Scale::Learned })
+const fn quantizer(transfer: Transfer, bits: i64) -> Layer {
+    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Learned })
 }
 
 impl<
@@ -55,15 +55,15 @@ impl<
         name: "Chain",
         input: None,
         fields: &[
-            Field { name: "quant_inp", layer: quantizer(Transfer::Signed), from: &[Source::Input] },
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: linear(IN, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
-            Field { name: "relu1", layer: quantizer(Transfer::ReLU), from: &[Source::Field(1)] },
+            Field { name: "relu1", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
             Field {
                 name: "fc2",
                 layer: linear(HIDDEN, HIDDEN, NONZERO, L1, CENTRED),
                 from: &[Source::Field(2)],
             },
-            Field { name: "relu2", layer: quantizer(Transfer::ReLU), from: &[Source::Field(3)] },
+            Field { name: "relu2", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(3)] },
             Field { name: "fc3", layer: linear(HIDDEN, OUT, NONZERO, L1, false), from: &[Source::Field(4)] },
         ],
     };

@@ -292,7 +292,7 @@ mod tests {
                             move_by(&mut moved, delta);
                             loss(&moved, &data, criterion)
                         };
-                        (at(1e-2) - at(-1e-2)) / 2e-2
+                        (at(1e-3) - at(-1e-3)) / 2e-3
                     };
                     let weight = slope(&|program, delta| {
                         let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };

@@ -181,7 +181,7 @@ mod tests {
         assert!(widest(&net) <= 3);
         assert_eq!(net.fc2.weights().iter().filter(|weight| **weight != 0.0).count(), 90);
         net.unprune();
-        net.train(&data, &short()).unwrap();
+        net.train(&data, &TrainConfig { epochs: 20, ..short() }).unwrap();
         assert!(widest(&net) > 3 && widest(&net) <= 10, "{}", widest(&net));
         assert_eq!(net.prune(0), Err(PruneError::Nothing));
     }
@@ -221,12 +221,7 @@ mod tests {
         let values = features.map_axis(ndarray::Axis(1), |x| x[0] - x[1]).insert_axis(ndarray::Axis(1));
         let data = Dataset::values(features, values).unwrap();
         let mut net = Chain::<2, 20, 1, 20, 0, true>::new(Seed(1));
-        let config = TrainConfig {
-            loss: Loss::MeanSquaredError,
-            optimizer: Optimizer::Sgd { momentum: 0.9 },
-            epochs: 30,
-            ..short()
-        };
+        let config = TrainConfig { loss: Loss::MeanSquaredError, epochs: 30, ..short() };
         net.train(&data, &config).unwrap();
         let loss = net.evaluate(&data).unwrap().loss;
         assert!(loss < 0.03, "{loss}");
