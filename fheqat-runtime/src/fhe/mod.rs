@@ -11,6 +11,7 @@ pub mod execute;
 pub mod keys;
 pub mod plan;
 pub mod predict;
+mod product;
 mod rotate;
 #[cfg(test)]
 mod tests;

@@ -13,14 +13,12 @@
 use tfhe::core_crypto::{
     fft_impl::fft64::crypto::ggsw::FourierGgswCiphertextView,
     prelude::{
-        CiphertextModulus, ComputationBuffers, Fft, FftView, FourierLweBootstrapKeyOwned, GlweCiphertext,
-        GlweCiphertextView, LweCiphertext, MonomialDegree, PodStack, PolynomialSize,
-        add_external_product_assign_mem_optimized, add_external_product_assign_mem_optimized_requirement,
-        extract_lwe_sample_from_glwe_ciphertext,
+        CiphertextModulus, Fft, FftView, FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext,
+        MonomialDegree, extract_lwe_sample_from_glwe_ciphertext,
     },
 };
 
-use super::{encoding::half_steps, plan::Rotation};
+use super::{encoding::half_steps, plan::Rotation, product::Workspace};
 use crate::params::{
     Parameters, Slots,
     grid::{MAX_EXTENSION, Rounded, Switching},
@@ -69,26 +67,19 @@ pub(crate) struct Scratch {
     staircase: Vec<u64>,
     accumulator: Vec<u64>,
     difference: Vec<u64>,
-    buffers: ComputationBuffers,
+    workspace: Workspace,
 }
 
 impl Scratch {
     pub(crate) fn new(parameters: &Parameters, extension: u32, fft: &Fft) -> Self {
         let glwe_size = parameters.glwe_dimension.to_glwe_size();
         let coefficients = parameters.polynomial_size.0 << extension;
-        let requirement = add_external_product_assign_mem_optimized_requirement::<u64>(
-            glwe_size,
-            parameters.polynomial_size,
-            fft.as_view(),
-        );
-        let mut buffers = ComputationBuffers::new();
-        buffers.resize(requirement.unaligned_bytes_required());
         Self {
             switched: Switched::new(),
             staircase: vec![0; coefficients],
             accumulator: vec![0; glwe_size.0 * coefficients],
             difference: vec![0; glwe_size.0 * coefficients],
-            buffers,
+            workspace: Workspace::new(parameters, fft),
         }
     }
 }
@@ -101,7 +92,7 @@ pub(crate) fn rotate<'s>(
     fft: &Fft,
     scratch: &'s mut Scratch,
 ) -> GlweCiphertext<&'s [u64]> {
-    let Scratch { switched, staircase, accumulator, difference, buffers } = scratch;
+    let Scratch { switched, staircase, accumulator, difference, workspace } = scratch;
     let extension = rotation.switching.extension;
     let width = 1_usize << extension;
     let size = key.polynomial_size();
@@ -122,10 +113,10 @@ pub(crate) fn rotate<'s>(
     }
 
     let ggsws: Vec<_> = key.as_view().into_ggsw_iter().collect();
-    let mut ring = Ring { size, glwe_length, extension, fft: fft.as_view() };
+    let mut ring = Ring { glwe_length, extension, fft: fft.as_view(), workspace };
     for (family, steps) in switched.families.iter().enumerate().rev() {
         for &(index, shift) in steps {
-            ring.step(ggsws[index], shift, family as u32, accumulator, difference, buffers.stack());
+            ring.step(ggsws[index], shift, family as u32, accumulator, difference);
         }
     }
     GlweCiphertext::from_container(&accumulator[..glwe_length], size, CiphertextModulus::new_native())
@@ -160,10 +151,10 @@ fn fill(staircase: &mut [u64], stairs: &[(u32, i64)], slots: Slots, shift: usize
 }
 
 struct Ring<'a> {
-    size: PolynomialSize,
     glwe_length: usize,
     extension: u32,
     fft: FftView<'a>,
+    workspace: &'a mut Workspace,
 }
 
 impl Ring<'_> {
@@ -175,7 +166,6 @@ impl Ring<'_> {
         family: u32,
         accumulator: &mut [u64],
         difference: &mut [u64],
-        stack: &mut PodStack,
     ) {
         let width = 1_usize << self.extension;
         let stride = 1_usize << (self.extension - family);
@@ -184,54 +174,17 @@ impl Ring<'_> {
         for target in (0..width).step_by(stride) {
             let source = (target + width - moved) % width;
             let degree = turns + usize::from(target < moved);
-            rotate_and_subtract(
+            self.workspace.prepare(
+                &ggsw,
                 &mut difference[component(target)],
                 &accumulator[component(source)],
                 &accumulator[component(target)],
-                self.size,
                 degree,
             );
         }
         for target in (0..width).step_by(stride) {
-            let modulus = CiphertextModulus::new_native();
-            let difference =
-                GlweCiphertextView::from_container(&difference[component(target)], self.size, modulus);
-            let mut output =
-                GlweCiphertext::from_container(&mut accumulator[component(target)], self.size, modulus);
-            add_external_product_assign_mem_optimized(&mut output, &ggsw, &difference, self.fft, stack);
+            let (output, rounded) = (&mut accumulator[component(target)], &mut difference[component(target)]);
+            self.workspace.add_product(ggsw, output, rounded, self.fft);
         }
-    }
-}
-
-/// `Y^degree * moved - kept` for each polynomial, degree in `0..=2N`.
-fn rotate_and_subtract(output: &mut [u64], moved: &[u64], kept: &[u64], size: PolynomialSize, degree: usize) {
-    let degree = degree % (2 * size.0);
-    let negative = degree >= size.0;
-    let degree = degree % size.0;
-    let polynomials =
-        output.chunks_exact_mut(size.0).zip(moved.chunks_exact(size.0)).zip(kept.chunks_exact(size.0));
-    for ((output, moved), kept) in polynomials {
-        let (low, high) = output.split_at_mut(degree);
-        let (kept_low, kept_high) = kept.split_at(degree);
-        let (moved_low, moved_high) = moved.split_at(size.0 - degree);
-        if negative {
-            plus(low, moved_high, kept_low);
-            minus(high, moved_low, kept_high);
-        } else {
-            minus(low, moved_high, kept_low);
-            plus(high, moved_low, kept_high);
-        }
-    }
-}
-
-fn plus(output: &mut [u64], moved: &[u64], kept: &[u64]) {
-    for ((output, moved), kept) in output.iter_mut().zip(moved).zip(kept) {
-        *output = moved.wrapping_sub(*kept);
-    }
-}
-
-fn minus(output: &mut [u64], moved: &[u64], kept: &[u64]) {
-    for ((output, moved), kept) in output.iter_mut().zip(moved).zip(kept) {
-        *output = 0_u64.wrapping_sub(*moved).wrapping_sub(*kept);
     }
 }

@@ -189,7 +189,7 @@ pub(super) fn guide(seed: Seed) -> Circuit {
     }
     let outputs = (0..2)
         .map(|_| {
-            let terms = sparse(&hidden, 8, &mut rng);
+            let terms = sparse(&hidden, 40, &mut rng);
             let range = reach(&terms, inputs, &accumulators);
             Output { terms, range, constant: 0 }
         })

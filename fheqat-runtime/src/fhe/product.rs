@@ -1,0 +1,247 @@
+//! The external product: tfhe's transforms, with a decomposition that leaves the mean of its rounding error out.
+//!
+//! A product drops the digits below the last: each mask polynomial `a_j` becomes `a_j + r_j`, so the phase moves by
+//! `-sum_j r_j S_j`. The bits of `S_j` have mean 1/2, so the mean of that is `-1/2 R J` with `R = sum_j r_j` and
+//! `J = 1 + X + ... + X^(N - 1)`, and `R J` has coefficients `sum_(l <= i) R_l - sum_(l > i) R_l`. The `r_j` are public: half
+//! of `R J` goes into the body before it is decomposed, which halves the error and takes the correlation out of it.
+
+use aligned_vec::{AVec, ConstAlign};
+use pulp::{Arch, Simd, WithSimd, c64};
+use tfhe::core_crypto::{
+    fft_impl::fft64::{
+        crypto::ggsw::FourierGgswCiphertextView,
+        math::{fft::FftView, polynomial::FourierPolynomialMutView},
+    },
+    prelude::{ComputationBuffers, Fft, Polynomial},
+};
+
+use crate::params::Parameters;
+
+/// What one thread needs to multiply, allocated once.
+pub(crate) struct Workspace {
+    arch: Arch,
+    errors: Vec<u64>,
+    digits: Vec<u64>,
+    transformed: AVec<c64, ConstAlign<128>>,
+    sums: AVec<c64, ConstAlign<128>>,
+    buffers: ComputationBuffers,
+}
+
+impl Workspace {
+    pub(crate) fn new(parameters: &Parameters, fft: &Fft) -> Self {
+        let size = parameters.polynomial_size.0;
+        let polynomials = parameters.glwe_dimension.to_glwe_size().0;
+        let fft = fft.as_view();
+        let mut buffers = ComputationBuffers::new();
+        buffers.resize(fft.forward_scratch().or(fft.backward_scratch()).unaligned_bytes_required());
+        let zeros = |length| AVec::from_iter(128, std::iter::repeat_n(c64::new(0.0, 0.0), length));
+        Self {
+            arch: Arch::new(),
+            errors: vec![0; size],
+            digits: vec![0; size],
+            transformed: zeros(size / 2),
+            sums: zeros(polynomials * size / 2),
+            buffers,
+        }
+    }
+
+    /// `output += ggsw * (Y^degree * moved - kept)` over GLWE ciphertexts `[k + 1, N]`, in two halves so that `output` may
+    /// be `moved` of another product: this one writes the difference, rounded to the digits that `ggsw` multiplies.
+    pub(crate) fn prepare(
+        &mut self,
+        ggsw: &FourierGgswCiphertextView<'_>,
+        rounded: &mut [u64],
+        moved: &[u64],
+        kept: &[u64],
+        degree: usize,
+    ) {
+        let gadget = Gadget::of(ggsw);
+        let size = ggsw.polynomial_size().0;
+        let errors = &mut self.errors[..];
+        self.arch.dispatch(Prepare { gadget, size, degree, errors, rounded, moved, kept });
+    }
+
+    /// The other half: multiplies what [`prepare`](Self::prepare) wrote, and overwrites it.
+    pub(crate) fn add_product(
+        &mut self,
+        ggsw: FourierGgswCiphertextView<'_>,
+        output: &mut [u64],
+        rounded: &mut [u64],
+        fft: FftView<'_>,
+    ) {
+        let gadget = Gadget::of(&ggsw);
+        let size = ggsw.polynomial_size().0;
+        let Self { arch, digits, transformed, sums, buffers, .. } = self;
+        let mut first = true;
+        for matrix in ggsw.into_levels() {
+            for (row, polynomial) in matrix.into_rows().zip(rounded.chunks_exact_mut(size)) {
+                arch.dispatch(Digits { gadget, digits, rounded: polynomial });
+                let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
+                let digits = Polynomial::from_container(&digits[..]);
+                fft.forward_as_integer(fourier, digits, buffers.stack());
+                arch.dispatch(MultiplyAdd { sums, row: row.data(), transformed, first });
+                first = false;
+            }
+        }
+        for (polynomial, sum) in output.chunks_exact_mut(size).zip(sums.chunks_exact_mut(size / 2)) {
+            let fourier = FourierPolynomialMutView { data: sum };
+            fft.add_backward_in_place_as_torus(
+                Polynomial::from_container(polynomial),
+                fourier,
+                buffers.stack(),
+            );
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Gadget {
+    base_log: u32,
+    kept: u32,
+}
+
+impl Gadget {
+    fn of(ggsw: &FourierGgswCiphertextView<'_>) -> Self {
+        let base_log = ggsw.decomposition_base_log().0 as u32;
+        Self { base_log, kept: base_log * ggsw.decomposition_level_count().0 as u32 }
+    }
+
+    /// The nearest multiple of the last digit, as a signed count of it.
+    #[inline(always)]
+    fn round(self, value: u64) -> u64 {
+        let dropped = 64 - self.kept;
+        let sign = 1_u64 << (self.kept - 1);
+        ((value.wrapping_add(1 << (dropped - 1)) >> dropped) ^ sign).wrapping_sub(sign)
+    }
+
+    /// What rounding added.
+    #[inline(always)]
+    fn error(self, value: u64, rounded: u64) -> u64 {
+        (rounded << (64 - self.kept)).wrapping_sub(value)
+    }
+
+    /// Takes the last digit off, in `-B/2..B/2`.
+    #[inline(always)]
+    fn digit(self, rounded: &mut u64) -> u64 {
+        let sign = 1_u64 << (self.base_log - 1);
+        let digit = ((*rounded & ((1 << self.base_log) - 1)) ^ sign).wrapping_sub(sign);
+        let rest = rounded.wrapping_sub(digit);
+        let top = 1_u64 << (63 - self.base_log);
+        *rounded = ((rest >> self.base_log) ^ top).wrapping_sub(top);
+        digit
+    }
+}
+
+struct Prepare<'a> {
+    gadget: Gadget,
+    size: usize,
+    degree: usize,
+    errors: &'a mut [u64],
+    rounded: &'a mut [u64],
+    moved: &'a [u64],
+    kept: &'a [u64],
+}
+
+impl WithSimd for Prepare<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { gadget, size, degree, errors, rounded, moved, kept } = self;
+        let masks = rounded.len() - size;
+        errors.fill(0);
+        let (rounded_masks, rounded_body) = rounded.split_at_mut(masks);
+        let polynomials =
+            rounded_masks.chunks_exact_mut(size).zip(moved.chunks_exact(size)).zip(kept.chunks_exact(size));
+        for ((rounded, moved), kept) in polynomials {
+            rotate_and_subtract(rounded, moved, kept, degree);
+            for (rounded, error) in rounded.iter_mut().zip(errors.iter_mut()) {
+                let value = *rounded;
+                *rounded = gadget.round(value);
+                *error = error.wrapping_add(gadget.error(value, *rounded));
+            }
+        }
+        rotate_and_subtract(rounded_body, &moved[masks..], &kept[masks..], degree);
+        let total = errors.iter().fold(0_u64, |sum, error| sum.wrapping_add(*error)) as i64;
+        let mut sum = (-(total / 2)) as u64;
+        for (rounded, error) in rounded_body.iter_mut().zip(errors.iter()) {
+            sum = sum.wrapping_add(*error);
+            *rounded = gadget.round(rounded.wrapping_add(sum));
+        }
+    }
+}
+
+/// `Y^degree * moved - kept`, degree in `0..=2N`.
+#[inline(always)]
+fn rotate_and_subtract(output: &mut [u64], moved: &[u64], kept: &[u64], degree: usize) {
+    let size = output.len();
+    let degree = degree % (2 * size);
+    let sign = if degree >= size { u64::MAX } else { 0 };
+    let degree = degree % size;
+    let (low, high) = output.split_at_mut(degree);
+    let (kept_low, kept_high) = kept.split_at(degree);
+    let (moved_low, moved_high) = moved.split_at(size - degree);
+    subtract(low, moved_high, kept_low, !sign);
+    subtract(high, moved_low, kept_high, sign);
+}
+
+/// `moved - kept`, or `-moved - kept` where `sign` is all ones.
+#[inline(always)]
+fn subtract(output: &mut [u64], moved: &[u64], kept: &[u64], sign: u64) {
+    for ((output, moved), kept) in output.iter_mut().zip(moved).zip(kept) {
+        *output = (moved ^ sign).wrapping_sub(sign).wrapping_sub(*kept);
+    }
+}
+
+struct Digits<'a> {
+    gadget: Gadget,
+    digits: &'a mut [u64],
+    rounded: &'a mut [u64],
+}
+
+impl WithSimd for Digits<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        if self.gadget.base_log == self.gadget.kept {
+            self.digits.copy_from_slice(self.rounded);
+            return;
+        }
+        for (digit, rounded) in self.digits.iter_mut().zip(self.rounded) {
+            *digit = self.gadget.digit(rounded);
+        }
+    }
+}
+
+/// `sums += row * transformed` for each polynomial of the row.
+struct MultiplyAdd<'a> {
+    sums: &'a mut [c64],
+    row: &'a [c64],
+    transformed: &'a [c64],
+    first: bool,
+}
+
+impl WithSimd for MultiplyAdd<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { sums, row, transformed, first } = self;
+        let size = transformed.len();
+        let factors = S::as_simd_c64s(transformed).0;
+        for (sum, row) in sums.chunks_exact_mut(size).zip(row.chunks_exact(size)) {
+            let sum = S::as_mut_simd_c64s(sum).0;
+            let row = S::as_simd_c64s(row).0;
+            if first {
+                for ((sum, row), factor) in sum.iter_mut().zip(row).zip(factors) {
+                    *sum = simd.mul_c64s(*row, *factor);
+                }
+            } else {
+                for ((sum, row), factor) in sum.iter_mut().zip(row).zip(factors) {
+                    *sum = simd.mul_add_c64s(*row, *factor, *sum);
+                }
+            }
+        }
+    }
+}
