@@ -1,4 +1,4 @@
-//! Quantization-aware training with compile-time bounds, and encrypted inference under TFHE.
+#![doc = include_str!("../README.md")]
 
 /// ```
 /// use fheqat::prelude::*;
@@ -22,13 +22,19 @@ pub use fheqat_runtime::*;
 
 /// What a program that trains and runs a network needs.
 pub mod prelude {
+    #[cfg(feature = "fhe")]
+    pub use crate::fhe::{ClientKey, CompileOptions, Compiled, ServerKey};
     pub use crate::{
         Seed,
+        circuit::{Circuit, Logits},
+        data::Dataset,
         nn::{
+            Precision,
             layer::{QuantIdentity, QuantLinear, QuantReLU},
             network::Network,
         },
         quant_net,
+        train::TrainConfig,
     };
 }
 

@@ -1,10 +1,18 @@
 //! What runs behind fheqat: training on plain data, integer circuits, and encrypted inference.
 
 pub mod circuit;
+pub mod data;
 pub mod error;
+#[cfg(feature = "fhe")]
+pub mod fhe;
 pub mod nn;
+#[cfg(feature = "fhe")]
+pub mod params;
+pub mod prune;
 pub mod quant;
+pub mod report;
 mod seed;
+pub mod train;
 
 pub use fheqat_spec as spec;
 pub use seed::Seed;

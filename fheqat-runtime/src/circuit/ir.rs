@@ -62,6 +62,17 @@ pub struct Accumulator {
     pub tables: Vec<Table>,
 }
 
+/// A quantizer and the layer it reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Name of the quantizer's field.
+    pub name: String,
+    /// Name of the field whose sums it reads.
+    pub reads: String,
+    /// What the laws allow its accumulators: their worst case over all weights and all inputs.
+    pub bound: Range,
+}
+
 /// A sum the client decrypts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
@@ -78,8 +89,8 @@ pub struct Output {
 pub struct Graph {
     /// The range of each input wire.
     pub inputs: Vec<Range>,
-    /// Names of the layers the accumulators belong to, for reports.
-    pub layers: Vec<String>,
+    /// The layers the accumulators belong to.
+    pub layers: Vec<Layer>,
     /// The accumulators; a term names only earlier ones.
     pub accumulators: Vec<Accumulator>,
     /// What the client decrypts.
@@ -87,6 +98,22 @@ pub struct Graph {
 }
 
 impl Table {
+    /// Reads a function of an integer off every value of `domain`.
+    #[must_use]
+    pub fn tabulate(domain: Range, level: impl Fn(i64) -> i64) -> Self {
+        let base = level(domain.lo);
+        let mut jumps = Vec::new();
+        let mut last = base;
+        for at in domain.lo + 1..=domain.hi {
+            let next = level(at);
+            if next != last {
+                jumps.push(Jump { at, rise: next - last });
+                last = next;
+            }
+        }
+        Self { base, jumps }
+    }
+
     /// The level at an accumulator value.
     #[must_use]
     pub fn level(&self, value: i64) -> i64 {
@@ -112,7 +139,80 @@ impl Table {
     }
 }
 
+impl Graph {
+    /// The range of a wire.
+    ///
+    /// # Panics
+    /// When the circuit has no such wire.
+    #[must_use]
+    pub fn range(&self, wire: Wire) -> Range {
+        match wire {
+            Wire::Input(index) => self.inputs[index],
+            Wire::Table { accumulator, table } => {
+                let accumulator = &self.accumulators[accumulator];
+                accumulator.tables[table].levels(accumulator.range)
+            }
+        }
+    }
+
+    /// Every value a sum of terms takes over all inputs lies in it.
+    ///
+    /// Terms that read the same accumulator move together: their tables are added to one function of it before its
+    /// extremes are taken. Accumulators are taken as independent of one another.
+    ///
+    /// # Panics
+    /// When a term names a wire the circuit does not have.
+    #[must_use]
+    pub fn range_of(&self, terms: &[Term]) -> Range {
+        let mut total = Range::new(0, 0);
+        for group in
+            terms.chunk_by(|a, b| a.wire.accumulator().is_some_and(|of| b.wire.accumulator() == Some(of)))
+        {
+            total = total.plus(match group[0].wire {
+                Wire::Input(index) => self.inputs[index].times(Range::new(group[0].weight, group[0].weight)),
+                Wire::Table { accumulator, .. } => {
+                    let accumulator = &self.accumulators[accumulator];
+                    accumulator.merged(group).levels(accumulator.range)
+                }
+            });
+        }
+        total
+    }
+}
+
+impl Wire {
+    /// The accumulator a table's wire depends on.
+    #[must_use]
+    pub const fn accumulator(self) -> Option<usize> {
+        match self {
+            Self::Input(_) => None,
+            Self::Table { accumulator, .. } => Some(accumulator),
+        }
+    }
+}
+
 impl Accumulator {
+    /// The weighted sum of tables of this accumulator, as one table.
+    ///
+    /// # Panics
+    /// When a term names a table this accumulator does not have.
+    #[must_use]
+    pub fn merged(&self, terms: &[Term]) -> Table {
+        let mut rises = std::collections::BTreeMap::<i64, i64>::new();
+        let mut base = 0;
+        for term in terms {
+            let Wire::Table { table, .. } = term.wire else { continue };
+            let table = &self.tables[table];
+            base += term.weight * table.base;
+            for jump in &table.jumps {
+                *rises.entry(jump.at).or_default() += term.weight * jump.rise;
+            }
+        }
+        let jumps =
+            rises.into_iter().filter(|&(_, rise)| rise != 0).map(|(at, rise)| Jump { at, rise }).collect();
+        Table { base, jumps }
+    }
+
     /// How many equal steps of the torus the accumulator needs so that saturation folds: a blind rotation negates
     /// every half turn, and each table is shifted so that its two plateaus are negatives of one another, so a plateau
     /// may continue into the other's mirror image and only the transition must not be met twice.

@@ -2,13 +2,18 @@
 
 pub mod codec;
 pub mod ir;
+pub mod lower;
+pub mod passes;
 pub mod simulate;
+pub mod verify;
 
+use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use codec::{Codec, Logits};
 pub use ir::Graph;
+pub use lower::CircuitError;
 
 use crate::error::InputError;
 
@@ -17,10 +22,29 @@ use crate::error::InputError;
 pub struct Circuit {
     /// The network's name.
     pub name: String,
+    /// The layers as declared, for reports.
+    pub fields: Vec<Field>,
     /// The client's maps.
     pub codec: Codec,
     /// What runs.
     pub graph: Graph,
+}
+
+/// A declared layer and what the laws say about its output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The field's name.
+    pub name: String,
+    /// Its type without numbers.
+    pub kind: String,
+    /// Shape of one sample's output.
+    pub shape: Vec<i64>,
+    /// Width of an integer weight, where it has weights.
+    pub weight_bits: Option<i64>,
+    /// Width of a level, where it gives levels.
+    pub level_bits: Option<i64>,
+    /// Every value it can give lies in it, whatever the weights and inputs.
+    pub range: Option<Range>,
 }
 
 /// Names a circuit's integers: a ciphertext, a key and a circuit go together when theirs are equal.

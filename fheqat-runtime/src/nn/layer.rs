@@ -1,49 +1,65 @@
 //! Layers as they are trained: float state, and the integers it stands for.
 
 use fheqat_spec as spec;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
+
+use crate::quant::{
+    Quantizer,
+    row::{RowLimits, RowRounder},
+};
 
 /// Reads the input: rounds floats to integer levels.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct QuantIdentity {
     /// What trains.
     pub state: QuantizerState,
 }
 
 /// `max(x, 0)`, rounded to integer levels.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct QuantReLU {
     /// What trains.
     pub state: QuantizerState,
 }
 
 /// A dense layer with integer weights and a float bias, `[IN]` to `[OUT]`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct QuantLinear<const IN: usize, const OUT: usize> {
     /// What trains.
     pub state: LinearState,
 }
 
 /// The state of a quantizer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QuantizerState {
-    /// The step between two levels; `None` until calibration has seen data.
-    pub step: Option<f32>,
+    /// The function before the rounding.
+    pub(crate) transfer: spec::Transfer,
+    /// The levels it gives.
+    pub(crate) levels: spec::Range,
+    /// The step the user fixed.
+    pub(crate) fixed: Option<f32>,
+    /// The step between two levels; `None` until training or calibration has chosen it.
+    pub(crate) step: Option<f32>,
 }
 
 /// The state of a dense layer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LinearState {
-    /// Float weights, `[out, in]`.
-    pub weight: Array2<f32>,
-    /// Float bias, `[out]`.
-    pub bias: Array1<f32>,
-    /// The float weight that one integer unit stands for.
-    pub scale: f32,
-    /// Which weights pruning keeps, `[out, in]`.
-    pub mask: Array2<bool>,
+    /// Float weights, `[out, in]`, in units of `scale`.
+    pub(crate) weight: Array2<f32>,
+    /// Float bias, `[out]`, in the units of the layer's output.
+    pub(crate) bias: Array1<f32>,
+    /// The float weight that one integer unit stands for; `None` until training or calibration has chosen it, and
+    /// weights are in the units of the layer till then.
+    pub(crate) scale: Option<f32>,
+    /// Which weights pruning keeps, `[out, in]`; the others are zero.
+    pub(crate) mask: Option<Array2<bool>>,
+    /// What the integers of a row keep.
+    pub(crate) limits: RowLimits,
+    /// How the bias is held.
+    pub(crate) hold: spec::Bias,
 }
 
 /// A layer of any kind, to read.
@@ -77,4 +93,133 @@ pub trait Module: Sized {
     fn layer(&self) -> LayerRef<'_>;
     /// The layer to change.
     fn layer_mut(&mut self) -> LayerMut<'_>;
+}
+
+macro_rules! quantizer_module {
+    ($type:ident, $transfer:expr) => {
+        #[diagnostic::do_not_recommend]
+        impl Module for $type {
+            fn init(layer: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
+                Self { state: QuantizerState::new(layer, $transfer) }
+            }
+            fn layer(&self) -> LayerRef<'_> {
+                LayerRef::Quantizer(&self.state)
+            }
+            fn layer_mut(&mut self) -> LayerMut<'_> {
+                LayerMut::Quantizer(&mut self.state)
+            }
+        }
+
+        impl $type {
+            /// The step between two levels; `None` until training or calibration has chosen it.
+            #[must_use]
+            pub fn step(&self) -> Option<f32> {
+                self.state.step
+            }
+        }
+    };
+}
+
+quantizer_module!(QuantIdentity, spec::Transfer::Signed);
+quantizer_module!(QuantReLU, spec::Transfer::ReLU);
+
+#[diagnostic::do_not_recommend]
+impl<const IN: usize, const OUT: usize> Module for QuantLinear<IN, OUT> {
+    fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self {
+        Self { state: LinearState::new(layer, [OUT, IN], rng) }
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::Linear(&self.state)
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::Linear(&mut self.state)
+    }
+}
+
+impl<const IN: usize, const OUT: usize> QuantLinear<IN, OUT> {
+    /// The float weights, `[OUT, IN]`.
+    #[must_use]
+    pub fn weights(&self) -> Array2<f32> {
+        self.state.float_weights()
+    }
+
+    /// The integer weights that run, `[OUT, IN]`; `None` until training or calibration has chosen their scale.
+    #[must_use]
+    pub fn integers(&self) -> Option<Array2<i32>> {
+        self.state.scale.map(|_| self.state.integers())
+    }
+
+    /// The float weight that one integer unit stands for.
+    #[must_use]
+    pub fn scale(&self) -> Option<f32> {
+        self.state.scale
+    }
+
+    /// The float bias, `[OUT]`; unused where it is held centred.
+    #[must_use]
+    pub fn bias(&self) -> ArrayView1<'_, f32> {
+        self.state.bias.view()
+    }
+}
+
+impl QuantizerState {
+    fn new(layer: &spec::Layer, transfer: spec::Transfer) -> Self {
+        let spec::Layer::Quantizer(quantizer) = layer else {
+            return Self { transfer, levels: spec::Range::new(0, 0), fixed: None, step: None };
+        };
+        let fixed = match quantizer.scale {
+            spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
+            _ => None,
+        };
+        Self {
+            transfer: quantizer.transfer,
+            levels: quantizer.levels().or(spec::Range::new(0, 0)),
+            fixed,
+            step: fixed,
+        }
+    }
+
+    /// The quantizer, once its step is known.
+    #[must_use]
+    pub fn quantizer(&self) -> Option<Quantizer> {
+        self.step.map(|step| Quantizer { step, levels: self.levels })
+    }
+}
+
+impl LinearState {
+    /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`, and no bias.
+    fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
+        let bound = 1.0 / (shape[1] as f32).sqrt();
+        let weight = Array2::from_shape_fn(shape, |_| rng.random_range(-bound..bound));
+        let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
+        let (limits, hold) = match layer {
+            spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
+            spec::Layer::Quantizer(_) => (nothing, spec::Bias::None),
+        };
+        Self { weight, bias: Array1::zeros(shape[0]), scale: None, mask: None, limits, hold }
+    }
+
+    /// The weights in the layer's own units, `[out, in]`.
+    #[must_use]
+    pub fn float_weights(&self) -> Array2<f32> {
+        let scale = self.scale.unwrap_or(1.0);
+        self.weight.mapv(|weight| weight * scale)
+    }
+
+    /// The integers nearest to the weights that keep every limit, `[out, in]`: exactly what quantized runs multiply by.
+    #[must_use]
+    pub fn integers(&self) -> Array2<i32> {
+        let mut rounded = Array2::zeros(self.weight.dim());
+        self.round_into(&self.limits, &mut RowRounder::default(), &mut rounded);
+        rounded.mapv(|weight: f32| weight as i32)
+    }
+
+    /// The same as floats, under `limits`.
+    pub(crate) fn round_into(&self, limits: &RowLimits, rounder: &mut RowRounder, rounded: &mut Array2<f32>) {
+        let width = self.weight.ncols();
+        let rows = super::slice(&self.weight).chunks_exact(width);
+        for (row, integers) in rows.zip(super::slice_mut(rounded).chunks_exact_mut(width)) {
+            rounder.nearest(limits, row, integers);
+        }
+    }
 }

@@ -1,6 +1,33 @@
-//! The layers of a network and the trait that `#[quant_net]` implements.
+//! The layers of a network, the trait that `#[quant_net]` implements, and how a network runs on plain data.
 
 pub mod dimensions;
+pub(crate) mod forward;
 pub mod layer;
-mod module;
 pub mod network;
+pub(crate) mod program;
+pub mod quantized;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+
+pub use forward::Precision;
+pub use program::NetworkError;
+
+/// The elements of a matrix that this crate allocated, by rows.
+pub(crate) fn slice(array: &Array2<f32>) -> &[f32] {
+    array.as_slice().expect("every matrix this crate allocates is in standard layout")
+}
+
+/// The elements of a matrix that this crate allocated, by rows, to change.
+pub(crate) fn slice_mut(array: &mut Array2<f32>) -> &mut [f32] {
+    array.as_slice_mut().expect("every matrix this crate allocates is in standard layout")
+}
+
+/// The first `count` rows.
+pub(crate) fn head(array: &Array2<f32>, count: usize) -> ArrayView2<'_, f32> {
+    array.slice_axis(Axis(0), (..count).into())
+}
+
+/// The first `count` rows, to change.
+pub(crate) fn head_mut(array: &mut Array2<f32>, count: usize) -> ArrayViewMut2<'_, f32> {
+    array.slice_axis_mut(Axis(0), (..count).into())
+}

@@ -1,10 +1,20 @@
 //! The trait that `#[quant_net]` implements: the macro generates data, the provided methods hold the logic.
 
 use fheqat_spec::Net;
+use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 
-use super::layer::{LayerMut, LayerRef, Module};
-use crate::Seed;
+use super::{
+    Precision,
+    layer::{LayerMut, LayerRef, Module},
+    program::Program,
+};
+use crate::{
+    Seed,
+    circuit::{Circuit, CircuitError, lower::lower},
+    data::{Dataset, Targets},
+    train::{self, History, Loss, Metrics, TrainConfig, TrainError, evaluate::Evaluator, fit::fit},
+};
 
 /// A struct of layers.
 #[diagnostic::on_unimplemented(
@@ -29,6 +39,63 @@ pub trait Network: Sized {
     #[must_use]
     fn new(seed: Seed) -> Self {
         Self::init(&mut Init { spec: Self::SPEC, next: 0, rng: seed.rng(0) })
+    }
+
+    /// Trains on `data`; the network is as before when it fails.
+    ///
+    /// # Errors
+    /// When an option is out of range, the data does not fit the network, or the loss diverges.
+    fn train(&mut self, data: &Dataset, config: &TrainConfig) -> Result<History, TrainError> {
+        let mut program = Program::of(self)?;
+        let history = fit(&mut program, data, config)?;
+        program.store(self);
+        Ok(history)
+    }
+
+    /// Loss and accuracy as under encryption: on integers.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the data does not fit the network.
+    fn evaluate(&self, data: &Dataset) -> Result<Metrics, TrainError> {
+        self.evaluate_in(Precision::Quantized, data)
+    }
+
+    /// Loss and accuracy in a precision.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the data does not fit the network.
+    fn evaluate_in(&self, precision: Precision, data: &Dataset) -> Result<Metrics, TrainError> {
+        let program = Program::of(self)?;
+        let loss = match data.targets() {
+            Targets::Classes { .. } => Loss::CrossEntropy,
+            Targets::Values(_) => Loss::MeanSquaredError,
+        };
+        train::check_data(&program, data, loss)?;
+        Ok(Evaluator::new(&program, precision)?.run(&program, data, loss)?)
+    }
+
+    /// The outputs of samples `[n, features]`, `[n, outputs]`.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the samples do not fit the network.
+    fn predict(
+        &self,
+        precision: Precision,
+        features: ArrayView2<'_, f32>,
+    ) -> Result<Array2<f32>, TrainError> {
+        let program = Program::of(self)?;
+        if features.ncols() != program.features {
+            return Err(TrainError::Width { found: features.ncols(), expected: program.features });
+        }
+        Ok(Evaluator::new(&program, precision)?.predict(&program, features))
+    }
+
+    /// The trained network as integers, optimised.
+    ///
+    /// # Errors
+    /// When the network breaks a law, or a layer is not calibrated.
+    fn circuit(&self) -> Result<Circuit, CircuitError> {
+        lower(self)
     }
 }
 

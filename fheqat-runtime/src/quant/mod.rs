@@ -3,8 +3,14 @@
 //! Training, evaluation, lowering and the client all round through these functions, so that evaluation-mode accuracy,
 //! simulation and the encrypted run agree bit for bit.
 
+pub mod observer;
+pub mod row;
+pub mod transition;
+
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
+
+pub use observer::Observer;
 
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +25,13 @@ impl Quantizer {
     /// The level of a float.
     #[must_use]
     pub fn level(&self, value: f32) -> i64 {
-        round_level(value / self.step, self.levels) as i64
+        self.round(value) as i64
+    }
+
+    /// The level of a float, as the float that training computes with.
+    #[must_use]
+    pub fn round(&self, value: f32) -> f32 {
+        round_level(value / self.step, self.levels)
     }
 }
 
@@ -45,7 +57,30 @@ impl Requantize {
 }
 
 /// Rounds half to even and clamps; the level is an integer that `f32` holds exactly.
+///
+/// Clamping to integers commutes with rounding, and between levels, which fit 8 bits, adding `1.5 * 2^23` leaves no
+/// bits for a fraction: the addition rounds half to even, in one instruction that every processor runs on vectors.
 #[must_use]
 pub fn round_level(value: f32, levels: Range) -> f32 {
-    value.round_ties_even().clamp(levels.lo as f32, levels.hi as f32)
+    const NO_FRACTION: f32 = 1.5 * (1 << 23) as f32;
+    (value.clamp(levels.lo as f32, levels.hi as f32) + NO_FRACTION) - NO_FRACTION
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rounding_is_half_to_even_then_clamped(value in -300.0f32..300.0, bits in 1i64..=8) {
+            for levels in [Range::signed(bits), Range::unsigned(bits)] {
+                for value in [value, value.round() + 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0] {
+                    let expected = value.round_ties_even().clamp(levels.lo as f32, levels.hi as f32);
+                    prop_assert!(round_level(value, levels) == expected, "{value} {levels:?}");
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,85 @@
+//! One form for everything that is equal up to sign and scale.
+//!
+//! An accumulator's weights become coprime with the first one positive. A table's base becomes zero and its first jump
+//! rises; its readers absorb the sign and the base. Equal things are then equal data.
+
+use super::rebuild::{Affine, Rebuild};
+use crate::circuit::ir::{Accumulator, Graph, Jump, Table, Wire};
+use fheqat_spec::Range;
+
+pub(super) fn orient(old: &Graph) -> Graph {
+    let mut new = Rebuild::of(old);
+    for accumulator in &old.accumulators {
+        let mut accumulator = coprime(new.carry(accumulator));
+        let index = new.graph.accumulators.len();
+        let replaced = accumulator
+            .tables
+            .iter_mut()
+            .enumerate()
+            .map(|(position, table)| {
+                let constant = std::mem::take(&mut table.base);
+                let weight = table.jumps.first().map_or(1, |jump| jump.rise.signum());
+                for jump in &mut table.jumps {
+                    jump.rise *= weight;
+                }
+                Affine { wire: Some(Wire::Table { accumulator: index, table: position }), weight, constant }
+            })
+            .collect();
+        new.replace(replaced);
+        new.graph.accumulators.push(accumulator);
+    }
+    new.finish(old)
+}
+
+/// The accumulator divided by the signed common divisor of its weights.
+fn coprime(accumulator: Accumulator) -> Accumulator {
+    let Some(first) = accumulator.terms.first() else {
+        return accumulator;
+    };
+    let divisor = accumulator.terms.iter().fold(0, |divisor, term| gcd(divisor, term.weight.abs()));
+    let divisor = divisor * first.weight.signum();
+    if divisor == 1 {
+        return accumulator;
+    }
+    let Accumulator { layer, mut terms, range, mut tables } = accumulator;
+    for term in &mut terms {
+        term.weight /= divisor;
+    }
+    for table in &mut tables {
+        *table = divided(table, divisor);
+    }
+    let (lo, hi) = (range.lo / divisor, range.hi / divisor);
+    Accumulator { layer, terms, range: Range::new(lo.min(hi), lo.max(hi)), tables }
+}
+
+/// The table of `x` where `table` is the table of `divisor * x`.
+///
+/// For `g > 0`, `g x >= t` is `x >= ceil(t / g)`. For `g < 0` it is `x <= floor(t / g)`: the jump starts high and
+/// falls at `floor(t / g) + 1`.
+fn divided(table: &Table, divisor: i64) -> Table {
+    let mut base = table.base;
+    let mut jumps: Vec<Jump> = Vec::with_capacity(table.jumps.len());
+    for &Jump { at, rise } in &table.jumps {
+        let magnitude = divisor.abs();
+        if divisor > 0 {
+            jumps.push(Jump { at: -(-at).div_euclid(magnitude), rise });
+        } else {
+            base += rise;
+            jumps.push(Jump { at: (-at).div_euclid(magnitude) + 1, rise: -rise });
+        }
+    }
+    jumps.sort_by_key(|jump| jump.at);
+    let mut merged: Vec<Jump> = Vec::with_capacity(jumps.len());
+    for jump in jumps {
+        match merged.last_mut() {
+            Some(last) if last.at == jump.at => last.rise += jump.rise,
+            _ => merged.push(jump),
+        }
+    }
+    merged.retain(|jump| jump.rise != 0);
+    Table { base, jumps: merged }
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

@@ -1,0 +1,42 @@
+//! Rewrites that keep what a circuit computes and make it cheaper to run encrypted.
+
+mod canonical;
+mod constant;
+mod dead;
+mod range;
+mod rebuild;
+mod share;
+
+use super::{ir::Graph, verify};
+use crate::circuit::verify::VerifyError;
+
+type Pass = fn(&Graph) -> Graph;
+
+const PASSES: [(&str, Pass); 5] = [
+    ("range", range::tighten),
+    ("constant", constant::fold),
+    ("canonical", canonical::orient),
+    ("share", share::merge),
+    ("dead", dead::remove),
+];
+
+/// Runs every pass until none changes the circuit; the circuit is verified after each.
+///
+/// # Errors
+/// When a pass leaves a circuit that breaks a law: a defect of the pass, named with the law.
+pub fn optimise(graph: Graph) -> Result<Graph, VerifyError> {
+    let mut graph = graph;
+    loop {
+        let before = graph.clone();
+        for (name, pass) in PASSES {
+            graph = pass(&graph);
+            verify::verify(&graph).map_err(|error| error.after(name))?;
+        }
+        if graph == before {
+            return Ok(graph);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

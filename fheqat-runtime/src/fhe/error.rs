@@ -1,0 +1,168 @@
+//! What can go wrong with keys and ciphertexts, and what to do about it.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::{
+    error::InputError,
+    params::{Log2Probability, demand::GraphError, search::Infeasible},
+};
+
+/// Why a circuit has no encrypted form.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// No parameters keep the promises.
+    #[error(transparent)]
+    Infeasible(#[from] Infeasible),
+    /// The circuit breaks its own rules.
+    #[error("the circuit is malformed: {0}")]
+    Malformed(#[from] GraphError),
+    /// A codec that does not fit the graph.
+    #[error("the circuit's codec takes {features} features and its graph {inputs}: lower the network again")]
+    Codec {
+        /// Features of the codec.
+        features: usize,
+        /// Inputs of the graph.
+        inputs: usize,
+    },
+    /// An option out of range.
+    #[error("`p_fail` is {found}, but must be from 2^-256 to 2^-1: ask for a probability such as 2^-40")]
+    Probability {
+        /// The value.
+        found: Log2Probability,
+    },
+}
+
+/// Why a pool of threads could not start.
+#[derive(Debug, Error)]
+#[error("{threads} threads could not start ({reason}): ask for fewer with `threads`")]
+pub struct ThreadError {
+    /// How many.
+    pub threads: usize,
+    /// The operating system's reason.
+    pub reason: String,
+}
+
+/// A key and a ciphertext, or a key and a circuit, that do not belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// Of two circuits.
+    #[error(
+        "the ciphertext belongs to another circuit: encrypt with a key generated for the circuit that runs"
+    )]
+    Circuit,
+    /// Of two key generations.
+    #[error("the ciphertext was made under another key: use the client and server key of one key generation")]
+    Key,
+    /// A ciphertext of another shape than its key says.
+    #[error(
+        "the ciphertext has {found} integers where {expected} belong: it was damaged or cut, send it again"
+    )]
+    Shape {
+        /// Integers found.
+        found: usize,
+        /// Integers expected.
+        expected: usize,
+    },
+}
+
+/// Why a sample cannot be encrypted.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum EncryptError {
+    /// The sample.
+    #[error(transparent)]
+    Input(#[from] InputError),
+}
+
+/// Why a ciphertext cannot be run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// An empty batch.
+    #[error("there are no ciphertexts: give at least one")]
+    Empty,
+    /// Ciphertext and server key.
+    #[error("ciphertext {index}: {mismatch}")]
+    Mismatch {
+        /// Its index in the batch.
+        index: usize,
+        /// What differs.
+        mismatch: Mismatch,
+    },
+    /// No threads.
+    #[error(transparent)]
+    Threads(#[from] ThreadError),
+}
+
+/// Why a ciphertext cannot be decrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DecryptError {
+    /// An empty batch.
+    #[error("there are no ciphertexts: give at least one")]
+    Empty,
+    /// Ciphertext and client key.
+    #[error("ciphertext {index}: {mismatch}")]
+    Mismatch {
+        /// Its index in the batch.
+        index: usize,
+        /// What differs.
+        mismatch: Mismatch,
+    },
+}
+
+/// Why bytes are not what they should be.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// Not one of ours.
+    #[error("these bytes are no {expected} of fheqat: they start with another mark")]
+    Magic {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// Ours, but something else.
+    #[error("these bytes are a {found}, not a {expected}")]
+    Kind {
+        /// What they are.
+        found: &'static str,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// Of another format.
+    #[error(
+        "these bytes have format {found}, and this build reads {expected}: make them again with this version"
+    )]
+    Version {
+        /// Their format.
+        found: u16,
+        /// This build's.
+        expected: u16,
+    },
+    /// Damaged.
+    #[error("the {what} is damaged: its checksum differs, copy it again")]
+    Checksum {
+        /// What was expected.
+        what: &'static str,
+    },
+    /// Well copied, but not made by us.
+    #[error("the {what} is malformed ({reason}): make it again")]
+    Malformed {
+        /// What was expected.
+        what: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file system.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+}

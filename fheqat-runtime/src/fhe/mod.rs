@@ -1,0 +1,148 @@
+//! Encrypted execution: keys and ciphertexts, no decisions. Those are in [`crate::params`].
+//!
+//! A circuit compiles to a [`Plan`] for parameters that the search chose; a plan generates keys; a client key encrypts
+//! and decrypts; a server key runs.
+
+pub mod artifact;
+mod encoding;
+pub mod encrypt;
+pub mod error;
+pub mod execute;
+pub mod keys;
+pub mod plan;
+pub mod predict;
+mod rotate;
+#[cfg(test)]
+mod tests;
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+pub use encrypt::{EncryptedInput, EncryptedOutput};
+pub use error::{ArtifactError, CompileError, DecryptError, EncryptError, Mismatch, RunError, ThreadError};
+pub use keys::{ClientKey, KeyId, ServerKey};
+pub use plan::Plan;
+pub use predict::Prediction;
+
+use crate::{
+    Seed,
+    circuit::Circuit,
+    params::{
+        Bytes, Log2Probability,
+        demand::Demand,
+        search::{self, Bounds},
+    },
+};
+
+/// What the user chooses of the cryptography.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CompileOptions {
+    /// The probability that any value of a whole inference is wrong. Default: 2^-40.
+    pub p_fail: Log2Probability,
+    /// The most a server key may take in memory. Default: 250 MB.
+    pub max_server_key: Bytes,
+    /// Threads of key generation and of the server; none means all cores.
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        Self { p_fail: Log2Probability(-40.0), max_server_key: Bytes(250_000_000), threads: None }
+    }
+}
+
+impl CompileOptions {
+    /// Sets [`p_fail`](Self::p_fail).
+    #[must_use]
+    pub const fn p_fail(mut self, p_fail: Log2Probability) -> Self {
+        self.p_fail = p_fail;
+        self
+    }
+
+    /// Sets [`max_server_key`](Self::max_server_key).
+    #[must_use]
+    pub const fn max_server_key(mut self, bytes: Bytes) -> Self {
+        self.max_server_key = bytes;
+        self
+    }
+
+    /// Sets [`threads`](Self::threads).
+    #[must_use]
+    pub const fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
+        self
+    }
+}
+
+/// A circuit with parameters, ready for keys.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    circuit: Circuit,
+    plan: Plan,
+    prediction: Prediction,
+    threads: Option<NonZeroUsize>,
+}
+
+impl Circuit {
+    /// Finds parameters and lays out the encrypted computation.
+    ///
+    /// # Errors
+    /// When an option is out of range, no parameters keep the promises, or the circuit is malformed.
+    pub fn compile(&self, options: &CompileOptions) -> Result<Compiled, CompileError> {
+        if !(-256.0..=-1.0).contains(&options.p_fail.0) {
+            return Err(CompileError::Probability { found: options.p_fail });
+        }
+        let (features, inputs) = (self.codec.features, self.graph.inputs.len());
+        if features != inputs {
+            return Err(CompileError::Codec { features, inputs });
+        }
+        let demand = Demand::of(&self.graph)?;
+        let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };
+        let solution = search::search(&demand, bounds)?;
+        let plan = Plan::new(self, &demand, &solution);
+        let prediction = Prediction::new(&demand, &solution, &plan);
+        Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })
+    }
+}
+
+impl Compiled {
+    /// Both keys, from the operating system's entropy.
+    ///
+    /// # Errors
+    /// When the threads cannot start.
+    pub fn keygen(&self) -> Result<(ClientKey, ServerKey), ThreadError> {
+        let workers = self.workers()?;
+        Ok(Arc::clone(&workers).install(|| keys::generate(&self.plan, workers)))
+    }
+
+    /// Both keys from a seed: the same every time, and worth nothing.
+    ///
+    /// # Errors
+    /// When the threads cannot start.
+    pub fn keygen_insecure_for_tests(&self, seed: Seed) -> Result<(ClientKey, ServerKey), ThreadError> {
+        let workers = self.workers()?;
+        Ok(Arc::clone(&workers).install(|| keys::generate_insecure(&self.plan, workers, seed)))
+    }
+
+    fn workers(&self) -> Result<Arc<execute::Workers>, ThreadError> {
+        execute::Workers::new(self.threads, &self.plan.server).map(Arc::new)
+    }
+
+    /// What was compiled.
+    #[must_use]
+    pub const fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    /// What will run: public.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What it will cost and how often it will fail.
+    #[must_use]
+    pub const fn prediction(&self) -> &Prediction {
+        &self.prediction
+    }
+}

@@ -1,0 +1,399 @@
+//! A circuit and its parameters as a program of sums and rotations: public data, no keys.
+
+use fheqat_spec::Range;
+use serde::{Deserialize, Serialize};
+
+use super::encoding::half_steps;
+use crate::{
+    circuit::{
+        Circuit, Codec, Fingerprint,
+        ir::{Graph, Term, Wire},
+    },
+    params::{
+        Parameters, Slots,
+        demand::{self, Demand},
+        grid::{MAX_EXTENSION, Switching},
+        search::Solution,
+    },
+};
+
+/// Everything that is fixed before keys exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The client's half: how to encrypt and decrypt.
+    pub client: ClientPlan,
+    /// The server's half: what to compute.
+    pub server: ServerPlan,
+}
+
+/// What a client knows: no weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientPlan {
+    /// The circuit's.
+    pub circuit: Fingerprint,
+    /// The keys' shapes.
+    pub parameters: Parameters,
+    /// Features to integers, integers to logits.
+    pub codec: Codec,
+    /// Inputs are encrypted under the small key.
+    pub direct: bool,
+    /// M of each feature; none for one that nothing reads, which is not sent.
+    pub inputs: Vec<Option<Slots>>,
+    /// By output of the circuit.
+    pub outputs: Vec<Decoding>,
+}
+
+/// How a client reads one output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decoding {
+    /// The same for every sample: not sent.
+    Constant(i64),
+    /// A sum.
+    Sum {
+        /// M.
+        slots: Slots,
+        /// Where it lies.
+        range: Range,
+        /// Added behind decryption.
+        constant: i64,
+    },
+}
+
+/// What a server computes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerPlan {
+    /// The circuit's.
+    pub circuit: Fingerprint,
+    /// The keys' shapes.
+    pub parameters: Parameters,
+    /// Inputs are encrypted under the small key.
+    pub direct: bool,
+    /// Encrypted inputs of a sample.
+    pub inputs: usize,
+    /// By depth: the rotations of one stage need only those of earlier stages.
+    pub stages: Vec<Vec<Rotation>>,
+    /// Sums that go back to the client.
+    pub outputs: Vec<Sum>,
+}
+
+/// Where a ciphertext comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// An encrypted input, by its place in the client's ciphertext.
+    Input(usize),
+    /// A rotation's table.
+    Table {
+        /// Its stage.
+        stage: usize,
+        /// Its place in the stage.
+        rotation: usize,
+        /// Its table.
+        table: usize,
+    },
+}
+
+/// A sum of ciphertexts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
+    /// Sources and weights.
+    pub terms: Vec<(Source, i64)>,
+    /// Added to the phase, in 2^-64 turns.
+    pub constant: u64,
+}
+
+/// A blind rotation and what is read off it.
+///
+/// Positions are in steps of a grid of `2^log_grid` points. The phase of `sum`, less `origin`, picks from the negacyclic
+/// staircase that holds `-T` before the first of `stairs` and rises by twice `rise` half-steps at each, T the sum of
+/// rises.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Index in the circuit's layers.
+    pub layer: usize,
+    /// What it reads.
+    pub sum: Sum,
+    /// The sum is under the big key.
+    pub key_switched: bool,
+    /// How the modulus is switched.
+    pub switching: Switching,
+    /// log2 of the grid's points.
+    pub log_grid: u32,
+    /// The test polynomial: positions by strictly rising order, with rises.
+    pub stairs: Vec<(u32, i64)>,
+    /// Subtracted from the phase on the grid.
+    pub origin: u32,
+    /// M of the wires it gives.
+    pub slots: Slots,
+    /// Coefficients to extract.
+    pub taps: Vec<Tap>,
+    /// Wires it gives.
+    pub tables: usize,
+}
+
+/// One coefficient of a rotated polynomial, and the tables that sum it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// Index in component 0, in `0..N`.
+    pub coefficient: usize,
+    /// Tables and factors.
+    pub readers: Vec<(usize, i64)>,
+}
+
+impl Plan {
+    pub(crate) fn new(circuit: &Circuit, demand: &Demand, solution: &Solution) -> Self {
+        Builder::new(circuit, demand, solution).build()
+    }
+}
+
+struct Builder<'a> {
+    circuit: &'a Circuit,
+    graph: &'a Graph,
+    demand: &'a Demand,
+    solution: &'a Solution,
+    inputs: Vec<Option<usize>>,
+    places: Vec<Option<Place<'a>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    stage: usize,
+    rotation: usize,
+    tables: &'a [usize],
+}
+
+impl<'a> Builder<'a> {
+    fn new(circuit: &'a Circuit, demand: &'a Demand, solution: &'a Solution) -> Self {
+        let mut sent = 0..;
+        let inputs = demand.inputs.iter().map(|slots| slots.and_then(|_| sent.next())).collect();
+        let mut places = vec![None; circuit.graph.accumulators.len()];
+        let mut filled: Vec<usize> = Vec::new();
+        for rotation in &demand.rotations {
+            filled.resize(filled.len().max(rotation.depth + 1), 0);
+            let place =
+                Place { stage: rotation.depth, rotation: filled[rotation.depth], tables: &rotation.tables };
+            filled[rotation.depth] += 1;
+            places[rotation.accumulator] = Some(place);
+        }
+        Self { circuit, graph: &circuit.graph, demand, solution, inputs, places }
+    }
+
+    fn build(self) -> Plan {
+        let demand = self.demand;
+        let depths = demand.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0);
+        let mut stages = vec![Vec::new(); depths];
+        for (index, rotation) in demand.rotations.iter().enumerate() {
+            stages[rotation.depth].push(self.rotation(index));
+        }
+        let outputs = demand
+            .outputs
+            .iter()
+            .map(|output| {
+                let terms = &self.graph.outputs[output.output].terms;
+                self.sum(terms, 1, 0, output.slots)
+            })
+            .collect();
+        let circuit = self.circuit.fingerprint();
+        let parameters = self.solution.parameters;
+        Plan {
+            client: ClientPlan {
+                circuit,
+                parameters,
+                codec: self.circuit.codec.clone(),
+                direct: demand.direct,
+                inputs: demand.inputs.clone(),
+                outputs: self.decodings(),
+            },
+            server: ServerPlan {
+                circuit,
+                parameters,
+                direct: demand.direct,
+                inputs: self.inputs.iter().flatten().count(),
+                stages,
+                outputs,
+            },
+        }
+    }
+
+    fn decodings(&self) -> Vec<Decoding> {
+        let sums = |index| self.demand.outputs.iter().find(|output| output.output == index);
+        self.graph
+            .outputs
+            .iter()
+            .enumerate()
+            .map(|(index, output)| match sums(index) {
+                Some(sum) => {
+                    Decoding::Sum { slots: sum.slots, range: output.range, constant: output.constant }
+                }
+                None => Decoding::Constant(output.constant + self.constant_terms(&output.terms)),
+            })
+            .collect()
+    }
+
+    /// The value of a sum of constant wires.
+    fn constant_terms(&self, terms: &[Term]) -> i64 {
+        terms
+            .iter()
+            .map(|term| match term.wire {
+                Wire::Input(_) => 0,
+                Wire::Table { accumulator, table } => {
+                    term.weight * self.graph.accumulators[accumulator].tables[table].base
+                }
+            })
+            .sum()
+    }
+
+    /// Wires are shifted so that a table's two plateaus are negatives: a level is its wire plus (base + last) / 2.
+    fn sum(&self, terms: &[Term], gain: i64, half_step_shift: i64, slots: Slots) -> Sum {
+        let mut sources = Vec::with_capacity(terms.len());
+        let mut constant = half_step_shift;
+        for term in terms {
+            let weight = term.weight * gain;
+            match term.wire {
+                Wire::Input(index) => {
+                    sources.extend(self.inputs[index].map(|place| (Source::Input(place), weight)));
+                }
+                Wire::Table { accumulator, table } => {
+                    let levels = &self.graph.accumulators[accumulator].tables[table];
+                    constant += weight * (levels.base + levels.last_level());
+                    let place = self.places[accumulator].and_then(|place| {
+                        let table = place.tables.iter().position(|&live| live == table)?;
+                        Some(Source::Table { stage: place.stage, rotation: place.rotation, table })
+                    });
+                    sources.extend(place.map(|source| (source, weight)));
+                }
+            }
+        }
+        Sum { terms: sources, constant: half_steps(constant, slots) }
+    }
+
+    fn rotation(&self, index: usize) -> Rotation {
+        let demand = &self.demand.rotations[index];
+        let switching = self.solution.rotations[index].switching;
+        let coarse = self.solution.parameters.coarse_grid();
+        let log_grid = coarse + switching.extension;
+        let accumulator = &self.graph.accumulators[demand.accumulator];
+        // A jump at t is passed at t - 1/2: in half-steps, and with the gain, 2 t - 1.
+        let sum =
+            self.sum(&accumulator.terms, demand.gain, -demand.gain * (2 * demand.first - 1), demand.slots);
+        let reading = Reading { demand, coarse, extension: switching.extension };
+        let (stairs, origin, taps) = if demand.shared() {
+            let tables: Vec<_> = demand.tables.iter().map(|&table| &accumulator.tables[table]).collect();
+            let jumps = tables
+                .iter()
+                .enumerate()
+                .flat_map(|(reader, table)| table.jumps.iter().map(move |jump| (jump.at, reader, jump.rise)));
+            reading.signs(jumps)
+        } else {
+            let table = &accumulator.tables[demand.tables[0]];
+            reading.staircase(table.jumps.iter().map(|jump| (jump.at, jump.rise)))
+        };
+        Rotation {
+            layer: demand.layer,
+            sum,
+            key_switched: demand.key_switched(self.demand.direct),
+            switching,
+            log_grid,
+            stairs,
+            origin,
+            slots: self.wire_slots(demand.accumulator, demand.tables[0]),
+            taps,
+            tables: demand.tables.len(),
+        }
+    }
+
+    /// M of the reader of a live table.
+    fn wire_slots(&self, accumulator: usize, table: usize) -> Slots {
+        let wire = Wire::Table { accumulator, table };
+        let reads = |terms: &[Term]| terms.iter().any(|term| term.wire == wire);
+        let rotations = self
+            .demand
+            .rotations
+            .iter()
+            .find(|rotation| reads(&self.graph.accumulators[rotation.accumulator].terms))
+            .map(|rotation| rotation.slots);
+        let outputs =
+            || self.demand.outputs.iter().find(|output| reads(&self.graph.outputs[output.output].terms));
+        rotations.or_else(|| outputs().map(|output| output.slots)).unwrap_or(Slots(2))
+    }
+}
+
+struct Reading<'a> {
+    demand: &'a demand::Rotation,
+    coarse: u32,
+    extension: u32,
+}
+
+impl Reading<'_> {
+    fn position(&self, at: i64, log_grid: u32) -> u32 {
+        let offset = self.demand.gain * (at - self.demand.first);
+        demand::position(offset, self.demand.slots, log_grid) as u32
+    }
+
+    /// One table is the test polynomial itself.
+    fn staircase(&self, jumps: impl Iterator<Item = (i64, i64)>) -> (Vec<(u32, i64)>, u32, Vec<Tap>) {
+        let fine = self.coarse + self.extension;
+        let stairs = jumps.map(|(at, rise)| (self.position(at, fine), rise)).collect();
+        (stairs, 0, vec![Tap { coefficient: 0, readers: vec![(0, 1)] }])
+    }
+
+    /// A polynomial of ones, rotated by the phase less the last jump: its coefficient at the distance between a jump
+    /// and the last is the sign of the phase less the jump. On the coarse grid all of them are in component 0.
+    fn signs(&self, jumps: impl Iterator<Item = (i64, usize, i64)>) -> (Vec<(u32, i64)>, u32, Vec<Tap>) {
+        let mut jumps: Vec<_> =
+            jumps.map(|(at, reader, rise)| (self.position(at, self.coarse), reader, rise)).collect();
+        jumps.sort_by(|one, other| other.0.cmp(&one.0));
+        let last = jumps.first().map_or(0, |jump| jump.0);
+        let mut taps: Vec<Tap> = Vec::new();
+        for (position, reader, rise) in jumps {
+            let coefficient = (last - position) as usize;
+            match taps.last_mut() {
+                Some(tap) if tap.coefficient == coefficient => tap.readers.push((reader, rise)),
+                _ => taps.push(Tap { coefficient, readers: vec![(reader, rise)] }),
+            }
+        }
+        (vec![(0, 1)], last << self.extension, taps)
+    }
+}
+
+impl ServerPlan {
+    /// Refuses a plan that would read what is not there.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.parameters.check()?;
+        for (stage, rotations) in self.stages.iter().enumerate() {
+            for rotation in rotations {
+                self.check_sum(&rotation.sum, stage)?;
+                self.check_rotation(rotation)?;
+            }
+        }
+        self.outputs.iter().try_for_each(|sum| self.check_sum(sum, self.stages.len()))
+    }
+
+    fn check_sum(&self, sum: &Sum, before: usize) -> Result<(), String> {
+        let known = |source: &Source| match *source {
+            Source::Input(index) => index < self.inputs,
+            Source::Table { stage, rotation, table } => {
+                stage < before
+                    && self.stages[stage].get(rotation).is_some_and(|rotation| table < rotation.tables)
+            }
+        };
+        match sum.terms.iter().find(|(source, _)| !known(source)) {
+            Some((source, _)) => Err(format!("a sum reads {source:?}, which does not come before it")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_rotation(&self, rotation: &Rotation) -> Result<(), String> {
+        let taps = rotation.taps.iter().all(|tap| {
+            tap.coefficient < self.parameters.polynomial_size.0
+                && tap.readers.iter().all(|&(table, _)| table < rotation.tables)
+        });
+        let grid = rotation.switching.extension <= MAX_EXTENSION
+            && rotation.log_grid == self.parameters.coarse_grid() + rotation.switching.extension;
+        let key_switched = !rotation.key_switched || self.parameters.key_switch.is_some();
+        if taps && grid && key_switched && rotation.slots.0 > 0 {
+            Ok(())
+        } else {
+            Err("a rotation does not fit its parameters".to_owned())
+        }
+    }
+}

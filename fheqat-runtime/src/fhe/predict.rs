@@ -1,0 +1,114 @@
+//! Figures for a report, before anything has run.
+
+use serde::{Deserialize, Serialize};
+use tfhe::core_crypto::prelude::Variance;
+
+use super::plan::Plan;
+use crate::params::{
+    Bytes, Log2Probability, Parameters, Seconds, Slots,
+    demand::Demand,
+    search::{Event, Solution},
+};
+
+/// What a compiled circuit is predicted to take and to give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The keys' shapes.
+    pub parameters: Parameters,
+    /// Layers with rotations, in the circuit's order.
+    pub layers: Vec<LayerPrediction>,
+    /// Outputs that are not constant.
+    pub outputs: Vec<Event>,
+    /// That any value of an inference is wrong.
+    pub p_fail: Log2Probability,
+    /// In memory, ready to run.
+    pub server_key: Bytes,
+    /// On the wire, masks as seeds.
+    pub server_key_seeded: Bytes,
+    /// One encrypted sample.
+    pub input: Bytes,
+    /// Its encrypted outputs.
+    pub output: Bytes,
+    /// One core, one inference.
+    pub run: Seconds,
+    /// One core.
+    pub keygen: Seconds,
+}
+
+/// One layer of a prediction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerPrediction {
+    /// Index in the circuit's layers.
+    pub layer: usize,
+    /// Its name.
+    pub name: String,
+    /// The largest M of its rotations.
+    pub slots: Slots,
+    /// Blind rotations.
+    pub rotations: usize,
+    /// The largest log2 of interleaved polynomials.
+    pub extension: u32,
+    /// External products of a rotation for each element of the small key, on average.
+    pub products: f64,
+    /// The largest variance that reaches a rotation's grid.
+    pub noise: Variance,
+    /// That any value of the layer is wrong.
+    pub p_fail: Log2Probability,
+    /// One core.
+    pub cost: Seconds,
+}
+
+impl Prediction {
+    pub(crate) fn new(demand: &Demand, solution: &Solution, plan: &Plan) -> Self {
+        let parameters = solution.parameters;
+        let server_key_seeded = Bytes(
+            parameters.bootstrap_key_bytes().0 / (parameters.glwe_dimension.0 as u64 + 1)
+                + parameters.key_switching_key_bytes().0 / (parameters.lwe_dimension.0 as u64 + 1),
+        );
+        let body = if demand.direct { 4 } else { 8 };
+        let output = 8 * plan.server.outputs.len() * parameters.big_dimension().to_lwe_size().0;
+        Self {
+            parameters,
+            layers: layers(demand, solution),
+            outputs: solution.outputs.clone(),
+            p_fail: solution.p_fail,
+            server_key: parameters.server_key_bytes(),
+            server_key_seeded,
+            input: Bytes(16 + body * plan.server.inputs as u64),
+            output: Bytes(output as u64),
+            run: solution.cost,
+            keygen: parameters.keygen_cost(),
+        }
+    }
+}
+
+fn layers(demand: &Demand, solution: &Solution) -> Vec<LayerPrediction> {
+    let mut indices: Vec<usize> = demand.rotations.iter().map(|rotation| rotation.layer).collect();
+    indices.sort_unstable();
+    indices.dedup();
+    indices
+        .into_iter()
+        .map(|layer| {
+            let of_layer = || {
+                demand
+                    .rotations
+                    .iter()
+                    .zip(&solution.rotations)
+                    .filter(move |(rotation, _)| rotation.layer == layer)
+            };
+            let rotations = of_layer().count();
+            LayerPrediction {
+                layer,
+                name: demand.layers.get(layer).cloned().unwrap_or_default(),
+                slots: of_layer().map(|(rotation, _)| rotation.slots).max().unwrap_or(Slots(2)),
+                rotations,
+                extension: of_layer().map(|(_, chosen)| chosen.switching.extension).max().unwrap_or(0),
+                products: of_layer().map(|(_, chosen)| chosen.products).sum::<f64>()
+                    / rotations.max(1) as f64,
+                noise: Variance(of_layer().map(|(_, chosen)| chosen.event.noise.0).fold(0.0, f64::max)),
+                p_fail: Log2Probability::sum(of_layer().map(|(_, chosen)| chosen.event.p_fail)),
+                cost: Seconds(of_layer().map(|(_, chosen)| chosen.cost.0).sum()),
+            }
+        })
+        .collect()
+}

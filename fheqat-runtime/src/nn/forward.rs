@@ -1,0 +1,286 @@
+//! Runs a program on a batch.
+//!
+//! Quantized, a linear layer's sums are integers below 2^24 held in `f32`, so they are exact in any order of addition.
+
+use fheqat_spec::Range;
+use ndarray::{Array2, ArrayView2, linalg::general_mat_mul};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    head, head_mut,
+    layer::QuantizerState,
+    program::{NetworkError, Op, Program},
+    slice, slice_mut,
+};
+use crate::quant::{
+    Quantizer, round_level,
+    row::{RowLimits, RowRounder},
+};
+
+/// How a network runs on plain data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// Nothing is rounded.
+    Float,
+    /// Integer weights and levels, exactly as under encryption.
+    #[default]
+    Quantized,
+}
+
+/// What a node does to a batch, with all numbers ready.
+#[derive(Clone, Debug)]
+pub(crate) enum Kernel {
+    /// Features to levels.
+    Encode(Quantizer),
+    /// Sums or levels to levels.
+    Requantize(Staircase),
+    /// Floats through, or their positive part.
+    Pass { rectify: bool },
+    /// Sums of products.
+    Product(Product),
+}
+
+/// The staircases of a layer's neurons.
+#[derive(Clone, Debug)]
+pub(crate) struct Staircase {
+    pub(crate) gain: f32,
+    /// One for each neuron.
+    pub(crate) offsets: Vec<f32>,
+    pub(crate) levels: Range,
+    /// The step, where the levels are the network's output; else 1.
+    pub(crate) unit: f32,
+}
+
+/// A matrix, and what follows where no quantizer does.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    /// `[out, in]`.
+    pub(crate) weights: Array2<f32>,
+    /// The sum of each row.
+    pub(crate) row_sums: Vec<f32>,
+    /// `sum * unit + bias`.
+    pub(crate) affine: Option<Affine>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Affine {
+    pub(crate) unit: f32,
+    pub(crate) bias: Vec<f32>,
+}
+
+/// A program with numbers ready and memory for a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Runner {
+    precision: Precision,
+    pub(crate) kernels: Vec<Kernel>,
+    /// The node that each node reads.
+    pub(crate) sources: Vec<Option<usize>>,
+    /// The output of each node, `[batch, width]`.
+    pub(crate) outputs: Vec<Array2<f32>>,
+    rounder: RowRounder,
+}
+
+impl Runner {
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated.
+    pub(crate) fn new(program: &Program, precision: Precision, batch: usize) -> Result<Self, NetworkError> {
+        Self::of_first(program, program.nodes.len(), precision, batch)
+    }
+
+    /// A runner of the first `count` nodes.
+    ///
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated.
+    pub(crate) fn of_first(
+        program: &Program,
+        count: usize,
+        precision: Precision,
+        batch: usize,
+    ) -> Result<Self, NetworkError> {
+        let nodes = &program.nodes[..count];
+        let mut runner = Self {
+            precision,
+            kernels: (0..count).map(|index| allocate(program, index, precision)).collect(),
+            sources: nodes.iter().map(|node| node.from).collect(),
+            outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
+            rounder: RowRounder::default(),
+        };
+        runner.refresh(program, None)?;
+        Ok(runner)
+    }
+
+    /// Reads every number of the program again; `max_nonzero` replaces the limit of rows that have no budget.
+    ///
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated.
+    pub(crate) fn refresh(
+        &mut self,
+        program: &Program,
+        max_nonzero: Option<usize>,
+    ) -> Result<(), NetworkError> {
+        for index in 0..self.kernels.len() {
+            self.refresh_node(program, index, max_nonzero)?;
+        }
+        Ok(())
+    }
+
+    fn refresh_node(
+        &mut self,
+        program: &Program,
+        index: usize,
+        max_nonzero: Option<usize>,
+    ) -> Result<(), NetworkError> {
+        let node = &program.nodes[index];
+        let (before, rest) = self.kernels.split_at_mut(index);
+        match (&mut rest[0], &node.op) {
+            (Kernel::Encode(quantizer), Op::Quantizer(_)) => {
+                quantizer.step = program.levels(index)?.0;
+            }
+            (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
+                let Some(from) = node.from else { return Ok(()) };
+                staircase.unit = if program.is_last(index) { program.levels(index)?.0 } else { 1.0 };
+                match (&before[from], &program.nodes[from].op) {
+                    (Kernel::Product(product), Op::Linear(state)) => {
+                        let transition = program.transition(from, index)?;
+                        staircase.gain = transition.gain();
+                        let neurons = state.bias.iter().zip(&product.row_sums);
+                        for (offset, (&bias, &sum)) in staircase.offsets.iter_mut().zip(neurons) {
+                            *offset = transition.offset(bias, sum);
+                        }
+                    }
+                    _ => staircase.gain = program.levels(from)?.0 / program.levels(index)?.0,
+                }
+            }
+            (Kernel::Product(product), Op::Linear(state)) => {
+                match self.precision {
+                    Precision::Float => {
+                        let scale = state.scale.unwrap_or(1.0);
+                        product.weights.zip_mut_with(&state.weight, |to, &from| *to = from * scale);
+                    }
+                    Precision::Quantized => {
+                        let limits = match max_nonzero {
+                            Some(count) if state.limits.max_l1.is_none() => {
+                                RowLimits { max_nonzero: count.max(state.limits.max_nonzero), ..state.limits }
+                            }
+                            _ => state.limits,
+                        };
+                        state.round_into(&limits, &mut self.rounder, &mut product.weights);
+                        let width = product.weights.ncols();
+                        let rows = slice(&product.weights).chunks_exact(width);
+                        for (sum, row) in product.row_sums.iter_mut().zip(rows) {
+                            *sum = exact_sum(row);
+                        }
+                    }
+                }
+                if let Some(affine) = &mut product.affine {
+                    affine.unit = match self.precision {
+                        Precision::Float => 1.0,
+                        Precision::Quantized => program.unit(index)?,
+                    };
+                    for (to, &from) in affine.bias.iter_mut().zip(&state.bias) {
+                        *to = from;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Runs a batch `[n, features]` with `n` at most the batch allocated; the outputs are `[n, outputs]`.
+    pub(crate) fn run(&mut self, features: ArrayView2<'_, f32>) -> ArrayView2<'_, f32> {
+        let count = features.nrows();
+        for index in 0..self.kernels.len() {
+            self.run_node(index, features);
+        }
+        head(&self.outputs[self.outputs.len() - 1], count)
+    }
+
+    fn run_node(&mut self, index: usize, features: ArrayView2<'_, f32>) {
+        let count = features.nrows();
+        let (before, rest) = self.outputs.split_at_mut(index);
+        let output = &mut rest[0];
+        let width = output.ncols();
+        match &self.kernels[index] {
+            Kernel::Encode(quantizer) => {
+                let rows = output.rows_mut().into_iter().zip(features.rows());
+                for (mut to, from) in rows {
+                    to.zip_mut_with(&from, |level, &feature| *level = quantizer.round(feature));
+                }
+            }
+            Kernel::Pass { rectify } => {
+                let floor = if *rectify { 0.0 } else { f32::NEG_INFINITY };
+                let operand = match self.sources[index] {
+                    Some(from) => head(&before[from], count),
+                    None => features,
+                };
+                for (mut to, from) in output.rows_mut().into_iter().zip(operand.rows()) {
+                    to.zip_mut_with(&from, |to, &from| *to = from.max(floor));
+                }
+            }
+            Kernel::Requantize(staircase) => {
+                let Some(from) = self.sources[index] else { return };
+                let Staircase { gain, offsets, levels, unit } = staircase;
+                let sums = slice(&before[from])[..count * width].chunks_exact(width);
+                for (to, from) in slice_mut(output).chunks_exact_mut(width).zip(sums) {
+                    for ((level, sum), offset) in to.iter_mut().zip(from).zip(offsets) {
+                        *level = round_level(sum * gain + offset, *levels) * unit;
+                    }
+                }
+            }
+            Kernel::Product(product) => {
+                let Some(from) = self.sources[index] else { return };
+                let operand = head(&before[from], count);
+                let mut to = head_mut(output, count);
+                general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
+                if let Some(Affine { unit, bias }) = &product.affine {
+                    for row in slice_mut(output)[..count * width].chunks_exact_mut(width) {
+                        for (value, bias) in row.iter_mut().zip(bias) {
+                            *value = *value * unit + bias;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
+    let node = &program.nodes[index];
+    match (&node.op, precision) {
+        (Op::Quantizer(QuantizerState { transfer, .. }), Precision::Float) => {
+            Kernel::Pass { rectify: *transfer == fheqat_spec::Transfer::ReLU }
+        }
+        (Op::Quantizer(QuantizerState { levels, .. }), Precision::Quantized) => match node.from {
+            None => Kernel::Encode(Quantizer { step: 1.0, levels: *levels }),
+            Some(_) => Kernel::Requantize(Staircase {
+                gain: 1.0,
+                offsets: vec![0.0; node.width],
+                levels: *levels,
+                unit: 1.0,
+            }),
+        },
+        (Op::Linear(state), _) => {
+            let has_affine = precision == Precision::Float || program.is_last(index);
+            Kernel::Product(Product {
+                weights: Array2::zeros(state.weight.dim()),
+                row_sums: vec![0.0; node.width],
+                affine: has_affine.then(|| Affine { unit: 1.0, bias: vec![0.0; node.width] }),
+            })
+        }
+    }
+}
+
+/// The sum of integers below 2^24: exact in any order, so in the order that vectors like.
+fn exact_sum(row: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0.0f32; LANES];
+    let chunks = row.chunks_exact(LANES);
+    let rest: f32 = chunks.remainder().iter().sum();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += value;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}

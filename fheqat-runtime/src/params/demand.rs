@@ -1,0 +1,502 @@
+//! What a circuit asks of the parameters: slots, margins and quadratic forms of noise, no keys.
+
+use std::collections::BTreeMap;
+
+use fheqat_spec::Range;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Slots, TorusDistance};
+use crate::circuit::ir::{Graph, Jump, Layer, Table, Term, Wire};
+
+/// A graph that breaks its own rules.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// A term that names nothing.
+    #[error("{reader} reads {wire:?}, which does not come before it: lower the network again")]
+    Unknown {
+        /// The accumulator or output.
+        reader: String,
+        /// The wire.
+        wire: Wire,
+    },
+    /// More slots than the torus has.
+    #[error("{reader} needs the range {range:?}, which no torus of 64 bits holds: lower `max_l1` or `bits`")]
+    TooWide {
+        /// The accumulator or output.
+        reader: String,
+        /// Its range.
+        range: Range,
+    },
+}
+
+/// Noise as a function of what the parameters give: `fresh * encryption + (1 - c) * single * extraction + c * shared *
+/// extraction`, where c is the correlation of extractions of one rotation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NoiseForm {
+    /// Squared weights of fresh inputs.
+    pub fresh: f64,
+    /// Squared weights of extractions, as if independent.
+    pub independent: f64,
+    /// The form of extractions with the correlation of the engine notes, never below `independent`.
+    pub correlated: f64,
+}
+
+/// One blind rotation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Index in [`Graph::accumulators`].
+    pub accumulator: usize,
+    /// Index in [`Graph::layers`].
+    pub layer: usize,
+    /// Rotations with a smaller depth come first.
+    pub depth: usize,
+    /// M of the wires it reads.
+    pub slots: Slots,
+    /// The weights are multiplied by it: an accumulator that needs fewer slots than its wires have spends the rest on
+    /// noise.
+    pub gain: i64,
+    /// Live tables, by index in the accumulator.
+    pub tables: Vec<usize>,
+    /// Jumps of the live tables by rising position, relative to the first, in slots.
+    pub offsets: Vec<i64>,
+    /// Where the first jump is, as an accumulator value.
+    pub first: i64,
+    /// Noise before the key switch.
+    pub noise: NoiseForm,
+    /// Distance lost to rounding encodings to the small torus.
+    pub encoding: TorusDistance,
+}
+
+/// One decryption.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// Index in [`Graph::outputs`].
+    pub output: usize,
+    /// M of the wires it sums.
+    pub slots: Slots,
+    /// Its noise.
+    pub noise: NoiseForm,
+}
+
+/// Everything the search needs to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Demand {
+    /// Names of layers.
+    pub layers: Vec<String>,
+    /// Inputs are encrypted under the small key: every reader of an input is a rotation that reads inputs only.
+    pub direct: bool,
+    /// M of each input; none for an input that nothing reads.
+    pub inputs: Vec<Option<Slots>>,
+    /// Rotations, in the order of their accumulators.
+    pub rotations: Vec<Rotation>,
+    /// Outputs that are not constant.
+    pub outputs: Vec<Output>,
+}
+
+impl Rotation {
+    /// Several tables read one rotation through one extraction a jump; a single table is the test polynomial itself.
+    #[must_use]
+    pub fn shared(&self) -> bool {
+        self.tables.len() > 1
+    }
+
+    /// The distance a value may move: half a slot times the gain, less what rounding its jumps to a grid of
+    /// `2^log_grid` points takes.
+    #[must_use]
+    pub fn margin(&self, log_grid: u32) -> TorusDistance {
+        let slots = i128::from(self.slots.0);
+        let worst = self
+            .offsets
+            .iter()
+            .map(|&offset| {
+                let exact = i128::from(offset) << log_grid;
+                (position(offset, self.slots, log_grid) * slots - exact).abs()
+            })
+            .max()
+            .unwrap_or(0);
+        let rounding = worst as f64 / slots as f64 / f64::from(log_grid).exp2();
+        TorusDistance(self.gain as f64 * self.slots.half().0 - rounding - self.encoding.0)
+    }
+
+    /// Whether it needs a key switch.
+    #[must_use]
+    pub fn key_switched(&self, direct: bool) -> bool {
+        !(direct && self.depth == 0)
+    }
+}
+
+/// Where a jump lies on a grid of `2^log_grid` points, behind the first jump.
+#[must_use]
+pub fn position(offset: i64, slots: Slots, log_grid: u32) -> i128 {
+    let slots = i128::from(slots.0);
+    ((i128::from(offset) << (log_grid + 1)) + slots).div_euclid(2 * slots)
+}
+
+impl Demand {
+    /// Reads a graph.
+    ///
+    /// # Errors
+    /// When a term names a wire that does not come before it, or a range has more values than a torus has steps.
+    pub fn of(graph: &Graph) -> Result<Self, GraphError> {
+        Reader::new(graph)?.read()
+    }
+
+    /// Everything that can go wrong in one inference.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.rotations.len() + self.outputs.len()
+    }
+}
+
+struct Reader<'a> {
+    graph: &'a Graph,
+    live: Vec<Vec<bool>>,
+    groups: Groups,
+}
+
+impl<'a> Reader<'a> {
+    fn new(graph: &'a Graph) -> Result<Self, GraphError> {
+        let mut reader = Self {
+            graph,
+            live: graph
+                .accumulators
+                .iter()
+                .map(|accumulator| vec![false; accumulator.tables.len()])
+                .collect(),
+            groups: Groups::new(graph),
+        };
+        for (index, output) in graph.outputs.iter().enumerate() {
+            reader.mark(&format!("output {index}"), &output.terms, graph.accumulators.len())?;
+        }
+        for (index, accumulator) in graph.accumulators.iter().enumerate().rev() {
+            let name = reader.name(index);
+            reader.check(&name, &accumulator.terms, index)?;
+            if !reader.live_tables(index).is_empty() {
+                reader.mark(&name, &accumulator.terms, index)?;
+            }
+        }
+        Ok(reader)
+    }
+
+    fn read(mut self) -> Result<Demand, GraphError> {
+        self.group()?;
+        let graph = self.graph;
+        let direct = self.direct();
+        let mut depths: Vec<usize> = Vec::with_capacity(graph.accumulators.len());
+        let mut rotations = Vec::new();
+        for (index, accumulator) in graph.accumulators.iter().enumerate() {
+            let depth = accumulator
+                .terms
+                .iter()
+                .filter_map(|term| match term.wire {
+                    Wire::Input(_) => None,
+                    Wire::Table { accumulator, .. } => Some(depths[accumulator] + 1),
+                })
+                .max()
+                .unwrap_or(0);
+            depths.push(depth);
+            let tables = self.live_tables(index);
+            if tables.is_empty() {
+                continue;
+            }
+            let own = self.own_slots(index);
+            let slots = self.groups.slots(self.groups.reader(&accumulator.terms), own);
+            let gain = i64::from(slots.0 / own.0);
+            let jumps = self.merged(index, |_| 1);
+            let (first, offsets) = offsets(jumps.keys().copied(), gain);
+            rotations.push(Rotation {
+                accumulator: index,
+                layer: accumulator.layer,
+                depth,
+                slots,
+                gain,
+                tables,
+                offsets,
+                first,
+                noise: self.noise(&accumulator.terms).scaled(gain),
+                encoding: encoding_loss(&accumulator.terms, gain),
+            });
+        }
+        let outputs = (0..graph.outputs.len())
+            .filter(|&index| self.has_ciphertext(&graph.outputs[index].terms))
+            .map(|index| {
+                let output = &graph.outputs[index];
+                let slots = self.groups.slots(self.groups.reader(&output.terms), Slots(1));
+                Output { output: index, slots, noise: self.noise(&output.terms) }
+            })
+            .collect();
+        let inputs = self.input_slots();
+        Ok(Demand {
+            layers: graph.layers.iter().map(|layer| layer.name.clone()).collect(),
+            direct,
+            inputs,
+            rotations,
+            outputs,
+        })
+    }
+
+    fn name(&self, accumulator: usize) -> String {
+        let layer = self.graph.accumulators[accumulator].layer;
+        match self.graph.layers.get(layer) {
+            Some(Layer { name, .. }) => format!("`{name}`, accumulator {accumulator}"),
+            None => format!("accumulator {accumulator}"),
+        }
+    }
+
+    fn check(&self, reader: &str, terms: &[Term], before: usize) -> Result<(), GraphError> {
+        for term in terms {
+            let known = match term.wire {
+                Wire::Input(index) => index < self.graph.inputs.len(),
+                Wire::Table { accumulator, table } => {
+                    accumulator < before && table < self.graph.accumulators[accumulator].tables.len()
+                }
+            };
+            if !known {
+                return Err(GraphError::Unknown { reader: reader.to_owned(), wire: term.wire });
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, reader: &str, terms: &[Term], before: usize) -> Result<(), GraphError> {
+        self.check(reader, terms, before)?;
+        for term in terms {
+            if let Wire::Table { accumulator, table } = term.wire {
+                self.live[accumulator][table] = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tables that something reads and that are not constant.
+    fn live_tables(&self, accumulator: usize) -> Vec<usize> {
+        let tables = &self.graph.accumulators[accumulator].tables;
+        (0..tables.len())
+            .filter(|&table| self.live[accumulator][table] && !tables[table].jumps.is_empty())
+            .collect()
+    }
+
+    fn table(&self, wire: Wire) -> Option<&'a Table> {
+        match wire {
+            Wire::Input(_) => None,
+            Wire::Table { accumulator, table } => Some(&self.graph.accumulators[accumulator].tables[table]),
+        }
+    }
+
+    fn has_ciphertext(&self, terms: &[Term]) -> bool {
+        terms.iter().any(|term| self.table(term.wire).is_none_or(|table| !table.jumps.is_empty()))
+    }
+
+    /// Wires that one reader sums share one M, and so do the tables of one rotation.
+    fn group(&mut self) -> Result<(), GraphError> {
+        for index in 0..self.graph.accumulators.len() {
+            let accumulator = &self.graph.accumulators[index];
+            let tables = self.live_tables(index);
+            for pair in tables.windows(2) {
+                let wire = |table| Wire::Table { accumulator: index, table };
+                self.groups.join(wire(pair[0]), wire(pair[1]));
+            }
+            if !tables.is_empty() {
+                if self.own_slots(index).0 > LARGEST {
+                    return Err(GraphError::TooWide { reader: self.name(index), range: accumulator.range });
+                }
+                self.groups.read(&accumulator.terms, self.own_slots(index));
+            }
+        }
+        for (index, output) in self.graph.outputs.iter().enumerate() {
+            let values = output.range.hi.saturating_sub(output.range.lo).saturating_add(1);
+            match u32::try_from(values) {
+                Ok(slots @ 1..=LARGEST) => self.groups.read(&output.terms, Slots(slots.max(2))),
+                _ => {
+                    return Err(GraphError::TooWide {
+                        reader: format!("output {index}"),
+                        range: output.range,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn own_slots(&self, accumulator: usize) -> Slots {
+        let accumulator = &self.graph.accumulators[accumulator];
+        Slots(accumulator.slots())
+    }
+
+    fn direct(&self) -> bool {
+        let input = |term: &Term| matches!(term.wire, Wire::Input(_));
+        let pure = |terms: &[Term]| terms.iter().all(input) || !terms.iter().any(input);
+        let rotations = self
+            .graph
+            .accumulators
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !self.live_tables(*index).is_empty())
+            .all(|(_, accumulator)| pure(&accumulator.terms));
+        rotations && !self.graph.outputs.iter().any(|output| output.terms.iter().any(input))
+    }
+
+    fn input_slots(&self) -> Vec<Option<Slots>> {
+        let mut read = vec![false; self.graph.inputs.len()];
+        let live = (0..self.graph.accumulators.len())
+            .filter(|&index| !self.live_tables(index).is_empty())
+            .map(|index| &self.graph.accumulators[index].terms)
+            .chain(self.graph.outputs.iter().map(|output| &output.terms));
+        for term in live.flatten() {
+            if let Wire::Input(index) = term.wire {
+                read[index] = true;
+            }
+        }
+        read.iter()
+            .enumerate()
+            .map(|(index, &read)| read.then(|| self.groups.slots(Some(Wire::Input(index)), Slots(2))))
+            .collect()
+    }
+
+    /// Jumps of the live tables of one accumulator, each table times a factor, merged by position.
+    fn merged(&self, accumulator: usize, factor: impl Fn(usize) -> i64) -> BTreeMap<i64, i64> {
+        let mut merged = BTreeMap::new();
+        for table in self.live_tables(accumulator) {
+            let factor = factor(table);
+            for Jump { at, rise } in &self.graph.accumulators[accumulator].tables[table].jumps {
+                *merged.entry(*at).or_insert(0) += factor * rise;
+            }
+        }
+        merged
+    }
+
+    /// Extractions of one rotation are correlated; rotations are not.
+    fn noise(&self, terms: &[Term]) -> NoiseForm {
+        let mut form = NoiseForm::default();
+        let mut sources: BTreeMap<usize, BTreeMap<usize, i64>> = BTreeMap::new();
+        for term in terms {
+            match term.wire {
+                Wire::Input(_) => form.fresh += (term.weight as f64).powi(2),
+                Wire::Table { accumulator, table } => {
+                    *sources.entry(accumulator).or_default().entry(table).or_insert(0) += term.weight;
+                }
+            }
+        }
+        for (accumulator, weights) in sources {
+            let tables = self.live_tables(accumulator);
+            if tables.len() == 1 {
+                let square = weights.get(&tables[0]).map_or(0.0, |&weight| (weight as f64).powi(2));
+                form.independent += square;
+                form.correlated += square;
+            } else {
+                let merged = self.merged(accumulator, |table| weights.get(&table).copied().unwrap_or(0));
+                let own = self.own_slots(accumulator);
+                let slots =
+                    self.groups.slots(self.groups.reader(&self.graph.accumulators[accumulator].terms), own);
+                let gain = f64::from(slots.0 / own.0);
+                let turn = f64::from(slots.0) / gain;
+                let (independent, correlated) = quadratic(&merged, turn);
+                form.independent += independent;
+                form.correlated += correlated.max(independent);
+            }
+        }
+        form
+    }
+}
+
+/// `sum r^2`, and `sum r r' (1 - 4 lag / M)`: extractions at a lag of half a turn of the ring are negatives.
+fn quadratic(jumps: &BTreeMap<i64, i64>, turn: f64) -> (f64, f64) {
+    let independent = jumps.values().map(|&rise| (rise as f64).powi(2)).sum();
+    let mut correlated = 0.0;
+    for (at, rise) in jumps {
+        for (other_at, other_rise) in jumps {
+            let lag = (at - other_at).unsigned_abs() as f64;
+            correlated += (*rise as f64) * (*other_rise as f64) * (1.0 - 4.0 * lag / turn);
+        }
+    }
+    (independent, correlated)
+}
+
+fn offsets(mut positions: impl Iterator<Item = i64> + Clone, gain: i64) -> (i64, Vec<i64>) {
+    let offsets = positions.clone();
+    let first = positions.next().unwrap_or(0);
+    (first, offsets.map(|at| gain * (at - first)).collect())
+}
+
+/// Levels are rounded to the small torus one by one, half a unit in the last place each, and so is the constant.
+fn encoding_loss(terms: &[Term], gain: i64) -> TorusDistance {
+    let weights: f64 = terms.iter().map(|term| term.weight.unsigned_abs() as f64).sum();
+    TorusDistance((weights * gain as f64 + 2.0) * (-33.0_f64).exp2())
+}
+
+impl NoiseForm {
+    fn scaled(self, gain: i64) -> Self {
+        let square = (gain as f64).powi(2);
+        Self {
+            fresh: self.fresh * square,
+            independent: self.independent * square,
+            correlated: self.correlated * square,
+        }
+    }
+}
+
+/// Wider accumulators have no parameters at any price.
+const LARGEST: u32 = 1 << 24;
+
+struct Groups {
+    tables: Vec<usize>,
+    parents: Vec<usize>,
+    needs: Vec<u32>,
+}
+
+impl Groups {
+    fn new(graph: &Graph) -> Self {
+        let mut next = graph.inputs.len();
+        let tables = graph
+            .accumulators
+            .iter()
+            .map(|accumulator| {
+                let first = next;
+                next += accumulator.tables.len();
+                first
+            })
+            .collect();
+        Self { tables, parents: (0..next).collect(), needs: vec![0; next] }
+    }
+
+    fn node(&self, wire: Wire) -> usize {
+        match wire {
+            Wire::Input(index) => index,
+            Wire::Table { accumulator, table } => self.tables[accumulator] + table,
+        }
+    }
+
+    fn root(&self, mut node: usize) -> usize {
+        while self.parents[node] != node {
+            node = self.parents[node];
+        }
+        node
+    }
+
+    fn join(&mut self, one: Wire, other: Wire) {
+        let (one, other) = (self.root(self.node(one)), self.root(self.node(other)));
+        self.parents[other] = one;
+        self.needs[one] = self.needs[one].max(self.needs[other]);
+    }
+
+    fn read(&mut self, terms: &[Term], need: Slots) {
+        for pair in terms.windows(2) {
+            self.join(pair[0].wire, pair[1].wire);
+        }
+        if let Some(first) = terms.first() {
+            let root = self.root(self.node(first.wire));
+            self.needs[root] = self.needs[root].max(need.0);
+        }
+    }
+
+    fn reader(&self, terms: &[Term]) -> Option<Wire> {
+        terms.first().map(|term| term.wire)
+    }
+
+    /// M of a wire; a reader of nothing has its own.
+    fn slots(&self, wire: Option<Wire>, own: Slots) -> Slots {
+        wire.map_or(own, |wire| Slots(self.needs[self.root(self.node(wire))].max(own.0)))
+    }
+}

@@ -1,0 +1,103 @@
+//! Cryptographic parameters: ranges and variances, no weights and no keys.
+//!
+//! [`demand`] reads off a circuit what each rotation needs; [`noise`] says what noise parameters give; [`constraint`]
+//! turns a margin and a noise into a probability; [`cost`] prices it; [`search`] finds the cheapest parameters.
+
+pub mod constraint;
+pub mod cost;
+pub mod demand;
+pub mod grid;
+pub mod noise;
+pub mod search;
+mod unit;
+
+use serde::{Deserialize, Serialize};
+use tfhe::core_crypto::prelude::{
+    DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
+};
+
+pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusDistance};
+
+/// A gadget decomposition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decomposition {
+    /// log2 of the base.
+    pub base_log: DecompositionBaseLog,
+    /// Digits kept, from the most significant.
+    pub levels: DecompositionLevelCount,
+}
+
+/// The keys' shapes. Noise is not among them: it is the least that tfhe's security curve allows for each shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// n: dimension of the small key, over the 32-bit torus; blind rotations read it.
+    pub lwe_dimension: LweDimension,
+    /// k: mask polynomials of the big key.
+    pub glwe_dimension: GlweDimension,
+    /// N: coefficients of a polynomial, over the 64-bit torus.
+    pub polynomial_size: PolynomialSize,
+    /// Decomposition in an external product.
+    pub rotation: Decomposition,
+    /// Decomposition in a key switch; none when every rotation reads fresh inputs only.
+    pub key_switch: Option<Decomposition>,
+}
+
+impl Decomposition {
+    pub(crate) const fn new(base_log: usize, levels: usize) -> Self {
+        Self { base_log: DecompositionBaseLog(base_log), levels: DecompositionLevelCount(levels) }
+    }
+}
+
+impl Parameters {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let ring =
+            self.polynomial_size.0.is_power_of_two() && (256..=1 << 16).contains(&self.polynomial_size.0);
+        let dimensions =
+            (1..=1 << 12).contains(&self.lwe_dimension.0) && (1..=8).contains(&self.glwe_dimension.0);
+        let fits = |decomposition: Decomposition, bits: usize| {
+            let (base, levels) = (decomposition.base_log.0, decomposition.levels.0);
+            (1..bits).contains(&base) && (1..bits).contains(&levels) && base * levels < bits
+        };
+        let decompositions =
+            fits(self.rotation, 64) && self.key_switch.is_none_or(|key_switch| fits(key_switch, 32));
+        if ring && dimensions && decompositions {
+            Ok(())
+        } else {
+            Err("its parameters are out of range".to_owned())
+        }
+    }
+
+    /// kN: dimension of the big key read as an LWE key.
+    #[must_use]
+    pub fn big_dimension(&self) -> LweDimension {
+        self.glwe_dimension.to_equivalent_lwe_dimension(self.polynomial_size)
+    }
+
+    /// log2(2N): the grid of a rotation without extension.
+    #[must_use]
+    pub fn coarse_grid(&self) -> u32 {
+        self.polynomial_size.0.ilog2() + 1
+    }
+
+    /// The bootstrap key in the Fourier domain: `[n, levels, k + 1, k + 1, N / 2]` complex numbers of 16 bytes.
+    #[must_use]
+    pub fn bootstrap_key_bytes(&self) -> Bytes {
+        let size = self.glwe_dimension.0 + 1;
+        let numbers =
+            self.lwe_dimension.0 * self.rotation.levels.0 * size * size * self.polynomial_size.0 / 2;
+        Bytes(16 * numbers as u64)
+    }
+
+    /// The key-switching key: `[kN, levels, n + 1]` integers of 4 bytes.
+    #[must_use]
+    pub fn key_switching_key_bytes(&self) -> Bytes {
+        let levels = self.key_switch.map_or(0, |decomposition| decomposition.levels.0);
+        Bytes(4 * (self.big_dimension().0 * levels * (self.lwe_dimension.0 + 1)) as u64)
+    }
+
+    /// What a server holds in memory.
+    #[must_use]
+    pub fn server_key_bytes(&self) -> Bytes {
+        Bytes(self.bootstrap_key_bytes().0 + self.key_switching_key_bytes().0)
+    }
+}

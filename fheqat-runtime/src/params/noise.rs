@@ -1,0 +1,124 @@
+//! What noise parameters give: tfhe's formulas, and the correlation of extractions.
+
+use tfhe::core_crypto::{
+    commons::noise_formulas::{
+        lwe_keyswitch::keyswitch_additive_variance_132_bits_security_gaussian,
+        lwe_programmable_bootstrap::pbs_variance_132_bits_security_gaussian_fft_mul,
+        secure_noise::{
+            minimal_glwe_variance_for_132_bits_security_gaussian,
+            minimal_lwe_variance_for_132_bits_security_gaussian,
+        },
+    },
+    prelude::{LweDimension, Variance},
+};
+
+use super::{Parameters, grid::Rounding};
+
+const SMALL_MODULUS: f64 = 4_294_967_296.0;
+const BIG_MODULUS: f64 = SMALL_MODULUS * SMALL_MODULUS;
+const MANTISSA: f64 = 53.0;
+
+/// The share of an extraction's variance that neighbouring extractions of one rotation have in common, at most 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Correlation(pub f64);
+
+/// The least secure noise of an encryption under the small key.
+#[must_use]
+pub fn small_encryption(dimension: LweDimension) -> Variance {
+    minimal_lwe_variance_for_132_bits_security_gaussian(dimension, SMALL_MODULUS)
+}
+
+impl Parameters {
+    /// The least secure noise of an encryption under the big key.
+    #[must_use]
+    pub fn big_encryption(&self) -> Variance {
+        minimal_glwe_variance_for_132_bits_security_gaussian(
+            self.glwe_dimension,
+            self.polynomial_size,
+            BIG_MODULUS,
+        )
+    }
+
+    /// The noise of one extraction behind a rotation.
+    #[must_use]
+    pub fn extraction(&self) -> Variance {
+        pbs_variance_132_bits_security_gaussian_fft_mul(
+            self.lwe_dimension,
+            self.glwe_dimension,
+            self.polynomial_size,
+            self.rotation.base_log,
+            self.rotation.levels,
+            MANTISSA,
+            BIG_MODULUS,
+        )
+    }
+
+    /// What extractions of one rotation have in common.
+    ///
+    /// An external product drops the digits below the last: an error `r_j`, uniform over `B^-l`, in each coefficient
+    /// of each of the k mask polynomials, times a key polynomial of bits, which is its mean 1/2 (1 + X + ... ) plus a
+    /// part without correlation. The mean part gives coefficient i the sum of all errors up to i less the sum of those
+    /// behind, so two coefficients at distance d in the ring of N have correlation 1 - 2d/N. It is half of the error's
+    /// variance, for mean^2 = variance of a bit; and errors enter where the small key's bit is 1: half of the n steps.
+    #[must_use]
+    pub fn correlation(&self) -> Correlation {
+        let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
+        let mean_part = self.lwe_dimension.0 as f64 / 2.0 * self.big_dimension().0 as f64 * dropped / 4.0;
+        Correlation((mean_part / self.extraction().0 + CORRELATION_SLACK).min(1.0))
+    }
+
+    /// What the key switch adds; nothing when there is none.
+    #[must_use]
+    pub fn key_switch_noise(&self) -> Variance {
+        let Some(decomposition) = self.key_switch else {
+            return Variance(0.0);
+        };
+        keyswitch_additive_variance_132_bits_security_gaussian(
+            self.big_dimension(),
+            self.lwe_dimension,
+            decomposition.base_log,
+            decomposition.levels,
+            BIG_MODULUS,
+            SMALL_MODULUS,
+        )
+    }
+
+    /// What the modulus switch adds: `error^2 / 4` for each mask element, and the rounding of the body to the fine grid.
+    #[must_use]
+    pub fn modulus_switch_noise(&self, rounding: Rounding, extension: u32) -> Variance {
+        let coarse = f64::from(1_u32 << self.coarse_grid());
+        let body = (-2.0 * f64::from(extension)).exp2() / 12.0;
+        Variance((self.lwe_dimension.0 as f64 * rounding.error / 4.0 + body) / (coarse * coarse))
+    }
+}
+
+/// Measured above the derivation by as much (engine notes, section 8).
+const CORRELATION_SLACK: f64 = 0.1;
+
+#[cfg(test)]
+mod tests {
+    use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
+
+    use super::*;
+    use crate::params::{Decomposition, grid::Switching};
+
+    #[test]
+    fn plain_modulus_switch_is_the_formula_of_tfhe() {
+        let parameters = Parameters {
+            lwe_dimension: LweDimension(870),
+            glwe_dimension: tfhe::core_crypto::prelude::GlweDimension(1),
+            polynomial_size: tfhe::core_crypto::prelude::PolynomialSize(2048),
+            rotation: Decomposition::new(23, 1),
+            key_switch: Some(Decomposition::new(2, 8)),
+        };
+        let ours = parameters.modulus_switch_noise(Switching::PLAIN.rounding(), 0).0;
+        let body = 1.0 / 12.0 / 4096.0_f64.powi(2);
+        let theirs = centered_binary_shifted_modulus_switch_additive_variance(
+            parameters.lwe_dimension,
+            SMALL_MODULUS,
+            4096.0,
+        )
+        .0;
+        assert!(((ours - body) / theirs - 1.0).abs() < 1e-5);
+    }
+}

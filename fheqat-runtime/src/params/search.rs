@@ -1,0 +1,464 @@
+//! The cheapest parameters that keep a demand's promises, or which promise none can keep.
+
+use serde::{Deserialize, Serialize};
+use tfhe::core_crypto::prelude::{LweDimension, Variance};
+use thiserror::Error;
+
+use super::{
+    Bytes, Decomposition, Log2Probability, Parameters, Seconds, Slots, TorusDistance,
+    constraint::{Deviations, deviations, failure},
+    cost,
+    demand::{Demand, NoiseForm, Rotation},
+    grid::{self, MAX_EXTENSION, Rounding, Switching},
+    noise::{Correlation, small_encryption},
+};
+
+/// What the parameters must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// The probability that any value of an inference is wrong.
+    pub p_fail: Log2Probability,
+    /// The most a server key may take in memory.
+    pub server_key: Bytes,
+}
+
+/// Parameters, and what they are predicted to give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Solution {
+    /// The keys' shapes.
+    pub parameters: Parameters,
+    /// By rotation of the demand.
+    pub rotations: Vec<Chosen>,
+    /// By output of the demand.
+    pub outputs: Vec<Event>,
+    /// Of a whole inference.
+    pub p_fail: Log2Probability,
+    /// One core, one inference.
+    pub cost: Seconds,
+}
+
+/// One rotation's share of a solution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// Its grid.
+    pub switching: Switching,
+    /// External products for each element of the small key.
+    pub products: f64,
+    /// One core, key switch included.
+    pub cost: Seconds,
+    /// Its noise against its margin.
+    pub event: Event,
+}
+
+/// A value that may be read wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// How far the value may move.
+    pub margin: TorusDistance,
+    /// Variance of what moves it.
+    pub noise: Variance,
+    /// The probability that it moves too far.
+    pub p_fail: Log2Probability,
+}
+
+/// Why there are no parameters.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Infeasible {
+    /// A layer's accumulator is too wide for any noise.
+    #[error(
+        "no parameters keep {place} exact: it has {slots} slots, so its margin is {margin}, and the least noise any \
+         parameters leave is 2^{:.2}, which fails with probability {p_fail} where {required} is allowed: lower \
+         `max_l1` or `bits` of the layer, or ask for a larger `p_fail`",
+        .noise.0.log2() / 2.0
+    )]
+    Noise {
+        /// The layer or output.
+        place: String,
+        /// Its slots.
+        slots: Slots,
+        /// Half a slot, less rounding.
+        margin: TorusDistance,
+        /// The least variance.
+        noise: Variance,
+        /// With it.
+        p_fail: Log2Probability,
+        /// The event's share of the whole inference's.
+        required: Log2Probability,
+    },
+    /// Parameters exist, but their keys are too large.
+    #[error(
+        "the smallest server key that works takes {smallest}, and `max_server_key` is {allowed}: raise it, lower \
+         `max_l1` or `bits`, or ask for a larger `p_fail`"
+    )]
+    ServerKey {
+        /// Of all parameters that keep the promises.
+        smallest: Bytes,
+        /// The bound.
+        allowed: Bytes,
+    },
+}
+
+/// The cheapest parameters in core-seconds.
+///
+/// # Errors
+/// Names the layer and the inequality that no parameters keep.
+pub fn search(demand: &Demand, bounds: Bounds) -> Result<Solution, Infeasible> {
+    let space = Space::new(demand, bounds);
+    let best = space.best(bounds.server_key);
+    match best {
+        Some(parameters) => Ok(space.solution(parameters)),
+        None => Err(space.explain(bounds.server_key)),
+    }
+}
+
+/// The least probability of failure that one rotation can have on `parameters`.
+fn event(parameters: &Parameters, margin: TorusDistance, noise: Variance) -> Event {
+    debug_assert!(parameters.lwe_dimension.0 > 0);
+    Event { margin, noise, p_fail: failure(margin, noise) }
+}
+
+impl NoiseForm {
+    /// Its variance under given parameters.
+    #[must_use]
+    pub fn variance(
+        &self,
+        fresh: Variance,
+        extraction: Variance,
+        Correlation(shared): Correlation,
+    ) -> Variance {
+        let extractions = (1.0 - shared) * self.independent + shared * self.correlated;
+        Variance(self.fresh * fresh.0 + extractions * extraction.0)
+    }
+}
+
+struct Space<'a> {
+    demand: &'a Demand,
+    required: Log2Probability,
+    deviations: Deviations,
+    candidates: Vec<Vec<(Switching, Rounding)>>,
+}
+
+/// Dimensions of the small key: the curve was checked against the lattice estimator from 550 on.
+const LWE_DIMENSIONS: std::ops::RangeInclusive<usize> = 552..=1060;
+const LWE_STEP: usize = 4;
+
+fn rotation_decompositions() -> Vec<Decomposition> {
+    let one = (14..=26).map(|base| Decomposition::new(base, 1));
+    let two = (9..=18).map(|base| Decomposition::new(base, 2));
+    let three = (8..=14).map(|base| Decomposition::new(base, 3));
+    one.chain(two).chain(three).collect()
+}
+
+fn key_switch_decompositions() -> Vec<Decomposition> {
+    (1..=6)
+        .flat_map(|base| (2..=20).map(move |levels| (base, levels)))
+        .filter(|(base, levels)| (10..=22).contains(&(base * levels)))
+        .map(|(base, levels)| Decomposition::new(base, levels))
+        .collect()
+}
+
+impl<'a> Space<'a> {
+    fn new(demand: &'a Demand, bounds: Bounds) -> Self {
+        let required = bounds.p_fail.share(demand.events());
+        Self {
+            demand,
+            required,
+            deviations: deviations(required),
+            candidates: (0..=MAX_EXTENSION).map(grid::candidates).collect(),
+        }
+    }
+
+    fn key_switches(&self) -> usize {
+        self.demand.rotations.iter().filter(|rotation| rotation.key_switched(self.demand.direct)).count()
+    }
+
+    fn best(&self, server_key: Bytes) -> Option<Parameters> {
+        let mut best: Option<(f64, Parameters)> = None;
+        for (glwe_dimension, polynomial_size) in cost::shapes() {
+            let margins = Margins::new(self.demand, polynomial_size.0.ilog2() + 1);
+            for rotation in rotation_decompositions() {
+                for n in LWE_DIMENSIONS.step_by(LWE_STEP) {
+                    let parameters = Parameters {
+                        lwe_dimension: LweDimension(n),
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch: None,
+                    };
+                    let bound = best.as_ref().map_or(f64::INFINITY, |(cost, _)| *cost);
+                    if let Some((cost, parameters)) = self.with(parameters, &margins, server_key, bound) {
+                        best = Some((cost, parameters));
+                    }
+                }
+            }
+        }
+        best.map(|(_, parameters)| parameters)
+    }
+
+    /// The best key switch for the rest, if it costs less than `bound`.
+    fn with(
+        &self,
+        parameters: Parameters,
+        margins: &Margins,
+        server_key: Bytes,
+        mut bound: f64,
+    ) -> Option<(f64, Parameters)> {
+        if parameters.bootstrap_key_bytes() > server_key {
+            return None;
+        }
+        let step = parameters.lwe_dimension.0 as f64 * parameters.step_cost().0;
+        let rotations = self.demand.rotations.len() as f64;
+        if rotations > 0.0 && step * rotations >= bound {
+            return None;
+        }
+        let noise = Noises::new(self.demand, &parameters);
+        let limit = self.deviations.0;
+        let fails = |variance: f64, margin: f64| variance * limit * limit > margin * margin;
+        if noise
+            .outputs
+            .iter()
+            .zip(&self.demand.outputs)
+            .any(|(noise, output)| fails(*noise, output.slots.half().0))
+        {
+            return None;
+        }
+        let hopeless = |index: usize| fails(noise.rotations[index], margins.largest(index));
+        if (0..self.demand.rotations.len()).any(hopeless) {
+            return None;
+        }
+        let switched = self.key_switches();
+        let key_switches = if switched == 0 {
+            vec![None]
+        } else {
+            key_switch_decompositions().into_iter().map(Some).collect()
+        };
+        let mut found = None;
+        for key_switch in key_switches {
+            let parameters = Parameters { key_switch, ..parameters };
+            if parameters.server_key_bytes() > server_key {
+                continue;
+            }
+            let fixed = switched as f64 * parameters.key_switch_cost().0;
+            let key_switch_noise = parameters.key_switch_noise().0;
+            let mut cost = fixed;
+            for (index, rotation) in self.demand.rotations.iter().enumerate() {
+                let before =
+                    noise.rotations[index] + if margins.switched[index] { key_switch_noise } else { 0.0 };
+                let Some((_, rounding)) = self.switching(&parameters, margins.of(index), before) else {
+                    cost = f64::INFINITY;
+                    break;
+                };
+                debug_assert!(rotation.slots.0 > 0);
+                cost += step * rounding.products;
+                if cost >= bound {
+                    break;
+                }
+            }
+            if cost < bound {
+                bound = cost;
+                found = Some((cost, parameters));
+            }
+        }
+        found
+    }
+
+    /// The switching with the fewest external products whose noise on top of `before` keeps the event's share.
+    fn switching(
+        &self,
+        parameters: &Parameters,
+        margins: &[f64],
+        before: f64,
+    ) -> Option<(Switching, Rounding)> {
+        let coarse = f64::from(1_u32 << parameters.coarse_grid());
+        let n = parameters.lwe_dimension.0 as f64;
+        let mut best: Option<(Switching, Rounding)> = None;
+        for (extension, candidates) in self.candidates.iter().enumerate() {
+            let allowed = (margins[extension] / self.deviations.0).powi(2) - before;
+            if margins[extension] <= 0.0 || allowed <= 0.0 {
+                continue;
+            }
+            let body = (-2.0 * extension as f64).exp2() / 12.0;
+            let error = 4.0 * (allowed * coarse * coarse - body) / n;
+            let first = candidates.partition_point(|(_, rounding)| rounding.error > error);
+            if let Some(&(switching, rounding)) = candidates.get(first)
+                && best.is_none_or(|(_, best)| rounding.products < best.products)
+            {
+                best = Some((switching, rounding));
+            }
+        }
+        best
+    }
+
+    fn solution(&self, parameters: Parameters) -> Solution {
+        let demand = self.demand;
+        let margins = Margins::new(demand, parameters.coarse_grid());
+        let noise = Noises::new(demand, &parameters);
+        let rotations: Vec<Chosen> = (0..demand.rotations.len())
+            .map(|index| {
+                let switched = margins.switched[index];
+                let before =
+                    noise.rotations[index] + if switched { parameters.key_switch_noise().0 } else { 0.0 };
+                let (switching, rounding) = self
+                    .switching(&parameters, margins.of(index), before)
+                    .unwrap_or((Switching::PLAIN, Switching::PLAIN.rounding()));
+                let margin = TorusDistance(margins.of(index)[switching.extension as usize]);
+                let added = parameters.modulus_switch_noise(rounding, switching.extension);
+                let key_switch = if switched { parameters.key_switch_cost().0 } else { 0.0 };
+                Chosen {
+                    switching,
+                    products: rounding.products,
+                    cost: Seconds(parameters.rotation_cost(rounding).0 + key_switch),
+                    event: event(&parameters, margin, Variance(before + added.0)),
+                }
+            })
+            .collect();
+        let outputs: Vec<Event> = demand
+            .outputs
+            .iter()
+            .zip(&noise.outputs)
+            .map(|(output, &noise)| event(&parameters, output.slots.half(), Variance(noise)))
+            .collect();
+        let events = rotations.iter().map(|chosen| &chosen.event).chain(&outputs);
+        Solution {
+            p_fail: Log2Probability::sum(events.map(|event| event.p_fail)),
+            cost: Seconds(rotations.iter().map(|chosen| chosen.cost.0).sum()),
+            parameters,
+            rotations,
+            outputs,
+        }
+    }
+
+    /// Whichever promise is hardest to keep, at the parameters that come nearest.
+    fn explain(&self, allowed: Bytes) -> Infeasible {
+        if let Some(smallest) = self.smallest_key() {
+            return Infeasible::ServerKey { smallest, allowed };
+        }
+        let nearest = self.nearest();
+        nearest.unwrap_or(Infeasible::ServerKey { smallest: Bytes(u64::MAX), allowed })
+    }
+
+    fn smallest_key(&self) -> Option<Bytes> {
+        let any = self.best(Bytes(u64::MAX))?;
+        let (mut low, mut high) = (0, any.server_key_bytes().0);
+        while high - low > high / 64 {
+            let middle = u64::midpoint(low, high);
+            match self.best(Bytes(middle)) {
+                Some(parameters) => high = parameters.server_key_bytes().0,
+                None => low = middle,
+            }
+        }
+        Some(Bytes(high))
+    }
+
+    fn nearest(&self) -> Option<Infeasible> {
+        let mut nearest: Option<(f64, Infeasible)> = None;
+        for (glwe_dimension, polynomial_size) in cost::shapes() {
+            for rotation in rotation_decompositions() {
+                for n in LWE_DIMENSIONS.step_by(64) {
+                    for key_switch in [Decomposition::new(2, 10), Decomposition::new(1, 20)] {
+                        let parameters = Parameters {
+                            lwe_dimension: LweDimension(n),
+                            glwe_dimension,
+                            polynomial_size,
+                            rotation,
+                            key_switch: (self.key_switches() > 0).then_some(key_switch),
+                        };
+                        let (log2, reason) = self.worst(&parameters)?;
+                        if nearest.as_ref().is_none_or(|(best, _)| log2 < *best) {
+                            nearest = Some((log2, reason));
+                        }
+                    }
+                }
+            }
+        }
+        nearest.map(|(_, reason)| reason)
+    }
+
+    fn worst(&self, parameters: &Parameters) -> Option<(f64, Infeasible)> {
+        let demand = self.demand;
+        let margins = Margins::new(demand, parameters.coarse_grid());
+        let noise = Noises::new(demand, parameters);
+        let least = self.candidates.last()?.last()?.1;
+        let rotations = demand.rotations.iter().enumerate().map(|(index, rotation)| {
+            let margin = TorusDistance(margins.largest(index));
+            let switched = if margins.switched[index] { parameters.key_switch_noise().0 } else { 0.0 };
+            let added = parameters.modulus_switch_noise(least, MAX_EXTENSION).0;
+            let variance = Variance(noise.rotations[index] + switched + added);
+            (self.place(rotation), rotation.slots, margin, variance)
+        });
+        let outputs = demand.outputs.iter().zip(&noise.outputs).map(|(output, &noise)| {
+            (format!("output {}", output.output), output.slots, output.slots.half(), Variance(noise))
+        });
+        rotations
+            .chain(outputs)
+            .map(|(place, slots, margin, noise)| {
+                let p_fail = failure(margin, noise);
+                let required = self.required;
+                (p_fail.0, Infeasible::Noise { place, slots, margin, noise, p_fail, required })
+            })
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    fn place(&self, rotation: &Rotation) -> String {
+        self.demand
+            .layers
+            .get(rotation.layer)
+            .map_or_else(|| format!("accumulator {}", rotation.accumulator), |layer| format!("`{layer}`"))
+    }
+}
+
+/// Margins of every rotation for one ring, by extension.
+struct Margins {
+    margins: Vec<f64>,
+    switched: Vec<bool>,
+}
+
+impl Margins {
+    const WIDTH: usize = MAX_EXTENSION as usize + 1;
+
+    fn new(demand: &Demand, coarse_grid: u32) -> Self {
+        let margins = demand
+            .rotations
+            .iter()
+            .flat_map(|rotation| {
+                (0..=MAX_EXTENSION).map(move |extension| {
+                    let log_grid = if rotation.shared() { coarse_grid } else { coarse_grid + extension };
+                    rotation.margin(log_grid).0
+                })
+            })
+            .collect();
+        let switched = demand.rotations.iter().map(|rotation| rotation.key_switched(demand.direct)).collect();
+        Self { margins, switched }
+    }
+
+    fn of(&self, rotation: usize) -> &[f64] {
+        &self.margins[rotation * Self::WIDTH..(rotation + 1) * Self::WIDTH]
+    }
+
+    fn largest(&self, rotation: usize) -> f64 {
+        self.of(rotation).iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+}
+
+/// Variances before the key switch for one set of parameters.
+struct Noises {
+    rotations: Vec<f64>,
+    outputs: Vec<f64>,
+}
+
+impl Noises {
+    fn new(demand: &Demand, parameters: &Parameters) -> Self {
+        let fresh = if demand.direct {
+            small_encryption(parameters.lwe_dimension)
+        } else {
+            parameters.big_encryption()
+        };
+        let (extraction, correlation) = (parameters.extraction(), parameters.correlation());
+        let variance = |form: &NoiseForm| form.variance(fresh, extraction, correlation).0;
+        Self {
+            rotations: demand.rotations.iter().map(|rotation| variance(&rotation.noise)).collect(),
+            outputs: demand.outputs.iter().map(|output| variance(&output.noise)).collect(),
+        }
+    }
+}

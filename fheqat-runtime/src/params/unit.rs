@@ -1,0 +1,104 @@
+//! Units as types.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// log2 of a probability, so that 2^-128 neither underflows nor rounds away.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Log2Probability(pub f64);
+
+/// Seconds of one core.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Seconds(pub f64);
+
+/// A size in memory or on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Bytes(pub u64);
+
+/// M: how many equal steps of the torus a wire's reader uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slots(pub u32);
+
+/// A distance on the torus, in turns.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct TorusDistance(pub f64);
+
+impl Log2Probability {
+    /// The probability itself; zero where an `f64` holds nothing as small.
+    #[must_use]
+    pub fn probability(self) -> f64 {
+        self.0.exp2()
+    }
+
+    /// The probability of at least one of several events, at most: their sum.
+    #[must_use]
+    pub fn sum(events: impl IntoIterator<Item = Self>) -> Self {
+        let events: Vec<f64> = events.into_iter().map(|event| event.0).collect();
+        let largest = events.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if largest == f64::NEG_INFINITY {
+            return Self(largest);
+        }
+        Self(largest + events.iter().map(|event| (event - largest).exp2()).sum::<f64>().log2())
+    }
+
+    /// An equal share for each of `events` events.
+    #[must_use]
+    pub fn share(self, events: usize) -> Self {
+        Self(self.0 - (events.max(1) as f64).log2())
+    }
+}
+
+impl Slots {
+    /// Half a slot: the noise that a value survives.
+    #[must_use]
+    pub fn half(self) -> TorusDistance {
+        TorusDistance(0.5 / f64::from(self.0))
+    }
+}
+
+impl fmt::Display for Log2Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "2^{:.1}", self.0)
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} s", self.0)
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes @ 0..10_000 => write!(f, "{bytes} B"),
+            bytes @ 10_000..10_000_000 => write!(f, "{:.1} kB", bytes as f64 / 1e3),
+            bytes => write!(f, "{:.1} MB", bytes as f64 / 1e6),
+        }
+    }
+}
+
+impl fmt::Display for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TorusDistance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "2^{:.2}", self.0.log2())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_do_not_underflow() {
+        let sum = Log2Probability::sum([Log2Probability(-1200.0); 8]);
+        assert!((sum.0 + 1197.0).abs() < 1e-9);
+        assert_eq!(Log2Probability::sum([]).0, f64::NEG_INFINITY);
+    }
+}

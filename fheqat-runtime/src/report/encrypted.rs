@@ -1,0 +1,170 @@
+//! The report of a compiled circuit: what it costs to run encrypted, and how often it may be wrong.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CircuitReport, table};
+use crate::{
+    fhe::{Compiled, Prediction},
+    params::{Bytes, Log2Probability, Seconds},
+};
+
+/// Everything that is known of a compiled circuit before it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The layers without cryptography.
+    #[serde(flatten)]
+    pub circuit: CircuitReport,
+    /// The layers that bootstrap.
+    pub encrypted: Vec<EncryptedLayer>,
+    /// Parameters of the keys.
+    pub parameters: KeyParameters,
+    /// The probability that any value of an inference is wrong, as predicted.
+    pub p_fail: Log2Probability,
+    /// The server's keys in memory.
+    pub server_key: Bytes,
+    /// The same on the wire.
+    pub server_key_seeded: Bytes,
+    /// One encrypted sample.
+    pub input: Bytes,
+    /// Its encrypted outputs.
+    pub output: Bytes,
+    /// One inference on one core, as predicted.
+    pub core_seconds: Seconds,
+    /// Key generation on one core, as predicted.
+    pub keygen_seconds: Seconds,
+}
+
+/// A layer that bootstraps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncryptedLayer {
+    /// The quantizer's field.
+    pub field: String,
+    /// Steps of the torus that the wires it reads use.
+    pub slots: u32,
+    /// Blind rotations.
+    pub rotations: usize,
+    /// log2 of the interleaved polynomials of a rotation.
+    pub extension: u32,
+    /// External products of a rotation for each element of the small key.
+    pub products: f64,
+    /// The probability that any of its values is wrong.
+    pub p_fail: Log2Probability,
+    /// Its share of an inference.
+    pub core_seconds: Seconds,
+}
+
+/// The shapes of the keys; their noise is the least that tfhe's curve for 132 bits allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyParameters {
+    /// n: dimension of the small key.
+    pub lwe_dimension: usize,
+    /// k: mask polynomials of the big key.
+    pub glwe_dimension: usize,
+    /// N: coefficients of a polynomial.
+    pub polynomial_size: usize,
+    /// log2 of the base and levels of the bootstrap key's decomposition.
+    pub rotation: (usize, usize),
+    /// log2 of the base and levels of the key-switching key's, where there is one.
+    pub key_switch: Option<(usize, usize)>,
+}
+
+impl Compiled {
+    /// Everything that is known before it runs.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let prediction = self.prediction();
+        Report {
+            circuit: self.circuit().report(),
+            encrypted: encrypted_layers(prediction),
+            parameters: KeyParameters::of(prediction),
+            p_fail: prediction.p_fail,
+            server_key: prediction.server_key,
+            server_key_seeded: prediction.server_key_seeded,
+            input: prediction.input,
+            output: prediction.output,
+            core_seconds: prediction.run,
+            keygen_seconds: prediction.keygen,
+        }
+    }
+}
+
+impl Report {
+    /// The largest M of any rotation.
+    #[must_use]
+    pub fn max_slots(&self) -> u32 {
+        self.encrypted.iter().map(|layer| layer.slots).max().unwrap_or(0)
+    }
+
+    /// Blind rotations of an inference.
+    #[must_use]
+    pub fn rotations(&self) -> usize {
+        self.encrypted.iter().map(|layer| layer.rotations).sum()
+    }
+}
+
+fn encrypted_layers(prediction: &Prediction) -> Vec<EncryptedLayer> {
+    prediction
+        .layers
+        .iter()
+        .map(|layer| EncryptedLayer {
+            field: layer.name.clone(),
+            slots: layer.slots.0,
+            rotations: layer.rotations,
+            extension: layer.extension,
+            products: layer.products,
+            p_fail: layer.p_fail,
+            core_seconds: layer.cost,
+        })
+        .collect()
+}
+
+impl KeyParameters {
+    fn of(prediction: &Prediction) -> Self {
+        let parameters = &prediction.parameters;
+        Self {
+            lwe_dimension: parameters.lwe_dimension.0,
+            glwe_dimension: parameters.glwe_dimension.0,
+            polynomial_size: parameters.polynomial_size.0,
+            rotation: (parameters.rotation.base_log.0, parameters.rotation.levels.0),
+            key_switch: parameters.key_switch.map(|switch| (switch.base_log.0, switch.levels.0)),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.circuit)?;
+        let mut layers =
+            table(&["bootstraps", "slots", "rotations", "polynomials", "products", "p_fail", "core-seconds"]);
+        for layer in &self.encrypted {
+            layers.add_row([
+                layer.field.clone(),
+                layer.slots.to_string(),
+                layer.rotations.to_string(),
+                (1_u32 << layer.extension).to_string(),
+                format!("{:.2}", layer.products),
+                layer.p_fail.to_string(),
+                format!("{:.3}", layer.core_seconds.0),
+            ]);
+        }
+        writeln!(f, "{layers}\n")?;
+        let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
+            self.parameters;
+        write!(f, "n = {lwe_dimension}, k = {glwe_dimension}, N = {polynomial_size}")?;
+        write!(f, ", bootstrap key {} x {}", rotation.0, rotation.1)?;
+        if let Some((base_log, levels)) = key_switch {
+            write!(f, ", key switch {base_log} x {levels}")?;
+        }
+        writeln!(f, ", at least 128 bits of security")?;
+        writeln!(f, "probability of any wrong value in an inference: {}", self.p_fail)?;
+        writeln!(f, "server key {} ({} sent)", self.server_key, self.server_key_seeded)?;
+        writeln!(f, "encrypted sample {}, encrypted result {}", self.input, self.output)?;
+        write!(
+            f,
+            "predicted on one core: {} an inference, {} for keys",
+            self.core_seconds, self.keygen_seconds
+        )
+    }
+}

@@ -1,0 +1,194 @@
+//! What a network costs and promises, for people and as JSON. It reads all and feeds none.
+
+#[cfg(feature = "fhe")]
+mod encrypted;
+
+use std::fmt;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use fheqat_spec::Range;
+use serde::{Deserialize, Serialize};
+
+use crate::circuit::{Circuit, Graph};
+
+#[cfg(feature = "fhe")]
+pub use encrypted::{EncryptedLayer, KeyParameters, Report};
+
+/// A circuit layer by layer, without cryptography.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CircuitReport {
+    /// The network's name.
+    pub network: String,
+    /// The declared layers.
+    pub layers: Vec<LayerReport>,
+}
+
+/// A declared layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerReport {
+    /// The field's name.
+    pub field: String,
+    /// Its type without numbers.
+    pub kind: String,
+    /// Shape of one sample's output.
+    pub shape: Vec<i64>,
+    /// Width of an integer weight, where it has weights.
+    pub weight_bits: Option<i64>,
+    /// Width of a level, where it gives levels.
+    pub activation_bits: Option<i64>,
+    /// Its accumulators, where it has some.
+    pub accumulator: Option<AccumulatorReport>,
+    /// What is left of it to bootstrap, where it is a quantizer behind the input's.
+    pub bootstraps: Option<Bootstraps>,
+}
+
+/// The accumulators of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccumulatorReport {
+    /// The worst case by the laws, over all weights and inputs.
+    pub bound: Range,
+    /// Its width, as Concrete counts it.
+    pub bound_bits: u32,
+    /// What the trained weights can reach over all inputs; nothing when every accumulator is constant.
+    pub exact: Option<Range>,
+    /// Its width, as Concrete counts it.
+    pub exact_bits: u32,
+}
+
+/// The tables of a quantizer after optimisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bootstraps {
+    /// Neurons that are neither constant, unread nor duplicates.
+    pub neurons: usize,
+    /// Blind rotations that serve them: one for each distinct accumulator.
+    pub rotations: usize,
+    /// Slots of the widest accumulator.
+    pub slots: u32,
+}
+
+impl Circuit {
+    /// The circuit layer by layer.
+    #[must_use]
+    pub fn report(&self) -> CircuitReport {
+        let layers = self
+            .fields
+            .iter()
+            .map(|field| LayerReport {
+                field: field.name.clone(),
+                kind: field.kind.clone(),
+                shape: field.shape.clone(),
+                weight_bits: field.weight_bits,
+                activation_bits: field.level_bits,
+                accumulator: field
+                    .weight_bits
+                    .and(field.range)
+                    .map(|bound| AccumulatorReport::new(bound, self.graph.exact(&field.name))),
+                bootstraps: self.graph.bootstraps(&field.name),
+            })
+            .collect();
+        CircuitReport { network: self.name.clone(), layers }
+    }
+
+    /// Bits of the widest accumulator or output that is left, as Concrete counts them.
+    #[must_use]
+    pub fn accumulator_bits(&self) -> u32 {
+        let accumulators = self.graph.accumulators.iter().map(|accumulator| accumulator.range);
+        let outputs = self.graph.outputs.iter().map(|output| output.range);
+        accumulators.chain(outputs).map(Range::bits).max().unwrap_or(0)
+    }
+}
+
+impl AccumulatorReport {
+    fn new(bound: Range, exact: Option<Range>) -> Self {
+        Self { bound, bound_bits: bound.bits(), exact, exact_bits: exact.map_or(0, Range::bits) }
+    }
+}
+
+impl Graph {
+    /// What the sums of a field can be over all inputs: those that a quantizer reads, else the outputs.
+    fn exact(&self, field: &str) -> Option<Range> {
+        let Some(layer) = self.layers.iter().position(|layer| layer.reads == field) else {
+            return self.outputs.iter().map(|output| output.range).reduce(Range::cover);
+        };
+        let of_layer = self.accumulators.iter().filter(|accumulator| accumulator.layer == layer);
+        of_layer.map(|accumulator| accumulator.range).reduce(Range::cover)
+    }
+
+    fn bootstraps(&self, quantizer: &str) -> Option<Bootstraps> {
+        let layer = self.layers.iter().position(|layer| layer.name == quantizer)?;
+        let of_layer = || self.accumulators.iter().filter(|accumulator| accumulator.layer == layer);
+        Some(Bootstraps {
+            neurons: of_layer().map(|accumulator| accumulator.tables.len()).sum(),
+            rotations: of_layer().count(),
+            slots: of_layer().map(super::circuit::ir::Accumulator::slots).max().unwrap_or(0),
+        })
+    }
+}
+
+impl fmt::Display for CircuitReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = table(&COLUMNS);
+        for layer in &self.layers {
+            table.add_row(layer.cells());
+        }
+        write!(f, "{}\n{table}", self.network)
+    }
+}
+
+const COLUMNS: [&str; 10] = [
+    "layer",
+    "type",
+    "shape",
+    "bits",
+    "accumulator, all weights",
+    "bits",
+    "trained, all inputs",
+    "bits",
+    "slots",
+    "neurons / rotations",
+];
+
+impl LayerReport {
+    fn cells(&self) -> Vec<String> {
+        let shape: Vec<String> = self.shape.iter().map(ToString::to_string).collect();
+        let mut cells = vec![
+            self.field.clone(),
+            self.kind.clone(),
+            format!("[{}]", shape.join(", ")),
+            self.weight_bits.or(self.activation_bits).map_or_else(String::new, |bits| bits.to_string()),
+        ];
+        match &self.accumulator {
+            Some(accumulator) => cells.extend([
+                range_text(accumulator.bound),
+                accumulator.bound_bits.to_string(),
+                accumulator.exact.map_or_else(|| "constant".to_owned(), range_text),
+                accumulator.exact_bits.to_string(),
+            ]),
+            None => cells.extend(std::iter::repeat_n(String::new(), 4)),
+        }
+        match &self.bootstraps {
+            Some(bootstraps) => cells.extend([
+                bootstraps.slots.to_string(),
+                format!("{} / {}", bootstraps.neurons, bootstraps.rotations),
+            ]),
+            None => cells.extend(std::iter::repeat_n(String::new(), 2)),
+        }
+        cells
+    }
+}
+
+fn range_text(range: Range) -> String {
+    format!("{}..={}", range.lo, range.hi)
+}
+
+fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(columns);
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

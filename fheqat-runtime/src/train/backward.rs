@@ -1,0 +1,238 @@
+//! Gradients, straight through the rounding.
+//!
+//! A quantizer's output is `clamp(round(z))` with `z = gain * sum + offset`; its derivative by `z` is taken as 1 where the
+//! rounded `z` is a level and 0 outside. Integer weights pass their gradients to the floats they were rounded from.
+
+use fheqat_spec::Bias;
+use ndarray::{Array2, ArrayView2, linalg::general_mat_mul};
+
+use crate::{
+    nn::{
+        forward::{Kernel, Product, Runner, Staircase},
+        head, head_mut,
+        program::{Op, Program},
+        slice, slice_mut,
+    },
+    quant::transition::middle,
+};
+
+/// Gradients of one batch, and the memory to find them.
+#[derive(Clone, Debug)]
+pub(crate) struct Gradients {
+    /// With respect to each node's output, `[batch, width]`.
+    pub(crate) outputs: Vec<Array2<f32>>,
+    /// With respect to each linear layer's weights in integer units, `[out, in]`; empty for a quantizer.
+    pub(crate) weights: Vec<Array2<f32>>,
+    /// With respect to a constant added to each of a linear layer's sums; empty for a quantizer.
+    pub(crate) biases: Vec<Vec<f32>>,
+    /// With respect to the logarithm of a quantizer's gain, or of the last layer's unit.
+    pub(crate) log_gains: Vec<f32>,
+    /// Whether a node's operand needs a gradient, and whether an earlier reader has written one.
+    routes: Vec<Route>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Nothing,
+    Write,
+    Add,
+}
+
+impl Gradients {
+    /// `learns` says of each node whether it, or anything it reads, trains.
+    pub(crate) fn new(program: &Program, batch: usize, learns: &[bool]) -> Self {
+        let nodes = &program.nodes;
+        let mut routes = vec![Route::Nothing; nodes.len()];
+        let mut written = vec![false; nodes.len()];
+        for index in (0..nodes.len()).rev() {
+            if let Some(from) = nodes[index].from
+                && learns[from]
+            {
+                routes[index] = if written[from] { Route::Add } else { Route::Write };
+                written[from] = true;
+            }
+        }
+        let linear = |index| program.linear(index);
+        Self {
+            outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
+            weights: (0..nodes.len())
+                .map(|index| Array2::zeros(linear(index).map_or((0, 0), |state| state.weight.dim())))
+                .collect(),
+            biases: (0..nodes.len())
+                .map(|index| vec![0.0; linear(index).map_or(0, |state| state.bias.len())])
+                .collect(),
+            log_gains: vec![0.0; nodes.len()],
+            routes,
+        }
+    }
+
+    /// Fills every gradient, given that of the last output for `features.nrows()` samples that `runner` has just run.
+    pub(crate) fn run(&mut self, program: &Program, runner: &Runner, features: ArrayView2<'_, f32>) {
+        for index in (0..program.nodes.len()).rev() {
+            self.run_node(program, runner, features, index);
+        }
+    }
+
+    fn run_node(&mut self, program: &Program, runner: &Runner, features: ArrayView2<'_, f32>, index: usize) {
+        let node = &program.nodes[index];
+        let count = features.nrows();
+        let (before, rest) = self.outputs.split_at_mut(index);
+        let slopes = &mut rest[0];
+        let route = self.routes[index];
+        match &runner.kernels[index] {
+            Kernel::Encode(quantizer) => {
+                let mut sum = 0.0;
+                let levels = Inside::of(quantizer.levels);
+                for (slope, feature) in slopes.rows().into_iter().zip(features.rows()) {
+                    for (slope, feature) in slope.iter().zip(feature) {
+                        let z = feature / quantizer.step;
+                        sum += levels.keep(z, slope * z);
+                    }
+                }
+                self.log_gains[index] = sum;
+            }
+            Kernel::Pass { rectify } => {
+                let Some(from) = node.from else { return };
+                let length = count * node.width;
+                let operand = &slice(&runner.outputs[from])[..length];
+                let to = &mut slice_mut(&mut before[from])[..length];
+                for ((to, &slope), &value) in to.iter_mut().zip(slice(slopes)).zip(operand) {
+                    let slope = if value > 0.0 || !rectify { slope } else { 0.0 };
+                    *to = if route == Route::Add { *to + slope } else { slope };
+                }
+            }
+            Kernel::Requantize(staircase) => {
+                let Some(from) = node.from else { return };
+                let hold = program.hold(from);
+                self.log_gains[index] = requantize(
+                    staircase,
+                    hold,
+                    count,
+                    slice(slopes),
+                    slice(&runner.outputs[from]),
+                    slice_mut(&mut before[from]),
+                    route,
+                );
+            }
+            Kernel::Product(product) => {
+                let Some(from) = node.from else { return };
+                let out = &runner.outputs[index];
+                self.log_gains[index] = through_affine(product, count, slopes, out);
+                let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
+                sum_columns(&slice(slopes)[..count * node.width], biases);
+                let slopes = head(slopes, count);
+                let operand = head(&runner.outputs[from], count);
+                general_mat_mul(1.0, &slopes.t(), &operand, 0.0, weights);
+                if let (Bias::Centred, None, Ok((_, levels))) =
+                    (program.hold(index), &product.affine, program.input_levels(index))
+                {
+                    subtract_middle(weights, biases, middle(levels));
+                }
+                if route != Route::Nothing {
+                    let beta = if route == Route::Add { 1.0 } else { 0.0 };
+                    let mut to = head_mut(&mut before[from], count);
+                    general_mat_mul(1.0, &slopes, &product.weights, beta, &mut to);
+                }
+            }
+        }
+    }
+}
+
+/// Where the rounded value is a level.
+#[derive(Clone, Copy)]
+struct Inside {
+    lo: f32,
+    hi: f32,
+}
+
+impl Inside {
+    fn of(levels: fheqat_spec::Range) -> Self {
+        Self { lo: levels.lo as f32 - 0.5, hi: levels.hi as f32 + 0.5 }
+    }
+
+    fn keep(self, z: f32, slope: f32) -> f32 {
+        if self.lo <= z && z <= self.hi { slope } else { 0.0 }
+    }
+}
+
+/// Passes slopes from levels to sums; gives the gradient by the logarithm of the gain.
+///
+/// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
+fn requantize(
+    staircase: &Staircase,
+    hold: Bias,
+    count: usize,
+    slopes: &[f32],
+    sums: &[f32],
+    to: &mut [f32],
+    route: Route,
+) -> f32 {
+    const LANES: usize = 8;
+    let Staircase { gain, offsets, levels, unit } = staircase;
+    let width = offsets.len();
+    let inside = Inside::of(*levels);
+    let centre = middle(*levels);
+    let mut lanes = [0.0f32; LANES];
+    let rows = slopes[..count * width].chunks_exact(width).zip(sums.chunks_exact(width));
+    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
+        for (column, (((slope, sum), to), offset)) in
+            slopes.iter().zip(sums).zip(to.iter_mut()).zip(offsets).enumerate()
+        {
+            let z = sum * gain + offset;
+            let passed = inside.keep(z, slope * unit);
+            let anchor = if hold == Bias::Centred { centre } else { *offset };
+            lanes[column % LANES] += passed * (z - anchor);
+            match route {
+                Route::Nothing => {}
+                Route::Write => *to = passed * gain,
+                Route::Add => *to += passed * gain,
+            }
+        }
+    }
+    lanes.iter().sum()
+}
+
+/// Turns slopes of `sum * unit + bias` into slopes of `sum`; gives the gradient by the logarithm of `unit`.
+fn through_affine(product: &Product, count: usize, slopes: &mut Array2<f32>, out: &Array2<f32>) -> f32 {
+    let Some(affine) = &product.affine else { return 0.0 };
+    let width = affine.bias.len();
+    let mut log_unit = 0.0;
+    let rows = slice_mut(slopes).chunks_exact_mut(width).zip(slice(out).chunks_exact(width));
+    for (slopes, values) in rows.take(count) {
+        for ((slope, value), bias) in slopes.iter_mut().zip(values).zip(&affine.bias) {
+            log_unit += *slope * (value - bias);
+            *slope *= affine.unit;
+        }
+    }
+    log_unit
+}
+
+fn sum_columns(rows: &[f32], sums: &mut [f32]) {
+    sums.fill(0.0);
+    for row in rows.chunks_exact(sums.len()) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+}
+
+/// A centred layer computes `sum_i q_i (a_i - middle)`.
+fn subtract_middle(weights: &mut Array2<f32>, sums: &[f32], middle: f32) {
+    let width = weights.ncols();
+    for (row, sum) in slice_mut(weights).chunks_exact_mut(width).zip(sums) {
+        let shift = middle * sum;
+        for weight in row {
+            *weight -= shift;
+        }
+    }
+}
+
+/// Of each node whether it, or anything it reads, trains.
+pub(crate) fn what_learns(program: &Program, gains: &[bool]) -> Vec<bool> {
+    let mut learns = Vec::with_capacity(program.nodes.len());
+    for (index, node) in program.nodes.iter().enumerate() {
+        let itself = matches!(node.op, Op::Linear(_)) || gains[index];
+        learns.push(itself || node.from.is_some_and(|from| learns[from]));
+    }
+    learns
+}

@@ -1,0 +1,155 @@
+//! What training may be told.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use super::{TrainError, schedule::Schedule};
+use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
+
+/// How to train; [`TrainConfig::default`] trains quantized, [`TrainConfig::float`] in plain float.
+#[derive(Clone, Debug)]
+pub struct TrainConfig {
+    /// Whether weights and activations are rounded in training.
+    pub precision: Precision,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Samples of one step.
+    pub batch: usize,
+    /// The largest learning rate; of quantized weights in integer units.
+    pub rate: f32,
+    /// How the rate falls.
+    pub schedule: Schedule,
+    /// The fraction of all steps in which the rate rises to its largest.
+    pub warmup: f32,
+    /// How gradients become steps.
+    pub optimizer: Optimizer,
+    /// What is minimised.
+    pub loss: Loss,
+    /// What is held out to choose by.
+    pub validation: Validation,
+    /// Stop when so many epochs in a row bring nothing better on the validation data.
+    pub patience: Option<usize>,
+    /// Give back the best epoch by the validation data, not the last.
+    pub restore_best: bool,
+    /// The fraction of all steps in which rows without a budget shrink to `max_nonzero` weights.
+    pub ramp: f32,
+    /// Whether steps of activations train, where no budget and no user fixes them.
+    pub activations: Activations,
+    /// How an input quantizer without a step chooses it.
+    pub observer: Observer,
+    /// Orders the samples.
+    pub seed: Seed,
+    /// A bar, where standard error is a terminal.
+    pub progress: bool,
+}
+
+/// Whether steps of activations train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activations {
+    /// By gradient, after calibration.
+    Learned,
+    /// Calibration has the last word.
+    Calibrated,
+}
+
+/// How gradients become steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Optimizer {
+    /// Adam with decoupled weight decay.
+    AdamW {
+        /// Fraction of the rate by which each float weight decays in a step.
+        decay: f32,
+    },
+    /// Gradient descent with momentum.
+    Sgd {
+        /// Fraction of the last step that is kept.
+        momentum: f32,
+    },
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// Of the softmax of the outputs, for classes.
+    CrossEntropy,
+    /// Mean over samples and outputs; classes count as 0 and 1.
+    MeanSquaredError,
+}
+
+/// What is held out to choose by.
+#[derive(Clone, Debug)]
+pub enum Validation {
+    /// Nothing.
+    None,
+    /// This fraction of the training data.
+    Fraction(f32),
+    /// Data of its own.
+    Set(Dataset),
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            precision: Precision::Quantized,
+            epochs: 20,
+            batch: 64,
+            rate: 0.015,
+            schedule: Schedule::Cosine,
+            warmup: 0.0,
+            optimizer: Optimizer::AdamW { decay: 0.0 },
+            loss: Loss::CrossEntropy,
+            validation: Validation::Fraction(0.1),
+            patience: None,
+            restore_best: true,
+            ramp: 0.4,
+            activations: Activations::Learned,
+            observer: Observer::Percentile(0.99),
+            seed: Seed(0),
+            progress: true,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Plain float training.
+    #[must_use]
+    pub fn float() -> Self {
+        Self { precision: Precision::Float, rate: 0.005, ..Self::default() }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        at_least_one("epochs", self.epochs)?;
+        at_least_one("batch", self.batch)?;
+        at_least_one("patience", self.patience.unwrap_or(1))?;
+        within("rate", self.rate, f32::MIN_POSITIVE..=1e3)?;
+        within("warmup", self.warmup, 0.0..=1.0)?;
+        within("ramp", self.ramp, 0.0..=1.0)?;
+        match self.optimizer {
+            Optimizer::AdamW { decay } => within("decay", decay, 0.0..=1.0)?,
+            Optimizer::Sgd { momentum } => within("momentum", momentum, 0.0..=0.9999)?,
+        }
+        if let Schedule::Step { every, factor } = self.schedule {
+            at_least_one("every", every)?;
+            within("factor", factor, 0.0..=1.0)?;
+        }
+        if let Observer::Percentile(fraction) = self.observer {
+            within("percentile", fraction, 0.0..=1.0)?;
+        }
+        Ok(())
+    }
+}
+
+fn at_least_one(option: &'static str, value: usize) -> Result<(), TrainError> {
+    if value >= 1 {
+        return Ok(());
+    }
+    Err(TrainError::Option { option, value: value as f32, least: 1.0, most: f32::INFINITY })
+}
+
+fn within(option: &'static str, value: f32, allowed: RangeInclusive<f32>) -> Result<(), TrainError> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(TrainError::Option { option, value, least: *allowed.start(), most: *allowed.end() })
+}

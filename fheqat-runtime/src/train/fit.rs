@@ -1,0 +1,401 @@
+//! The training loop.
+
+use fheqat_spec::Bias;
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array2;
+use rand::seq::SliceRandom;
+
+use super::{
+    TrainError,
+    backward::{Gradients, what_learns},
+    calibrate::{self, Purpose},
+    config::{Activations, TrainConfig, Validation},
+    evaluate::Evaluator,
+    history::{Epoch, History},
+    loss::{Tally, judge},
+    optimizer::{Moments, Pace},
+};
+use crate::{
+    data::Dataset,
+    nn::{
+        Precision,
+        forward::{Kernel, Runner},
+        head, head_mut,
+        program::{Op, Program},
+        slice, slice_mut,
+    },
+    prune,
+};
+
+/// How far beyond its range a float weight may go before it is held: not so far that it takes long to come back.
+const MARGIN: f32 = 0.45;
+/// The stream of a seed that orders the batches.
+const BATCHES: u64 = 4;
+
+/// Trains `program` on `data` and gives the log.
+///
+/// # Errors
+/// When an option is out of range, the data does not fit the network, or the loss diverges.
+pub(crate) fn fit(
+    program: &mut Program,
+    data: &Dataset,
+    config: &TrainConfig,
+) -> Result<History, TrainError> {
+    config.check()?;
+    super::check_data(program, data, config.loss)?;
+    let (train, validation) = match &config.validation {
+        Validation::None => (data.clone(), None),
+        Validation::Fraction(fraction) => {
+            let (train, held) = data.split(*fraction, config.seed)?;
+            (train, Some(held))
+        }
+        Validation::Set(held) => {
+            super::check_data(program, held, config.loss)?;
+            (data.clone(), Some(held.clone()))
+        }
+    };
+    if config.precision == Precision::Quantized {
+        calibrate::calibrate(program, train.features(), config.observer, Purpose::Train)?;
+    } else {
+        program.to_float();
+    }
+    let mut trainer = Trainer::new(program.clone(), config, &train)?;
+    let history = trainer.run(&train, validation.as_ref())?;
+    *program = trainer.program;
+    Ok(history)
+}
+
+struct Trainer<'a> {
+    config: &'a TrainConfig,
+    program: Program,
+    runner: Runner,
+    gradients: Gradients,
+    weights: Vec<Moments>,
+    biases: Vec<Moments>,
+    gains: Vec<Gain>,
+    features: Array2<f32>,
+    step: usize,
+    steps: usize,
+    an_epoch: usize,
+}
+
+/// The gain of a quantizer, or the unit of the last layer, as it trains.
+struct Gain {
+    moments: Moments,
+    log: f32,
+    learns: bool,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(program: Program, config: &'a TrainConfig, train: &Dataset) -> Result<Self, TrainError> {
+        let batch = config.batch.min(train.len());
+        let runner = Runner::new(&program, config.precision, batch)?;
+        let gains: Vec<Gain> =
+            (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
+        let learns = what_learns(&program, &gains.iter().map(|gain| gain.learns).collect::<Vec<_>>());
+        let an_epoch = train.len().div_ceil(batch);
+        let lengths = |count: fn(&Op) -> usize| {
+            program.nodes.iter().map(|node| Moments::new(count(&node.op))).collect()
+        };
+        Ok(Self {
+            weights: lengths(|op| if let Op::Linear(state) = op { state.weight.len() } else { 0 }),
+            biases: lengths(|op| if let Op::Linear(state) = op { state.bias.len() } else { 0 }),
+            gradients: Gradients::new(&program, batch, &learns),
+            features: Array2::zeros((batch, program.features)),
+            step: 0,
+            steps: an_epoch * config.epochs,
+            an_epoch,
+            config,
+            program,
+            runner,
+            gains,
+        })
+    }
+
+    fn run(&mut self, train: &Dataset, validation: Option<&Dataset>) -> Result<History, TrainError> {
+        let config = self.config;
+        let mut evaluator = Evaluator::new(&self.program, config.precision)?;
+        let mut history = History::default();
+        let mut best: Option<(f64, f64, Program)> = None;
+        let mut order: Vec<usize> = (0..train.len()).collect();
+        let mut rng = config.seed.rng(BATCHES);
+        let bar = bar(config);
+        for epoch in 1..=config.epochs {
+            order.shuffle(&mut rng);
+            let mut tally = Tally::default();
+            let mut rate = 0.0;
+            for rows in order.chunks(self.features.nrows()) {
+                rate = self.rate();
+                tally.add(self.batch(train, rows, rate)?);
+            }
+            if !tally.loss.is_finite() {
+                return Err(TrainError::Diverged { epoch, rate: config.rate });
+            }
+            let held = match validation {
+                Some(held) => Some(evaluator.run(&self.program, held, config.loss)?),
+                None => None,
+            };
+            history.epochs.push(Epoch {
+                epoch,
+                rate,
+                train_loss: tally.mean_loss(),
+                validation_loss: held.map(|metrics| metrics.loss),
+                validation_accuracy: held.and_then(|metrics| metrics.accuracy),
+                nonzero: self.nonzero()?,
+            });
+            bar.set_message(message(&history));
+            bar.inc(1);
+            let Some(held) = held else {
+                history.kept = epoch - 1;
+                continue;
+            };
+            let (accuracy, loss) = (held.accuracy.unwrap_or(0.0), held.loss);
+            let is_better = best
+                .as_ref()
+                .is_none_or(|(most, least, _)| accuracy > *most || (accuracy >= *most && loss < *least));
+            if is_better || !config.restore_best {
+                history.kept = epoch - 1;
+            }
+            if is_better {
+                best = Some((accuracy, loss, self.program.clone()));
+            }
+            if config.patience.is_some_and(|patience| epoch > history.kept + patience && config.restore_best)
+            {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        if let (true, Some((_, _, program))) = (config.restore_best, best) {
+            self.program = program;
+        }
+        Ok(history)
+    }
+
+    fn rate(&self) -> f32 {
+        let warmup = (self.config.warmup * self.steps as f32) as usize;
+        self.config.rate * self.config.schedule.factor(self.step, self.steps, self.an_epoch, warmup)
+    }
+
+    fn batch(&mut self, train: &Dataset, rows: &[usize], rate: f32) -> Result<Tally, TrainError> {
+        let config = self.config;
+        let max_nonzero = self.ramp();
+        let source = train.features();
+        for (mut to, &row) in self.features.rows_mut().into_iter().zip(rows) {
+            to.assign(&source.row(row));
+        }
+        let features = head(&self.features, rows.len());
+        self.runner.refresh(&self.program, max_nonzero)?;
+        let outputs = self.runner.run(features);
+        let last = self.gradients.outputs.len() - 1;
+        let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
+        let tally = judge(config.loss, outputs, train.targets(), rows, slopes);
+        self.gradients.run(&self.program, &self.runner, features);
+        self.update(Pace::new(config.optimizer, rate, self.step));
+        self.step += 1;
+        Ok(tally)
+    }
+
+    /// The limit on rows without a budget while it falls to `max_nonzero`; when it has, the masks are fixed.
+    fn ramp(&mut self) -> Option<usize> {
+        if self.config.precision == Precision::Float {
+            return None;
+        }
+        let end = (self.config.ramp * self.steps as f32) as usize;
+        if self.step == end {
+            for node in &mut self.program.nodes {
+                if let Op::Linear(state) = &mut node.op
+                    && state.limits.max_l1.is_none()
+                {
+                    prune::keep_largest(state, state.limits.max_nonzero);
+                }
+            }
+        }
+        if self.step >= end {
+            return None;
+        }
+        let widest = self.runner.kernels.iter().map(|kernel| match kernel {
+            Kernel::Product(product) => product.weights.ncols(),
+            _ => 0,
+        });
+        let left = 1.0 - self.step as f32 / end as f32;
+        Some((widest.max().unwrap_or(0) as f32 * left.powi(3)).ceil() as usize)
+    }
+
+    fn update(&mut self, pace: Pace) {
+        let quantized = self.config.precision == Precision::Quantized;
+        for (index, node) in self.program.nodes.iter_mut().enumerate() {
+            let Op::Linear(state) = &mut node.op else { continue };
+            let limit = if quantized {
+                let range = state.limits.weights;
+                (range.lo as f32 - MARGIN, range.hi as f32 + MARGIN)
+            } else {
+                (f32::NEG_INFINITY, f32::INFINITY)
+            };
+            let slopes = slice(&self.gradients.weights[index]);
+            self.weights[index].step(pace, slice_mut(&mut state.weight), slopes, limit);
+            if let Some(mask) = &state.mask {
+                state.weight.zip_mut_with(mask, |weight, &kept| {
+                    if !kept {
+                        *weight = 0.0;
+                    }
+                });
+            }
+        }
+        for index in 0..self.program.nodes.len() {
+            self.update_bias(index, pace);
+        }
+        self.update_gains(pace);
+    }
+
+    /// Quantized, a bias in front of a quantizer trains in levels.
+    fn update_bias(&mut self, index: usize, pace: Pace) {
+        let trains = match self.config.precision {
+            Precision::Float => self.program.hold(index) != Bias::None,
+            Precision::Quantized => self.program.hold(index) == Bias::Free,
+        };
+        if !trains {
+            return;
+        }
+        let reader = self.runner.sources.iter().position(|from| *from == Some(index));
+        let gain = reader.and_then(|reader| match &self.runner.kernels[reader] {
+            Kernel::Requantize(staircase) => Some((staircase.gain, self.program.levels(reader).ok()?.0)),
+            _ => None,
+        });
+        let Op::Linear(state) = &mut self.program.nodes[index].op else { return };
+        let unit = gain.map_or(1.0, |(_, step)| step);
+        let Some(bias) = state.bias.as_slice_mut() else { return };
+        let slopes = &mut self.gradients.biases[index];
+        let to_bias = match gain {
+            Some((gain, _)) => 1.0 / gain,
+            None => match &self.runner.kernels[index] {
+                Kernel::Product(product) => product.affine.as_ref().map_or(1.0, |affine| 1.0 / affine.unit),
+                _ => 1.0,
+            },
+        };
+        for slope in slopes.iter_mut() {
+            *slope *= to_bias;
+        }
+        for bias in bias.iter_mut() {
+            *bias /= unit;
+        }
+        self.biases[index].step(pace, bias, slopes, (f32::NEG_INFINITY, f32::INFINITY));
+        for bias in bias.iter_mut() {
+            *bias *= unit;
+        }
+    }
+
+    fn update_gains(&mut self, pace: Pace) {
+        if !self.gains.iter().any(|gain| gain.learns) {
+            return;
+        }
+        for (gain, slope) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
+            if gain.learns {
+                gain.moments.step(
+                    pace,
+                    std::slice::from_mut(&mut gain.log),
+                    std::slice::from_ref(slope),
+                    (f32::NEG_INFINITY, f32::INFINITY),
+                );
+            }
+        }
+        for index in 0..self.program.nodes.len() {
+            self.settle(index);
+        }
+    }
+
+    /// Chooses the step of a quantizer, or the scale in front of it where its step is fixed, so that its gain is as trained.
+    fn settle(&mut self, index: usize) {
+        let gain = self.gains[index].log.exp();
+        let from = self.program.nodes[index].from;
+        let last = self.program.is_last(index);
+        match (&self.program.nodes[index].op, from) {
+            (Op::Quantizer(state), None) => {
+                if state.fixed.is_none() && self.gains[index].learns {
+                    self.set_step(index, 1.0 / gain);
+                }
+            }
+            (Op::Quantizer(state), Some(from)) => {
+                let fixed = state.fixed;
+                let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
+                match (fixed, &mut self.program.nodes[from].op) {
+                    (Some(step_out), Op::Linear(state)) => state.scale = Some(gain * step_out / step_in),
+                    (Some(_), Op::Quantizer(_)) => {}
+                    (None, Op::Linear(state)) => {
+                        let step_out = state.scale.unwrap_or(1.0) * step_in / gain;
+                        self.set_step(index, step_out);
+                    }
+                    (None, Op::Quantizer(_)) => self.set_step(index, step_in / gain),
+                }
+            }
+            (Op::Linear(_), _) if last => {
+                if let Ok((step_in, _)) = self.program.input_levels(index)
+                    && let Op::Linear(state) = &mut self.program.nodes[index].op
+                {
+                    state.scale = Some(gain / step_in);
+                }
+            }
+            (Op::Linear(_), _) => {}
+        }
+    }
+
+    fn set_step(&mut self, index: usize, step: f32) {
+        let from = self.program.nodes[index].from;
+        let Op::Quantizer(state) = &mut self.program.nodes[index].op else { return };
+        let ratio = state.step.map_or(1.0, |old| step / old);
+        state.step = Some(step);
+        // A free bias keeps its place among the levels.
+        if let Some(from) = from
+            && let Op::Linear(state) = &mut self.program.nodes[from].op
+        {
+            state.bias.mapv_inplace(|bias| bias * ratio);
+        }
+    }
+
+    fn nonzero(&mut self) -> Result<usize, TrainError> {
+        let max_nonzero = None;
+        self.runner.refresh(&self.program, max_nonzero)?;
+        Ok(self.runner.kernels.iter().map(nonzero).sum())
+    }
+}
+
+fn nonzero(kernel: &Kernel) -> usize {
+    match kernel {
+        Kernel::Product(product) => product.weights.iter().filter(|weight| **weight != 0.0).count(),
+        _ => 0,
+    }
+}
+
+fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) -> Gain {
+    let node = &program.nodes[index];
+    let learned = config.activations == Activations::Learned;
+    let (value, learns) = match (&runner.kernels[index], &node.op) {
+        (Kernel::Encode(quantizer), Op::Quantizer(_)) => (1.0 / quantizer.step, false),
+        (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
+            let has_budget = node
+                .from
+                .and_then(|from| program.linear(from))
+                .is_some_and(|state| state.limits.max_l1.is_some());
+            (staircase.gain, learned && !has_budget)
+        }
+        (Kernel::Product(product), Op::Linear(_)) => {
+            let unit = product.affine.as_ref().map(|affine| affine.unit);
+            (unit.unwrap_or(1.0), unit.is_some() && config.precision == Precision::Quantized)
+        }
+        _ => (1.0, false),
+    };
+    Gain { moments: Moments::new(1), log: value.ln(), learns }
+}
+
+fn bar(config: &TrainConfig) -> ProgressBar {
+    if !config.progress {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("training {bar:32} {pos}/{len} {msg} {eta}");
+    ProgressBar::new(config.epochs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn message(history: &History) -> String {
+    let Some(epoch) = history.epochs.last() else { return String::new() };
+    let accuracy = epoch.validation_accuracy.map(|accuracy| format!(", {:.2} %", 100.0 * accuracy));
+    format!("loss {:.4}{}", epoch.train_loss, accuracy.unwrap_or_default())
+}

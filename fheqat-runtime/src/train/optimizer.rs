@@ -1,0 +1,62 @@
+//! From gradients to steps.
+
+use super::config::Optimizer;
+
+const MEAN: f32 = 0.9;
+const SQUARE: f32 = 0.999;
+const TINY: f32 = 1e-8;
+
+/// What an optimizer remembers of one tensor.
+#[derive(Clone, Debug)]
+pub(crate) struct Moments {
+    mean: Vec<f32>,
+    square: Vec<f32>,
+}
+
+/// The rate of one step, corrected for the moments' start at zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    optimizer: Optimizer,
+    rate: f32,
+    /// `sqrt(1 - SQUARE^t) / (1 - MEAN^t)`.
+    correction: f32,
+    tiny: f32,
+}
+
+impl Pace {
+    /// The pace of step `step`, counted from 0.
+    pub(crate) fn new(optimizer: Optimizer, rate: f32, step: usize) -> Self {
+        let t = i32::try_from(step + 1).unwrap_or(i32::MAX);
+        let root = (1.0 - SQUARE.powi(t)).sqrt();
+        Self { optimizer, rate, correction: root / (1.0 - MEAN.powi(t)), tiny: TINY * root }
+    }
+}
+
+impl Moments {
+    pub(crate) fn new(len: usize) -> Self {
+        Self { mean: vec![0.0; len], square: vec![0.0; len] }
+    }
+
+    /// Moves `values` against `slopes` and holds them within `-limit.0..=limit.1`.
+    pub(crate) fn step(&mut self, pace: Pace, values: &mut [f32], slopes: &[f32], limit: (f32, f32)) {
+        let state = self.mean.iter_mut().zip(&mut self.square);
+        let all = values.iter_mut().zip(slopes).zip(state);
+        match pace.optimizer {
+            Optimizer::AdamW { decay } => {
+                let (rate, shrink) = (pace.rate * pace.correction, 1.0 - pace.rate * decay);
+                for ((value, &slope), (mean, square)) in all {
+                    *mean = MEAN * *mean + (1.0 - MEAN) * slope;
+                    *square = SQUARE * *square + (1.0 - SQUARE) * slope * slope;
+                    let moved = *value * shrink - rate * *mean / (square.sqrt() + pace.tiny);
+                    *value = moved.max(limit.0).min(limit.1);
+                }
+            }
+            Optimizer::Sgd { momentum } => {
+                for ((value, &slope), (mean, _)) in all {
+                    *mean = momentum * *mean + slope;
+                    *value = (*value - pace.rate * *mean).max(limit.0).min(limit.1);
+                }
+            }
+        }
+    }
+}
