@@ -66,8 +66,8 @@ fn a_network_is_made_and_visited_in_the_order_of_its_fields() {
     let mut net = Checkerboard::new(Seed(0));
     assert_eq!(net.layers().len(), 6);
     assert_eq!(net.layers_mut().len(), 6);
-    assert_eq!(net.fc1.state.weight.dim(), (100, 2));
-    assert_eq!(net.fc3.state.weight.dim(), (2, 100));
+    assert_eq!(net.fc1.weights().dim(), (100, 2));
+    assert_eq!(net.fc3.weights().dim(), (2, 100));
 }
 
 #[quant_net(
@@ -175,7 +175,7 @@ mod outer {
 
     pub(crate) fn width(net: &inner::Nested) -> usize {
         let _ = &net.quant_inp;
-        net.fc.state.weight.ncols()
+        net.fc.weights().ncols()
     }
 }
 
@@ -195,8 +195,8 @@ fn a_network_may_live_in_a_function() {
     }
 
     assert_eq!(Local::SPEC.fields[0].name, "type");
-    assert_eq!(Local::new(Seed(0)).fc.state.weight.dim(), (5, 3));
-    assert!(Local::new(Seed(0)).r#type.state.step.is_none());
+    assert_eq!(Local::new(Seed(0)).fc.weights().dim(), (5, 3));
+    assert!(Local::new(Seed(0)).r#type.step().is_none());
 }
 
 mod elsewhere {
@@ -320,5 +320,5 @@ mod taken {
 #[test]
 fn no_name_of_the_users_is_in_the_way() {
     let net = taken::Network::new(Seed(0));
-    assert!(net.init.state.step.is_none());
+    assert!(net.init.step().is_none());
 }

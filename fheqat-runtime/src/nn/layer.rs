@@ -99,6 +99,7 @@ pub trait Module: Sized {
 
 macro_rules! quantizer_module {
     ($type:ident, $transfer:expr) => {
+        #[diagnostic::do_not_recommend]
         impl Module for $type {
             fn init(layer: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
                 Self { state: QuantizerState::new(layer, $transfer) }
@@ -124,6 +125,7 @@ macro_rules! quantizer_module {
 quantizer_module!(QuantIdentity, spec::Transfer::Signed);
 quantizer_module!(QuantReLU, spec::Transfer::ReLU);
 
+#[diagnostic::do_not_recommend]
 impl<const IN: usize, const OUT: usize> Module for QuantLinear<IN, OUT> {
     fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self {
         Self { state: LinearState::new(layer, [OUT, IN], rng) }
