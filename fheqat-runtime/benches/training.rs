@@ -34,11 +34,8 @@ const fn linear(inputs: i64, outputs: i64, bias: Bias) -> Layer {
     })
 }
 
-const RELU: Layer = Layer::Quantizer(Quantizer {
-    transfer: Transfer::ReLU,
-    bits: Known::Now(3),
-    scale: Scale::Learned,
-});
+const RELU: Layer =
+    Layer::Quantizer(Quantizer { transfer: Transfer::ReLU, bits: Known::Now(3), scale: Scale::Learned });
 
 const INPUT: Layer = Layer::Quantizer(Quantizer {
     transfer: Transfer::Unsigned,

@@ -195,7 +195,7 @@ impl Runner {
     }
 
     /// Runs a batch `[n, features]` with `n` at most the batch allocated; the outputs are `[n, outputs]`.
-    pub(crate) fn run(&mut self, features: ArrayView2<'_, f32>) -> ArrayView2<'_, f32> {
+    pub(crate) fn run(&mut self, features: &ArrayView2<'_, f32>) -> ArrayView2<'_, f32> {
         let count = features.nrows();
         for index in 0..self.kernels.len() {
             self.run_node(index, features);
@@ -203,7 +203,7 @@ impl Runner {
         head(&self.outputs[self.outputs.len() - 1], count)
     }
 
-    fn run_node(&mut self, index: usize, features: ArrayView2<'_, f32>) {
+    fn run_node(&mut self, index: usize, features: &ArrayView2<'_, f32>) {
         let count = features.nrows();
         let (before, rest) = self.outputs.split_at_mut(index);
         let output = &mut rest[0];
@@ -219,7 +219,7 @@ impl Runner {
                 let floor = if *rectify { 0.0 } else { f32::NEG_INFINITY };
                 let operand = match self.sources[index] {
                     Some(from) => head(&before[from], count),
-                    None => features,
+                    None => features.view(),
                 };
                 for (mut to, from) in output.rows_mut().into_iter().zip(operand.rows()) {
                     to.zip_mut_with(&from, |to, &from| *to = from.max(floor));

@@ -134,11 +134,10 @@ fn split_largest(keys: &mut [u64], count: usize) -> (&[u64], &[u64]) {
 /// Shrinking the scale clips large weights and rounds small ones finer; the best one is searched, each candidate judged by
 /// the rows it gives under the limits.
 #[must_use]
-pub fn best_scale<'a>(
-    limits: &RowLimits,
-    rows: impl Iterator<Item = &'a [f32]> + Clone,
-    candidates: usize,
-) -> f32 {
+pub fn best_scale<'a, R>(limits: &RowLimits, rows: &R, candidates: usize) -> f32
+where
+    R: Iterator<Item = &'a [f32]> + Clone,
+{
     let largest = rows.clone().flatten().fold(0.0f32, |most, weight| most.max(weight.abs()));
     if largest == 0.0 {
         return 1.0;
@@ -253,7 +252,7 @@ mod tests {
             (0..40u8).map(|k| (f32::from(k) * 0.7).sin() * 0.3 + 0.002 * f32::from(k)).collect();
         let rows = || row.chunks_exact(8);
         let mut rounder = RowRounder::default();
-        let found = rounding_error(&limits, rows(), best_scale(&limits, rows(), 100), &mut rounder);
+        let found = rounding_error(&limits, rows(), best_scale(&limits, &rows(), 100), &mut rounder);
         let fine = (1..=5000)
             .map(|k| rounding_error(&limits, rows(), k as f32 * 1e-4, &mut rounder))
             .fold(f64::INFINITY, f64::min);
