@@ -14,7 +14,7 @@ use super::{
 };
 use crate::quant::{
     Quantizer, Requantize,
-    row::{RowLimits, RowRounder},
+    row::{RowLimits, RowRounder, exact_sum},
 };
 
 /// How a network runs on plain data.
@@ -175,7 +175,7 @@ impl Runner {
                         let width = product.weights.ncols();
                         let rows = slice(&product.weights).chunks_exact(width);
                         for (sum, row) in product.row_sums.iter_mut().zip(rows) {
-                            *sum = exact_sum(row);
+                            *sum = exact_sum(row, |weight| weight);
                         }
                     }
                 }
@@ -276,18 +276,4 @@ fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
             })
         }
     }
-}
-
-/// The sum of integers below 2^24: exact in any order, so in the order that vectors like.
-fn exact_sum(row: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0f32; LANES];
-    let chunks = row.chunks_exact(LANES);
-    let rest: f32 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += value;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }
