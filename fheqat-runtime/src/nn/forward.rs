@@ -14,7 +14,7 @@ use super::{
 };
 use crate::quant::{
     Quantizer, Requantize,
-    row::{RowLimits, RowRounder},
+    row::{RowLimits, RowRounder, exact_sum},
 };
 
 /// How a network runs on plain data.
@@ -175,7 +175,7 @@ impl Runner {
                         let width = product.weights.ncols();
                         let rows = slice(&product.weights).chunks_exact(width);
                         for (sum, row) in product.row_sums.iter_mut().zip(rows) {
-                            *sum = exact_sum(row);
+                            *sum = exact_sum(row, |weight| weight);
                         }
                     }
                 }
@@ -195,7 +195,7 @@ impl Runner {
     }
 
     /// Runs a batch `[n, features]` with `n` at most the batch allocated; the outputs are `[n, outputs]`.
-    pub(crate) fn run(&mut self, features: ArrayView2<'_, f32>) -> ArrayView2<'_, f32> {
+    pub(crate) fn run(&mut self, features: &ArrayView2<'_, f32>) -> ArrayView2<'_, f32> {
         let count = features.nrows();
         for index in 0..self.kernels.len() {
             self.run_node(index, features);
@@ -203,7 +203,7 @@ impl Runner {
         head(&self.outputs[self.outputs.len() - 1], count)
     }
 
-    fn run_node(&mut self, index: usize, features: ArrayView2<'_, f32>) {
+    fn run_node(&mut self, index: usize, features: &ArrayView2<'_, f32>) {
         let count = features.nrows();
         let (before, rest) = self.outputs.split_at_mut(index);
         let output = &mut rest[0];
@@ -219,7 +219,7 @@ impl Runner {
                 let floor = if *rectify { 0.0 } else { f32::NEG_INFINITY };
                 let operand = match self.sources[index] {
                     Some(from) => head(&before[from], count),
-                    None => features,
+                    None => features.view(),
                 };
                 for (mut to, from) in output.rows_mut().into_iter().zip(operand.rows()) {
                     to.zip_mut_with(&from, |to, &from| *to = from.max(floor));
@@ -276,18 +276,4 @@ fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
             })
         }
     }
-}
-
-/// The sum of integers below 2^24: exact in any order, so in the order that vectors like.
-fn exact_sum(row: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0f32; LANES];
-    let chunks = row.chunks_exact(LANES);
-    let rest: f32 = chunks.remainder().iter().sum();
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane += value;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }

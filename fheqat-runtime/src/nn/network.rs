@@ -65,7 +65,7 @@ pub trait Network: Sized {
     /// When the data does not fit the network, or an option is out of range.
     fn quantize(&mut self, data: &Dataset, config: &PtqConfig) -> Result<(), TrainError> {
         let mut program = Program::of(self)?;
-        train::ptq::quantize(&mut program, data, config)?;
+        train::ptq::quantize(&mut program, data, *config)?;
         program.store(self);
         Ok(())
     }
@@ -157,7 +157,7 @@ pub trait Network: Sized {
         if features.ncols() != program.features {
             return Err(TrainError::Width { found: features.ncols(), expected: program.features });
         }
-        Ok(Evaluator::new(&program, precision)?.predict(&program, features))
+        Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 
     /// The trained network as integers, optimised.

@@ -199,7 +199,7 @@ impl Program {
     }
 
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.
-    pub(crate) fn to_float(&mut self) {
+    pub(crate) fn make_float(&mut self) {
         for node in &mut self.nodes {
             match &mut node.op {
                 Op::Quantizer(state) => state.step = state.fixed,

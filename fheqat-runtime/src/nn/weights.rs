@@ -93,7 +93,7 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     for Node { name, op, .. } in &program.nodes {
         match op {
             Op::Quantizer(state) => {
-                tensors.extend(state.step.iter().map(|step| Tensor::new(name, "step", &[1], [step])))
+                tensors.extend(state.step.iter().map(|step| Tensor::new(name, "step", &[1], [step])));
             }
             Op::Linear(state) => {
                 tensors.push(Tensor::new(name, "weight", state.weight.shape(), &state.weight));

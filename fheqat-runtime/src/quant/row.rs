@@ -67,26 +67,25 @@ impl RowRounder {
     /// weight; so the best row within a budget takes the `max_l1` largest positive `|u| - k - 1/2`. Of more than
     /// `max_nonzero` weights the largest stay.
     pub fn nearest(&mut self, limits: &RowLimits, row: &[f32], integers: &mut [f32]) {
-        let (mut sum, mut nonzero) = (0.0, 0);
         for (integer, &weight) in integers.iter_mut().zip(row) {
-            let rounded = super::round_level(weight, limits.weights);
-            sum += rounded.abs();
-            nonzero += usize::from(rounded != 0.0);
-            *integer = rounded;
+            *integer = super::round_level(weight, limits.weights);
         }
         // A budget's steps go to the largest weights first, so within a small one there are never too many.
-        if nonzero > limits.max_nonzero && limits.max_l1.is_none_or(|budget| budget > limits.max_nonzero) {
-            sum = self.keep_largest(limits.max_nonzero, row, integers);
+        let most = limits.max_nonzero.min(row.len());
+        if limits.max_l1.is_none_or(|budget| budget > most)
+            && exact_sum(integers, |integer| f32::from(u8::from(integer != 0.0))) > most as f32
+        {
+            self.keep_largest(most, row, integers);
         }
         if let Some(budget) = limits.max_l1
-            && sum > budget as f32
+            && exact_sum(integers, f32::abs) > budget as f32
         {
             self.keep_steps(budget, row, integers);
         }
     }
 
-    /// Leaves the `count` largest weights; gives the sum of their integers.
-    fn keep_largest(&mut self, count: usize, row: &[f32], integers: &mut [f32]) -> f32 {
+    /// Leaves the `count` largest weights.
+    fn keep_largest(&mut self, count: usize, row: &[f32], integers: &mut [f32]) {
         self.keys.clear();
         self.keys.extend(
             integers
@@ -95,11 +94,9 @@ impl RowRounder {
                 .filter(|(_, integer)| **integer != 0.0)
                 .map(|(index, _)| key(row[index].abs(), index)),
         );
-        let (dropped, kept) = split_largest(&mut self.keys, count);
-        for &key in dropped {
+        for &key in split_largest(&mut self.keys, count).0 {
             integers[index_of(key)] = 0.0;
         }
-        kept.iter().map(|&key| integers[index_of(key)].abs()).sum()
     }
 
     /// Takes the `budget` unit steps that lower the error most.
@@ -129,16 +126,28 @@ fn split_largest(keys: &mut [u64], count: usize) -> (&[u64], &[u64]) {
     keys.split_at(dropped)
 }
 
+/// The sum of integers below 2^24 made of the elements: exact in any order, so in the order that vectors like.
+pub(crate) fn exact_sum(row: &[f32], integer: impl Fn(f32) -> f32) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0.0f32; LANES];
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += integer(value);
+        }
+    }
+    lanes.iter().sum::<f32>() + rest.iter().map(|&value| integer(value)).sum::<f32>()
+}
+
 /// The scale in `candidates` fractions of the largest weight that rounds a tensor with the least squared error.
 ///
 /// Shrinking the scale clips large weights and rounds small ones finer; the best one is searched, each candidate judged by
 /// the rows it gives under the limits.
 #[must_use]
-pub fn best_scale<'a>(
-    limits: &RowLimits,
-    rows: impl Iterator<Item = &'a [f32]> + Clone,
-    candidates: usize,
-) -> f32 {
+pub fn best_scale<'a, R>(limits: &RowLimits, rows: &R, candidates: usize) -> f32
+where
+    R: Iterator<Item = &'a [f32]> + Clone,
+{
     let largest = rows.clone().flatten().fold(0.0f32, |most, weight| most.max(weight.abs()));
     if largest == 0.0 {
         return 1.0;
@@ -253,7 +262,7 @@ mod tests {
             (0..40u8).map(|k| (f32::from(k) * 0.7).sin() * 0.3 + 0.002 * f32::from(k)).collect();
         let rows = || row.chunks_exact(8);
         let mut rounder = RowRounder::default();
-        let found = rounding_error(&limits, rows(), best_scale(&limits, rows(), 100), &mut rounder);
+        let found = rounding_error(&limits, rows(), best_scale(&limits, &rows(), 100), &mut rounder);
         let fine = (1..=5000)
             .map(|k| rounding_error(&limits, rows(), k as f32 * 1e-4, &mut rounder))
             .fold(f64::INFINITY, f64::min);

@@ -67,13 +67,13 @@ impl Gradients {
     }
 
     /// Fills every gradient, given that of the last output for `features.nrows()` samples that `runner` has just run.
-    pub(crate) fn run(&mut self, program: &Program, runner: &Runner, features: ArrayView2<'_, f32>) {
+    pub(crate) fn run(&mut self, program: &Program, runner: &Runner, features: &ArrayView2<'_, f32>) {
         for index in (0..program.nodes.len()).rev() {
             self.run_node(program, runner, features, index);
         }
     }
 
-    fn run_node(&mut self, program: &Program, runner: &Runner, features: ArrayView2<'_, f32>, index: usize) {
+    fn run_node(&mut self, program: &Program, runner: &Runner, features: &ArrayView2<'_, f32>, index: usize) {
         let node = &program.nodes[index];
         let count = features.nrows();
         let (before, rest) = self.outputs.split_at_mut(index);
@@ -261,9 +261,9 @@ mod tests {
     fn loss(program: &Program, data: &Dataset, loss: Loss) -> f64 {
         let rows: Vec<usize> = (0..BATCH).collect();
         let mut runner = Runner::new(program, Precision::Float, BATCH).unwrap();
-        let outputs = runner.run(data.features());
+        let outputs = runner.run(&data.features());
         let mut slopes = Array2::zeros(outputs.dim());
-        judge(loss, outputs, data.targets(), &rows, slopes.view_mut()).mean_loss()
+        judge(loss, &outputs, data.targets(), &rows, slopes.view_mut()).mean_loss()
     }
 
     fn gradients(program: &Program, data: &Dataset, precision: Precision, loss: Loss) -> (Runner, Gradients) {
@@ -272,9 +272,9 @@ mod tests {
         let learns = what_learns(program, &vec![true; program.nodes.len()]);
         let mut gradients = Gradients::new(program, BATCH, &learns);
         let last = program.nodes.len() - 1;
-        let outputs = runner.run(data.features());
-        judge(loss, outputs, data.targets(), &rows, gradients.outputs[last].view_mut());
-        gradients.run(program, &runner, data.features());
+        let outputs = runner.run(&data.features());
+        judge(loss, &outputs, data.targets(), &rows, gradients.outputs[last].view_mut());
+        gradients.run(program, &runner, &data.features());
         (runner, gradients)
     }
 
@@ -316,7 +316,7 @@ mod tests {
     fn quantized_gradients_are_those_of_a_plain_loop() {
         let data = batch();
         let mut program = Program::of(&Chain::<2, 7, 2, 7, 8, true>::new(Seed(2))).unwrap();
-        calibrate(&mut program, data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
         let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
         let Kernel::Requantize(staircase) = &runner.kernels[4] else { unreachable!() };
         let Kernel::Product(product) = &runner.kernels[5] else { unreachable!() };

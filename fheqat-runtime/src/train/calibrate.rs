@@ -37,14 +37,14 @@ pub(crate) enum Purpose {
 /// When the program reads what is not there.
 pub(crate) fn calibrate(
     program: &mut Program,
-    features: ArrayView2<'_, f32>,
+    features: &ArrayView2<'_, f32>,
     observer: Observer,
     purpose: Purpose,
 ) -> Result<(), NetworkError> {
     let stride = features.nrows().div_ceil(SAMPLES);
     let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
     let sample = features.select(Axis(0), &rows);
-    let features = sample.view();
+    let features = &sample.view();
     for index in 0..program.nodes.len() {
         match &program.nodes[index].op {
             Op::Quantizer(state) if state.step.is_none() => {
@@ -65,7 +65,7 @@ pub(crate) fn calibrate(
 fn scale_linear(
     program: &mut Program,
     index: usize,
-    features: ArrayView2<'_, f32>,
+    features: &ArrayView2<'_, f32>,
     purpose: Purpose,
 ) -> Result<(), NetworkError> {
     let (step_in, levels_in) = program.input_levels(index)?;
@@ -83,7 +83,7 @@ fn scale_linear(
     };
     let Some(budget) = budget else {
         let width = state.weight.ncols();
-        let scale = best_scale(&state.limits, slice(&state.weight).chunks_exact(width), SCALES);
+        let scale = best_scale(&state.limits, &slice(&state.weight).chunks_exact(width), SCALES);
         state.weight.mapv_inplace(|weight| weight / scale);
         state.scale = Some(scale);
         return Ok(());
@@ -145,7 +145,7 @@ fn sparse_start(state: &mut LinearState, budget: usize) -> f32 {
 fn spread_outputs(
     program: &mut Program,
     index: usize,
-    features: ArrayView2<'_, f32>,
+    features: &ArrayView2<'_, f32>,
 ) -> Result<(), NetworkError> {
     let sums = sums_of(program, index, features)?;
     let deviation = deviation(slice(&sums));
@@ -160,7 +160,7 @@ fn spread_outputs(
 fn step_of(
     program: &Program,
     index: usize,
-    features: ArrayView2<'_, f32>,
+    features: &ArrayView2<'_, f32>,
     observer: Observer,
     purpose: Purpose,
 ) -> Result<f32, NetworkError> {
@@ -197,7 +197,7 @@ fn step_of(
 fn sums_of(
     program: &Program,
     index: usize,
-    features: ArrayView2<'_, f32>,
+    features: &ArrayView2<'_, f32>,
 ) -> Result<Array2<f32>, NetworkError> {
     let mut runner = Runner::of_first(program, index + 1, Precision::Quantized, features.nrows())?;
     if let Kernel::Product(product) = &mut runner.kernels[index] {

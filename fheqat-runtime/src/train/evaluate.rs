@@ -49,9 +49,9 @@ impl Evaluator {
         let rows: Vec<usize> = (0..data.len()).collect();
         let mut tally = Tally::default();
         for (features, rows) in data.features().axis_chunks_iter(Axis(0), BATCH).zip(rows.chunks(BATCH)) {
-            let outputs = self.runner.run(features);
+            let outputs = self.runner.run(&features);
             let slopes = head_mut(&mut self.slopes, rows.len());
-            tally.add(judge(loss, outputs, data.targets(), rows, slopes));
+            tally.add(judge(loss, &outputs, data.targets(), rows, slopes));
         }
         let accuracy = match data.targets() {
             Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
@@ -61,11 +61,11 @@ impl Evaluator {
     }
 
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
-    pub(crate) fn predict(&mut self, program: &Program, features: ArrayView2<'_, f32>) -> Array2<f32> {
+    pub(crate) fn predict(&mut self, program: &Program, features: &ArrayView2<'_, f32>) -> Array2<f32> {
         let mut outputs = Array2::zeros((features.nrows(), program.outputs()));
         let chunks = outputs.axis_chunks_iter_mut(Axis(0), BATCH);
         for (mut to, features) in chunks.zip(features.axis_chunks_iter(Axis(0), BATCH)) {
-            to.assign(&self.runner.run(features));
+            to.assign(&self.runner.run(&features));
         }
         outputs
     }

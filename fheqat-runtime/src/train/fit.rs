@@ -55,9 +55,9 @@ pub(crate) fn fit(
         }
     };
     if config.precision == Precision::Quantized {
-        calibrate::calibrate(program, train.features(), config.observer, Purpose::Train)?;
+        calibrate::calibrate(program, &train.features(), config.observer, Purpose::Train)?;
     } else {
-        program.to_float();
+        program.make_float();
     }
     let mut trainer = Trainer::new(program.clone(), config, &train)?;
     let history = trainer.run(&train, validation.as_ref())?;
@@ -183,12 +183,12 @@ impl<'a> Trainer<'a> {
         for (mut to, &row) in self.features.rows_mut().into_iter().zip(rows) {
             to.assign(&source.row(row));
         }
-        let features = head(&self.features, rows.len());
+        let features = &head(&self.features, rows.len());
         self.runner.refresh(&self.program, max_nonzero)?;
         let outputs = self.runner.run(features);
         let last = self.gradients.outputs.len() - 1;
         let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
-        let tally = judge(config.loss, outputs, train.targets(), rows, slopes);
+        let tally = judge(config.loss, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, features);
         self.update(Pace::new(config.optimizer, rate, self.step));
         self.step += 1;

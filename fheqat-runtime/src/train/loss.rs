@@ -29,7 +29,7 @@ impl Tally {
 /// Loss of the outputs `[n, k]` of the samples at `rows`; the gradient of its mean over the batch goes to `gradient`.
 pub(crate) fn judge(
     loss: Loss,
-    outputs: ArrayView2<'_, f32>,
+    outputs: &ArrayView2<'_, f32>,
     targets: &Targets,
     rows: &[usize],
     mut gradient: ArrayViewMut2<'_, f32>,
@@ -40,26 +40,23 @@ pub(crate) fn judge(
         if let Targets::Classes { labels, .. } = targets {
             tally.right += usize::from(class(output.iter().copied()) == labels[row]);
         }
-        match (loss, targets) {
-            (Loss::CrossEntropy, Targets::Classes { labels, .. }) => {
-                let most = output.fold(f32::NEG_INFINITY, |most, &value| most.max(value));
-                let mut sum = 0.0;
-                for (slope, &value) in slope.iter_mut().zip(output) {
-                    *slope = (value - most).exp();
-                    sum += *slope;
-                }
-                tally.loss += f64::from(sum.ln() + most - output[labels[row]]);
-                slope.mapv_inplace(|exponential| exponential / sum * each);
-                slope[labels[row]] -= each;
+        if let (Loss::CrossEntropy, Targets::Classes { labels, .. }) = (loss, targets) {
+            let most = output.fold(f32::NEG_INFINITY, |most, &value| most.max(value));
+            let mut sum = 0.0;
+            for (slope, &value) in slope.iter_mut().zip(output) {
+                *slope = (value - most).exp();
+                sum += *slope;
             }
-            _ => {
-                let share = 1.0 / output.len() as f32;
-                for (column, (slope, &value)) in slope.iter_mut().zip(output).enumerate() {
-                    let error = value - target(targets, row, column);
-                    tally.loss += f64::from(error * error * share);
-                    *slope = 2.0 * error * share * each;
-                }
-            }
+            tally.loss += f64::from(sum.ln() + most - output[labels[row]]);
+            slope.mapv_inplace(|exponential| exponential / sum * each);
+            slope[labels[row]] -= each;
+            continue;
+        }
+        let share = 1.0 / output.len() as f32;
+        for (column, (slope, &value)) in slope.iter_mut().zip(output).enumerate() {
+            let error = value - target(targets, row, column);
+            tally.loss += f64::from(error * error * share);
+            *slope = 2.0 * error * share * each;
         }
     }
     tally

@@ -143,28 +143,29 @@ mod tests {
         assert_ne!(run(3).0, run(4).0);
     }
 
+    fn check_bits<N: Network>(net: &N, data: &Dataset) {
+        let outputs = net.predict(Precision::Quantized, data.features()).unwrap();
+        let integers: Quantized = net.quantized().unwrap();
+        for (sample, output) in data.features().rows().into_iter().zip(outputs.rows()) {
+            let exact = integers.run(sample.as_slice().unwrap());
+            let same = exact.iter().zip(output).all(|(a, b)| a.to_bits() == b.to_bits());
+            assert!(same, "{exact:?} {output}");
+        }
+    }
+
     #[test]
     fn evaluation_is_the_integers() {
         let data = small();
-        fn check<N: Network>(net: &N, data: &Dataset) {
-            let outputs = net.predict(Precision::Quantized, data.features()).unwrap();
-            let integers: Quantized = net.quantized().unwrap();
-            for (sample, output) in data.features().rows().into_iter().zip(outputs.rows()) {
-                let exact = integers.run(sample.as_slice().unwrap());
-                let same = exact.iter().zip(output).all(|(a, b)| a.to_bits() == b.to_bits());
-                assert!(same, "{exact:?} {output}");
-            }
-        }
         let mut net = Budget::new(Seed(1));
         net.train(&data, &short()).unwrap();
-        check(&net, &data);
+        check_bits(&net, &data);
         let mut net = Sparse::new(Seed(1));
         net.train(&data, &short()).unwrap();
-        check(&net, &data);
+        check_bits(&net, &data);
         let mut net = Chain::<2, 20, 2, 20, 0, false>::new(Seed(1));
         net.train(&data, &TrainConfig { epochs: 2, progress: false, ..TrainConfig::float() }).unwrap();
         net.quantize(&data, &PtqConfig::default()).unwrap();
-        check(&net, &data);
+        check_bits(&net, &data);
     }
 
     #[test]

@@ -26,13 +26,13 @@ impl Default for PtqConfig {
 ///
 /// # Errors
 /// When the data has another width than the network, or an option is out of range.
-pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: &PtqConfig) -> Result<(), TrainError> {
+pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig) -> Result<(), TrainError> {
     if let Observer::Percentile(fraction) = config.observer {
         within("percentile", fraction, 0.0..=1.0)?;
     }
     if data.width() != program.features {
         return Err(TrainError::Width { found: data.width(), expected: program.features });
     }
-    program.to_float();
-    Ok(calibrate(program, data.features(), config.observer, Purpose::Keep)?)
+    program.make_float();
+    Ok(calibrate(program, &data.features(), config.observer, Purpose::Keep)?)
 }
