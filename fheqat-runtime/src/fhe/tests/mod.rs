@@ -1,3 +1,4 @@
 mod exact;
 mod graphs;
+mod noise;
 mod timing;
