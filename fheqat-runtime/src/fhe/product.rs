@@ -94,40 +94,54 @@ impl Workspace {
     }
 }
 
+/// Shifts and signs of a decomposition. Its shifts wrap, so that no overflow check keeps a loop from being vectorised.
 #[derive(Clone, Copy)]
 struct Gadget {
     base_log: u32,
-    kept: u32,
+    dropped: u32,
+    levels: usize,
+    half: u64,
+    sign: u64,
+    digit_sign: u64,
+    digit_mask: u64,
+    rest_sign: u64,
 }
 
 impl Gadget {
     fn of(ggsw: &FourierGgswCiphertextView<'_>) -> Self {
         let base_log = ggsw.decomposition_base_log().0 as u32;
-        Self { base_log, kept: base_log * ggsw.decomposition_level_count().0 as u32 }
+        let levels = ggsw.decomposition_level_count().0;
+        let kept = base_log * levels as u32;
+        Self {
+            base_log,
+            dropped: 64 - kept,
+            levels,
+            half: 1 << (63 - kept),
+            sign: 1 << (kept - 1),
+            digit_sign: 1 << (base_log - 1),
+            digit_mask: (1 << base_log) - 1,
+            rest_sign: 1 << (63 - base_log),
+        }
     }
 
     /// The nearest multiple of the last digit, as a signed count of it.
     #[inline(always)]
     fn round(self, value: u64) -> u64 {
-        let dropped = 64 - self.kept;
-        let sign = 1_u64 << (self.kept - 1);
-        ((value.wrapping_add(1 << (dropped - 1)) >> dropped) ^ sign).wrapping_sub(sign)
+        (value.wrapping_add(self.half).wrapping_shr(self.dropped) ^ self.sign).wrapping_sub(self.sign)
     }
 
     /// What rounding added.
     #[inline(always)]
     fn error(self, value: u64, rounded: u64) -> u64 {
-        (rounded << (64 - self.kept)).wrapping_sub(value)
+        rounded.wrapping_shl(self.dropped).wrapping_sub(value)
     }
 
     /// Takes the last digit off, in `-B/2..B/2`.
     #[inline(always)]
     fn digit(self, rounded: &mut u64) -> u64 {
-        let sign = 1_u64 << (self.base_log - 1);
-        let digit = ((*rounded & ((1 << self.base_log) - 1)) ^ sign).wrapping_sub(sign);
-        let rest = rounded.wrapping_sub(digit);
-        let top = 1_u64 << (63 - self.base_log);
-        *rounded = ((rest >> self.base_log) ^ top).wrapping_sub(top);
+        let digit = ((*rounded & self.digit_mask) ^ self.digit_sign).wrapping_sub(self.digit_sign);
+        let rest = rounded.wrapping_sub(digit).wrapping_shr(self.base_log);
+        *rounded = (rest ^ self.rest_sign).wrapping_sub(self.rest_sign);
         digit
     }
 }
@@ -204,7 +218,7 @@ impl WithSimd for Digits<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        if self.gadget.base_log == self.gadget.kept {
+        if self.gadget.levels == 1 {
             self.digits.copy_from_slice(self.rounded);
             return;
         }

@@ -188,3 +188,13 @@ impl Ring<'_> {
         }
     }
 }
+
+/// Decrypts what a rotation sees.
+#[cfg(test)]
+pub(crate) fn phase_on_grid(ciphertext: &[u32], switching: Switching, log_grid: u32, key: &[u32]) -> u32 {
+    let mut switched = Switched::new();
+    switched.switch(ciphertext, switching, log_grid);
+    let mask = switched.families.iter().flatten();
+    let sum = mask.fold(0_u32, |sum, &(index, value)| sum.wrapping_add(value.wrapping_mul(key[index])));
+    switched.body.wrapping_sub(sum) & ((1 << log_grid) - 1)
+}

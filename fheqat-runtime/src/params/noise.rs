@@ -40,31 +40,43 @@ impl Parameters {
     }
 
     /// The noise of one extraction behind a rotation.
+    ///
+    /// tfhe's formula, less what its decomposition does not have. A product that drops the digits below the last adds an
+    /// error uniform over `B^-l` to each coefficient of each of the k mask polynomials, times a polynomial of key bits:
+    /// their mean 1/2, and a part without mean of the same square. The product takes the mean's part out (see
+    /// `fhe::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
+    /// bit is 1. What is left is proportional to the ones in the big key, so keys differ by some percent: a 16th on top.
     #[must_use]
     pub fn extraction(&self) -> Variance {
+        let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
+        let mean_part = self.lwe_dimension.0 as f64 / 2.0 * self.big_dimension().0 as f64 * dropped / 4.0;
+        Variance((self.whole_extraction(MANTISSA) - mean_part) * KEY_SPREAD)
+    }
+
+    /// What extractions of one rotation have in common.
+    ///
+    /// The transforms round: an error in a mask polynomial of a product's result is multiplied by key bits of mean 1/2.
+    /// The mean's part, half of it, gives coefficient i the sum of errors up to i less the sum of those behind, so
+    /// coefficients at a distance d have correlation `1 - 2 d / N` in it. (The decomposition's error would do the same,
+    /// but its mean is taken out.)
+    #[must_use]
+    pub fn correlation(&self) -> Correlation {
+        let exact = self.whole_extraction(BIG_MODULUS.log2());
+        let rounding = self.whole_extraction(MANTISSA) - exact;
+        Correlation((0.5 * rounding * KEY_SPREAD / self.extraction().0 + CORRELATION_SLACK).min(1.0))
+    }
+
+    fn whole_extraction(&self, mantissa: f64) -> f64 {
         pbs_variance_132_bits_security_gaussian_fft_mul(
             self.lwe_dimension,
             self.glwe_dimension,
             self.polynomial_size,
             self.rotation.base_log,
             self.rotation.levels,
-            MANTISSA,
+            mantissa,
             BIG_MODULUS,
         )
-    }
-
-    /// What extractions of one rotation have in common.
-    ///
-    /// An external product drops the digits below the last: an error `r_j`, uniform over `B^-l`, in each coefficient
-    /// of each of the k mask polynomials, times a key polynomial of bits, which is its mean 1/2 (1 + X + ... ) plus a
-    /// part without correlation. The mean part gives coefficient i the sum of all errors up to i less the sum of those
-    /// behind, so two coefficients at distance d in the ring of N have correlation 1 - 2d/N. It is half of the error's
-    /// variance, for mean^2 = variance of a bit; and errors enter where the small key's bit is 1: half of the n steps.
-    #[must_use]
-    pub fn correlation(&self) -> Correlation {
-        let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
-        let mean_part = self.lwe_dimension.0 as f64 / 2.0 * self.big_dimension().0 as f64 * dropped / 4.0;
-        Correlation((mean_part / self.extraction().0 + CORRELATION_SLACK).min(1.0))
+        .0
     }
 
     /// What the key switch adds; nothing when there is none.
@@ -92,8 +104,10 @@ impl Parameters {
     }
 }
 
-/// Measured above the derivation by as much (engine notes, section 8).
-const CORRELATION_SLACK: f64 = 0.1;
+const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
+
+/// Measurements are as exact as that.
+const CORRELATION_SLACK: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {

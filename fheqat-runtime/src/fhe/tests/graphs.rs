@@ -161,7 +161,7 @@ pub(super) fn guide(seed: Seed) -> Circuit {
     let mut accumulators = Vec::new();
     let mut neurons = Vec::new();
     for direction in 0..16 {
-        let weights = [1 + direction % 4, (direction / 4) * 2 - 3];
+        let weights = [1 + direction % 4, [-3, -2, 1, 2][direction as usize / 4]];
         let terms = terms(&[Wire::Input(0), Wire::Input(1)], &weights);
         let range = reach(&terms, inputs, &[]);
         let centre = i64::midpoint(range.lo, range.hi);
@@ -188,8 +188,8 @@ pub(super) fn guide(seed: Seed) -> Circuit {
         accumulators.push(Accumulator { layer: 1, terms, range, tables: vec![table] });
     }
     let outputs = (0..2)
-        .map(|_| {
-            let terms = sparse(&hidden, 40, &mut rng);
+        .map(|output| {
+            let terms = terms(&hidden[7 * output..], &[1, -1, 1, 1, -1, 1, -1, -1]);
             let range = reach(&terms, inputs, &accumulators);
             Output { terms, range, constant: 0 }
         })

@@ -1,2 +1,4 @@
 mod exact;
 mod graphs;
+mod noise;
+mod timing;

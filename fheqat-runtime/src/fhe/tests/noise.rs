@@ -1,0 +1,210 @@
+//! Measured noise against predicted, on real ciphertexts.
+
+use std::sync::Arc;
+
+use tfhe::core_crypto::{
+    commons::math::random::DynamicDistribution,
+    prelude::{
+        CiphertextModulus, DefaultRandomGenerator, EncryptionRandomGenerator, GlweDimension, LweCiphertext,
+        LweDimension, Plaintext, PolynomialSize, Variance, allocate_and_encrypt_new_lwe_ciphertext,
+        decrypt_lwe_ciphertext, keyswitch_lwe_ciphertext_with_scalar_change, new_seeder,
+    },
+};
+
+use super::graphs::guide;
+use crate::{
+    Seed,
+    fhe::{
+        ClientKey, CompileOptions, ServerKey,
+        encoding::half_steps,
+        execute::Workers,
+        keys,
+        plan::{Plan, Rotation, Sum},
+        rotate::{self, Scratch},
+    },
+    params::{Decomposition, Parameters, Slots, grid::Switching, noise::small_encryption},
+};
+
+fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
+    Parameters {
+        lwe_dimension: LweDimension(n),
+        glwe_dimension: GlweDimension(k),
+        polynomial_size: PolynomialSize(size),
+        rotation: Decomposition::new(rotation.0, rotation.1),
+        key_switch: Some(Decomposition::new(2, 8)),
+    }
+}
+
+fn keys(parameters: Parameters) -> (ClientKey, ServerKey) {
+    let compiled = guide(Seed(1)).compile(&CompileOptions::default()).unwrap();
+    let Plan { mut client, mut server } = compiled.plan().clone();
+    client.parameters = parameters;
+    server.parameters = parameters;
+    server.stages.clear();
+    let plan = Plan { client, server };
+    let workers = Arc::new(Workers::new(None, &plan.server).unwrap());
+    keys::generate(&plan, workers)
+}
+
+fn signs(parameters: &Parameters, switching: Switching) -> Rotation {
+    Rotation {
+        layer: 0,
+        sum: Sum { terms: Vec::new(), constant: 0 },
+        key_switched: false,
+        switching,
+        log_grid: parameters.coarse_grid() + switching.extension,
+        stairs: vec![(0, 1)],
+        origin: 0,
+        slots: Slots(2),
+        taps: Vec::new(),
+        tables: 1,
+    }
+}
+
+struct Encryptor(EncryptionRandomGenerator<DefaultRandomGenerator>);
+
+impl Encryptor {
+    fn new() -> Self {
+        let mut seeder = new_seeder();
+        Self(EncryptionRandomGenerator::new(seeder.seed(), seeder.as_mut()))
+    }
+
+    fn small(&mut self, key: &ClientKey, phase: u32) -> Vec<u32> {
+        let noise =
+            DynamicDistribution::<u32>::new_gaussian(small_encryption(key.plan().parameters.lwe_dimension));
+        let modulus = CiphertextModulus::new_native();
+        allocate_and_encrypt_new_lwe_ciphertext(&key.small(), Plaintext(phase), noise, modulus, &mut self.0)
+            .into_container()
+    }
+
+    fn big(&mut self, key: &ClientKey, phase: u64) -> Vec<u64> {
+        let noise = DynamicDistribution::<u64>::new_gaussian(key.plan().parameters.big_encryption());
+        let modulus = CiphertextModulus::new_native();
+        allocate_and_encrypt_new_lwe_ciphertext(&key.big(), Plaintext(phase), noise, modulus, &mut self.0)
+            .into_container()
+    }
+}
+
+fn big_phase(key: &ClientKey, ciphertext: &[u64]) -> u64 {
+    decrypt_lwe_ciphertext(
+        &key.big(),
+        &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
+    )
+    .0
+}
+
+fn small_phase(key: &ClientKey, ciphertext: &[u32]) -> u32 {
+    decrypt_lwe_ciphertext(
+        &key.small(),
+        &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
+    )
+    .0
+}
+
+/// Errors in turns at coefficients `0, N / taps, ...` of `count` rotations: `[count, taps]`.
+fn extraction_errors(
+    parameters: Parameters,
+    switching: Switching,
+    count: usize,
+    taps: usize,
+) -> Vec<Vec<f64>> {
+    let (client, server) = keys(parameters);
+    let rotation = signs(&parameters, switching);
+    let mut scratch = Scratch::new(&parameters, switching.extension, &server.fft);
+    let mut encryptor = Encryptor::new();
+    let mut output = vec![0; parameters.big_dimension().to_lwe_size().0];
+    let unit = half_steps(1, Slots(2));
+    (0..count)
+        .map(|index| {
+            let ciphertext = encryptor.small(&client, (index as u32).wrapping_mul(0x9e37_79b9));
+            let component =
+                rotate::rotate(&rotation, &ciphertext, &server.bootstrap, &server.fft, &mut scratch);
+            (0..taps)
+                .map(|tap| {
+                    rotate::extract(&component, tap * parameters.polynomial_size.0 / taps, &mut output);
+                    let phase = big_phase(&client, &output);
+                    let ideal = if (phase as i64) < 0 { unit.wrapping_neg() } else { unit };
+                    phase.wrapping_sub(ideal) as i64 as f64 * (-64.0_f64).exp2()
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn mean_product(errors: &[Vec<f64>], lag: usize) -> f64 {
+    let products = errors.iter().flat_map(|errors| errors.iter().zip(&errors[lag..]).map(|(a, b)| a * b));
+    let count = errors.len() * (errors[0].len() - lag);
+    products.sum::<f64>() / count as f64
+}
+
+#[test]
+#[ignore = "a measurement of a minute: run with --nocapture"]
+fn extractions() {
+    const TAPS: usize = 16;
+    let plain = Switching::PLAIN;
+    let extended = Switching { extension: 3, exchange: 1.0 };
+    for (parameters, switching) in [
+        (parameters(850, 1, 2048, (23, 1)), plain),
+        (parameters(850, 1, 2048, (23, 1)), extended),
+        (parameters(850, 1, 2048, (22, 1)), plain),
+        (parameters(700, 1, 2048, (13, 2)), plain),
+        (parameters(700, 2, 1024, (21, 1)), plain),
+        (parameters(700, 2, 1024, (19, 1)), plain),
+        (parameters(600, 3, 512, (18, 1)), plain),
+    ] {
+        let errors = extraction_errors(parameters, switching, 120, TAPS);
+        let variance = mean_product(&errors, 0);
+        let mean = errors.iter().flatten().sum::<f64>() / (errors.len() * TAPS) as f64;
+        println!(
+            "{parameters:?} {switching:?}: measured {:.3} of predicted 2^{:.2}, mean {:.2} sigma, secure 2^{:.2}",
+            variance / parameters.extraction().0,
+            parameters.extraction().0.log2(),
+            mean / variance.sqrt(),
+            parameters.big_encryption().0.log2(),
+        );
+        let lags: Vec<String> =
+            (1..TAPS).map(|lag| format!("{:.2}", mean_product(&errors, lag) / variance)).collect();
+        println!("correlation by lag: {}; predicted {:.2}", lags.join(" "), parameters.correlation().0);
+    }
+}
+
+#[test]
+#[ignore = "a measurement of a minute: run with --nocapture"]
+fn key_and_modulus_switches() {
+    let parameters = parameters(850, 1, 2048, (23, 1));
+    let (client, server) = keys(parameters);
+    let mut encryptor = Encryptor::new();
+    let count = 3000;
+    let mut key_switch = 0.0;
+    let mut switched: Vec<(Switching, f64)> = [(0, 0.0), (1, 0.5), (1, 8.0), (3, 0.3), (4, 1e6)]
+        .map(|(extension, exchange)| (Switching { extension, exchange }, 0.0))
+        .to_vec();
+    for index in 0..count {
+        let phase = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let input = encryptor.big(&client, phase);
+        let mut output = vec![0; parameters.lwe_dimension.to_lwe_size().0];
+        keyswitch_lwe_ciphertext_with_scalar_change(
+            server.key_switch.as_ref().unwrap(),
+            &LweCiphertext::from_container(input, CiphertextModulus::new_native()),
+            &mut LweCiphertext::from_container(&mut output[..], CiphertextModulus::new_native()),
+        );
+        let after = small_phase(&client, &output);
+        let error = f64::from(after.wrapping_sub((phase >> 32) as u32) as i32) * (-32.0_f64).exp2();
+        key_switch += error * error / f64::from(count);
+        for (switching, variance) in &mut switched {
+            let log_grid = parameters.coarse_grid() + switching.extension;
+            let position =
+                rotate::phase_on_grid(&output, *switching, log_grid, &client.small().into_container());
+            let step = (-f64::from(log_grid)).exp2();
+            let exact = f64::from(after) * (-32.0_f64).exp2();
+            let error = (f64::from(position) + 0.5) * step - exact;
+            let error = error - error.round();
+            *variance += error * error / f64::from(count);
+        }
+    }
+    println!("key switch: {:.3} of predicted", key_switch / parameters.key_switch_noise().0);
+    for (switching, variance) in switched {
+        let Variance(predicted) = parameters.modulus_switch_noise(switching.rounding(), switching.extension);
+        println!("{switching:?}: {:.3} of predicted", variance / predicted);
+    }
+}
