@@ -1,4 +1,5 @@
 mod exact;
 mod graphs;
 mod noise;
+mod refuses;
 mod timing;
