@@ -1,5 +1,6 @@
 //! The search against a table of what it found before, and against a search without any cleverness.
 #![cfg(feature = "fhe")]
+#![allow(clippy::unwrap_used)]
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -12,7 +13,7 @@ use fheqat_runtime::params::{
 };
 use tfhe::core_crypto::prelude::{LweDimension, Variance};
 
-/// One rotation of `slots` slots behind a dot product of norm 8 of bootstrapped wires, with a ReLU of 7 steps.
+/// One rotation of `slots` slots behind a dot product of norm 8 of bootstrapped wires, with a staircase of 7 steps.
 fn rotation(slots: u32, norm2: f64) -> Rotation {
     Rotation {
         accumulator: 0,
@@ -29,7 +30,13 @@ fn rotation(slots: u32, norm2: f64) -> Rotation {
 }
 
 fn demand(rotations: Vec<Rotation>) -> Demand {
-    Demand { layers: vec!["fc1".to_owned()], direct: true, inputs: Vec::new(), rotations, outputs: Vec::new() }
+    Demand {
+        layers: vec!["fc1".to_owned()],
+        direct: true,
+        inputs: Vec::new(),
+        rotations,
+        outputs: Vec::new(),
+    }
 }
 
 fn bounds(p_fail: f64) -> Bounds {
@@ -162,7 +169,10 @@ fn too_wide_an_accumulator_is_named() {
     let Infeasible::Noise { required, p_fail, .. } = &error else { panic!("{error}") };
     assert!(p_fail > required);
     let message = error.to_string();
-    assert!(message.contains("`fc1`") && message.contains("1048576 slots") && message.contains("`max_l1`"), "{message}");
+    assert!(
+        message.contains("`fc1`") && message.contains("1048576 slots") && message.contains("`max_l1`"),
+        "{message}"
+    );
 }
 
 #[test]

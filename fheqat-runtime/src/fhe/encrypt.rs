@@ -5,7 +5,8 @@ use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, DynamicDistribution, Seed as TorusSeed},
     prelude::{
         CiphertextModulus, LweCiphertext, LweCiphertextCount, LweDimension, LweSecretKeyOwned, PlaintextList,
-        SeededLweCiphertextList, Seeder, decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list, new_seeder,
+        SeededLweCiphertextList, Seeder, decrypt_lwe_ciphertext, encrypt_seeded_lwe_ciphertext_list,
+        new_seeder,
     },
 };
 
@@ -130,7 +131,8 @@ impl ClientKey {
                 Decoding::Constant(constant) => *constant,
                 Decoding::Sum { slots, range, constant } => {
                     let ciphertext = ciphertexts.next().unwrap_or_default();
-                    let ciphertext = LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
+                    let ciphertext =
+                        LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
                     let slot = nearest_slot(decrypt_lwe_ciphertext(&key, &ciphertext).0, *slots);
                     range.lo + (slot - range.lo).rem_euclid(i64::from(slots.0)) + constant
                 }

@@ -50,13 +50,17 @@ pub struct ThreadError {
 #[non_exhaustive]
 pub enum Mismatch {
     /// Of two circuits.
-    #[error("the ciphertext belongs to another circuit: encrypt with a key generated for the circuit that runs")]
+    #[error(
+        "the ciphertext belongs to another circuit: encrypt with a key generated for the circuit that runs"
+    )]
     Circuit,
     /// Of two key generations.
     #[error("the ciphertext was made under another key: use the client and server key of one key generation")]
     Key,
     /// A ciphertext of another shape than its key says.
-    #[error("the ciphertext has {found} integers where {expected} belong: it was damaged or cut, send it again")]
+    #[error(
+        "the ciphertext has {found} integers where {expected} belong: it was damaged or cut, send it again"
+    )]
     Shape {
         /// Integers found.
         found: usize,
@@ -130,7 +134,9 @@ pub enum ArtifactError {
         expected: &'static str,
     },
     /// Of another format.
-    #[error("these bytes have format {found}, and this build reads {expected}: make them again with this version")]
+    #[error(
+        "these bytes have format {found}, and this build reads {expected}: make them again with this version"
+    )]
     Version {
         /// Their format.
         found: u16,
@@ -160,4 +166,3 @@ pub enum ArtifactError {
         source: io::Error,
     },
 }
-

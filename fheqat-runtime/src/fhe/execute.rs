@@ -9,7 +9,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
     prelude::{
-        CiphertextModulus, Fft, LweCiphertext, SeededLweCiphertextList, keyswitch_lwe_ciphertext_with_scalar_change,
+        CiphertextModulus, Fft, LweCiphertext, SeededLweCiphertextList,
+        keyswitch_lwe_ciphertext_with_scalar_change,
     },
 };
 
@@ -132,8 +133,10 @@ impl ServerKey {
             .map(|input| Flight { inputs: self.expand_input(input), stages: Vec::new() })
             .collect();
         for stage in &plan.stages {
-            let tasks: Vec<(&Flight, &Rotation)> =
-                flights.iter().flat_map(|flight| stage.iter().map(move |rotation| (flight, rotation))).collect();
+            let tasks: Vec<(&Flight, &Rotation)> = flights
+                .iter()
+                .flat_map(|flight| stage.iter().map(move |rotation| (flight, rotation)))
+                .collect();
             let wires: Vec<Vec<u64>> = tasks
                 .into_par_iter()
                 .with_max_len(1)
@@ -181,7 +184,8 @@ impl ServerKey {
             Some(key) if rotation.key_switched => {
                 flight.sum_big(&rotation.sum, big);
                 let sum = LweCiphertext::from_container(&big[..], CiphertextModulus::new_native());
-                let mut output = LweCiphertext::from_container(&mut small[..], CiphertextModulus::new_native());
+                let mut output =
+                    LweCiphertext::from_container(&mut small[..], CiphertextModulus::new_native());
                 keyswitch_lwe_ciphertext_with_scalar_change(key, &sum, &mut output);
             }
             _ => flight.sum_small(&rotation.sum, small),

@@ -10,11 +10,11 @@ use tfhe::core_crypto::{
     },
     prelude::{
         CiphertextModulus, DefaultRandomGenerator, Fft, FourierLweBootstrapKey, FourierLweBootstrapKeyOwned,
-        GlweSecretKeyOwned, LweKeyswitchKeyOwned, LweSecretKeyOwned, SecretRandomGenerator, SeededLweBootstrapKey,
-        SeededLweBootstrapKeyOwned, SeededLweKeyswitchKey, SeededLweKeyswitchKeyOwned, Seeder,
-        allocate_and_generate_new_binary_glwe_secret_key, allocate_and_generate_new_binary_lwe_secret_key,
-        generate_seeded_lwe_keyswitch_key, new_seeder, par_convert_standard_lwe_bootstrap_key_to_fourier,
-        par_generate_seeded_lwe_bootstrap_key,
+        GlweSecretKeyOwned, LweKeyswitchKeyOwned, LweSecretKeyOwned, SecretRandomGenerator,
+        SeededLweBootstrapKey, SeededLweBootstrapKeyOwned, SeededLweKeyswitchKey, SeededLweKeyswitchKeyOwned,
+        Seeder, allocate_and_generate_new_binary_glwe_secret_key,
+        allocate_and_generate_new_binary_lwe_secret_key, generate_seeded_lwe_keyswitch_key, new_seeder,
+        par_convert_standard_lwe_bootstrap_key_to_fourier, par_generate_seeded_lwe_bootstrap_key,
     },
 };
 
@@ -114,12 +114,8 @@ fn generate_with(
         key_switch_seed,
         key_switch,
     };
-    let client = ClientKey {
-        id,
-        plan: plan.client.clone(),
-        small: small.into_container(),
-        big: big.into_container(),
-    };
+    let client =
+        ClientKey { id, plan: plan.client.clone(), small: small.into_container(), big: big.into_container() };
     (client, ServerKey::expand(seeded, workers))
 }
 

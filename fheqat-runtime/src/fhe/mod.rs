@@ -51,7 +51,12 @@ pub struct CompileOptions {
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        Self { p_fail: Log2Probability(-40.0), max_server_key: Bytes(250_000_000), max_extension: MAX_EXTENSION, threads: None }
+        Self {
+            p_fail: Log2Probability(-40.0),
+            max_server_key: Bytes(250_000_000),
+            max_extension: MAX_EXTENSION,
+            threads: None,
+        }
     }
 }
 

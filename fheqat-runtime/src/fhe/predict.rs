@@ -103,7 +103,8 @@ fn layers(demand: &Demand, solution: &Solution) -> Vec<LayerPrediction> {
                 slots: of_layer().map(|(rotation, _)| rotation.slots).max().unwrap_or(Slots(2)),
                 rotations,
                 extension: of_layer().map(|(_, chosen)| chosen.switching.extension).max().unwrap_or(0),
-                products: of_layer().map(|(_, chosen)| chosen.products).sum::<f64>() / rotations.max(1) as f64,
+                products: of_layer().map(|(_, chosen)| chosen.products).sum::<f64>()
+                    / rotations.max(1) as f64,
                 noise: Variance(of_layer().map(|(_, chosen)| chosen.event.noise.0).fold(0.0, f64::max)),
                 p_fail: Log2Probability::sum(of_layer().map(|(_, chosen)| chosen.event.p_fail)),
                 cost: Seconds(of_layer().map(|(_, chosen)| chosen.cost.0).sum()),

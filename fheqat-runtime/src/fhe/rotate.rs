@@ -13,8 +13,8 @@
 use tfhe::core_crypto::{
     fft_impl::fft64::crypto::ggsw::FourierGgswCiphertextView,
     prelude::{
-        CiphertextModulus, Fft, FftView, FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext, MonomialDegree,
-        extract_lwe_sample_from_glwe_ciphertext,
+        CiphertextModulus, Fft, FftView, FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext,
+        MonomialDegree, extract_lwe_sample_from_glwe_ciphertext,
     },
 };
 

@@ -160,7 +160,11 @@ impl<'a> Reader<'a> {
     fn new(graph: &'a Graph) -> Result<Self, GraphError> {
         let mut reader = Self {
             graph,
-            live: graph.accumulators.iter().map(|accumulator| vec![false; accumulator.tables.len()]).collect(),
+            live: graph
+                .accumulators
+                .iter()
+                .map(|accumulator| vec![false; accumulator.tables.len()])
+                .collect(),
             groups: Groups::new(graph),
         };
         for (index, output) in graph.outputs.iter().enumerate() {
@@ -198,7 +202,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let own = self.own_slots(index);
-            let slots = self.groups.slots(self.groups.reader(&accumulator.terms), own);
+            let slots = self.groups.slots(&accumulator.terms, own);
             let gain = i64::from(slots.0 / own.0);
             let jumps = self.merged(index, |_| 1);
             let (first, offsets) = offsets(jumps.keys().copied(), gain);
@@ -219,7 +223,7 @@ impl<'a> Reader<'a> {
             .filter(|&index| self.has_ciphertext(&graph.outputs[index].terms))
             .map(|index| {
                 let output = &graph.outputs[index];
-                let slots = self.groups.slots(self.groups.reader(&output.terms), Slots(1));
+                let slots = self.groups.slots(&output.terms, Slots(1));
                 Output { output: index, slots, noise: self.noise(&output.terms) }
             })
             .collect();
@@ -300,7 +304,10 @@ impl<'a> Reader<'a> {
             match u32::try_from(values) {
                 Ok(slots @ 1..=LARGEST) => self.groups.read(&output.terms, Slots(slots.max(2))),
                 _ => {
-                    return Err(GraphError::TooWide { reader: format!("output {index}"), range: output.range });
+                    return Err(GraphError::TooWide {
+                        reader: format!("output {index}"),
+                        range: output.range,
+                    });
                 }
             }
         }
@@ -338,7 +345,7 @@ impl<'a> Reader<'a> {
         }
         read.iter()
             .enumerate()
-            .map(|(index, &read)| read.then(|| self.groups.slots(Some(Wire::Input(index)), Slots(2))))
+            .map(|(index, &read)| read.then(|| self.groups.of(Wire::Input(index))))
             .collect()
     }
 
@@ -375,7 +382,7 @@ impl<'a> Reader<'a> {
             } else {
                 let merged = self.merged(accumulator, |table| weights.get(&table).copied().unwrap_or(0));
                 let own = self.own_slots(accumulator);
-                let slots = self.groups.slots(self.groups.reader(&self.graph.accumulators[accumulator].terms), own);
+                let slots = self.groups.slots(&self.graph.accumulators[accumulator].terms, own);
                 let gain = f64::from(slots.0 / own.0);
                 let turn = f64::from(slots.0) / gain;
                 let (independent, correlated) = quadratic(&merged, turn);
@@ -477,12 +484,12 @@ impl Groups {
         }
     }
 
-    fn reader(&self, terms: &[Term]) -> Option<Wire> {
-        terms.first().map(|term| term.wire)
+    fn of(&self, wire: Wire) -> Slots {
+        Slots(self.needs[self.root(self.node(wire))].max(2))
     }
 
-    /// M of a wire; a reader of nothing has its own.
-    fn slots(&self, wire: Option<Wire>, own: Slots) -> Slots {
-        wire.map_or(own, |wire| Slots(self.needs[self.root(self.node(wire))].max(own.0)))
+    /// M of the wires that a reader sums; a reader of nothing has its own.
+    fn slots(&self, terms: &[Term], own: Slots) -> Slots {
+        terms.first().map_or(own, |term| self.of(term.wire).max(own))
     }
 }

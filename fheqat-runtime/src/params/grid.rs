@@ -131,7 +131,8 @@ mod tests {
     fn plain_mask_is_the_standard_modulus_switch() {
         let elements: Vec<u32> = (0..1000_u32).map(|i| i.wrapping_mul(0x9e37_79b9)).collect();
         let lwe = LweCiphertext::from_container(elements.clone(), CiphertextModulus::new_native());
-        let switched = lwe_ciphertext_centered_binary_modulus_switch::<u32, u32, _>(lwe, CiphertextModulusLog(12));
+        let switched =
+            lwe_ciphertext_centered_binary_modulus_switch::<u32, u32, _>(lwe, CiphertextModulusLog(12));
         for (element, expected) in elements.iter().zip(switched.mask()) {
             assert_eq!(Switching::PLAIN.round(*element, 12).value, expected % (1 << 12));
         }

@@ -52,13 +52,16 @@ impl Decomposition {
 
 impl Parameters {
     pub(crate) fn check(&self) -> Result<(), String> {
-        let ring = self.polynomial_size.0.is_power_of_two() && (256..=1 << 16).contains(&self.polynomial_size.0);
-        let dimensions = (1..=1 << 12).contains(&self.lwe_dimension.0) && (1..=8).contains(&self.glwe_dimension.0);
+        let ring =
+            self.polynomial_size.0.is_power_of_two() && (256..=1 << 16).contains(&self.polynomial_size.0);
+        let dimensions =
+            (1..=1 << 12).contains(&self.lwe_dimension.0) && (1..=8).contains(&self.glwe_dimension.0);
         let fits = |decomposition: Decomposition, bits: usize| {
             let (base, levels) = (decomposition.base_log.0, decomposition.levels.0);
             (1..bits).contains(&base) && (1..bits).contains(&levels) && base * levels < bits
         };
-        let decompositions = fits(self.rotation, 64) && self.key_switch.is_none_or(|key_switch| fits(key_switch, 32));
+        let decompositions =
+            fits(self.rotation, 64) && self.key_switch.is_none_or(|key_switch| fits(key_switch, 32));
         if ring && dimensions && decompositions {
             Ok(())
         } else {
@@ -82,7 +85,8 @@ impl Parameters {
     #[must_use]
     pub fn bootstrap_key_bytes(&self) -> Bytes {
         let size = self.glwe_dimension.0 + 1;
-        let numbers = self.lwe_dimension.0 * self.rotation.levels.0 * size * size * self.polynomial_size.0 / 2;
+        let numbers =
+            self.lwe_dimension.0 * self.rotation.levels.0 * size * size * self.polynomial_size.0 / 2;
         Bytes(16 * numbers as u64)
     }
 

@@ -5,7 +5,8 @@ use tfhe::core_crypto::{
         lwe_keyswitch::keyswitch_additive_variance_132_bits_security_gaussian,
         lwe_programmable_bootstrap::pbs_variance_132_bits_security_gaussian_fft_mul,
         secure_noise::{
-            minimal_glwe_variance_for_132_bits_security_gaussian, minimal_lwe_variance_for_132_bits_security_gaussian,
+            minimal_glwe_variance_for_132_bits_security_gaussian,
+            minimal_lwe_variance_for_132_bits_security_gaussian,
         },
     },
     prelude::{LweDimension, Variance},
@@ -31,7 +32,11 @@ impl Parameters {
     /// The least secure noise of an encryption under the big key.
     #[must_use]
     pub fn big_encryption(&self) -> Variance {
-        minimal_glwe_variance_for_132_bits_security_gaussian(self.glwe_dimension, self.polynomial_size, BIG_MODULUS)
+        minimal_glwe_variance_for_132_bits_security_gaussian(
+            self.glwe_dimension,
+            self.polynomial_size,
+            BIG_MODULUS,
+        )
     }
 
     /// The noise of one extraction behind a rotation.

@@ -136,7 +136,8 @@ impl Event {
 
 impl Default for Space {
     fn default() -> Self {
-        let levels = |bases: RangeInclusive<usize>, levels| bases.map(move |base| Decomposition::new(base, levels));
+        let levels =
+            |bases: RangeInclusive<usize>, levels| bases.map(move |base| Decomposition::new(base, levels));
         let key_switches = (1..=6)
             .flat_map(|base| (2..=20).map(move |levels| Decomposition::new(base, levels)))
             .filter(|key_switch| (10..=22).contains(&(key_switch.base_log.0 * key_switch.levels.0)))
@@ -154,7 +155,12 @@ impl Default for Space {
 impl NoiseForm {
     /// Its variance under given parameters.
     #[must_use]
-    pub fn variance(&self, fresh: Variance, extraction: Variance, Correlation(shared): Correlation) -> Variance {
+    pub fn variance(
+        &self,
+        fresh: Variance,
+        extraction: Variance,
+        Correlation(shared): Correlation,
+    ) -> Variance {
         let extractions = (1.0 - shared) * self.independent + shared * self.correlated;
         Variance(self.fresh * fresh.0 + extractions * extraction.0)
     }
@@ -226,7 +232,12 @@ impl<'a> Search<'a> {
         let noise = Noises::new(self.demand, &parameters);
         let limit = self.deviations.0;
         let fails = |variance: f64, margin: f64| variance * limit * limit > margin * margin;
-        if noise.outputs.iter().zip(&self.demand.outputs).any(|(noise, output)| fails(*noise, output.slots.half().0)) {
+        if noise
+            .outputs
+            .iter()
+            .zip(&self.demand.outputs)
+            .any(|(noise, output)| fails(*noise, output.slots.half().0))
+        {
             return None;
         }
         let hopeless = |index: usize| fails(noise.rotations[index], margins.largest(index));
@@ -234,8 +245,11 @@ impl<'a> Search<'a> {
             return None;
         }
         let switched = self.key_switches();
-        let key_switches =
-            if switched == 0 { vec![None] } else { self.space.key_switches.iter().copied().map(Some).collect() };
+        let key_switches = if switched == 0 {
+            vec![None]
+        } else {
+            self.space.key_switches.iter().copied().map(Some).collect()
+        };
         let mut found = None;
         for key_switch in key_switches {
             let parameters = Parameters { key_switch, ..parameters };
@@ -266,7 +280,12 @@ impl<'a> Search<'a> {
     }
 
     /// The switching with the fewest external products whose noise on top of `before` keeps the event's share.
-    fn switching(&self, parameters: &Parameters, margins: &[f64], before: f64) -> Option<(Switching, Rounding)> {
+    fn switching(
+        &self,
+        parameters: &Parameters,
+        margins: &[f64],
+        before: f64,
+    ) -> Option<(Switching, Rounding)> {
         let coarse = f64::from(1_u32 << parameters.coarse_grid());
         let n = parameters.lwe_dimension.0 as f64;
         let mut best: Option<(Switching, Rounding)> = None;

@@ -12,7 +12,12 @@ use crate::{
     quant::Quantizer,
 };
 
-pub(super) fn circuit(inputs: Range, features: usize, accumulators: Vec<Accumulator>, outputs: Vec<Output>) -> Circuit {
+pub(super) fn circuit(
+    inputs: Range,
+    features: usize,
+    accumulators: Vec<Accumulator>,
+    outputs: Vec<Output>,
+) -> Circuit {
     let layers = 1 + accumulators.iter().map(|accumulator| accumulator.layer).max().unwrap_or(0);
     Circuit {
         name: "test".to_owned(),
@@ -55,7 +60,7 @@ pub(super) fn terms(wires: &[Wire], weights: &[i64]) -> Vec<Term> {
         .collect()
 }
 
-/// A quantized ReLU with `levels` steps, one every `width`, from `first` on.
+/// A quantized `ReLU` with `levels` steps, one every `width`, from `first` on.
 pub(super) fn relu(first: i64, width: i64, levels: i64) -> Table {
     Table { base: 0, jumps: (0..levels).map(|level| Jump { at: first + level * width, rise: 1 }).collect() }
 }
@@ -115,7 +120,11 @@ fn sparse(wires: &[Wire], l1: usize, rng: &mut impl Rng) -> Vec<Term> {
     let mut weights = vec![0_i64; wires.len()];
     for _ in 0..l1 {
         let index = rng.random_range(0..wires.len());
-        let sign = if weights[index] == 0 { if rng.random_bool(0.5) { 1 } else { -1 } } else { weights[index].signum() };
+        let sign = if weights[index] == 0 {
+            if rng.random_bool(0.5) { 1 } else { -1 }
+        } else {
+            weights[index].signum()
+        };
         weights[index] += sign;
     }
     terms(wires, &weights)

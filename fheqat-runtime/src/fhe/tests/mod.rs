@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 mod exact;
 mod graphs;
 mod noise;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tfhe::core_crypto::{
     commons::math::random::DynamicDistribution,
     prelude::{
-        CiphertextModulus, DefaultRandomGenerator, EncryptionRandomGenerator, GlweDimension, LweCiphertext, LweDimension,
-        Plaintext, PolynomialSize, Variance, allocate_and_encrypt_new_lwe_ciphertext, decrypt_lwe_ciphertext,
-        keyswitch_lwe_ciphertext_with_scalar_change, new_seeder,
+        CiphertextModulus, DefaultRandomGenerator, EncryptionRandomGenerator, GlweDimension, LweCiphertext,
+        LweDimension, Plaintext, PolynomialSize, Variance, allocate_and_encrypt_new_lwe_ciphertext,
+        decrypt_lwe_ciphertext, keyswitch_lwe_ciphertext_with_scalar_change, new_seeder,
     },
 };
 
@@ -70,7 +70,8 @@ impl Encryptor {
     }
 
     fn small(&mut self, key: &ClientKey, phase: u32) -> Vec<u32> {
-        let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(key.plan().parameters.lwe_dimension));
+        let noise =
+            DynamicDistribution::<u32>::new_gaussian(small_encryption(key.plan().parameters.lwe_dimension));
         let modulus = CiphertextModulus::new_native();
         allocate_and_encrypt_new_lwe_ciphertext(&key.small(), Plaintext(phase), noise, modulus, &mut self.0)
             .into_container()
@@ -85,15 +86,28 @@ impl Encryptor {
 }
 
 fn big_phase(key: &ClientKey, ciphertext: &[u64]) -> u64 {
-    decrypt_lwe_ciphertext(&key.big(), &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native())).0
+    decrypt_lwe_ciphertext(
+        &key.big(),
+        &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
+    )
+    .0
 }
 
 fn small_phase(key: &ClientKey, ciphertext: &[u32]) -> u32 {
-    decrypt_lwe_ciphertext(&key.small(), &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native())).0
+    decrypt_lwe_ciphertext(
+        &key.small(),
+        &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
+    )
+    .0
 }
 
 /// Errors in turns at coefficients `0, N / taps, ...` of `count` rotations: `[count, taps]`.
-fn extraction_errors(parameters: Parameters, switching: Switching, count: usize, taps: usize) -> Vec<Vec<f64>> {
+fn extraction_errors(
+    parameters: Parameters,
+    switching: Switching,
+    count: usize,
+    taps: usize,
+) -> Vec<Vec<f64>> {
     let (client, server) = keys(parameters);
     let rotation = signs(&parameters, switching);
     let mut scratch = Scratch::new(&parameters, switching.extension, &server.fft);
@@ -103,7 +117,8 @@ fn extraction_errors(parameters: Parameters, switching: Switching, count: usize,
     (0..count)
         .map(|index| {
             let ciphertext = encryptor.small(&client, (index as u32).wrapping_mul(0x9e37_79b9));
-            let component = rotate::rotate(&rotation, &ciphertext, &server.bootstrap, &server.fft, &mut scratch);
+            let component =
+                rotate::rotate(&rotation, &ciphertext, &server.bootstrap, &server.fft, &mut scratch);
             (0..taps)
                 .map(|tap| {
                     rotate::extract(&component, tap * parameters.polynomial_size.0 / taps, &mut output);
@@ -178,7 +193,8 @@ fn key_and_modulus_switches() {
         key_switch += error * error / f64::from(count);
         for (switching, variance) in &mut switched {
             let log_grid = parameters.coarse_grid() + switching.extension;
-            let position = rotate::phase_on_grid(&output, *switching, log_grid, &client.small().into_container());
+            let position =
+                rotate::phase_on_grid(&output, *switching, log_grid, &client.small().into_container());
             let step = (-f64::from(log_grid)).exp2();
             let exact = f64::from(after) * (-32.0_f64).exp2();
             let error = (f64::from(position) + 0.5) * step - exact;

@@ -32,10 +32,7 @@ fn samples_and_batches() {
     let (client, server) = keys(&small(1), 1);
     let input = |sample: &[f32]| client.encrypt(sample).unwrap_err();
     assert_eq!(input(&[1.0]), EncryptError::Input(InputError::Width { found: 1, expected: 2 }));
-    assert!(matches!(
-        input(&[0.0, f32::NAN]),
-        EncryptError::Input(InputError::NotFinite { feature: 1, .. })
-    ));
+    assert!(matches!(input(&[0.0, f32::NAN]), EncryptError::Input(InputError::NotFinite { feature: 1, .. })));
     assert!(matches!(
         input(&[f32::NEG_INFINITY, 0.0]),
         EncryptError::Input(InputError::NotFinite { feature: 0, .. })
@@ -83,7 +80,9 @@ fn options_and_circuits() {
     let mut cut = circuit.clone();
     cut.graph.inputs.pop();
     assert!(matches!(cut.compile(&CompileOptions::default()).unwrap_err(), CompileError::Codec { .. }));
-    for wire in [Wire::Input(9), Wire::Table { accumulator: 0, table: 0 }, Wire::Table { accumulator: 5, table: 0 }] {
+    for wire in
+        [Wire::Input(9), Wire::Table { accumulator: 0, table: 0 }, Wire::Table { accumulator: 5, table: 0 }]
+    {
         let mut wrong = circuit.clone();
         wrong.graph.accumulators[0].terms.push(Term { wire, weight: 1 });
         let error = wrong.compile(&CompileOptions::default()).unwrap_err();
@@ -106,7 +105,11 @@ fn bytes_come_back_or_are_refused() {
     let client_bytes = client.to_bytes();
     let server_bytes = server.to_bytes();
     let seeded = circuit.compile(&CompileOptions::default()).unwrap().prediction().server_key_seeded;
-    assert!((server_bytes.len() as f64 / seeded.0 as f64 - 1.0).abs() < 0.01, "{} and {seeded}", server_bytes.len());
+    assert!(
+        (server_bytes.len() as f64 / seeded.0 as f64 - 1.0).abs() < 0.01,
+        "{} and {seeded}",
+        server_bytes.len()
+    );
     let client = ClientKey::from_bytes(&client_bytes).unwrap();
     let server = ServerKey::from_bytes(&server_bytes).unwrap();
     let input = EncryptedInput::from_bytes(&client.encrypt(sample).unwrap().to_bytes()).unwrap();

@@ -76,7 +76,9 @@ fn external_products() {
                 rotation: Decomposition::new(22 / levels, levels),
                 key_switch: None,
             };
-            if parameters.bootstrap_key_bytes().0 > 1 << 26 || std::env::var("ALL").is_err() && polynomial_size.0 != 2048 {
+            if parameters.bootstrap_key_bytes().0 > 1 << 26
+                || std::env::var("ALL").is_err() && polynomial_size.0 != 2048
+            {
                 continue;
             }
             let size = glwe_dimension.to_glwe_size();
@@ -94,13 +96,18 @@ fn external_products() {
             }
             let fft = Fft::new(polynomial_size);
             let length = size.0 * polynomial_size.0;
-            let mut accumulator: Vec<u64> = (0..length as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+            let mut accumulator: Vec<u64> =
+                (0..length as u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
             let mut difference = vec![0_u64; length];
             let mut workspace = Workspace::new(&parameters, &fft);
             let mut buffers = ComputationBuffers::new();
             buffers.resize(
-                add_external_product_assign_mem_optimized_requirement::<u64>(size, polynomial_size, fft.as_view())
-                    .unaligned_bytes_required(),
+                add_external_product_assign_mem_optimized_requirement::<u64>(
+                    size,
+                    polynomial_size,
+                    fft.as_view(),
+                )
+                .unaligned_bytes_required(),
             );
             let (mut ours, mut theirs) = (f64::INFINITY, f64::INFINITY);
             for _ in 0..8 {
@@ -112,8 +119,9 @@ fn external_products() {
                 ours = ours.min(start.elapsed().as_secs_f64());
                 let start = Instant::now();
                 for (index, ggsw) in key.as_view().into_ggsw_iter().enumerate() {
-                    for (output, input) in
-                        difference.chunks_exact_mut(polynomial_size.0).zip(accumulator.chunks_exact(polynomial_size.0))
+                    for (output, input) in difference
+                        .chunks_exact_mut(polynomial_size.0)
+                        .zip(accumulator.chunks_exact(polynomial_size.0))
                     {
                         polynomial_algorithms::polynomial_wrapping_monic_monomial_mul(
                             &mut Polynomial::from_container(output),
@@ -123,8 +131,15 @@ fn external_products() {
                     }
                     let modulus = CiphertextModulus::new_native();
                     let input = GlweCiphertext::from_container(&difference[..], polynomial_size, modulus);
-                    let mut output = GlweCiphertext::from_container(&mut accumulator[..], polynomial_size, modulus);
-                    add_external_product_assign_mem_optimized(&mut output, &ggsw, &input, fft.as_view(), buffers.stack());
+                    let mut output =
+                        GlweCiphertext::from_container(&mut accumulator[..], polynomial_size, modulus);
+                    add_external_product_assign_mem_optimized(
+                        &mut output,
+                        &ggsw,
+                        &input,
+                        fft.as_view(),
+                        buffers.stack(),
+                    );
                 }
                 theirs = theirs.min(start.elapsed().as_secs_f64());
             }
