@@ -146,7 +146,9 @@ pub(crate) mod words {
 
     pub(crate) fn serialize<S: Serializer, W: Word>(words: &[W], serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::with_capacity(words.len() * W::BYTES);
-        words.iter().for_each(|word| word.put(&mut bytes));
+        for word in words {
+            word.put(&mut bytes);
+        }
         serializer.serialize_bytes(&bytes)
     }
 

@@ -30,7 +30,8 @@ use crate::{
     params::{
         Bytes, Log2Probability,
         demand::Demand,
-        search::{self, Bounds},
+        grid::MAX_EXTENSION,
+        search::{self, Bounds, Space},
     },
 };
 
@@ -42,13 +43,20 @@ pub struct CompileOptions {
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory. Default: 250 MB.
     pub max_server_key: Bytes,
+    /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default: the most there is.
+    pub max_extension: u32,
     /// Threads of key generation and of the server; none means all cores.
     pub threads: Option<NonZeroUsize>,
 }
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        Self { p_fail: Log2Probability(-40.0), max_server_key: Bytes(250_000_000), threads: None }
+        Self {
+            p_fail: Log2Probability(-40.0),
+            max_server_key: Bytes(250_000_000),
+            max_extension: MAX_EXTENSION,
+            threads: None,
+        }
     }
 }
 
@@ -64,6 +72,13 @@ impl CompileOptions {
     #[must_use]
     pub const fn max_server_key(mut self, bytes: Bytes) -> Self {
         self.max_server_key = bytes;
+        self
+    }
+
+    /// Sets [`max_extension`](Self::max_extension).
+    #[must_use]
+    pub const fn max_extension(mut self, extension: u32) -> Self {
+        self.max_extension = extension;
         self
     }
 
@@ -99,7 +114,8 @@ impl Circuit {
         }
         let demand = Demand::of(&self.graph)?;
         let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };
-        let solution = search::search(&demand, bounds)?;
+        let space = Space { extension: options.max_extension, ..Space::default() };
+        let solution = search::search(&demand, bounds, &space)?;
         let plan = Plan::new(self, &demand, &solution);
         let prediction = Prediction::new(&demand, &solution, &plan);
         Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })

@@ -341,7 +341,7 @@ impl Reading<'_> {
     fn signs(&self, jumps: impl Iterator<Item = (i64, usize, i64)>) -> (Vec<(u32, i64)>, u32, Vec<Tap>) {
         let mut jumps: Vec<_> =
             jumps.map(|(at, reader, rise)| (self.position(at, self.coarse), reader, rise)).collect();
-        jumps.sort_by(|one, other| other.0.cmp(&one.0));
+        jumps.sort_by_key(|&(position, ..)| std::cmp::Reverse(position));
         let last = jumps.first().map_or(0, |jump| jump.0);
         let mut taps: Vec<Tap> = Vec::new();
         for (position, reader, rise) in jumps {

@@ -5,6 +5,11 @@
 //! `J = 1 + X + ... + X^(N - 1)`, and `R J` has coefficients `sum_(l <= i) R_l - sum_(l > i) R_l`. The `r_j` are public: half
 //! of `R J` goes into the body before it is decomposed, which halves the error and takes the correlation out of it.
 
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+
 use aligned_vec::{AVec, ConstAlign};
 use pulp::{Arch, Simd, WithSimd, c64};
 use tfhe::core_crypto::{
@@ -75,7 +80,7 @@ impl Workspace {
         let mut first = true;
         for matrix in ggsw.into_levels() {
             for (row, polynomial) in matrix.into_rows().zip(rounded.chunks_exact_mut(size)) {
-                arch.dispatch(Digits { gadget, digits, rounded: polynomial });
+                arch.dispatch(TakeDigit { gadget, digits, rounded: polynomial });
                 let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
                 let digits = Polynomial::from_container(&digits[..]);
                 fft.forward_as_integer(fourier, digits, buffers.stack());
@@ -207,13 +212,13 @@ fn subtract(output: &mut [u64], moved: &[u64], kept: &[u64], sign: u64) {
     }
 }
 
-struct Digits<'a> {
+struct TakeDigit<'a> {
     gadget: Gadget,
     digits: &'a mut [u64],
     rounded: &'a mut [u64],
 }
 
-impl WithSimd for Digits<'_> {
+impl WithSimd for TakeDigit<'_> {
     type Output = ();
 
     #[inline(always)]

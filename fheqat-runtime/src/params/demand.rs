@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let own = self.own_slots(index);
-            let slots = self.groups.slots(self.groups.reader(&accumulator.terms), own);
+            let slots = self.groups.slots(&accumulator.terms, own);
             let gain = i64::from(slots.0 / own.0);
             let jumps = self.merged(index, |_| 1);
             let (first, offsets) = offsets(jumps.keys().copied(), gain);
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
             .filter(|&index| self.has_ciphertext(&graph.outputs[index].terms))
             .map(|index| {
                 let output = &graph.outputs[index];
-                let slots = self.groups.slots(self.groups.reader(&output.terms), Slots(1));
+                let slots = self.groups.slots(&output.terms, Slots(1));
                 Output { output: index, slots, noise: self.noise(&output.terms) }
             })
             .collect();
@@ -351,7 +351,7 @@ impl<'a> Reader<'a> {
         }
         read.iter()
             .enumerate()
-            .map(|(index, &read)| read.then(|| self.groups.slots(Some(Wire::Input(index)), Slots(2))))
+            .map(|(index, &read)| read.then(|| self.groups.of(Wire::Input(index))))
             .collect()
     }
 
@@ -388,8 +388,7 @@ impl<'a> Reader<'a> {
             } else {
                 let merged = self.merged(accumulator, |table| weights.get(&table).copied().unwrap_or(0));
                 let own = self.own_slots(accumulator);
-                let slots =
-                    self.groups.slots(self.groups.reader(&self.graph.accumulators[accumulator].terms), own);
+                let slots = self.groups.slots(&self.graph.accumulators[accumulator].terms, own);
                 let gain = f64::from(slots.0 / own.0);
                 let turn = f64::from(slots.0) / gain;
                 let (independent, correlated) = quadratic(&merged, turn);
@@ -491,12 +490,12 @@ impl Groups {
         }
     }
 
-    fn reader(&self, terms: &[Term]) -> Option<Wire> {
-        terms.first().map(|term| term.wire)
+    fn of(&self, wire: Wire) -> Slots {
+        Slots(self.needs[self.root(self.node(wire))].max(2))
     }
 
-    /// M of a wire; a reader of nothing has its own.
-    fn slots(&self, wire: Option<Wire>, own: Slots) -> Slots {
-        wire.map_or(own, |wire| Slots(self.needs[self.root(self.node(wire))].max(own.0)))
+    /// M of the wires that a reader sums; a reader of nothing has its own.
+    fn slots(&self, terms: &[Term], own: Slots) -> Slots {
+        terms.first().map_or(own, |term| self.of(term.wire).max(own))
     }
 }

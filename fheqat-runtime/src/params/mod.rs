@@ -43,7 +43,9 @@ pub struct Parameters {
 }
 
 impl Decomposition {
-    pub(crate) const fn new(base_log: usize, levels: usize) -> Self {
+    /// Base `2^base_log`, so many levels.
+    #[must_use]
+    pub const fn new(base_log: usize, levels: usize) -> Self {
         Self { base_log: DecompositionBaseLog(base_log), levels: DecompositionLevelCount(levels) }
     }
 }

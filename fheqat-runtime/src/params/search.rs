@@ -1,7 +1,9 @@
 //! The cheapest parameters that keep a demand's promises, or which promise none can keep.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::{LweDimension, Variance};
+use tfhe::core_crypto::prelude::{GlweDimension, LweDimension, PolynomialSize, Variance};
 use thiserror::Error;
 
 use super::{
@@ -20,6 +22,21 @@ pub struct Bounds {
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory.
     pub server_key: Bytes,
+}
+
+/// Where the search looks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Space {
+    /// (k, N).
+    pub shapes: Vec<(GlweDimension, PolynomialSize)>,
+    /// Of external products.
+    pub rotations: Vec<Decomposition>,
+    /// n, rising: the curve of secure noise was checked against the lattice estimator from 550 on.
+    pub lwe_dimensions: Vec<LweDimension>,
+    /// Of key switches.
+    pub key_switches: Vec<Decomposition>,
+    /// The most log2 of interleaved polynomials.
+    pub extension: u32,
 }
 
 /// Parameters, and what they are predicted to give.
@@ -103,19 +120,36 @@ pub enum Infeasible {
 ///
 /// # Errors
 /// Names the layer and the inequality that no parameters keep.
-pub fn search(demand: &Demand, bounds: Bounds) -> Result<Solution, Infeasible> {
-    let space = Space::new(demand, bounds);
-    let best = space.best(bounds.server_key);
-    match best {
-        Some(parameters) => Ok(space.solution(parameters)),
-        None => Err(space.explain(bounds.server_key)),
+pub fn search(demand: &Demand, bounds: Bounds, space: &Space) -> Result<Solution, Infeasible> {
+    let search = Search::new(demand, bounds, space);
+    match search.best(bounds.server_key) {
+        Some(parameters) => Ok(search.solution(parameters)),
+        None => Err(search.explain(bounds.server_key)),
     }
 }
 
-/// The least probability of failure that one rotation can have on `parameters`.
-fn event(parameters: &Parameters, margin: TorusDistance, noise: Variance) -> Event {
-    debug_assert!(parameters.lwe_dimension.0 > 0);
-    Event { margin, noise, p_fail: failure(margin, noise) }
+impl Event {
+    fn new(margin: TorusDistance, noise: Variance) -> Self {
+        Self { margin, noise, p_fail: failure(margin, noise) }
+    }
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        let levels =
+            |bases: RangeInclusive<usize>, levels| bases.map(move |base| Decomposition::new(base, levels));
+        let key_switches = (1..=6)
+            .flat_map(|base| (2..=20).map(move |levels| Decomposition::new(base, levels)))
+            .filter(|key_switch| (10..=22).contains(&(key_switch.base_log.0 * key_switch.levels.0)))
+            .collect();
+        Self {
+            shapes: cost::shapes(),
+            rotations: levels(14..=26, 1).chain(levels(9..=18, 2)).chain(levels(8..=14, 3)).collect(),
+            lwe_dimensions: (552..=1060).step_by(4).map(LweDimension).collect(),
+            key_switches,
+            extension: MAX_EXTENSION,
+        }
+    }
 }
 
 impl NoiseForm {
@@ -132,40 +166,23 @@ impl NoiseForm {
     }
 }
 
-struct Space<'a> {
+struct Search<'a> {
     demand: &'a Demand,
+    space: &'a Space,
     required: Log2Probability,
     deviations: Deviations,
     candidates: Vec<Vec<(Switching, Rounding)>>,
 }
 
-/// Dimensions of the small key: the curve was checked against the lattice estimator from 550 on.
-const LWE_DIMENSIONS: std::ops::RangeInclusive<usize> = 552..=1060;
-const LWE_STEP: usize = 4;
-
-fn rotation_decompositions() -> Vec<Decomposition> {
-    let one = (14..=26).map(|base| Decomposition::new(base, 1));
-    let two = (9..=18).map(|base| Decomposition::new(base, 2));
-    let three = (8..=14).map(|base| Decomposition::new(base, 3));
-    one.chain(two).chain(three).collect()
-}
-
-fn key_switch_decompositions() -> Vec<Decomposition> {
-    (1..=6)
-        .flat_map(|base| (2..=20).map(move |levels| (base, levels)))
-        .filter(|(base, levels)| (10..=22).contains(&(base * levels)))
-        .map(|(base, levels)| Decomposition::new(base, levels))
-        .collect()
-}
-
-impl<'a> Space<'a> {
-    fn new(demand: &'a Demand, bounds: Bounds) -> Self {
+impl<'a> Search<'a> {
+    fn new(demand: &'a Demand, bounds: Bounds, space: &'a Space) -> Self {
         let required = bounds.p_fail.share(demand.events());
         Self {
             demand,
+            space,
             required,
             deviations: deviations(required),
-            candidates: (0..=MAX_EXTENSION).map(grid::candidates).collect(),
+            candidates: (0..=space.extension.min(MAX_EXTENSION)).map(grid::candidates).collect(),
         }
     }
 
@@ -175,12 +192,12 @@ impl<'a> Space<'a> {
 
     fn best(&self, server_key: Bytes) -> Option<Parameters> {
         let mut best: Option<(f64, Parameters)> = None;
-        for (glwe_dimension, polynomial_size) in cost::shapes() {
+        for &(glwe_dimension, polynomial_size) in &self.space.shapes {
             let margins = Margins::new(self.demand, polynomial_size.0.ilog2() + 1);
-            for rotation in rotation_decompositions() {
-                for n in LWE_DIMENSIONS.step_by(LWE_STEP) {
+            for &rotation in &self.space.rotations {
+                for &lwe_dimension in &self.space.lwe_dimensions {
                     let parameters = Parameters {
-                        lwe_dimension: LweDimension(n),
+                        lwe_dimension,
                         glwe_dimension,
                         polynomial_size,
                         rotation,
@@ -231,7 +248,7 @@ impl<'a> Space<'a> {
         let key_switches = if switched == 0 {
             vec![None]
         } else {
-            key_switch_decompositions().into_iter().map(Some).collect()
+            self.space.key_switches.iter().copied().map(Some).collect()
         };
         let mut found = None;
         for key_switch in key_switches {
@@ -242,14 +259,13 @@ impl<'a> Space<'a> {
             let fixed = switched as f64 * parameters.key_switch_cost().0;
             let key_switch_noise = parameters.key_switch_noise().0;
             let mut cost = fixed;
-            for (index, rotation) in self.demand.rotations.iter().enumerate() {
+            for index in 0..self.demand.rotations.len() {
                 let before =
                     noise.rotations[index] + if margins.switched[index] { key_switch_noise } else { 0.0 };
                 let Some((_, rounding)) = self.switching(&parameters, margins.of(index), before) else {
                     cost = f64::INFINITY;
                     break;
                 };
-                debug_assert!(rotation.slots.0 > 0);
                 cost += step * rounding.products;
                 if cost >= bound {
                     break;
@@ -309,7 +325,7 @@ impl<'a> Space<'a> {
                     switching,
                     products: rounding.products,
                     cost: Seconds(parameters.rotation_cost(rounding).0 + key_switch),
-                    event: event(&parameters, margin, Variance(before + added.0)),
+                    event: Event::new(margin, Variance(before + added.0)),
                 }
             })
             .collect();
@@ -317,7 +333,7 @@ impl<'a> Space<'a> {
             .outputs
             .iter()
             .zip(&noise.outputs)
-            .map(|(output, &noise)| event(&parameters, output.slots.half(), Variance(noise)))
+            .map(|(output, &noise)| Event::new(output.slots.half(), Variance(noise)))
             .collect();
         let events = rotations.iter().map(|chosen| &chosen.event).chain(&outputs);
         Solution {
@@ -353,12 +369,12 @@ impl<'a> Space<'a> {
 
     fn nearest(&self) -> Option<Infeasible> {
         let mut nearest: Option<(f64, Infeasible)> = None;
-        for (glwe_dimension, polynomial_size) in cost::shapes() {
-            for rotation in rotation_decompositions() {
-                for n in LWE_DIMENSIONS.step_by(64) {
-                    for key_switch in [Decomposition::new(2, 10), Decomposition::new(1, 20)] {
+        for &(glwe_dimension, polynomial_size) in &self.space.shapes {
+            for &rotation in &self.space.rotations {
+                for &lwe_dimension in self.space.lwe_dimensions.iter().step_by(16) {
+                    for &key_switch in &self.space.key_switches {
                         let parameters = Parameters {
-                            lwe_dimension: LweDimension(n),
+                            lwe_dimension,
                             glwe_dimension,
                             polynomial_size,
                             rotation,
@@ -383,7 +399,7 @@ impl<'a> Space<'a> {
         let rotations = demand.rotations.iter().enumerate().map(|(index, rotation)| {
             let margin = TorusDistance(margins.largest(index));
             let switched = if margins.switched[index] { parameters.key_switch_noise().0 } else { 0.0 };
-            let added = parameters.modulus_switch_noise(least, MAX_EXTENSION).0;
+            let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
             let variance = Variance(noise.rotations[index] + switched + added);
             (self.place(rotation), rotation.slots, margin, variance)
         });

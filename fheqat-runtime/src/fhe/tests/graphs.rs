@@ -67,7 +67,7 @@ pub(super) fn terms(wires: &[Wire], weights: &[i64]) -> Vec<Term> {
         .collect()
 }
 
-/// A quantized ReLU with `levels` steps, one every `width`, from `first` on.
+/// A quantized `ReLU` with `levels` steps, one every `width`, from `first` on.
 pub(super) fn relu(first: i64, width: i64, levels: i64) -> Table {
     Table { base: 0, jumps: (0..levels).map(|level| Jump { at: first + level * width, rise: 1 }).collect() }
 }

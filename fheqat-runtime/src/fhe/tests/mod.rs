@@ -1,4 +1,7 @@
+#![allow(clippy::unwrap_used)]
+
 mod exact;
 mod graphs;
 mod noise;
+mod refuses;
 mod timing;

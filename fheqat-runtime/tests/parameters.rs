@@ -1,0 +1,187 @@
+//! The search against a table of what it found before, and against a search without any cleverness.
+#![cfg(feature = "fhe")]
+#![allow(clippy::unwrap_used)]
+
+use std::{fmt::Write, fs, path::Path};
+
+use fheqat_runtime::params::{
+    Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
+    constraint::failure,
+    demand::{Demand, NoiseForm, Rotation},
+    grid,
+    search::{Bounds, Infeasible, Solution, Space, search},
+};
+use tfhe::core_crypto::prelude::{LweDimension, Variance};
+
+/// One rotation of `slots` slots behind a dot product of norm 8 of bootstrapped wires, with a staircase of 7 steps.
+fn rotation(slots: u32, norm2: f64) -> Rotation {
+    Rotation {
+        accumulator: 0,
+        layer: 0,
+        depth: 1,
+        slots: Slots(slots),
+        gain: 1,
+        tables: vec![0],
+        offsets: (0..7.min(i64::from(slots) / 4)).collect(),
+        first: 0,
+        noise: NoiseForm { fresh: 0.0, independent: norm2, correlated: norm2 },
+        encoding: TorusDistance(0.0),
+    }
+}
+
+fn demand(rotations: Vec<Rotation>) -> Demand {
+    Demand {
+        layers: vec!["fc1".to_owned()],
+        direct: true,
+        inputs: Vec::new(),
+        rotations,
+        outputs: Vec::new(),
+    }
+}
+
+fn bounds(p_fail: f64) -> Bounds {
+    Bounds { p_fail: Log2Probability(p_fail), server_key: Bytes(250_000_000) }
+}
+
+fn row(slots: u32, p_fail: f64) -> String {
+    let found = search(&demand(vec![rotation(slots, 64.0)]), bounds(p_fail), &Space::default());
+    let Ok(Solution { parameters, rotations, p_fail: predicted, cost, .. }) = found else {
+        return format!("{slots:>4} {p_fail:>5} infeasible\n");
+    };
+    let key_switch = parameters.key_switch.unwrap();
+    let chosen = rotations[0];
+    format!(
+        "{slots:>4} {p_fail:>5} {:>5} {:>2} {:>6} {:>4}x{} {:>4}x{:<2} {:>3} {:>9.3} {:>9.3} {:>8.2} {:>9.1} {:>6.1}\n",
+        parameters.lwe_dimension.0,
+        parameters.glwe_dimension.0,
+        parameters.polynomial_size.0,
+        parameters.rotation.base_log.0,
+        parameters.rotation.levels.0,
+        key_switch.base_log.0,
+        key_switch.levels.0,
+        chosen.switching.extension,
+        chosen.switching.exchange,
+        chosen.products,
+        predicted.0,
+        cost.0 * 1e3,
+        parameters.server_key_bytes().0 as f64 / 1e6,
+    )
+}
+
+/// With `FHEQAT_BLESS` set, writes the table instead.
+#[test]
+fn golden_table() {
+    let mut table = String::from(
+        "   M     p     n  k      N    pbs    ks    nu    lambda  products   log2 p        ms     MB\n",
+    );
+    for p_fail in [-40.0, -64.0, -128.0] {
+        for slots in [8, 16, 32, 64, 96, 128, 256] {
+            write!(table, "{}", row(slots, p_fail)).unwrap();
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/parameters.txt");
+    if std::env::var_os("FHEQAT_BLESS").is_some() {
+        fs::write(&path, &table).unwrap();
+    }
+    assert_eq!(table, fs::read_to_string(&path).unwrap(), "found, and written in {}", path.display());
+}
+
+fn small_space() -> Space {
+    let mut space = Space::default();
+    space.shapes.retain(|(k, n)| k.0 * n.0 == 2048);
+    space.rotations = vec![Decomposition::new(22, 1), Decomposition::new(23, 1), Decomposition::new(14, 2)];
+    space.lwe_dimensions = (760..=940).step_by(20).map(LweDimension).collect();
+    space.key_switches = vec![Decomposition::new(2, 7), Decomposition::new(2, 8), Decomposition::new(3, 5)];
+    space.extension = 3;
+    space
+}
+
+/// Every parameter set with every switching of every rotation, each event held to an equal share.
+fn dumb(demand: &Demand, bounds: Bounds, space: &Space) -> Option<f64> {
+    let share = bounds.p_fail.share(demand.events());
+    let mut cheapest: Option<f64> = None;
+    for &(glwe_dimension, polynomial_size) in &space.shapes {
+        for &rotation in &space.rotations {
+            for &lwe_dimension in &space.lwe_dimensions {
+                for &key_switch in &space.key_switches {
+                    let parameters = Parameters {
+                        lwe_dimension,
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch: Some(key_switch),
+                    };
+                    let cost: Option<f64> = demand
+                        .rotations
+                        .iter()
+                        .map(|rotation| dumb_rotation(rotation, &parameters, share, space.extension))
+                        .sum();
+                    if let Some(cost) = cost
+                        && parameters.server_key_bytes() <= bounds.server_key
+                        && cheapest.is_none_or(|cheapest| cost < cheapest)
+                    {
+                        cheapest = Some(cost);
+                    }
+                }
+            }
+        }
+    }
+    cheapest
+}
+
+fn dumb_rotation(
+    rotation: &Rotation,
+    parameters: &Parameters,
+    share: Log2Probability,
+    extension: u32,
+) -> Option<f64> {
+    let form = rotation.noise.variance(Variance(0.0), parameters.extraction(), parameters.correlation());
+    (0..=extension)
+        .flat_map(grid::candidates)
+        .filter(|(switching, rounding)| {
+            let margin = rotation.margin(parameters.coarse_grid() + switching.extension);
+            let switch = parameters.modulus_switch_noise(*rounding, switching.extension);
+            let noise = Variance(form.0 + parameters.key_switch_noise().0 + switch.0);
+            failure(margin, noise) <= share
+        })
+        .map(|(_, rounding)| parameters.rotation_cost(rounding).0 + parameters.key_switch_cost().0)
+        .min_by(f64::total_cmp)
+}
+
+#[test]
+fn agrees_with_the_dumb_search() {
+    for (slots, norm2) in [(vec![24], 64.0), (vec![40, 64], 20.0), (vec![96, 33, 70], 400.0)] {
+        for p_fail in [-40.0, -64.0] {
+            let demand = demand(slots.iter().map(|&slots| rotation(slots, norm2)).collect());
+            let space = small_space();
+            let clever = search(&demand, bounds(p_fail), &space).unwrap();
+            let dumb = dumb(&demand, bounds(p_fail), &space).unwrap();
+            assert!((clever.cost.0 / dumb - 1.0).abs() < 1e-9, "{slots:?}: {} and {dumb}", clever.cost);
+            assert!(clever.p_fail <= Log2Probability(p_fail));
+        }
+    }
+}
+
+#[test]
+fn too_wide_an_accumulator_is_named() {
+    let demand = demand(vec![rotation(1 << 20, 64.0)]);
+    let error = search(&demand, bounds(-40.0), &Space::default()).unwrap_err();
+    let Infeasible::Noise { required, p_fail, .. } = &error else { panic!("{error}") };
+    assert!(p_fail > required);
+    let message = error.to_string();
+    assert!(
+        message.contains("`fc1`") && message.contains("1048576 slots") && message.contains("`max_l1`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn too_small_a_bound_on_keys_says_what_would_do() {
+    let demand = demand(vec![rotation(64, 64.0)]);
+    let bounds = Bounds { server_key: Bytes(10_000_000), ..bounds(-40.0) };
+    let error = search(&demand, bounds, &Space::default()).unwrap_err();
+    let Infeasible::ServerKey { smallest, allowed } = error else { panic!("{error}") };
+    assert!(smallest > allowed && smallest < Bytes(120_000_000), "{smallest}");
+    let bounds = Bounds { server_key: smallest, ..bounds };
+    assert!(search(&demand, bounds, &Space::default()).unwrap().parameters.server_key_bytes() <= smallest);
+}
