@@ -101,3 +101,66 @@ impl<
         ]
     }
 }
+
+/// A quantizer behind a quantizer, a step the user fixed behind a layer with a budget, and levels as the output.
+#[derive(Clone, Debug)]
+pub(crate) struct Stairs {
+    pub(crate) fine: QuantIdentity,
+    pub(crate) coarse: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, 12>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<12, 2>,
+    pub(crate) out: QuantIdentity,
+}
+
+const fn fixed(transfer: Transfer, bits: i64, step: f64) -> Layer {
+    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Fixed(Known::Now(step)) })
+}
+
+impl Network for Stairs {
+    const SPEC: Net<'static> = Net {
+        name: "Stairs",
+        input: None,
+        fields: &[
+            Field { name: "fine", layer: quantizer(Transfer::Unsigned, 6), from: &[Source::Input] },
+            Field { name: "coarse", layer: fixed(Transfer::Unsigned, 2, 0.333), from: &[Source::Field(0)] },
+            Field { name: "fc1", layer: linear(2, 12, 2, 8, true), from: &[Source::Field(1)] },
+            Field { name: "relu1", layer: fixed(Transfer::ReLU, 3, 0.7), from: &[Source::Field(2)] },
+            Field { name: "fc2", layer: linear(12, 2, 12, 0, false), from: &[Source::Field(3)] },
+            Field { name: "out", layer: quantizer(Transfer::Signed, 6), from: &[Source::Field(4)] },
+        ],
+    };
+
+    fn init(init: &mut Init) -> Self {
+        Self {
+            fine: init.layer(),
+            coarse: init.layer(),
+            fc1: init.layer(),
+            relu1: init.layer(),
+            fc2: init.layer(),
+            out: init.layer(),
+        }
+    }
+
+    fn layers(&self) -> Vec<LayerRef<'_>> {
+        vec![
+            self.fine.layer(),
+            self.coarse.layer(),
+            self.fc1.layer(),
+            self.relu1.layer(),
+            self.fc2.layer(),
+            self.out.layer(),
+        ]
+    }
+
+    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+        vec![
+            self.fine.layer_mut(),
+            self.coarse.layer_mut(),
+            self.fc1.layer_mut(),
+            self.relu1.layer_mut(),
+            self.fc2.layer_mut(),
+            self.out.layer_mut(),
+        ]
+    }
+}

@@ -104,8 +104,12 @@ mod tests {
     use crate::{
         Seed,
         data::{checkerboard, checkerboard_points},
-        fixture::Chain,
-        nn::{Precision, network::Network, quantized::Quantized},
+        fixture::{Chain, Stairs},
+        nn::{
+            Precision,
+            network::Network,
+            quantized::{Quantized, QuantizedOp},
+        },
         prune::PruneError,
         quant::row::RowLimits,
     };
@@ -166,6 +170,20 @@ mod tests {
         net.train(&data, &TrainConfig { epochs: 2, progress: false, ..TrainConfig::float() }).unwrap();
         net.quantize(&data, &PtqConfig::default()).unwrap();
         check_bits(&net, &data);
+    }
+
+    #[test]
+    fn stairs_of_quantizers_and_fixed_steps_train() {
+        let data = small();
+        let mut net = Stairs::new(Seed(1));
+        let config = TrainConfig { epochs: 10, ..short() };
+        let history = net.train(&data, &config).unwrap();
+        assert!(history.epochs[9].train_loss < history.epochs[0].train_loss);
+        check_bits(&net, &data);
+        assert_eq!((net.coarse.step(), net.relu1.step()), (Some(0.333), Some(0.7)));
+        let Quantized { fields, .. } = net.quantized().unwrap();
+        let QuantizedOp::Requantize(staircases) = &fields[3].op else { unreachable!() };
+        assert!(staircases.iter().all(|staircase| (staircase.gain - 1.0).abs() < 1e-5));
     }
 
     #[test]

@@ -32,6 +32,13 @@ impl Pace {
     }
 }
 
+impl Pace {
+    /// The same at another multiple of the rate.
+    pub(crate) fn times(self, factor: f32) -> Self {
+        Self { rate: self.rate * factor, ..self }
+    }
+}
+
 impl Moments {
     pub(crate) fn new(len: usize) -> Self {
         Self { mean: vec![0.0; len], square: vec![0.0; len] }
