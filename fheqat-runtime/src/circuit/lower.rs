@@ -3,7 +3,7 @@
 //! A table is training's own rounding read off every value of its accumulator, so evaluation in quantized precision and
 //! simulation agree bit for bit.
 
-use fheqat_spec::{Known, Layer as SpecLayer, Net, Range, Source, Verdict};
+use fheqat_spec::{Known, Layer as SpecLayer, Net, Range, Shape, Source, Verdict};
 use ndarray::Array2;
 use thiserror::Error;
 
@@ -195,7 +195,7 @@ fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
             Field {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
-                shape: shape.iter().flat_map(|shape| shape.dims()).filter_map(|dim| dim.get()).collect(),
+                shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
                 weight_bits,
                 level_bits,
                 range: verdict.fact.range.get(),
