@@ -85,6 +85,7 @@ struct Trainer<'a> {
 /// The gain of a quantizer, or the unit of the last layer, as it trains.
 struct Gain {
     moments: Moments,
+    value: f32,
     log: f32,
     learns: bool,
     /// The multiple of the rate at which it trains.
@@ -301,6 +302,7 @@ impl<'a> Trainer<'a> {
                     std::slice::from_ref(slope),
                     (f32::NEG_INFINITY, f32::INFINITY),
                 );
+                gain.value = gain.log.exp();
             }
         }
         for index in 0..self.program.nodes.len() {
@@ -310,7 +312,7 @@ impl<'a> Trainer<'a> {
 
     /// Chooses the step of a quantizer, or the scale in front of it where its step is fixed, so that its gain is as trained.
     fn settle(&mut self, index: usize) {
-        let gain = self.gains[index].log.exp();
+        let gain = self.gains[index].value;
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
@@ -389,7 +391,7 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
         }
         _ => (1.0, false),
     };
-    Gain { moments: Moments::new(1), log: value.ln(), learns, haste }
+    Gain { moments: Moments::new(1), value, log: value.ln(), learns, haste }
 }
 
 fn bar(config: &TrainConfig) -> ProgressBar {
