@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// A network's numbers are constants of its type, so each width is a struct of its own.
 macro_rules! checkerboard {
-    ($name:ident, $hidden:tt) => {
+    ($name:ident, $hidden:tt, $last:tt) => {
         #[quant_net(bits = 3, max_nonzero = 30, max_l1 = 8)]
         struct $name {
             #[layer(bits = 2, signed = false, scale = 0.333)]
@@ -19,15 +19,15 @@ macro_rules! checkerboard {
             relu1: QuantReLU,
             fc2: QuantLinear<$hidden, $hidden>,
             relu2: QuantReLU,
-            #[layer(max_l1 = 16)]
+            #[layer(max_l1 = $last)]
             fc3: QuantLinear<$hidden, 2>,
         }
     };
 }
 
-checkerboard!(Checkerboard10, 10);
-checkerboard!(Checkerboard30, 30);
-checkerboard!(Checkerboard100, 100);
+checkerboard!(Checkerboard10, 10, 32);
+checkerboard!(Checkerboard30, 30, 32);
+checkerboard!(Checkerboard100, 100, 8);
 
 /// Trains the guide's network on the checkerboard and predicts encrypted points.
 #[derive(Parser)]

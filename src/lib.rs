@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "fhe", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "fhe"), doc = "Quantization-aware training with compile-time bounds.")]
 
 /// ```
 /// use fheqat::prelude::*;
