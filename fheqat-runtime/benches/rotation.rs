@@ -19,13 +19,13 @@ use fheqat_runtime::{
 fn chain(slots: i64) -> Circuit {
     let inputs = Range::new(0, 7);
     let neuron = |layer, wire, slots: i64| {
-        let (weight, half) = ((slots / 8).max(1), slots / 4);
-        let range = Range::new(-half, slots / 2 - half - 1);
-        let jumps = (0..7).map(|step| Jump { at: range.lo + half + step - 3, rise: 1 }).collect();
+        let half = slots / 2 - 3;
+        let (weight, range) = (((half - 1) / 7).max(1), Range::new(-half, half - 1));
+        let jumps = (-3..=3).map(|at| Jump { at, rise: 1 }).collect();
         let tables = vec![Table { base: 0, jumps }];
         Accumulator { layer, terms: vec![Term { wire, weight }], range, tables }
     };
-    let first = neuron(0, Wire::Input(0), 16);
+    let first = neuron(0, Wire::Input(0), 24);
     let second = neuron(1, Wire::Table { accumulator: 0, table: 0 }, slots);
     let wire = Wire::Table { accumulator: 1, table: 0 };
     let outputs = vec![Output { terms: vec![Term { wire, weight: 1 }], range: inputs, constant: 0 }];

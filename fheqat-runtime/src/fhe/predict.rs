@@ -25,7 +25,7 @@ pub struct Prediction {
     pub server_key: Bytes,
     /// On the wire, masks as seeds.
     pub server_key_seeded: Bytes,
-    /// One encrypted sample.
+    /// One encrypted sample: a seed and a body for each input, without the names of circuit and key.
     pub input: Bytes,
     /// Its encrypted outputs.
     pub output: Bytes,

@@ -264,3 +264,62 @@ impl WithSimd for MultiplyAdd<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tfhe::core_crypto::prelude::{
+        FourierLweBootstrapKey, GlweSize, LweDimension, PolynomialSize, SignedDecomposer,
+    };
+
+    use super::*;
+    use crate::params::Decomposition;
+
+    /// Digits are small, and sum to what tfhe rounds to.
+    #[test]
+    fn digits_recompose() {
+        for Decomposition { base_log, levels } in
+            [Decomposition::new(23, 1), Decomposition::new(13, 2), Decomposition::new(9, 3)]
+        {
+            let key = FourierLweBootstrapKey::new(
+                LweDimension(1),
+                GlweSize(2),
+                PolynomialSize(512),
+                base_log,
+                levels,
+            );
+            let decomposer = SignedDecomposer::<u64>::new(base_log, levels);
+            let half = 1_i64 << (base_log.0 - 1);
+            for gadget in key.as_view().into_ggsw_iter().map(|ggsw| Gadget::of(&ggsw)) {
+                for index in 1..2000_u64 {
+                    let value = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let expected = decomposer.closest_representable(value);
+                    let mut rounded = gadget.round(value);
+                    assert_eq!(value.wrapping_add(gadget.error(value, rounded)), expected);
+                    let mut sum = 0_u64;
+                    for level in (1..=levels.0).rev() {
+                        let digit = if levels.0 == 1 { rounded } else { gadget.digit(&mut rounded) };
+                        assert!((-half..half).contains(&(digit as i64)));
+                        sum = sum.wrapping_add(digit << (64 - level * base_log.0));
+                    }
+                    assert_eq!(sum, expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rotation_wraps_with_a_sign() {
+        let moved = [1, 2, 3, 4];
+        let kept = [10, 20, 30, 40];
+        let expect = |degree: usize, expected: [i64; 4]| {
+            let mut output = [0; 4];
+            rotate_and_subtract(&mut output, &moved, &kept, degree);
+            assert_eq!(output.map(|value| value as i64), expected);
+        };
+        expect(0, [-9, -18, -27, -36]);
+        expect(1, [-14, -19, -28, -37]);
+        expect(4, [-11, -22, -33, -44]);
+        expect(7, [-8, -17, -26, -41]);
+        expect(8, [-9, -18, -27, -36]);
+    }
+}

@@ -21,6 +21,14 @@ pub enum GraphError {
         /// The wire.
         wire: Wire,
     },
+    /// A number that no network of `i64` sums has.
+    #[error("{reader} holds the number {number}, beyond 2^40: lower the network again")]
+    Number {
+        /// The accumulator or output.
+        reader: String,
+        /// The number.
+        number: i64,
+    },
     /// More slots than the torus has.
     #[error("{reader} needs the range {range:?}, which no torus of 64 bits holds: lower `max_l1` or `bits`")]
     TooWide {
@@ -173,6 +181,9 @@ impl<'a> Reader<'a> {
         for (index, accumulator) in graph.accumulators.iter().enumerate().rev() {
             let name = reader.name(index);
             reader.check(&name, &accumulator.terms, index)?;
+            let jumps = |table: &'a Table| table.jumps.iter().flat_map(|jump| [jump.at, jump.rise]);
+            let tables = accumulator.tables.iter().flat_map(|table| jumps(table).chain([table.base]));
+            check_numbers(&name, tables.chain([accumulator.range.lo, accumulator.range.hi]))?;
             if !reader.live_tables(index).is_empty() {
                 reader.mark(&name, &accumulator.terms, index)?;
             }
@@ -257,7 +268,7 @@ impl<'a> Reader<'a> {
                 return Err(GraphError::Unknown { reader: reader.to_owned(), wire: term.wire });
             }
         }
-        Ok(())
+        check_numbers(reader, terms.iter().map(|term| term.weight))
     }
 
     fn mark(&mut self, reader: &str, terms: &[Term], before: usize) -> Result<(), GraphError> {
@@ -397,6 +408,14 @@ impl<'a> Reader<'a> {
             }
         }
         form
+    }
+}
+
+/// What keeps every sum of a plan inside `i64`.
+fn check_numbers(reader: &str, mut numbers: impl Iterator<Item = i64>) -> Result<(), GraphError> {
+    match numbers.find(|number| number.unsigned_abs() > 1 << 40) {
+        Some(number) => Err(GraphError::Number { reader: reader.to_owned(), number }),
+        None => Ok(()),
     }
 }
 

@@ -104,6 +104,36 @@ fn outputs_may_read_inputs() {
     agree(&circuit, -40.0, &samples(&circuit, 6, Seed(4)));
 }
 
+/// An accumulator over inputs and tables of two depths, narrow beside wide ones, so that its gain is above 1.
+#[test]
+fn accumulators_may_skip_layers() {
+    let inputs = Range::new(0, 5);
+    let mut accumulators = Vec::new();
+    let table = |accumulator, table| Wire::Table { accumulator, table };
+    let mut add = |wires: &[Wire], weights: &[i64], tables: &dyn Fn(Range) -> Vec<Table>| {
+        let terms = terms(wires, weights);
+        let range = reach(&terms, inputs, &accumulators);
+        let layer = accumulators.len();
+        accumulators.push(Accumulator { layer, terms, range, tables: tables(range) });
+    };
+    add(&[Wire::Input(0), Wire::Input(1)], &[1, -2], &|range| {
+        vec![relu(range.lo + 5, 2, 3), relu(range.lo + 8, 1, 4)]
+    });
+    add(&[Wire::Input(0), table(0, 0), table(0, 1)], &[1, -1, 2], &|range| vec![relu(range.lo + 6, 1, 4)]);
+    add(&[Wire::Input(1), table(1, 0)], &[1, 1], &|range| vec![relu(range.lo + 4, 1, 3)]);
+    let wires = [Wire::Input(0), table(0, 1), table(1, 0), table(2, 0)];
+    let terms = terms(&wires, &[-1, 1, 2, 1]);
+    let range = reach(&terms, inputs, &accumulators);
+    let outputs = vec![Output { terms, range, constant: 0 }];
+    let circuit = circuit(inputs, 2, accumulators, outputs);
+    let compiled = compile(&circuit, -40.0);
+    assert!(!compiled.plan().client.direct);
+    assert_eq!(compiled.plan().server.stages.len(), 3);
+    let every: Vec<Vec<f32>> =
+        (0..36).step_by(5).map(|index| vec![(index / 6) as f32, (index % 6) as f32]).collect();
+    agree(&circuit, -40.0, &every);
+}
+
 #[test]
 fn a_circuit_without_tables() {
     let inputs = Range::new(-8, 7);
