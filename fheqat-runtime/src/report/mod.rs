@@ -5,7 +5,7 @@ mod encrypted;
 
 use std::fmt;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
@@ -181,10 +181,13 @@ fn range_text(range: Range) -> String {
     format!("{}..={}", range.lo, range.hi)
 }
 
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(STYLE)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(columns);
     for column in table.column_iter_mut().skip(2) {
