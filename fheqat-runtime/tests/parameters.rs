@@ -8,7 +8,7 @@ use fheqat_runtime::params::{
     Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
     constraint::failure,
     demand::{Demand, NoiseForm, Rotation},
-    grid,
+    grid::{self, Rounding, Switching},
     search::{Bounds, Infeasible, Solution, Space, search},
 };
 use tfhe::core_crypto::prelude::{LweDimension, Variance};
@@ -99,6 +99,7 @@ fn small_space() -> Space {
 /// Every parameter set with every switching of every rotation, each event held to an equal share.
 fn dumb(demand: &Demand, bounds: Bounds, space: &Space) -> Option<f64> {
     let share = bounds.p_fail.share(demand.events());
+    let switchings: Vec<(Switching, Rounding)> = (0..=space.extension).flat_map(grid::candidates).collect();
     let mut cheapest: Option<f64> = None;
     for &(glwe_dimension, polynomial_size) in &space.shapes {
         for &rotation in &space.rotations {
@@ -114,7 +115,7 @@ fn dumb(demand: &Demand, bounds: Bounds, space: &Space) -> Option<f64> {
                     let cost: Option<f64> = demand
                         .rotations
                         .iter()
-                        .map(|rotation| dumb_rotation(rotation, &parameters, share, space.extension))
+                        .map(|rotation| dumb_rotation(rotation, &parameters, share, &switchings))
                         .sum();
                     if let Some(cost) = cost
                         && parameters.server_key_bytes() <= bounds.server_key
@@ -133,18 +134,18 @@ fn dumb_rotation(
     rotation: &Rotation,
     parameters: &Parameters,
     share: Log2Probability,
-    extension: u32,
+    switchings: &[(Switching, Rounding)],
 ) -> Option<f64> {
     let form = rotation.noise.variance(Variance(0.0), parameters.extraction(), parameters.correlation());
-    (0..=extension)
-        .flat_map(grid::candidates)
+    switchings
+        .iter()
         .filter(|(switching, rounding)| {
             let margin = rotation.margin(parameters.coarse_grid() + switching.extension);
             let switch = parameters.modulus_switch_noise(*rounding, switching.extension);
             let noise = Variance(form.0 + parameters.key_switch_noise().0 + switch.0);
             failure(margin, noise) <= share
         })
-        .map(|(_, rounding)| parameters.rotation_cost(rounding).0 + parameters.key_switch_cost().0)
+        .map(|(_, rounding)| parameters.rotation_cost(*rounding).0 + parameters.key_switch_cost().0)
         .min_by(f64::total_cmp)
 }
 

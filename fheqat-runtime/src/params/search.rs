@@ -166,6 +166,9 @@ impl NoiseForm {
     }
 }
 
+/// Keeps an inequality that is rearranged from coming out the other way.
+const ROUNDING: f64 = 1e-9;
+
 struct Search<'a> {
     demand: &'a Demand,
     space: &'a Space,
@@ -181,7 +184,7 @@ impl<'a> Search<'a> {
             demand,
             space,
             required,
-            deviations: deviations(required),
+            deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
             candidates: (0..=space.extension.min(MAX_EXTENSION)).map(grid::candidates).collect(),
         }
     }
