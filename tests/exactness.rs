@@ -1,4 +1,5 @@
 //! Evaluation, simulation and the encrypted run agree bit for bit.
+#![allow(clippy::unwrap_used)]
 
 use fheqat::{data, prelude::*};
 
@@ -10,32 +11,101 @@ struct Checkerboard {
     relu1: QuantReLU,
     fc2: QuantLinear<100, 100>,
     relu2: QuantReLU,
-    #[layer(max_l1 = 16)]
     fc3: QuantLinear<100, 2>,
 }
 
-#[test]
-fn simulation_is_evaluation() {
-    let (train, test) = data::checkerboard(Seed(3));
-    let mut net = Checkerboard::new(Seed(3));
-    net.train(&train, &TrainConfig::default()).unwrap();
+/// Every layer kind and option at once: signed levels, free and no bias, full weights, a quantizer that reads another,
+/// levels as outputs.
+#[quant_net(weight_bits = 3, act_bits = 2, narrow_range = false, max_l1 = 6)]
+struct Mixed {
+    quant_inp: QuantIdentity,
+    #[layer(bias = free)]
+    fc1: QuantLinear<2, 12>,
+    #[layer(bits = 4)]
+    wide: QuantIdentity,
+    narrow: QuantReLU,
+    #[layer(bias = none, max_nonzero = 2)]
+    fc2: QuantLinear<12, 6>,
+    relu2: QuantReLU,
+    #[layer(weight_bits = 4, max_l1 = 10)]
+    fc3: QuantLinear<6, 2>,
+    quant_out: QuantIdentity,
+}
+
+fn trained<N: Network>(seed: Seed) -> (N, Circuit) {
+    let (train, _) = data::checkerboard(seed);
+    let mut net = N::new(seed);
+    net.train(&train, &TrainConfig { epochs: 5, seed, ..TrainConfig::default() }).unwrap();
     let circuit = net.circuit().unwrap();
-    let predicted = net.predict(Precision::Quantized, test.features()).unwrap();
-    for (sample, predicted) in test.features().rows().into_iter().zip(predicted.rows()) {
-        let logits = circuit.simulate(sample.as_slice().unwrap()).unwrap();
-        assert_eq!(logits.values, predicted.to_vec());
+    (net, circuit)
+}
+
+fn simulation_is_evaluation<N: Network>(seed: Seed) {
+    let (net, circuit) = trained::<N>(seed);
+    let points = data::checkerboard_points(2_000, Seed(seed.0 + 100));
+    let predicted = net.predict(Precision::Quantized, points.features()).unwrap();
+    for (sample, predicted) in points.samples().zip(predicted.rows()) {
+        assert_eq!(circuit.simulate(&sample).unwrap().values, predicted.to_vec(), "{sample:?}");
     }
-    let fresh = data::checkerboard_points(50_000, Seed(77));
-    println!("{:?}", net.evaluate(&fresh).unwrap());
-    for (index, layer) in circuit.graph.layers.iter().enumerate() {
-        let rotations: Vec<_> = circuit.graph.accumulators.iter().filter(|a| a.layer == index).collect();
-        println!(
-            "{} {} rotations {} tables slots {:?}",
-            layer.name,
-            rotations.len(),
-            rotations.iter().map(|a| a.tables.len()).sum::<usize>(),
-            rotations.iter().map(|a| a.slots()).collect::<Vec<_>>()
-        );
+}
+
+#[test]
+fn simulation_is_evaluation_of_the_guide_s_network() {
+    simulation_is_evaluation::<Checkerboard>(Seed(3));
+}
+
+#[test]
+fn simulation_is_evaluation_of_every_layer() {
+    for seed in 0..8 {
+        simulation_is_evaluation::<Mixed>(Seed(seed));
     }
-    println!("{:?}", circuit.graph.outputs.iter().map(|o| (o.terms.len(), o.range)).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_input_leaves_the_exact_range_nor_that_the_static_one() {
+    for seed in 0..8 {
+        let (_, circuit) = trained::<Mixed>(Seed(seed));
+        let report = circuit.report();
+        for layer in report.layers.iter().filter_map(|layer| layer.accumulator) {
+            if let Some(exact) = layer.exact {
+                assert!(exact.count() <= layer.bound.count());
+            }
+        }
+        let levels = circuit.graph.inputs[0].lo..=circuit.graph.inputs[0].hi;
+        for x in levels.clone() {
+            for y in levels.clone() {
+                let sums = circuit.graph.sums(&[x, y]);
+                for (accumulator, sum) in circuit.graph.accumulators.iter().zip(sums) {
+                    assert!((accumulator.range.lo..=accumulator.range.hi).contains(&sum));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "fhe")]
+fn encrypted_is_simulated<N: Network>(seed: Seed, samples: usize) {
+    let (_, circuit) = trained::<N>(seed);
+    let (client, server) = circuit.compile(&CompileOptions::default()).unwrap().keygen().unwrap();
+    let points = data::checkerboard_points(samples, Seed(seed.0 + 200));
+    let corners = [[0.0, 0.0], [1.0, 1.0], [-9.0, 9.0], [9.0, -9.0]].map(Vec::from);
+    let samples: Vec<Vec<f32>> = points.samples().chain(corners).collect();
+    let results = server.run_batch(&client.encrypt_batch(&samples).unwrap()).unwrap();
+    for (sample, result) in samples.iter().zip(client.decrypt_batch(&results).unwrap()) {
+        assert_eq!(result, circuit.simulate(sample).unwrap(), "{sample:?}");
+    }
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_the_guide_s_network() {
+    encrypted_is_simulated::<Checkerboard>(Seed(4), 2);
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_every_layer() {
+    for seed in 0..3 {
+        encrypted_is_simulated::<Mixed>(Seed(seed), 4);
+    }
 }

@@ -42,6 +42,39 @@ pub(crate) fn write(
     attempt().map_err(|source| FileError::new("write", path, source))
 }
 
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// When it cannot be written; what was there before is there still.
+pub fn save(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
+    write(path.as_ref(), |to| to.write_all(bytes))
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// Names the file.
+pub fn load(path: impl AsRef<Path>) -> Result<Vec<u8>, FileError> {
+    read(path.as_ref())
+}
+
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|source| FileError::new("read", path, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_whole_or_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        save(&path, b"first").unwrap();
+        save(&path, b"second").unwrap();
+        assert_eq!(load(&path).unwrap(), b"second");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = save(folder.path().join("absent").join("key"), b"third").unwrap_err();
+        assert!(error.to_string().contains("absent"), "{error}");
+    }
 }

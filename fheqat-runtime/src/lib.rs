@@ -1,5 +1,6 @@
 //! What runs behind fheqat: training on plain data, integer circuits, and encrypted inference.
 
+pub mod artifact;
 pub mod circuit;
 pub mod data;
 pub mod error;

@@ -15,7 +15,10 @@ pub use codec::{Codec, Logits};
 pub use ir::Graph;
 pub use lower::CircuitError;
 
-use crate::error::InputError;
+use crate::{
+    artifact::{self, Artifact, ArtifactError},
+    error::InputError,
+};
 
 /// A trained network as integers, with the client's two maps at its ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +54,34 @@ pub struct Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint([u8; 32]);
 
+impl Artifact for Circuit {
+    const KIND: artifact::Kind = artifact::Kind::Circuit;
+}
+
 impl Circuit {
+    /// The circuit as bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        artifact::to_bytes(self)
+    }
+
+    /// A circuit from its bytes.
+    ///
+    /// # Errors
+    /// When the bytes are something else, damaged, or no circuit that keeps the laws.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let circuit: Self = artifact::from_bytes(bytes)?;
+        verify::verify(&circuit.graph).map_err(|error| artifact::malformed::<Self>(&error.to_string()))?;
+        let (features, outputs) = (circuit.graph.inputs.len(), circuit.graph.outputs.len());
+        if circuit.codec.features != features
+            || circuit.codec.scale.len() != outputs
+            || circuit.codec.bias.len() != outputs
+        {
+            return Err(artifact::malformed::<Self>("its ends do not fit its graph"));
+        }
+        Ok(circuit)
+    }
+
     /// The logits of one sample of shape `[features]`, in the clear.
     ///
     /// # Errors

@@ -16,6 +16,19 @@ impl Graph {
             .collect()
     }
 
+    /// The value of every accumulator for one sample of input levels.
+    ///
+    /// # Panics
+    /// When there are not as many levels as inputs.
+    #[must_use]
+    pub fn sums(&self, inputs: &[i64]) -> Vec<i64> {
+        let levels = self.levels(inputs);
+        self.accumulators
+            .iter()
+            .map(|accumulator| weighted_sum(&accumulator.terms, inputs, &levels))
+            .collect()
+    }
+
     /// The level of every table for one sample of input levels, by accumulator.
     ///
     /// # Panics

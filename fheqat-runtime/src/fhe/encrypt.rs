@@ -11,13 +11,13 @@ use tfhe::core_crypto::{
 };
 
 use super::{
-    artifact::{self, Artifact},
     encoding::{half_steps, nearest_slot, to_small},
-    error::{ArtifactError, DecryptError, EncryptError, Mismatch},
+    error::{DecryptError, EncryptError, Mismatch},
     keys::{ClientKey, KeyId},
     plan::Decoding,
 };
 use crate::{
+    artifact::{self, Artifact, ArtifactError},
     circuit::{Fingerprint, Logits},
     error::InputError,
     params::noise::small_encryption,

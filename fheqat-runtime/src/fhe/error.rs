@@ -1,7 +1,5 @@
 //! What can go wrong with keys and ciphertexts, and what to do about it.
 
-use std::io;
-
 use thiserror::Error;
 
 use crate::{
@@ -112,57 +110,5 @@ pub enum DecryptError {
         index: usize,
         /// What differs.
         mismatch: Mismatch,
-    },
-}
-
-/// Why bytes are not what they should be.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ArtifactError {
-    /// Not one of ours.
-    #[error("these bytes are no {expected} of fheqat: they start with another mark")]
-    Magic {
-        /// What was expected.
-        expected: &'static str,
-    },
-    /// Ours, but something else.
-    #[error("these bytes are a {found}, not a {expected}")]
-    Kind {
-        /// What they are.
-        found: &'static str,
-        /// What was expected.
-        expected: &'static str,
-    },
-    /// Of another format.
-    #[error(
-        "these bytes have format {found}, and this build reads {expected}: make them again with this version"
-    )]
-    Version {
-        /// Their format.
-        found: u16,
-        /// This build's.
-        expected: u16,
-    },
-    /// Damaged.
-    #[error("the {what} is damaged: its checksum differs, copy it again")]
-    Checksum {
-        /// What was expected.
-        what: &'static str,
-    },
-    /// Well copied, but not made by us.
-    #[error("the {what} is malformed ({reason}): make it again")]
-    Malformed {
-        /// What was expected.
-        what: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The file system.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: io::Error,
     },
 }

@@ -19,13 +19,13 @@ use tfhe::core_crypto::{
 };
 
 use super::{
-    artifact::{self, Artifact},
-    error::{ArtifactError, ThreadError},
+    error::ThreadError,
     execute::Workers,
     plan::{ClientPlan, Plan, ServerPlan},
 };
 use crate::{
     Seed,
+    artifact::{self, Artifact, ArtifactError},
     params::{Bytes, Decomposition, Parameters, noise::small_encryption},
 };
 

@@ -3,7 +3,6 @@
 //! A circuit compiles to a [`Plan`] for parameters that the search chose; a plan generates keys; a client key encrypts
 //! and decrypts; a server key runs.
 
-pub mod artifact;
 mod encoding;
 pub mod encrypt;
 pub mod error;
@@ -19,7 +18,7 @@ mod tests;
 use std::{num::NonZeroUsize, sync::Arc};
 
 pub use encrypt::{EncryptedInput, EncryptedOutput};
-pub use error::{ArtifactError, CompileError, DecryptError, EncryptError, Mismatch, RunError, ThreadError};
+pub use error::{CompileError, DecryptError, EncryptError, Mismatch, RunError, ThreadError};
 pub use keys::{ClientKey, KeyId, ServerKey};
 pub use plan::Plan;
 pub use predict::Prediction;

@@ -537,12 +537,16 @@ mod tests {
         Table { base: 0, jumps: jumps.iter().map(|&(at, rise)| Jump { at, rise }).collect() }
     }
 
+    fn layer(reads: &str) -> Layer {
+        Layer { name: "relu".to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
+    }
+
     fn graph(accumulators: Vec<Accumulator>, outputs: Vec<Vec<Term>>) -> Graph {
         let range = Range::new(-3, 4);
         let outputs = outputs.into_iter().map(|terms| GraphOutput { terms, range, constant: 0 }).collect();
         Graph {
             inputs: vec![Range::new(0, 3); 2],
-            layers: vec!["fc0".to_owned(), "fc1".to_owned()],
+            layers: ["fc0", "fc1"].map(layer).into(),
             accumulators,
             outputs,
         }

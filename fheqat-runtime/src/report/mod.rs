@@ -181,15 +181,11 @@ fn range_text(range: Range) -> String {
     format!("{}..={}", range.lo, range.hi)
 }
 
-const STYLE: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(STYLE)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(columns);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(columns);
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }

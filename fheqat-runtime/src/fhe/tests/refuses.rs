@@ -5,14 +5,15 @@ use fheqat_spec::Range;
 use super::graphs::{Dice, random, samples};
 use crate::{
     Seed,
+    artifact::ArtifactError,
     circuit::{
         Circuit,
         ir::{Term, Wire},
     },
     error::InputError,
     fhe::{
-        ArtifactError, ClientKey, CompileError, CompileOptions, DecryptError, EncryptError, EncryptedInput,
-        EncryptedOutput, Mismatch, RunError, ServerKey, artifact,
+        ClientKey, CompileError, CompileOptions, DecryptError, EncryptError, EncryptedInput, EncryptedOutput,
+        Mismatch, RunError, ServerKey,
     },
     params::{Bytes, Log2Probability, search::Infeasible},
 };
@@ -129,18 +130,4 @@ fn bytes_come_back_or_are_refused() {
         bytes[index] ^= 1;
         assert!(matches!(read(&bytes), ArtifactError::Checksum { .. }));
     }
-}
-
-#[test]
-fn files_are_whole_or_absent() {
-    let folder = std::env::temp_dir().join(format!("fheqat-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join("key");
-    artifact::write(&path, b"first").unwrap();
-    artifact::write(&path, b"second").unwrap();
-    assert_eq!(artifact::read(&path).unwrap(), b"second");
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
-    let error = artifact::write(&folder.join("absent").join("key"), b"third").unwrap_err();
-    assert!(error.to_string().contains("absent"), "{error}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,11 +1,52 @@
-//! Keys and ciphertexts as bytes: a mark, a kind, a version, a checksum, and postcard.
-
-use std::{fs, io::Write, path::Path};
+//! Circuits, keys and ciphertexts as bytes: a mark, a kind, a version, a checksum, and postcard.
 
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 
-use super::error::ArtifactError;
+/// Why bytes are not what they should be.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ArtifactError {
+    /// Not one of ours.
+    #[error("these bytes are no {expected} of fheqat: they start with another mark")]
+    Magic {
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// Ours, but something else.
+    #[error("these bytes are a {found}, not a {expected}")]
+    Kind {
+        /// What they are.
+        found: &'static str,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// Of another format.
+    #[error(
+        "these bytes have format {found}, and this build reads {expected}: make them again with this version"
+    )]
+    Version {
+        /// Their format.
+        found: u16,
+        /// This build's.
+        expected: u16,
+    },
+    /// Damaged.
+    #[error("the {what} is damaged: its checksum differs, copy it again")]
+    Checksum {
+        /// What was expected.
+        what: &'static str,
+    },
+    /// Well copied, but not made by us.
+    #[error("the {what} is malformed ({reason}): make it again")]
+    Malformed {
+        /// What was expected.
+        what: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
 
 const MARK: &[u8; 6] = b"fheqat";
 const VERSION: u16 = 1;
@@ -15,6 +56,7 @@ const HEADER: usize = MARK.len() + 1 + 2 + DIGEST;
 /// What an artifact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    Circuit = 0,
     ClientKey = 1,
     ServerKey = 2,
     Input = 3,
@@ -27,10 +69,11 @@ pub(crate) trait Artifact: Serialize + DeserializeOwned {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::ClientKey, Self::ServerKey, Self::Input, Self::Output];
+    const ALL: [Self; 5] = [Self::Circuit, Self::ClientKey, Self::ServerKey, Self::Input, Self::Output];
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Circuit => "circuit",
             Self::ClientKey => "client key",
             Self::ServerKey => "server key",
             Self::Input => "encrypted input",
@@ -77,32 +120,6 @@ pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> 
     }
     postcard::from_bytes(payload)
         .map_err(|error| ArtifactError::Malformed { what: expected, reason: error.to_string() })
-}
-
-/// Writes a file whole or not at all: to a neighbour first, which then takes its name.
-///
-/// # Errors
-/// Names the file.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
-    let failed = |source| ArtifactError::Io { path: path.display().to_string(), source };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = fs::File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, path));
-    written.map_err(|source| {
-        let _ = fs::remove_file(&part);
-        failed(source)
-    })
-}
-
-/// Reads a file.
-///
-/// # Errors
-/// Names the file.
-pub fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
-    fs::read(path).map_err(|source| ArtifactError::Io { path: path.display().to_string(), source })
 }
 
 /// Integers as little-endian bytes: postcard would take ten bytes for a random `u64`.

@@ -1,0 +1,56 @@
+//! Bad input is a typed error that names the value and says what to do; nothing panics.
+#![allow(clippy::unwrap_used)]
+
+use fheqat::{data, error::InputError, prelude::*};
+
+#[quant_net(bits = 2, max_l1 = 3)]
+struct Small {
+    #[layer(signed = false, scale = 0.333)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 6>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<6, 2>,
+}
+
+fn circuit(seed: Seed) -> Circuit {
+    let (train, _) = data::checkerboard(seed);
+    let mut net = Small::new(seed);
+    net.train(&train, &TrainConfig { epochs: 1, ..TrainConfig::default() }).unwrap();
+    net.circuit().unwrap()
+}
+
+#[test]
+fn an_untrained_network_has_no_circuit() {
+    let error = Small::new(Seed(0)).circuit().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`fc1` is not calibrated: train the network in quantized precision, or quantize it after training"
+    );
+}
+
+#[test]
+fn samples_that_do_not_fit() {
+    let circuit = circuit(Seed(0));
+    assert_eq!(circuit.simulate(&[0.5]).unwrap_err(), InputError::Width { found: 1, expected: 2 });
+    let error = circuit.simulate(&[0.5, f32::INFINITY]).unwrap_err();
+    assert_eq!(error, InputError::NotFinite { feature: 1, value: f32::INFINITY });
+}
+
+#[test]
+fn features_outside_the_range_saturate_as_in_training() {
+    let circuit = circuit(Seed(0));
+    assert_eq!(circuit.simulate(&[1e9, -1e9]).unwrap(), circuit.simulate(&[1.0, 0.0]).unwrap());
+}
+
+#[test]
+fn a_circuit_survives_its_bytes_and_damage_is_seen() {
+    let circuit = circuit(Seed(3));
+    let mut bytes = circuit.to_bytes();
+    assert_eq!(Circuit::from_bytes(&bytes).unwrap(), circuit);
+    *bytes.last_mut().unwrap() ^= 1;
+    assert_eq!(
+        Circuit::from_bytes(&bytes).unwrap_err().to_string(),
+        "the circuit is damaged: its checksum differs, copy it again"
+    );
+    assert!(Circuit::from_bytes(&bytes[..10]).is_err());
+}
