@@ -221,6 +221,7 @@ fn source(ctxt: &Ctxt, wire: &Ident, index: usize, names: &[String]) -> Source {
 fn scale(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Scale {
     let own = &field.options;
     match (&own.scale, &own.scale_from) {
+        (None, None) if own.meant.iter().any(|meant| meant == "scale_from") => Scale::From(Source::Broken),
         (None, None) => Scale::Learned,
         (Some(step), None) => Scale::Fixed(step.clone()),
         (_, Some(Wire::Refused)) => Scale::From(Source::Broken),
@@ -245,6 +246,8 @@ fn owner(ctxt: &Ctxt, wire: &Ident, index: usize, names: &[String]) -> Source {
         }
         Some(_) => Message::new(format!("`{own}` cannot take its scale from `{name}`, which comes after it"))
             .help(format!("put `#[layer(scale_from = {own})]` on `{name}`")),
+        None if name == "input" => Message::new("`input` has no scale, for nothing has quantized it")
+            .help("name an earlier `QuantIdentity` or `QuantReLU`"),
         None => unknown(&name, names[..index].iter().map(String::as_str)),
     };
     ctxt.error(wire, message);

@@ -97,6 +97,7 @@ fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribut
             },
         }
     }
+    options.meant.extend(seen);
     options
 }
 

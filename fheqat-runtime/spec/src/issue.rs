@@ -307,6 +307,7 @@ impl Text {
         let Issue::RawOperand { field, kind, producer, producer_kind, range } = *issue else {
             return self;
         };
+        let is_sum = matches!(producer_kind.as_bytes(), b"Add");
         let mut text = self
             .code(field)
             .text(" needs a quantized input, but ")
@@ -314,12 +315,10 @@ impl Text {
             .text(" produces a raw accumulator")
             .note()
             .code(kind)
-            .text(" reads quantized levels; a ")
+            .text(" reads quantized levels; ")
+            .text(if is_sum { "an " } else { "a " })
             .code(producer_kind)
-            .text(match producer_kind.as_bytes() {
-                b"Add" => " gives sums of levels",
-                _ => " gives sums of products",
-            });
+            .text(if is_sum { " gives sums of levels" } else { " gives sums of products" });
         if let Some(range) = range {
             text = text.text(", here in ").range(range);
         }
@@ -393,7 +392,7 @@ impl Text {
             .shape(&gives)
             .text(" (")
             .code(producer)
-            .text(")")
+            .text(if is_sum { "), whose shapes differ" } else { "), which differ behind axis 0" })
             .note()
             .text(if is_sum {
                 "an `Add` takes tensors of one shape"
