@@ -31,7 +31,7 @@ pub mod prelude {
         data::Dataset,
         nn::{
             Precision,
-            layer::{QuantIdentity, QuantLinear, QuantReLU},
+            layer::{Add, Concat, QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose},
             network::Network,
         },
         quant_net,

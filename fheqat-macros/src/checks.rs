@@ -1,12 +1,13 @@
 //! The laws, asked with what the macro can read: `fheqat_spec` decides, this module finds the tokens to blame.
 
-use fheqat_spec::{Fact, Law, Net, Shape, Verdict, judge};
-use proc_macro2::TokenStream;
-use quote::ToTokens;
+use fheqat_spec::{Fact, Issue, Law, Net, Shape, Verdict, judge};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 
 use crate::{
     diag::{Ctxt, Message},
-    model::{Field, Layer, Model},
+    model::{self, Field, Layer, Model},
 };
 
 /// What the macro could decide.
@@ -32,10 +33,7 @@ fn check_names(ctxt: &Ctxt, model: &Model) {
 
 fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     let fields: Vec<_> = model.fields.iter().map(known).collect();
-    let input = model.input.as_ref().map(|dims| {
-        let dims: Vec<_> = dims.iter().map(|dim| dim.known).collect();
-        Shape::new(&dims)
-    });
+    let input = model.input.as_ref().map(|dims| Shape::new(&model::known(dims)));
     let net = Net { name: &model.name, input, fields: &fields };
     let mut verdicts: Vec<Verdict<'_>> = Vec::new();
     for (index, field) in model.fields.iter().enumerate() {
@@ -49,10 +47,10 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     for (index, field) in model.fields.iter().enumerate() {
         for (law, issue) in verdicts[index].issues() {
             // A wire that is wrong anyway may have meant this field.
-            if law == Law::Wiring && last_miswired.is_some_and(|reader| reader > index) {
+            if matches!(issue, Issue::Unread { .. }) && last_miswired.is_some_and(|reader| reader > index) {
                 continue;
             }
-            ctxt.error(blame(field, law), issue);
+            ctxt.error(blame(field, law, issue), issue);
         }
     }
     Checked {
@@ -62,7 +60,8 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
 }
 
 fn is_miswired(field: &Field, verdict: &Verdict<'_>) -> bool {
-    field.blame.from.is_some() && [Law::Input, Law::Quantized].iter().any(|law| verdict.issue(*law).is_some())
+    !field.blame.from.is_empty()
+        && [Law::Input, Law::Quantized].iter().any(|law| verdict.issue(*law).is_some())
 }
 
 /// The field as a law sees it.
@@ -71,10 +70,20 @@ fn known(field: &Field) -> fheqat_spec::Field<'_> {
     fheqat_spec::Field { name: &field.name, layer, from: &field.from }
 }
 
-fn blame(field: &Field, law: Law) -> TokenStream {
-    match law {
-        Law::Wiring => field.ident.to_token_stream(),
-        Law::Input | Law::Quantized => field.blame.from.clone().unwrap_or_else(|| field.blame.ty.clone()),
-        Law::Shape | Law::Overflow => field.blame.ty.clone(),
+fn blame(field: &Field, law: Law, issue: &Issue<'_>) -> TokenStream {
+    let operand = match *issue {
+        Issue::PlainInput { .. } => Some("input"),
+        Issue::RawOperand { producer, .. } | Issue::Shapes { producer, .. } => Some(producer),
+        _ => None,
+    };
+    let is_operand = |name: &&Ident| operand.is_some_and(|operand| name.unraw() == operand);
+    match (issue, field.blame.from.iter().find(is_operand)) {
+        (Issue::Operands { .. }, _) if !field.blame.from.is_empty() => {
+            let names = &field.blame.from;
+            quote!(#(#names)*)
+        }
+        (_, Some(name)) => name.to_token_stream(),
+        _ if law == Law::Wiring => field.ident.to_token_stream(),
+        _ => field.blame.ty.clone(),
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Field {
     pub(crate) ident: Ident,
     /// The layer; `None` where it was refused.
     pub(crate) layer: Option<Layer>,
-    pub(crate) from: [Source; 1],
+    pub(crate) from: Vec<Source>,
     pub(crate) blame: Blame,
 }
 
@@ -38,14 +38,25 @@ pub(crate) struct Field {
 pub(crate) struct Blame {
     /// The layer.
     pub(crate) ty: TokenStream,
-    /// The wire: the name in `from` where the user gave one.
-    pub(crate) from: Option<TokenStream>,
+    /// The names in `from`, where the user gave them.
+    pub(crate) from: Vec<Ident>,
 }
 
 /// A layer, as `fheqat_spec::Layer` has it.
 pub(crate) enum Layer {
-    Quantizer { transfer: Transfer, bits: Amount<i64>, scale: Option<Amount<f64>> },
+    Quantizer { transfer: Transfer, bits: Amount<i64>, scale: Scale },
     Linear(Box<Linear>),
+    Add { acc_bits: Amount<i64> },
+    Concat,
+    Reshape(Vec<Amount<i64>>),
+    Transpose(Vec<Amount<i64>>),
+}
+
+/// Where a quantizer's step comes from, as `fheqat_spec::Scale` has it.
+pub(crate) enum Scale {
+    Learned,
+    Fixed(Amount<f64>),
+    From(Source),
 }
 
 /// A dense layer, as `fheqat_spec::Linear` has it.
@@ -73,13 +84,16 @@ impl Model {
             .map(|(index, field)| Field {
                 name: names[index].clone(),
                 ident: field.ident.clone(),
-                layer: field.layer.as_ref().map(|layer| resolve(options, field, layer, index == last)),
-                from: [source(ctxt, field, index, &names)],
+                layer: field.layer.as_ref().and_then(|layer| {
+                    let scale = scale(ctxt, field, index, &names);
+                    resolve(ctxt, options, field, layer, scale, index == last)
+                }),
+                from: sources(ctxt, field, index, &names),
                 blame: Blame {
                     ty: field.ty.to_token_stream(),
                     from: match &field.options.from {
-                        Some(Wire::To(name)) => Some(name.to_token_stream()),
-                        _ => None,
+                        Some(Wire::To(names)) => names.clone(),
+                        _ => Vec::new(),
                     },
                 },
             })
@@ -111,15 +125,26 @@ fn check_widths(ctxt: &Ctxt, ast: &Ast) {
     ctxt.error(&ast.item.ident, message);
 }
 
-fn resolve(net: &NetOptions, field: &FieldAst, layer: &LayerType, is_last: bool) -> Layer {
+/// `None` where the layer lacks an option that it needs.
+fn resolve(
+    ctxt: &Ctxt,
+    net: &NetOptions,
+    field: &FieldAst,
+    layer: &LayerType,
+    scale: Scale,
+    is_last: bool,
+) -> Option<Layer> {
     let own = &field.options;
     let first = |choices: [&Option<Amount<i64>>; 3]| choices.into_iter().flatten().next().cloned();
     let quantizer = |transfer| Layer::Quantizer {
         transfer,
         bits: first([&own.bits, &net.act_bits, &net.bits]).unwrap_or_else(Amount::refused),
-        scale: own.scale.clone(),
+        scale,
     };
-    match layer.kind {
+    let acc_bits = || {
+        first([&own.acc_bits, &net.acc_bits, &None]).unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS))
+    };
+    Some(match layer.kind {
         Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
         Kind::Identity => quantizer(Transfer::Signed),
         Kind::ReLU => quantizer(Transfer::ReLU),
@@ -136,21 +161,50 @@ fn resolve(net: &NetOptions, field: &FieldAst, layer: &LayerType, is_last: bool)
                 },
                 max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
                 max_l1: first([&own.max_l1, &net.max_l1, &None]),
-                acc_bits: first([&own.acc_bits, &net.acc_bits, &None])
-                    .unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS)),
+                acc_bits: acc_bits(),
                 bias: own.bias.unwrap_or(Bias::default_for(is_last)),
             }))
         }
+        Kind::Add => Layer::Add { acc_bits: acc_bits() },
+        Kind::Concat => Layer::Concat,
+        Kind::Reshape => Layer::Reshape(required(ctxt, field, "shape", own.shape.as_ref(), "[4, 4]")?),
+        Kind::Transpose => Layer::Transpose(required(ctxt, field, "axes", own.axes.as_ref(), "[1, 0]")?),
+    })
+}
+
+/// An option that its layer cannot do without; an error where it is not even tried.
+fn required(
+    ctxt: &Ctxt,
+    field: &FieldAst,
+    option: &str,
+    value: Option<&Vec<Amount<i64>>>,
+    example: &str,
+) -> Option<Vec<Amount<i64>>> {
+    let is_meant = field.options.meant.iter().any(|meant| meant == option || meant.is_empty());
+    if value.is_none() && !is_meant {
+        let name = field.ident.unraw();
+        let message = Message::new(format!("`{name}` does not say its `{option}`"));
+        ctxt.error(&field.ty, message.help(format!("put `#[layer({option} = {example})]` on it")));
+    }
+    value.cloned()
+}
+
+fn sources(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Vec<Source> {
+    match &field.options.from {
+        None if field.options.meant.iter().any(|meant| meant == "from") => broken(field),
+        None => vec![index.checked_sub(1).map_or(Source::Input, Source::Field)],
+        Some(Wire::Refused) => broken(field),
+        Some(Wire::To(wires)) => wires.iter().map(|wire| source(ctxt, wire, index, names)).collect(),
     }
 }
 
-fn source(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Source {
-    let wire = match &field.options.from {
-        None if field.options.meant.iter().any(|meant| meant == "from") => return Source::Broken,
-        None => return index.checked_sub(1).map_or(Source::Input, Source::Field),
-        Some(Wire::Refused) => return Source::Broken,
-        Some(Wire::To(wire)) => wire,
-    };
+/// As many broken wires as the layer takes.
+fn broken(field: &FieldAst) -> Vec<Source> {
+    let is_joint = field.layer.as_ref().is_some_and(|layer| matches!(layer.kind, Kind::Add | Kind::Concat));
+    vec![Source::Broken; if is_joint { 2 } else { 1 }]
+}
+
+fn source(ctxt: &Ctxt, wire: &Ident, index: usize, names: &[String]) -> Source {
     let name = wire.unraw().to_string();
     let message = match names.iter().position(|other| *other == name) {
         Some(earlier) if earlier < index => return Source::Field(earlier),
@@ -158,15 +212,57 @@ fn source(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Sour
         Some(itself) if itself == index => Message::new(format!("`{name}` cannot read itself")),
         Some(_) => Message::new(format!("`{}` cannot read `{name}`, which comes after it", names[index]))
             .help(format!("move `{name}` before `{}`: layers run in the order of the fields", names[index])),
-        None => {
-            let earlier = names[..index].iter().map(String::as_str).chain(["input"]);
-            let near = closest(&name, earlier.clone()).map(|near| format!("did you mean `{near}`?"));
-            let all = || format!("the earlier ones are {}", crate::diag::list(earlier, "and"));
-            Message::new(format!("no field is called `{name}`")).help(near.unwrap_or_else(all))
-        }
+        None => unknown(&name, names[..index].iter().map(String::as_str).chain(["input"])),
     };
     ctxt.error(wire, message);
     Source::Broken
+}
+
+fn scale(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Scale {
+    let own = &field.options;
+    match (&own.scale, &own.scale_from) {
+        (None, None) if own.meant.iter().any(|meant| meant == "scale_from") => Scale::From(Source::Broken),
+        (None, None) => Scale::Learned,
+        (Some(step), None) => Scale::Fixed(step.clone()),
+        (_, Some(Wire::Refused)) => Scale::From(Source::Broken),
+        (Some(_), Some(Wire::To(wires))) => {
+            let message = Message::new("`scale` and `scale_from` exclude one another");
+            ctxt.error(wires.first(), message.help("keep one of the two"));
+            Scale::From(Source::Broken)
+        }
+        (None, Some(Wire::To(wires))) => {
+            Scale::From(wires.first().map_or(Source::Broken, |wire| owner(ctxt, wire, index, names)))
+        }
+    }
+}
+
+fn owner(ctxt: &Ctxt, wire: &Ident, index: usize, names: &[String]) -> Source {
+    let name = wire.unraw().to_string();
+    let own = &names[index];
+    let message = match names.iter().position(|other| *other == name) {
+        Some(earlier) if earlier < index => return Source::Field(earlier),
+        Some(itself) if itself == index => {
+            Message::new(format!("`{name}` cannot take its scale from itself"))
+        }
+        Some(_) => Message::new(format!("`{own}` cannot take its scale from `{name}`, which comes after it"))
+            .help(format!("put `#[layer(scale_from = {own})]` on `{name}`")),
+        None if name == "input" => Message::new("`input` has no scale, for nothing has quantized it")
+            .help("name an earlier `QuantIdentity` or `QuantReLU`"),
+        None => unknown(&name, names[..index].iter().map(String::as_str)),
+    };
+    ctxt.error(wire, message);
+    Source::Broken
+}
+
+fn unknown<'a>(name: &str, earlier: impl Iterator<Item = &'a str> + Clone) -> Message {
+    let message = Message::new(format!("no field is called `{name}`"));
+    match (closest(name, earlier.clone()), earlier.clone().next()) {
+        (Some(near), _) => message.help(format!("did you mean `{near}`?")),
+        (None, Some(_)) => {
+            message.help(format!("the earlier ones are {}", crate::diag::list(earlier, "and")))
+        }
+        (None, None) => message.help("no field comes before it"),
+    }
 }
 
 impl Layer {
@@ -191,13 +287,23 @@ impl Layer {
                 transfer: *transfer,
                 bits: bits.known,
                 scale: match scale {
-                    Some(step) => spec::Scale::Fixed(step.known),
-                    None => spec::Scale::Learned,
+                    Scale::Learned => spec::Scale::Learned,
+                    Scale::Fixed(step) => spec::Scale::Fixed(step.known),
+                    Scale::From(owner) => spec::Scale::From(*owner),
                 },
             }),
             Self::Linear(linear) => spec::Layer::Linear(linear.known()),
+            Self::Add { acc_bits } => spec::Layer::Add { acc_bits: acc_bits.known },
+            Self::Concat => spec::Layer::Concat,
+            Self::Reshape(dims) => spec::Layer::Reshape(spec::Shape::new(&known(dims))),
+            Self::Transpose(axes) => spec::Layer::Transpose(spec::Axes::new(&known(axes))),
         }
     }
+}
+
+/// Numbers as far as the macro can read them.
+pub(crate) fn known(amounts: &[Amount<i64>]) -> Vec<spec::Known<i64>> {
+    amounts.iter().map(|amount| amount.known).collect()
 }
 
 impl Linear {

@@ -1,8 +1,8 @@
 //! The macro's verdict on a network is the verdict that const evaluation and the runtime reach on its `SPEC`.
 
 use fheqat_spec::{
-    Bias, Field, Issue, Known, Law, Layer, Linear, Net, Quantizer, Scale, Shape, Source, Transfer, Verdict,
-    WeightRange, judge,
+    Axes, Bias, Field, Issue, Known, Law, Layer, Linear, Net, Quantizer, Scale, Shape, Source, Transfer,
+    Verdict, WeightRange, judge,
     limits::{self, Limit},
 };
 use proc_macro2::TokenStream;
@@ -31,16 +31,45 @@ struct LayerSketch {
     inputs: i64,
     outputs: i64,
     bits: Option<i64>,
-    back: Option<usize>,
+    /// How far back each operand is, where `from` is given.
+    back: Vec<usize>,
+    /// How far back the field is whose scale it has.
+    scale_back: Option<usize>,
+    axes: Vec<i64>,
+}
+
+impl LayerSketch {
+    /// That of a `Reshape`: often a column of the usual width.
+    fn shape(&self) -> [i64; 2] {
+        [self.inputs, if self.outputs == 8 { 1 } else { self.outputs }]
+    }
 }
 
 const IDENTITY: u8 = 0;
 const RELU: u8 = 1;
+const LINEAR: u8 = 2;
+const ADD: u8 = 3;
+const CONCAT: u8 = 4;
+const RESHAPE: u8 = 5;
+const KINDS: u8 = 7;
 
 fn sketches() -> impl Strategy<Value = Sketch> {
-    let width = prop_oneof![8 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
-    let layer = (0..3u8, width.clone(), width.clone(), of(0..10i64), of(0..3usize))
-        .prop_map(|(kind, inputs, outputs, bits, back)| LayerSketch { kind, inputs, outputs, bits, back });
+    let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
+    let kind = prop_oneof![3 => 0..=LINEAR, 2 => 0..KINDS];
+    let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
+    let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
+    let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
+    let scale_back = prop_oneof![3 => Just(None), 1 => of(0..4usize)];
+    let layer = (kind, width.clone(), width.clone(), bits, (back, scale_back, axes)).prop_map(
+        |(kind, inputs, outputs, bits, (mut back, scale_back, axes))| {
+            let is_joint = kind == ADD || kind == CONCAT;
+            if !is_joint && outputs == 8 {
+                back.truncate(1);
+            }
+            let scale_back = scale_back.filter(|_| kind == IDENTITY || kind == RELU);
+            LayerSketch { kind, inputs, outputs, bits, back, scale_back, axes }
+        },
+    );
     let options = (1..10i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..18i64));
     (options, of(any::<bool>()), of(width), vec(layer, 1..7)).prop_map(
         |(options, narrow_range, input, mut layers)| {
@@ -105,30 +134,66 @@ fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
         let name = format_ident!("f{index}");
         let (inputs, outputs) = (written.number(layer.inputs), written.number(layer.outputs));
         let (ty, bits) = match layer.kind {
-            IDENTITY => (quote!(QuantIdentity), "bits"),
-            RELU => (quote!(QuantReLU), "bits"),
-            _ => (quote!(QuantLinear<#inputs, #outputs>), "weight_bits"),
+            IDENTITY => (quote!(QuantIdentity), Some("bits")),
+            RELU => (quote!(QuantReLU), Some("bits")),
+            LINEAR => (quote!(QuantLinear<#inputs, #outputs>), Some("weight_bits")),
+            ADD => (quote!(Add), Some("acc_bits")),
+            CONCAT => (quote!(Concat), None),
+            RESHAPE => (quote!(Reshape), None),
+            _ => (quote!(Transpose), None),
         };
-        let bits = option(bits, layer.bits);
-        let from = layer.back.map(|back| {
-            let producer = match source(index, Some(back)) {
-                Source::Field(field) => format_ident!("f{field}"),
-                Source::Input | Source::Broken => format_ident!("input"),
-            };
-            quote!(from = #producer,)
+        let bits = bits.and_then(|name| option(name, layer.bits));
+        let name_of = |back| match source(index, back) {
+            Source::Field(field) => format_ident!("f{field}"),
+            Source::Input | Source::Broken => format_ident!("input"),
+        };
+        let from = layer.back.split_first().map(|(&first, rest)| {
+            let (first, rest) = (name_of(first), rest.iter().map(|&back| name_of(back)));
+            if rest.len() == 0 { quote!(from = #first,) } else { quote!(from = [#first #(, #rest)*],) }
         });
-        let attribute = (bits.is_some() || from.is_some()).then(|| quote!(#[layer(#bits #from)]));
+        let scale = owner(index, layer).map(|owner| {
+            let owner = format_ident!("f{owner}");
+            quote!(scale_from = #owner,)
+        });
+        let axes = layer.axes.iter().map(|&axis| written.number(axis));
+        let own = match layer.kind {
+            RESHAPE => {
+                let dims = layer.shape().map(|dim| written.number(dim));
+                quote!(shape = [#(#dims),*],)
+            }
+            kind if kind > RESHAPE => quote!(axes = [#(#axes),*],),
+            _ => TokenStream::new(),
+        };
+        let options = quote!(#bits #from #scale #own);
+        let attribute = (!options.is_empty()).then(|| quote!(#[layer(#options)]));
         quote!(#attribute #name: #ty,)
     });
     (quote!(#(#options)* #narrow_range #input), quote!(struct Net { #(#fields)* }))
 }
 
-fn source(index: usize, back: Option<usize>) -> Source {
-    index.checked_sub(1 + back.unwrap_or(0)).map_or(Source::Input, Source::Field)
+fn source(index: usize, back: usize) -> Source {
+    index.checked_sub(1 + back).map_or(Source::Input, Source::Field)
+}
+
+fn sources(index: usize, layer: &LayerSketch) -> Vec<Source> {
+    let back: &[usize] = if layer.back.is_empty() { &[0] } else { &layer.back };
+    back.iter().map(|&back| source(index, back)).collect()
+}
+
+fn owner(index: usize, layer: &LayerSketch) -> Option<usize> {
+    index.checked_sub(1 + layer.scale_back?)
+}
+
+/// What a law says of the sketch.
+struct Expected {
+    law: Option<Law>,
+    message: String,
+    /// Whether no number is needed to see it.
+    is_structural: bool,
 }
 
 /// What the laws say of the sketch, by a second reading of it.
-fn expected(sketch: &Sketch, written: Written) -> Vec<(Option<Law>, String)> {
+fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
     let mut issues = Vec::new();
     let mut admit = |limit, value: Option<i64>| value.map(|value| written.admit(limit, value, &mut issues));
     let bits = admit(limits::BITS, Some(sketch.bits));
@@ -141,7 +206,7 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<(Option<Law>, String)> {
 
     let names: Vec<_> = (0..sketch.layers.len()).map(|index| format!("f{index}")).collect();
     let wires: Vec<_> =
-        sketch.layers.iter().enumerate().map(|(index, layer)| [source(index, layer.back)]).collect();
+        sketch.layers.iter().enumerate().map(|(index, layer)| sources(index, layer)).collect();
     let mut is_refused = Vec::new();
     let mut fields = Vec::new();
     for (index, sketched) in sketch.layers.iter().enumerate() {
@@ -151,8 +216,20 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<(Option<Law>, String)> {
             IDENTITY | RELU => Layer::Quantizer(Quantizer {
                 transfer: if sketched.kind == IDENTITY { Transfer::Signed } else { Transfer::ReLU },
                 bits: admit(limits::QUANTIZER_BITS, sketched.bits).or(act_bits).unwrap_or(Known::Later),
-                scale: Scale::Learned,
+                scale: owner(index, sketched)
+                    .map_or(Scale::Learned, |owner| Scale::From(Source::Field(owner))),
             }),
+            ADD => Layer::Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) },
+            CONCAT => Layer::Concat,
+            RESHAPE => Layer::Reshape(Shape::new(
+                &sketched.shape().map(|dim| admit(limits::SHAPE, Some(dim)).unwrap_or(Known::Later)),
+            )),
+            kind if kind > RESHAPE => {
+                let axes = sketched.axes.iter();
+                let axes: Vec<_> =
+                    axes.map(|&axis| admit(limits::AXES, Some(axis)).unwrap_or(Known::Later)).collect();
+                Layer::Transpose(Axes::new(&axes))
+            }
             _ => {
                 let inputs = admit(limits::INPUTS, Some(sketched.inputs)).unwrap_or(Known::Later);
                 let outputs = admit(limits::OUTPUTS, Some(sketched.outputs)).unwrap_or(Known::Later);
@@ -183,9 +260,17 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<(Option<Law>, String)> {
     for (index, refused) in is_refused.into_iter().enumerate() {
         verdicts.push(if refused { Verdict::UNKNOWN } else { judge(&net, &verdicts, index) });
     }
-    let limits = issues.iter().map(|issue| (None, issue.to_string()));
-    let laws = verdicts.iter().flat_map(Verdict::issues).map(|(law, issue)| (Some(law), issue.to_string()));
-    limits.chain(laws).collect()
+    let limits = issues.iter().map(|issue| (None, issue));
+    let laws = verdicts.iter().flat_map(Verdict::issues).map(|(law, issue)| (Some(law), issue));
+    limits
+        .chain(laws)
+        .map(|(law, issue)| Expected {
+            law,
+            message: issue.to_string(),
+            is_structural: law.is_some_and(|law| !law.is_numeric())
+                || matches!(issue, Issue::NoInputShape { .. } | Issue::Rank { .. } | Issue::Shapes { .. }),
+        })
+        .collect()
 }
 
 fn reported(sketch: &Sketch, written: Written) -> Vec<String> {
@@ -207,15 +292,15 @@ proptest! {
             let reported = reported(&sketch, written);
             let expected = expected(&sketch, written);
             for message in &reported {
-                prop_assert!(expected.iter().any(|(_, known)| known == message), "{message}");
+                prop_assert!(expected.iter().any(|known| known.message == *message), "{message}");
             }
             // A wire that is refused may leave a field unread; that is not reported as a second defect.
-            for (law, message) in &expected {
+            for Expected { law, message, .. } in &expected {
                 prop_assert!(*law == Some(Law::Wiring) || reported.contains(message), "{message}");
             }
             prop_assert_eq!(reported.is_empty(), expected.is_empty());
             if matches!(written, Written::Constants) {
-                prop_assert!(expected.iter().all(|(law, _)| law.is_some_and(|law| !law.is_numeric())));
+                prop_assert!(expected.iter().all(|known| known.is_structural));
             }
         }
     }
@@ -224,15 +309,17 @@ proptest! {
 #[test]
 fn sketches_are_accepted_and_refused() {
     let mut runner = TestRunner::deterministic();
-    let (mut accepted, mut refused) = (0, 0);
+    let (mut accepted, mut refused, mut of_kind) = (0, 0, [0; KINDS as usize]);
     for _ in 0..2000 {
         let sketch = sketches().new_tree(&mut runner).map(|tree| tree.current());
         let Ok(sketch) = sketch else { continue };
         if reported(&sketch, Written::Literals).is_empty() {
             accepted += 1;
+            sketch.layers.iter().for_each(|layer| of_kind[usize::from(layer.kind)] += 1);
         } else {
             refused += 1;
         }
     }
     assert!(accepted > 20 && refused > 20, "{accepted} accepted, {refused} refused");
+    assert!(of_kind.iter().all(|&count| count > 0), "layers of accepted networks: {of_kind:?}");
 }

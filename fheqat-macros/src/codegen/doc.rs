@@ -18,7 +18,7 @@ pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
     ];
     let mut shapes: Vec<String> = Vec::new();
     for (field, fact) in model.fields.iter().zip(facts) {
-        let shape = shape(model, field, &shapes);
+        let shape = shape(model, field, fact, &shapes);
         let (range, bits) = match fact.range {
             Known::Now(range) => (code(&format!("{}..={}", range.lo, range.hi)), range.bits().to_string()),
             Known::Later => (later(model, field, facts), String::new()),
@@ -46,15 +46,33 @@ fn written(layer: &Layer) -> String {
         Layer::Linear(linear) => {
             Kind::Linear.with([&linear.inputs, &linear.outputs].into_iter().map(|amount| amount.text.clone()))
         }
+        Layer::Add { .. } | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) => {
+            layer.known().kind().to_owned()
+        }
     }
 }
 
-fn shape(model: &Model, field: &Field, before: &[String]) -> String {
-    match (&field.layer, field.from[0]) {
+fn shape(model: &Model, field: &Field, fact: &Fact, before: &[String]) -> String {
+    match (&field.layer, field.from.first()) {
         (Some(Layer::Linear(linear)), _) => flat(&linear.outputs),
-        (_, Source::Field(index)) => before.get(index).cloned().unwrap_or_default(),
-        (_, Source::Input | Source::Broken) => input(model),
+        (Some(Layer::Reshape(dims)), _) => list(dims),
+        (Some(Layer::Concat | Layer::Transpose(_)), _) => inferred(fact),
+        (_, Some(Source::Field(index))) => before.get(*index).cloned().unwrap_or_default(),
+        (_, Some(Source::Input | Source::Broken) | None) => input(model),
     }
+}
+
+fn inferred(fact: &Fact) -> String {
+    let dims = fact.shape.get().map(|shape| {
+        let dim = |dim: &Known<i64>| dim.get().map_or_else(|| "_".to_owned(), |dim| dim.to_string());
+        shape.dims().iter().map(dim).collect::<Vec<_>>().join(", ")
+    });
+    format!("[{}]", dims.unwrap_or_else(|| "_".to_owned()))
+}
+
+fn list(dims: &[Amount<i64>]) -> String {
+    let dims: Vec<_> = dims.iter().map(|dim| dim.text.as_str()).collect();
+    format!("[{}]", dims.join(", "))
 }
 
 fn input(model: &Model) -> String {
@@ -63,10 +81,7 @@ fn input(model: &Model) -> String {
         _ => None,
     });
     match (&model.input, first) {
-        (Some(dims), _) => {
-            let dims: Vec<_> = dims.iter().map(|dim| dim.text.as_str()).collect();
-            format!("[{}]", dims.join(", "))
-        }
+        (Some(dims), _) => list(dims),
         (None, Some(inputs)) => flat(inputs),
         (None, None) => "[_]".to_owned(),
     }
@@ -86,21 +101,33 @@ fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
         Some(Layer::Quantizer { bits, .. }) => code(&show(Known::Later, bits)),
         Some(Layer::Linear(linear)) => {
             let terms = linear.max_nonzero.as_ref().unwrap_or(&linear.inputs);
-            let operand = match field.from[0] {
-                Source::Field(index) => operand(model, facts, index),
-                Source::Input | Source::Broken => String::new(),
-            };
+            let operand = operands(model, facts, field).join(" + ");
             let weights = show(linear.known().weights(), &linear.weight_bits);
             code(&format!("{} * {weights} * {operand}", terms.text))
         }
+        Some(Layer::Add { .. }) => code(&operands(model, facts, field).join(" + ")),
+        Some(Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_)) => {
+            code(&operands(model, facts, field).join(", "))
+        }
         None => String::new(),
     }
+}
+
+fn operands(model: &Model, facts: &[Fact], field: &Field) -> Vec<String> {
+    let operand = |source: &Source| match source {
+        Source::Field(index) => operand(model, facts, *index),
+        Source::Input | Source::Broken => String::new(),
+    };
+    field.from.iter().map(operand).collect()
 }
 
 fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
     match (facts[index].range, &model.fields[index].layer) {
         (Known::Now(range), _) => format!("({}..={})", range.lo, range.hi),
         (Known::Later, Some(Layer::Quantizer { bits, .. })) => format!("({} bits)", bits.text),
+        (Known::Later, Some(Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_))) => {
+            operands(model, facts, &model.fields[index]).join(", ")
+        }
         (Known::Later, _) => String::new(),
     }
 }

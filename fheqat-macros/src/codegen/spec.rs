@@ -5,16 +5,13 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use crate::{
-    model::{Field, Layer, Linear, Model},
+    model::{Field, Layer, Linear, Model, Scale},
     parse::number::Amount,
 };
 
 pub(crate) fn net(model: &Model) -> TokenStream {
     let name = &model.name;
-    let input = option(model.input.as_ref().map(|dims| {
-        let dims = dims.iter().map(|dim| &dim.tokens);
-        quote!(__fheqat::spec::Shape::new(&[#(#dims),*]))
-    }));
+    let input = option(model.input.as_deref().map(shape));
     let fields = model.fields.iter().map(field);
     quote!(__fheqat::spec::Net { name: #name, input: #input, fields: &[#(#fields),*] })
 }
@@ -22,12 +19,16 @@ pub(crate) fn net(model: &Model) -> TokenStream {
 fn field(field: &Field) -> TokenStream {
     let name = &field.name;
     let layer = field.layer.as_ref().map_or_else(|| layer(&Layer::refused()), layer);
-    let from = field.from.iter().map(|source| match source {
+    let from = field.from.iter().map(|from| source(*from));
+    quote!(__fheqat::spec::Field { name: #name, layer: #layer, from: &[#(#from),*] })
+}
+
+fn source(source: Source) -> TokenStream {
+    match source {
         Source::Input => quote!(__fheqat::spec::Source::Input),
         Source::Field(index) => quote!(__fheqat::spec::Source::Field(#index)),
         Source::Broken => quote!(__fheqat::spec::Source::Broken),
-    });
-    quote!(__fheqat::spec::Field { name: #name, layer: #layer, from: &[#(#from),*] })
+    }
 }
 
 fn layer(layer: &Layer) -> TokenStream {
@@ -35,10 +36,14 @@ fn layer(layer: &Layer) -> TokenStream {
         Layer::Quantizer { transfer, bits, scale } => {
             let transfer = format_ident!("{transfer:?}");
             let bits = &bits.tokens;
-            let scale = scale.as_ref().map_or_else(
-                || quote!(__fheqat::spec::Scale::Learned),
-                |Amount { tokens, .. }| quote!(__fheqat::spec::Scale::Fixed(#tokens)),
-            );
+            let scale = match scale {
+                Scale::Learned => quote!(__fheqat::spec::Scale::Learned),
+                Scale::Fixed(Amount { tokens, .. }) => quote!(__fheqat::spec::Scale::Fixed(#tokens)),
+                Scale::From(owner) => {
+                    let owner = source(*owner);
+                    quote!(__fheqat::spec::Scale::From(#owner))
+                }
+            };
             quote! {
                 __fheqat::spec::Layer::Quantizer(__fheqat::spec::Quantizer {
                     transfer: __fheqat::spec::Transfer::#transfer,
@@ -67,7 +72,25 @@ fn layer(layer: &Layer) -> TokenStream {
                 })
             }
         }
+        Layer::Add { acc_bits } => {
+            let acc_bits = &acc_bits.tokens;
+            quote!(__fheqat::spec::Layer::Add { acc_bits: #acc_bits })
+        }
+        Layer::Concat => quote!(__fheqat::spec::Layer::Concat),
+        Layer::Reshape(dims) => {
+            let shape = shape(dims);
+            quote!(__fheqat::spec::Layer::Reshape(#shape))
+        }
+        Layer::Transpose(axes) => {
+            let axes = axes.iter().map(|axis| &axis.tokens);
+            quote!(__fheqat::spec::Layer::Transpose(__fheqat::spec::Axes::new(&[#(#axes),*])))
+        }
     }
+}
+
+fn shape(dims: &[Amount<i64>]) -> TokenStream {
+    let dims = dims.iter().map(|dim| &dim.tokens);
+    quote!(__fheqat::spec::Shape::new(&[#(#dims),*]))
 }
 
 fn amount(amount: Option<&Amount<i64>>) -> TokenStream {

@@ -22,7 +22,7 @@ options! {
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1);
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
         "narrow_range" => narrow_range: bool = flag;
-        "input" => input: Vec<Amount<i64>> = shape;
+        "input" => input: Vec<Amount<i64>> = shape(limits::INPUT);
         "crate" => krate: Path = path;
     }
 }

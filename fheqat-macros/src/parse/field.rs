@@ -9,12 +9,13 @@ use super::{
     layer::{self, Kind, LayerType},
     number::{Amount, Reader},
     option::{self, options},
-    value::{Wire, bias, count, flag, step, wire},
+    value::{Wire, axes, bias, count, flag, owner, shape, step, wire},
 };
 use crate::diag::{Ctxt, Message, list};
 
 const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU];
 const WEIGHTED: &[Kind] = &[Kind::Linear];
+const SUMMING: &[Kind] = &[Kind::Linear, Kind::Add];
 
 options! {
     /// The options of a layer.
@@ -23,12 +24,15 @@ options! {
         "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
         "signed" => signed: bool = flag, on &[Kind::Identity];
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;
+        "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
         "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
         "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
         "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on WEIGHTED;
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
         "bias" => bias: Bias = bias, on WEIGHTED;
+        "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on &[Kind::Reshape];
+        "axes" => axes: Vec<Amount<i64>> = axes, on &[Kind::Transpose];
     }
 }
 
@@ -93,6 +97,7 @@ fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribut
             },
         }
     }
+    options.meant.extend(seen);
     options
 }
 

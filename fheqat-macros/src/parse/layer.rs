@@ -16,10 +16,15 @@ pub(crate) enum Kind {
     Identity,
     ReLU,
     Linear,
+    Add,
+    Concat,
+    Reshape,
+    Transpose,
 }
 
 impl Kind {
-    pub(crate) const ALL: &[Self] = &[Self::Identity, Self::ReLU, Self::Linear];
+    pub(crate) const ALL: &[Self] =
+        &[Self::Identity, Self::ReLU, Self::Linear, Self::Add, Self::Concat, Self::Reshape, Self::Transpose];
 
     /// The name of its type.
     pub(crate) const fn name(self) -> &'static str {
@@ -27,13 +32,17 @@ impl Kind {
             Self::Identity => "QuantIdentity",
             Self::ReLU => "QuantReLU",
             Self::Linear => "QuantLinear",
+            Self::Add => "Add",
+            Self::Concat => "Concat",
+            Self::Reshape => "Reshape",
+            Self::Transpose => "Transpose",
         }
     }
 
     /// The numbers its type takes.
     const fn parameters(self) -> &'static [Limit] {
         match self {
-            Self::Identity | Self::ReLU => &[],
+            Self::Identity | Self::ReLU | Self::Add | Self::Concat | Self::Reshape | Self::Transpose => &[],
             Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
         }
     }
@@ -44,6 +53,10 @@ impl Kind {
             Self::Identity => &["Identity", "QuantInput", "QuantStub"],
             Self::ReLU => &["ReLU", "Relu"],
             Self::Linear => &["Linear", "Dense"],
+            Self::Add => &["Residual", "Sum", "QuantAdd"],
+            Self::Concat => &["Cat", "Concatenate", "QuantCat"],
+            Self::Reshape => &["View", "Unflatten"],
+            Self::Transpose => &["Permute", "Swapaxes"],
         }
     }
 

@@ -50,7 +50,7 @@ macro_rules! options {
         #[derive(Default)]
         pub(crate) struct $table {
             $(pub(crate) $field: Option<$ty>,)*
-            /// Options that were meant, as far as their errors tell.
+            /// Options that were given or meant, as far as their errors tell.
             pub(crate) meant: Vec<String>,
         }
 

@@ -22,23 +22,38 @@ pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i6
     move |reader, option| reader.count(limit, limit.name, &option.value)
 }
 
-/// An option whose value is a shape.
-pub(crate) fn shape(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<i64>>> {
-    let key = &option.key;
-    let Expr::Array(array) = &option.value else {
-        let message = Message::new(format!("`{key}` takes a shape"));
-        reader.ctxt.error(&option.value, message.help(format!("write `{key} = [64]`")));
-        return None;
-    };
-    if array.elems.is_empty() || array.elems.len() > MAX_RANK {
-        let message = Message::new(format!(
-            "`{key}` has {} dimensions, but a shape has 1..={MAX_RANK}",
-            array.elems.len()
-        ));
-        reader.ctxt.error(&option.value, message.help(format!("write `{key} = [64]`")));
-        return None;
+/// An option whose value is a shape, whose dimensions are in `limit`.
+pub(crate) fn shape(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Option<Vec<Amount<i64>>> {
+    move |reader, option| {
+        let key = &option.key;
+        let help = format!("write `{key} = [64]`");
+        let Expr::Array(array) = &option.value else {
+            reader.ctxt.error(&option.value, Message::new(format!("`{key}` takes a shape")).help(help));
+            return None;
+        };
+        if array.elems.is_empty() || array.elems.len() > MAX_RANK {
+            let message = Message::new(format!(
+                "`{key}` has {} dimensions, but a shape has 1..={MAX_RANK}",
+                array.elems.len()
+            ));
+            reader.ctxt.error(&option.value, message.help(help));
+            return None;
+        }
+        Some(array.elems.iter().map(|dim| reader.count(limit, limit.name, dim)).collect())
     }
-    Some(array.elems.iter().map(|dim| reader.count(limits::INPUT, "input", dim)).collect())
+}
+
+/// `axes = [1, 0]`.
+pub(crate) fn axes(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<i64>>> {
+    let array = match &option.value {
+        Expr::Array(array) if (1..=MAX_RANK).contains(&array.elems.len()) => array,
+        value => {
+            let message = Message::new(format!("`axes` takes an order of 1..={MAX_RANK} axes"));
+            reader.ctxt.error(value, message.help("write `axes = [1, 0]`"));
+            return None;
+        }
+    };
+    Some(array.elems.iter().map(|axis| reader.count(limits::AXES, limits::AXES.name, axis)).collect())
 }
 
 /// An option that is `true` or `false`.
@@ -108,20 +123,34 @@ pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
     found.map(|(_, bias)| *bias)
 }
 
-/// `from = a`.
+/// `from = a` or `from = [a, b]`.
 pub(crate) fn wire(reader: &mut Reader<'_>, option: &Opt) -> Wire {
-    if let Some(name) = word(&option.value) {
-        return Wire::To(name.clone());
+    let names = match &option.value {
+        Expr::Array(array) if !array.elems.is_empty() => array.elems.iter().map(word).collect(),
+        value => word(value).map(|name| vec![name]),
+    };
+    if let Some(names) = names {
+        return Wire::To(names.into_iter().cloned().collect());
     }
-    let message = Message::new("`from` takes the name of one earlier field, or `input`");
-    reader.ctxt.error(&option.value, message.help("write `from = input`"));
+    let message = Message::new("`from` takes the names of earlier fields, or `input`");
+    reader.ctxt.error(&option.value, message.help("write `from = input`, or `from = [a, b]` on an `Add`"));
     Wire::Refused
 }
 
-/// Where the user says a layer reads from.
+/// `scale_from = a`.
+pub(crate) fn owner(reader: &mut Reader<'_>, option: &Opt) -> Wire {
+    if let Some(name) = word(&option.value) {
+        return Wire::To(vec![name.clone()]);
+    }
+    let message = Message::new("`scale_from` takes the name of one earlier field");
+    reader.ctxt.error(&option.value, message.help("write `scale_from = relu1`"));
+    Wire::Refused
+}
+
+/// The fields that an option names.
 pub(crate) enum Wire {
-    /// A field, or `input`.
-    To(Ident),
+    /// Fields, or `input`; at least one.
+    To(Vec<Ident>),
     /// It could not be read.
     Refused,
 }

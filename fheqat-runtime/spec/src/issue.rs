@@ -3,7 +3,7 @@
 //! What is wrong with both sides and their values; `note`: the arithmetic; `help`: the exact text to type.
 
 use crate::{
-    Range, Shape, Text,
+    Axes, Range, Shape, Text,
     limits::{ACC_BITS, Limit},
 };
 
@@ -14,17 +14,20 @@ pub enum Law {
     Input,
     /// Every layer but a quantizer takes quantized tensors, never a raw accumulator.
     Quantized,
+    /// The operands of `Add` and `Concat` share one scale.
+    Scale,
     /// Each layer's input shape fits.
     Shape,
     /// The worst case of every accumulator over all inputs fits `acc_bits`.
     Overflow,
-    /// Every field but the last is read, and the last is the output.
+    /// A layer reads as many fields as it takes, every field but the last is read, and the last is the output.
     Wiring,
 }
 
 impl Law {
     /// Every law, in the order they are asked.
-    pub const ALL: [Self; 5] = [Self::Input, Self::Quantized, Self::Shape, Self::Overflow, Self::Wiring];
+    pub const ALL: [Self; 6] =
+        [Self::Input, Self::Quantized, Self::Scale, Self::Shape, Self::Overflow, Self::Wiring];
 
     /// Position in [`Law::ALL`].
     #[must_use]
@@ -115,6 +118,109 @@ pub enum Issue<'a> {
         /// The field.
         field: &'a str,
     },
+    /// Another number of operands than the layer takes.
+    Operands {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// How many it reads.
+        reads: usize,
+        /// The two nearest quantizers before it, for a layer that takes two or more.
+        nearest: Option<[&'a str; 2]>,
+    },
+    /// Operands of two scales.
+    Scales {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// The quantizers of two operands, in the order of the operands.
+        quantizers: [&'a str; 2],
+        /// The earlier one, which can share its scale.
+        owner: &'a str,
+        /// The later one.
+        other: &'a str,
+        /// Whether the user fixed the scale of the later one.
+        is_fixed: bool,
+    },
+    /// `scale_from` names a field that gives no levels.
+    NoScale {
+        /// The field.
+        field: &'a str,
+        /// The field it names.
+        owner: &'a str,
+        /// That field's layer.
+        owner_kind: &'static str,
+    },
+    /// Operands whose shapes do not go together.
+    Shapes {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// The first operand.
+        first: &'a str,
+        /// Its shape, and that of all operands between.
+        has: Shape,
+        /// The operand that does not fit.
+        producer: &'a str,
+        /// Its shape.
+        gives: Shape,
+    },
+    /// A shape that holds another number of elements.
+    Elements {
+        /// The field.
+        field: &'a str,
+        /// The shape it makes.
+        shape: Shape,
+        /// How many numbers that holds.
+        takes: i64,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// How many numbers that holds.
+        holds: i64,
+    },
+    /// Axes that are not each there once.
+    Permutation {
+        /// The field.
+        field: &'a str,
+        /// Its axes.
+        axes: Axes,
+    },
+    /// Another number of axes than the operand has.
+    Rank {
+        /// The field.
+        field: &'a str,
+        /// Its axes.
+        axes: Axes,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// Nothing says which shape the input has.
+    NoInputShape {
+        /// The field that needs it.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+    },
+    /// A sum of tensors wider than `acc_bits`.
+    SumOverflow {
+        /// The field.
+        field: &'a str,
+        /// Bits the worst case needs.
+        needs: u32,
+        /// Bits allowed.
+        acc_bits: i64,
+        /// How many tensors it adds.
+        operands: usize,
+        /// The worst case.
+        sum: Range,
+    },
 }
 
 impl Issue<'_> {
@@ -157,6 +263,20 @@ impl Issue<'_> {
                 .text("remove it, or wire it: `#[layer(from = ")
                 .text(field)
                 .text(")]` on the field that reads it"),
+            Self::Operands { field, kind, reads, nearest } => text.operands(field, kind, reads, nearest),
+            Self::Scales { .. } => text.scales(self),
+            Self::NoScale { .. } => text.no_scale(self),
+            Self::Shapes { .. } => text.shapes(self),
+            Self::Elements { .. } => text.elements(self),
+            Self::Permutation { .. } | Self::Rank { .. } => text.order(self),
+            Self::NoInputShape { field, kind } => text
+                .code(field)
+                .text(" (")
+                .code(kind)
+                .text(") needs the shape of the input, which nothing says")
+                .help()
+                .text("give it: `#[quant_net(input = [1, 8, 8])]`"),
+            Self::SumOverflow { .. } => text.sum_overflow(self),
         }
     }
 
@@ -187,6 +307,7 @@ impl Text {
         let Issue::RawOperand { field, kind, producer, producer_kind, range } = *issue else {
             return self;
         };
+        let is_sum = matches!(producer_kind.as_bytes(), b"Add");
         let mut text = self
             .code(field)
             .text(" needs a quantized input, but ")
@@ -194,9 +315,10 @@ impl Text {
             .text(" produces a raw accumulator")
             .note()
             .code(kind)
-            .text(" reads quantized levels; a ")
+            .text(" reads quantized levels; ")
+            .text(if is_sum { "an " } else { "a " })
             .code(producer_kind)
-            .text(" gives sums of products");
+            .text(if is_sum { " gives sums of levels" } else { " gives sums of products" });
         if let Some(range) = range {
             text = text.text(", here in ").range(range);
         }
@@ -206,6 +328,165 @@ impl Text {
             .text(": QuantIdentity,` or `relu_")
             .text(producer)
             .text(": QuantReLU,`")
+    }
+
+    const fn operands(
+        self,
+        field: &str,
+        kind: &'static str,
+        reads: usize,
+        nearest: Option<[&str; 2]>,
+    ) -> Self {
+        let text = self.code(field).text(" (").code(kind).text(") takes ");
+        let Some([first, second]) = nearest else {
+            return text
+                .text("one operand, but reads ")
+                .number(reads as i128)
+                .help()
+                .text("combine them in an `Add` or a `Concat` before it, and read that one");
+        };
+        text.text("two or more operands, but reads ")
+            .number(reads as i128)
+            .help()
+            .text("name them: `#[layer(from = [")
+            .text(first)
+            .text(", ")
+            .text(second)
+            .text("])]`")
+    }
+
+    const fn scales(self, issue: &Issue<'_>) -> Self {
+        let Issue::Scales { field, kind, quantizers: [first, second], owner, other, is_fixed } = *issue
+        else {
+            return self;
+        };
+        self.code(field)
+            .text(match kind.as_bytes() {
+                b"Add" => " adds",
+                _ => " joins",
+            })
+            .text(" two different scales: ")
+            .code(first)
+            .text(" and ")
+            .code(second)
+            .text(" are quantized independently")
+            .help()
+            .text("put `#[layer(scale_from = ")
+            .text(owner)
+            .text(")]` on ")
+            .code(other)
+            .text(if is_fixed { " in place of its `scale`" } else { "" })
+    }
+
+    const fn shapes(self, issue: &Issue<'_>) -> Self {
+        let Issue::Shapes { field, kind, first, has, producer, gives } = *issue else {
+            return self;
+        };
+        let is_sum = matches!(kind.as_bytes(), b"Add");
+        self.code(field)
+            .text(if is_sum { " adds " } else { " joins " })
+            .shape(&has)
+            .text(" (")
+            .code(first)
+            .text(") and ")
+            .shape(&gives)
+            .text(" (")
+            .code(producer)
+            .text(if is_sum { "), whose shapes differ" } else { "), which differ behind axis 0" })
+            .note()
+            .text(if is_sum {
+                "an `Add` takes tensors of one shape"
+            } else {
+                "a `Concat` joins along axis 0, and takes tensors that agree in all other axes"
+            })
+            .help()
+            .text("make ")
+            .code(producer)
+            .text(if is_sum { " give the shape of " } else { " agree with " })
+            .code(first)
+    }
+
+    const fn no_scale(self, issue: &Issue<'_>) -> Self {
+        let Issue::NoScale { field, owner, owner_kind } = *issue else { return self };
+        self.code(field)
+            .text(" takes its scale from ")
+            .code(owner)
+            .text(", which has none")
+            .note()
+            .text("a ")
+            .code(owner_kind)
+            .text(" gives a raw accumulator; only quantized levels have a scale to share")
+            .help()
+            .text("name an earlier `QuantIdentity` or `QuantReLU`")
+    }
+
+    const fn elements(self, issue: &Issue<'_>) -> Self {
+        let Issue::Elements { field, shape, takes, producer, gives, holds } = *issue else { return self };
+        self.code(field)
+            .text(" makes ")
+            .shape(&shape)
+            .text(" of ")
+            .code(producer)
+            .text(", which gives ")
+            .shape(&gives)
+            .note()
+            .shape(&shape)
+            .text(" holds ")
+            .number(takes as i128)
+            .text(" numbers, ")
+            .shape(&gives)
+            .text(" holds ")
+            .number(holds as i128)
+            .help()
+            .text("give a shape of as many: `#[layer(shape = [")
+            .number(holds as i128)
+            .text("])]`")
+    }
+
+    const fn order(self, issue: &Issue<'_>) -> Self {
+        let (text, rank) = match *issue {
+            Issue::Permutation { field, axes } => {
+                let text = self.code(field).text(": `axes = ").axes(&axes).text("` is no order of axes");
+                (text, axes.get().len())
+            }
+            Issue::Rank { field, axes, producer, gives } => {
+                let text = self.code(field).text(" orders ").number(axes.get().len() as i128);
+                (text.text(" axes, but ").code(producer).text(" gives ").shape(&gives), gives.rank())
+            }
+            _ => return self,
+        };
+        let (first, last) = (text.help().text("name each of 0..="), rank as i128 - 1);
+        first.number(last).text(" once: `#[layer(axes = [").reversed(rank).text("])]` reverses them")
+    }
+
+    const fn reversed(mut self, rank: usize) -> Self {
+        let mut axis = rank;
+        while axis > 0 {
+            axis -= 1;
+            self = self.number(axis as i128).text(if axis > 0 { ", " } else { "" });
+        }
+        self
+    }
+
+    const fn sum_overflow(self, issue: &Issue<'_>) -> Self {
+        let Issue::SumOverflow { field, needs, acc_bits, operands, sum } = *issue else { return self };
+        let text = self
+            .code(field)
+            .text(": the accumulator needs ")
+            .number(needs as i128)
+            .text(" bits, but `acc_bits` is ")
+            .number(acc_bits as i128)
+            .note()
+            .text("its ")
+            .number(operands as i128)
+            .text(" operands sum to ")
+            .range(sum)
+            .help()
+            .text("add fewer tensors, or quantize them to fewer `bits`");
+        if needs as i64 <= ACC_BITS.most {
+            return text.help().text("or allow it: `#[layer(acc_bits = ").number(needs as i128).text(")]`");
+        }
+        text
     }
 
     const fn width_help(self, kind: &'static str, takes: i64, gives: &Shape) -> Self {

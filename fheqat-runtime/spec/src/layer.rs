@@ -1,6 +1,6 @@
 //! The layers, as data.
 
-use crate::{Known, Range};
+use crate::{Axes, Known, Range, Shape, Source};
 
 /// A layer with every option resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,6 +9,17 @@ pub enum Layer {
     Quantizer(Quantizer),
     /// `QuantLinear<IN, OUT>`.
     Linear(Linear),
+    /// `Add`: the sum of two or more tensors of levels, a raw accumulator.
+    Add {
+        /// Widest accumulator allowed.
+        acc_bits: Known<i64>,
+    },
+    /// `Concat`: tensors of levels one after the other along axis 0.
+    Concat,
+    /// `Reshape`: the same numbers, in the order of rows, in another shape.
+    Reshape(Shape),
+    /// `Transpose`: axis `k` of the output is axis `axes[k]` of the operand.
+    Transpose(Axes),
 }
 
 /// Rounds to integer levels: `level = clamp(round(f(x) / scale))`.
@@ -40,6 +51,8 @@ pub enum Scale {
     Learned,
     /// Fixed by the user.
     Fixed(Known<f64>),
+    /// That of the levels which another field gives.
+    From(Source),
 }
 
 /// A dense layer, `[inputs]` to `[outputs]`.
@@ -91,7 +104,17 @@ impl Layer {
         match self {
             Self::Quantizer(quantizer) => quantizer.kind(),
             Self::Linear(_) => "QuantLinear",
+            Self::Add { .. } => "Add",
+            Self::Concat => "Concat",
+            Self::Reshape(_) => "Reshape",
+            Self::Transpose(_) => "Transpose",
         }
+    }
+
+    /// Whether it takes two or more operands; the others take one.
+    #[must_use]
+    pub const fn is_joint(&self) -> bool {
+        matches!(self, Self::Add { .. } | Self::Concat)
     }
 }
 

@@ -28,5 +28,5 @@ pub use layer::{Bias, Layer, Linear, Quantizer, Scale, Transfer, WeightRange};
 pub use net::{Field, Net, Source};
 pub use range::Range;
 pub use rules::{Verdict, judge, judge_all};
-pub use shape::Shape;
+pub use shape::{Axes, Shape};
 pub use text::{HELP, NOTE, Text};

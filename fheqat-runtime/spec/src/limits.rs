@@ -32,6 +32,10 @@ pub const DIMENSION: Limit = Limit { name: "dimension", least: 1, most: MAX_DIME
 
 /// A dimension of `input`.
 pub const INPUT: Limit = Limit { name: "input", ..DIMENSION };
+/// A dimension of `shape`.
+pub const SHAPE: Limit = Limit { name: "shape", ..DIMENSION };
+/// An axis in `axes`.
+pub const AXES: Limit = Limit { name: "axes", least: 0, most: MAX_RANK as i64 - 1 };
 /// `IN` of `QuantLinear<IN, OUT>`.
 pub const INPUTS: Limit = Limit { name: "IN", ..DIMENSION };
 /// `OUT` of `QuantLinear<IN, OUT>`.

@@ -36,7 +36,7 @@ pub enum Source {
 }
 
 impl<'a> Net<'a> {
-    /// Shape of one input sample: as given, else `[IN]` of the first `QuantLinear`.
+    /// Shape of one input sample: as given, else `[IN]` of the first `QuantLinear` that reads it in that shape.
     #[must_use]
     pub const fn input_shape(&self) -> Known<Shape> {
         if let Some(shape) = self.input {
@@ -44,12 +44,38 @@ impl<'a> Net<'a> {
         }
         let mut index = 0;
         while index < self.fields.len() {
-            if let Layer::Linear(linear) = self.fields[index].layer {
+            if let Layer::Linear(linear) = self.fields[index].layer
+                && self.reads_input(index)
+            {
                 return Known::Now(Shape::flat(linear.inputs));
             }
             index += 1;
         }
         Known::Later
+    }
+
+    /// Whether the field at `index` reads the input, or levels in its shape.
+    #[must_use]
+    pub const fn reads_input(&self, index: usize) -> bool {
+        let mut at = index;
+        loop {
+            match self.fields[at].from {
+                [Source::Field(from), ..]
+                    if matches!(self.fields[*from].layer, Layer::Quantizer(_) | Layer::Add { .. }) =>
+                {
+                    at = *from;
+                }
+                [Source::Input, ..] => return true,
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether the field at `index` names as many operands as its layer takes.
+    #[must_use]
+    pub const fn is_wired(&self, index: usize) -> bool {
+        let field = &self.fields[index];
+        if field.layer.is_joint() { field.from.len() >= 2 } else { field.from.len() == 1 }
     }
 
     /// The name of an operand as the user knows it.
@@ -61,12 +87,16 @@ impl<'a> Net<'a> {
         }
     }
 
-    /// Whether some field reads the output of the field at `index`. A broken wire may have meant any field before it.
+    /// Whether some field reads the output of the field at `index`. A broken wire, or one that is
+    /// missing, may have meant any field before it.
     #[must_use]
     pub const fn is_read(&self, index: usize) -> bool {
         let mut reader = index + 1;
         while reader < self.fields.len() {
             let from = self.fields[reader].from;
+            if self.fields[reader].layer.is_joint() && from.len() < 2 {
+                return true;
+            }
             let mut operand = 0;
             while operand < from.len() {
                 match from[operand] {

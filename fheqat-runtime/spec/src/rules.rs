@@ -1,8 +1,8 @@
 //! The laws themselves: from a field and the facts about what it reads, to a fact about what it gives.
 
 use crate::{
-    Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Quantizer, Range, Shape, Source, Transfer,
-    limits,
+    Axes, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source,
+    Transfer, limits,
 };
 
 /// What is known about a field's output, and each law the field breaks.
@@ -72,9 +72,16 @@ pub const fn judge_all<'a, const N: usize>(net: &Net<'a>) -> [Verdict<'a>; N] {
 #[must_use]
 pub const fn judge<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> Verdict<'a> {
     let field = net.fields[index];
+    if !net.is_wired(index) {
+        return Verdict::UNKNOWN.add(Law::Wiring, Some(operands(net, index)));
+    }
     let verdict = match field.layer {
         Layer::Quantizer(quantizer) => quantize(net, before, index, &field, &quantizer),
         Layer::Linear(linear) => multiply(net, before, &field, &linear),
+        Layer::Add { acc_bits } => add(net, before, &field, acc_bits),
+        Layer::Concat => concat(net, before, &field),
+        Layer::Reshape(shape) => reshape(net, before, index, &shape),
+        Layer::Transpose(axes) => transpose(net, before, index, &axes),
     };
     verdict.add(Law::Wiring, unread(net, index))
 }
@@ -90,9 +97,23 @@ const fn quantize<'a>(
     let fact = Fact {
         shape: operand.shape,
         range: quantizer.levels(),
-        form: Known::Now(Form::Quantized { scale: index }),
+        form: match quantizer.scale {
+            Scale::Learned | Scale::Fixed(_) => Known::Now(Form::Quantized { scale: index }),
+            Scale::From(Source::Field(owner)) => levels_of(&before[owner].fact),
+            Scale::From(Source::Input | Source::Broken) => Known::Later,
+        },
     };
-    Verdict::new(fact).add(Law::Input, plain_input(field, quantizer, &operand))
+    Verdict::new(fact)
+        .add(Law::Input, plain_input(field, quantizer, &operand))
+        .add(Law::Scale, no_scale(net, before, field, quantizer))
+}
+
+/// The form of levels, and nothing about anything else.
+const fn levels_of(fact: &Fact) -> Known<Form> {
+    match fact.form {
+        Known::Now(Form::Quantized { .. }) => fact.form,
+        _ => Known::Later,
+    }
 }
 
 const fn multiply<'a>(
@@ -110,9 +131,211 @@ const fn multiply<'a>(
     let producer = net.name_of(field.from[0]);
     Verdict::new(fact)
         .add(Law::Input, unquantized_start(field, &operand))
-        .add(Law::Quantized, raw_operand(net, field, &operand))
+        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
         .add(Law::Shape, width(field, linear.inputs, producer, &operand))
         .add(Law::Overflow, overflow(field, linear, producer, &operand))
+}
+
+const fn add<'a>(
+    net: &Net<'a>,
+    before: &[Verdict<'a>],
+    field: &Field<'a>,
+    acc_bits: Known<i64>,
+) -> Verdict<'a> {
+    let joint = Joint::of(net, before, field);
+    let fact = Fact { shape: joint.shape, range: joint.sum, form: Known::Now(Form::Raw) };
+    joint.verdict(fact).add(Law::Overflow, joint.overflow(field, acc_bits))
+}
+
+const fn concat<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Verdict<'a> {
+    let joint = Joint::of(net, before, field);
+    joint.verdict(Fact { shape: joint.shape, range: joint.cover, form: joint.form })
+}
+
+/// What is known of the operands of a layer that takes several: what they are together, and the first that does not fit.
+#[derive(Clone, Copy)]
+struct Joint<'a> {
+    operands: usize,
+    shape: Known<Shape>,
+    sum: Known<Range>,
+    cover: Known<Range>,
+    form: Known<Form>,
+    plain: Option<Issue<'a>>,
+    raw: Option<Issue<'a>>,
+    scales: Option<Issue<'a>>,
+    shapes: Option<Issue<'a>>,
+}
+
+impl<'a> Joint<'a> {
+    const fn of(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Self {
+        let first = operand(net, before, field, 0);
+        let mut joint = Self {
+            operands: field.from.len(),
+            shape: first.shape,
+            sum: first.range,
+            cover: first.range,
+            form: levels_of(&first),
+            plain: unquantized_start(field, &first),
+            raw: raw_operand(net, field, 0, &first),
+            scales: None,
+            shapes: None,
+        };
+        let mut position = 1;
+        while position < field.from.len() {
+            joint = joint.with(net, field, position, &operand(net, before, field, position));
+            position += 1;
+        }
+        joint
+    }
+
+    const fn with(mut self, net: &Net<'a>, field: &Field<'a>, position: usize, operand: &Fact) -> Self {
+        if self.plain.is_none() {
+            self.plain = unquantized_start(field, operand);
+        }
+        if self.raw.is_none() {
+            self.raw = raw_operand(net, field, position, operand);
+        }
+        self.form = match (self.form, levels_of(operand)) {
+            (Known::Now(Form::Quantized { scale: here }), Known::Now(Form::Quantized { scale: there }))
+                if here == there =>
+            {
+                self.form
+            }
+            (Known::Now(Form::Quantized { scale: here }), Known::Now(Form::Quantized { scale: there })) => {
+                self.scales = Some(two_scales(net, field, here, there));
+                Known::Later
+            }
+            _ => Known::Later,
+        };
+        (self.sum, self.cover) = match (self.sum, self.cover, operand.range) {
+            (Known::Now(sum), Known::Now(cover), Known::Now(range)) => {
+                (Known::Now(sum.plus(range)), Known::Now(cover.cover(range)))
+            }
+            _ => (Known::Later, Known::Later),
+        };
+        self.shape = match (self.shape, operand.shape) {
+            (Known::Now(has), Known::Now(gives)) => {
+                if let Some(shape) = together(field, &has, &gives) {
+                    Known::Now(shape)
+                } else {
+                    self.shapes = Some(Issue::Shapes {
+                        field: field.name,
+                        kind: field.layer.kind(),
+                        first: net.name_of(field.from[0]),
+                        has,
+                        producer: net.name_of(field.from[position]),
+                        gives,
+                    });
+                    Known::Later
+                }
+            }
+            _ => Known::Later,
+        };
+        self
+    }
+
+    const fn verdict(&self, fact: Fact) -> Verdict<'a> {
+        Verdict::new(fact)
+            .add(Law::Input, self.plain)
+            .add(Law::Quantized, self.raw)
+            .add(Law::Scale, self.scales)
+            .add(Law::Shape, self.shapes)
+    }
+
+    const fn overflow(&self, field: &Field<'a>, acc_bits: Known<i64>) -> Option<Issue<'a>> {
+        // A raw operand is another law's business.
+        if self.raw.is_some() || self.plain.is_some() {
+            return None;
+        }
+        match (self.sum, acc_bits) {
+            (Known::Now(sum), Known::Now(acc_bits)) if sum.bits() as i64 > acc_bits => {
+                Some(Issue::SumOverflow {
+                    field: field.name,
+                    needs: sum.bits(),
+                    acc_bits,
+                    operands: self.operands,
+                    sum,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The shape so far with one more operand; `None` where it does not fit.
+const fn together(field: &Field<'_>, has: &Shape, gives: &Shape) -> Option<Shape> {
+    match field.layer {
+        Layer::Concat => has.join(gives),
+        _ => has.unify(gives),
+    }
+}
+
+const fn two_scales<'a>(net: &Net<'a>, field: &Field<'a>, here: usize, there: usize) -> Issue<'a> {
+    let (earlier, later) = if here < there { (here, there) } else { (there, here) };
+    Issue::Scales {
+        field: field.name,
+        kind: field.layer.kind(),
+        quantizers: [net.fields[here].name, net.fields[there].name],
+        owner: net.fields[earlier].name,
+        other: net.fields[later].name,
+        is_fixed: matches!(
+            net.fields[later].layer,
+            Layer::Quantizer(Quantizer { scale: Scale::Fixed(_), .. })
+        ),
+    }
+}
+
+const fn reshape<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, shape: &Shape) -> Verdict<'a> {
+    let field = &net.fields[index];
+    let operand = operand(net, before, field, 0);
+    let issue = match (shape.elements(), operand.shape) {
+        (Known::Now(takes), Known::Now(gives)) => match gives.elements() {
+            Known::Now(holds) if holds != takes => Some(Issue::Elements {
+                field: field.name,
+                shape: *shape,
+                takes,
+                producer: net.name_of(field.from[0]),
+                gives,
+                holds,
+            }),
+            _ => None,
+        },
+        (_, Known::Later) => no_input_shape(net, index),
+        _ => None,
+    };
+    rearranged(net, field, &operand, Known::Now(*shape)).add(Law::Shape, issue)
+}
+
+const fn transpose<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, axes: &Axes) -> Verdict<'a> {
+    let field = &net.fields[index];
+    let operand = operand(net, before, field, 0);
+    let (shape, issue) = match operand.shape {
+        _ if !axes.is_permutation() => {
+            (Known::Later, Some(Issue::Permutation { field: field.name, axes: *axes }))
+        }
+        Known::Now(gives) => {
+            if let Some(shape) = axes.apply(&gives) {
+                (Known::Now(shape), None)
+            } else {
+                let producer = net.name_of(field.from[0]);
+                (Known::Later, Some(Issue::Rank { field: field.name, axes: *axes, producer, gives }))
+            }
+        }
+        Known::Later => (Known::Later, no_input_shape(net, index)),
+    };
+    rearranged(net, field, &operand, shape).add(Law::Shape, issue)
+}
+
+/// The verdict on a layer that gives its operand's levels in another shape.
+const fn rearranged<'a>(
+    net: &Net<'a>,
+    field: &Field<'a>,
+    operand: &Fact,
+    shape: Known<Shape>,
+) -> Verdict<'a> {
+    Verdict::new(Fact { shape, range: operand.range, form: levels_of(operand) })
+        .add(Law::Input, unquantized_start(field, operand))
+        .add(Law::Quantized, raw_operand(net, field, 0, operand))
 }
 
 /// What a field's operand is known to be.
@@ -142,8 +365,13 @@ const fn unquantized_start<'a>(field: &Field<'a>, operand: &Fact) -> Option<Issu
     }
 }
 
-const fn raw_operand<'a>(net: &Net<'a>, field: &Field<'a>, operand: &Fact) -> Option<Issue<'a>> {
-    match (operand.form, field.from[0]) {
+const fn raw_operand<'a>(
+    net: &Net<'a>,
+    field: &Field<'a>,
+    position: usize,
+    operand: &Fact,
+) -> Option<Issue<'a>> {
+    match (operand.form, field.from[position]) {
         (Known::Now(Form::Raw), Source::Field(producer)) => Some(Issue::RawOperand {
             field: field.name,
             kind: field.layer.kind(),
@@ -236,6 +464,53 @@ const fn largest(linear: &Linear, inputs: Range, acc_bits: i64, bound: Bound) ->
         }
     }
     if fits == 0 { None } else { Some(fits) }
+}
+
+const fn no_scale<'a>(
+    net: &Net<'a>,
+    before: &[Verdict<'a>],
+    field: &Field<'a>,
+    quantizer: &Quantizer,
+) -> Option<Issue<'a>> {
+    let Scale::From(Source::Field(owner)) = quantizer.scale else {
+        return None;
+    };
+    match before[owner].fact.form {
+        Known::Now(Form::Raw) => Some(Issue::NoScale {
+            field: field.name,
+            owner: net.fields[owner].name,
+            owner_kind: net.fields[owner].layer.kind(),
+        }),
+        _ => None,
+    }
+}
+
+/// Nothing else can say the shape of what reads the input before any matrix does.
+const fn no_input_shape<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {
+    match net.input_shape() {
+        Known::Later if net.reads_input(index) => {
+            Some(Issue::NoInputShape { field: net.fields[index].name, kind: net.fields[index].layer.kind() })
+        }
+        _ => None,
+    }
+}
+
+const fn operands<'a>(net: &Net<'a>, index: usize) -> Issue<'a> {
+    let field = &net.fields[index];
+    let mut nearest = ["a", "b"];
+    let mut earlier = 0;
+    while earlier < index {
+        if matches!(net.fields[earlier].layer, Layer::Quantizer(_)) {
+            nearest = [nearest[1], net.fields[earlier].name];
+        }
+        earlier += 1;
+    }
+    Issue::Operands {
+        field: field.name,
+        kind: field.layer.kind(),
+        reads: field.from.len(),
+        nearest: if field.layer.is_joint() { Some(nearest) } else { None },
+    }
 }
 
 const fn unread<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {

@@ -58,4 +58,94 @@ impl Shape {
         }
         Known::Now(product)
     }
+
+    /// This shape where both agree as far as they are known, with what either knows.
+    #[must_use]
+    pub(crate) const fn unify(mut self, other: &Self) -> Option<Self> {
+        if self.rank != other.rank {
+            return None;
+        }
+        let mut axis = 0;
+        while axis < self.rank {
+            match (self.dims[axis], other.dims[axis]) {
+                (Known::Now(here), Known::Now(there)) if here != there => return None,
+                (Known::Later, known) => self.dims[axis] = known,
+                _ => {}
+            }
+            axis += 1;
+        }
+        Some(self)
+    }
+
+    /// This shape and `other` behind it along axis 0, where the other axes agree as far as they are known.
+    #[must_use]
+    pub(crate) const fn join(self, other: &Self) -> Option<Self> {
+        let first = match (self.dims[0], other.dims[0]) {
+            (Known::Now(here), Known::Now(there)) => Known::Now(here + there),
+            _ => Known::Later,
+        };
+        let (mut here, mut there) = (self, *other);
+        (here.dims[0], there.dims[0]) = (first, first);
+        here.unify(&there)
+    }
+}
+
+/// An order of axes: axis `k` of the output is axis `axes[k]` of the operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axes {
+    rank: usize,
+    axes: [Known<i64>; MAX_RANK],
+}
+
+impl Axes {
+    /// An order from its axes.
+    ///
+    /// # Panics
+    /// When there are none, or more than [`MAX_RANK`].
+    #[must_use]
+    pub const fn new(axes: &[Known<i64>]) -> Self {
+        let Shape { rank, dims } = Shape::new(axes);
+        Self { rank, axes: dims }
+    }
+
+    /// Its axes.
+    #[must_use]
+    pub const fn get(&self) -> &[Known<i64>] {
+        self.axes.split_at(self.rank).0
+    }
+
+    /// Whether each axis is there once, as far as they are known.
+    #[must_use]
+    pub const fn is_permutation(&self) -> bool {
+        let mut seen = [false; MAX_RANK];
+        let mut axis = 0;
+        while axis < self.rank {
+            if let Known::Now(from) = self.axes[axis] {
+                if from < 0 || from >= self.rank as i64 || seen[from as usize] {
+                    return false;
+                }
+                seen[from as usize] = true;
+            }
+            axis += 1;
+        }
+        true
+    }
+
+    /// The shape of what a tensor of `shape` becomes; `None` where they do not go together.
+    #[must_use]
+    pub const fn apply(&self, shape: &Shape) -> Option<Shape> {
+        if shape.rank != self.rank || !self.is_permutation() {
+            return None;
+        }
+        let mut permuted = *shape;
+        let mut axis = 0;
+        while axis < self.rank {
+            permuted.dims[axis] = match self.axes[axis] {
+                Known::Now(from) => shape.dims[from as usize],
+                Known::Later => Known::Later,
+            };
+            axis += 1;
+        }
+        Some(permuted)
+    }
 }

@@ -77,9 +77,17 @@ impl Text {
     }
 
     /// Appends `[a, b, c]`; a dimension that is not known reads `_`.
-    pub(crate) const fn shape(mut self, shape: &crate::Shape) -> Self {
+    pub(crate) const fn shape(self, shape: &crate::Shape) -> Self {
+        self.numbers(shape.dims())
+    }
+
+    /// Appends `[1, 0]`; an axis that is not known reads `_`.
+    pub(crate) const fn axes(self, axes: &crate::Axes) -> Self {
+        self.numbers(axes.get())
+    }
+
+    const fn numbers(mut self, dims: &[crate::Known<i64>]) -> Self {
         self = self.text("[");
-        let dims = shape.dims();
         let mut axis = 0;
         while axis < dims.len() {
             if axis > 0 {

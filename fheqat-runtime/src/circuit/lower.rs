@@ -3,6 +3,8 @@
 //! A table is training's own rounding read off every value of its accumulator, so evaluation in quantized precision and
 //! simulation agree bit for bit.
 
+use std::collections::BTreeMap;
+
 use fheqat_spec::{Known, Layer as SpecLayer, Net, Range, Shape, Source, Verdict};
 use ndarray::Array2;
 use thiserror::Error;
@@ -93,6 +95,16 @@ impl<'a> Lowering<'a> {
             QuantizedOp::Encode(quantizer) => self.encode(*quantizer),
             QuantizedOp::Linear { weights, .. } => multiply(weights, self.operand(field)),
             QuantizedOp::Requantize(staircases) => self.requantize(field, staircases)?,
+            QuantizedOp::Add(operands) => (0..field.width)
+                .map(|at| merge(operands.iter().flat_map(|&operand| self.values[operand][at].clone())))
+                .collect(),
+            QuantizedOp::Concat(operands) => {
+                operands.iter().flat_map(|&operand| self.values[operand].clone()).collect()
+            }
+            QuantizedOp::Permute(order) => {
+                let operand = self.operand(field);
+                order.iter().map(|&at| operand[at].clone()).collect()
+            }
         };
         self.values.push(values);
         Ok(())
@@ -169,15 +181,23 @@ fn wire(wire: Wire) -> Vec<Term> {
     vec![Term { wire, weight: 1 }]
 }
 
+/// The sum of terms, with one term a wire.
+fn merge(terms: impl Iterator<Item = Term>) -> Vec<Term> {
+    let mut weights = BTreeMap::<Wire, i64>::new();
+    for term in terms {
+        *weights.entry(term.wire).or_default() += term.weight;
+    }
+    let terms = weights.into_iter().filter(|&(_, weight)| weight != 0);
+    terms.map(|(wire, weight)| Term { wire, weight }).collect()
+}
+
 /// The rows of `weights`, `[out, in]`, as sums of levels.
 fn multiply(weights: &Array2<i32>, levels: &[Vec<Term>]) -> Values {
     let sum = |row: ndarray::ArrayView1<'_, i32>| {
         let products = levels.iter().zip(row).filter(|(_, weight)| **weight != 0);
-        let mut terms: Vec<Term> = products
-            .flat_map(|(level, &weight)| level.iter().map(move |term| term.times(i64::from(weight))))
-            .collect();
-        terms.sort_unstable_by_key(|term| term.wire);
-        terms
+        merge(
+            products.flat_map(|(level, &weight)| level.iter().map(move |term| term.times(i64::from(weight)))),
+        )
     };
     weights.rows().into_iter().map(sum).collect()
 }
@@ -190,6 +210,10 @@ fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
             let (weight_bits, level_bits) = match field.layer {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
+                SpecLayer::Add { .. } => (None, None),
+                SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) => {
+                    (None, verdict.fact.range.get().map(|range| i64::from(range.bits())))
+                }
             };
             let shape = verdict.fact.shape.get();
             Field {

@@ -38,6 +38,26 @@ pub(crate) enum Kernel {
     Pass { rectify: bool },
     /// Sums of products.
     Product(Product),
+    /// Numbers of other nodes.
+    Wiring(Wiring),
+}
+
+/// Numbers of other nodes, added or put in another order.
+#[derive(Clone, Debug)]
+pub(crate) struct Wiring {
+    pub(crate) order: Order,
+    /// The step, where the numbers are the network's output; else 1.
+    pub(crate) unit: f32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// The sum of these nodes.
+    Sum(Vec<usize>),
+    /// The numbers of these nodes, one node after the other.
+    Join(Vec<usize>),
+    /// Number `k` is number `order[k]` of this node.
+    Permute(usize, Vec<usize>),
 }
 
 /// The staircases of a layer's neurons.
@@ -141,11 +161,11 @@ impl Runner {
         let (before, rest) = self.kernels.split_at_mut(index);
         match (&mut rest[0], &node.op) {
             (Kernel::Encode(quantizer), Op::Quantizer(_)) => {
-                quantizer.step = program.levels(index)?.0;
+                quantizer.step = program.step(index)?;
             }
             (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
                 let Some(from) = node.from else { return Ok(()) };
-                staircase.unit = if program.is_last(index) { program.levels(index)?.0 } else { 1.0 };
+                staircase.unit = if program.is_last(index) { program.step(index)? } else { 1.0 };
                 match (&before[from], &program.nodes[from].op) {
                     (Kernel::Product(product), Op::Linear(state)) => {
                         let transition = program.transition(from, index)?;
@@ -157,6 +177,10 @@ impl Runner {
                     }
                     _ => staircase.gain = program.coarser(from, index)?.gain,
                 }
+            }
+            (Kernel::Wiring(wiring), _) => {
+                let is_output = self.precision == Precision::Quantized && program.is_last(index);
+                wiring.unit = if is_output { program.step(index)? } else { 1.0 };
             }
             (Kernel::Product(product), Op::Linear(state)) => {
                 match self.precision {
@@ -235,6 +259,7 @@ impl Runner {
                     }
                 }
             }
+            Kernel::Wiring(wiring) => wiring.run(before, output, count),
             Kernel::Product(product) => {
                 let Some(from) = self.sources[index] else { return };
                 let operand = head(&before[from], count);
@@ -248,6 +273,47 @@ impl Runner {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Wiring {
+    /// The first `count` rows of `output` from those of the nodes before.
+    fn run(&self, before: &[Array2<f32>], output: &mut Array2<f32>, count: usize) {
+        let width = output.ncols();
+        let rows = |node: usize| slice(&before[node]).chunks_exact(before[node].ncols()).take(count);
+        let output = slice_mut(output);
+        match &self.order {
+            Order::Sum(operands) => {
+                output[..count * width].fill(0.0);
+                for &operand in operands {
+                    for (to, from) in output.chunks_exact_mut(width).zip(rows(operand)) {
+                        for (to, from) in to.iter_mut().zip(from) {
+                            *to += from;
+                        }
+                    }
+                }
+            }
+            Order::Join(operands) => {
+                let mut start = 0;
+                for &operand in operands {
+                    let end = start + before[operand].ncols();
+                    for (to, from) in output.chunks_exact_mut(width).zip(rows(operand)) {
+                        to[start..end].copy_from_slice(from);
+                    }
+                    start = end;
+                }
+            }
+            Order::Permute(operand, order) => {
+                for (to, from) in output.chunks_exact_mut(width).zip(rows(*operand)) {
+                    for (to, &at) in to.iter_mut().zip(order) {
+                        *to = from[at];
+                    }
+                }
+            }
+        }
+        for value in &mut output[..count * width] {
+            *value *= self.unit;
         }
     }
 }
@@ -275,5 +341,11 @@ fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
                 affine: has_affine.then(|| Affine { unit: 1.0, bias: vec![0.0; node.width] }),
             })
         }
+        (Op::Sum(operands), _) => Kernel::Wiring(Wiring { order: Order::Sum(operands.clone()), unit: 1.0 }),
+        (Op::Join(operands), _) => Kernel::Wiring(Wiring { order: Order::Join(operands.clone()), unit: 1.0 }),
+        (Op::Permute(order), _) => Kernel::Wiring(Wiring {
+            order: Order::Permute(node.from.unwrap_or_default(), order.clone()),
+            unit: 1.0,
+        }),
     }
 }

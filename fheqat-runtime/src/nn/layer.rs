@@ -31,6 +31,22 @@ pub struct QuantLinear<const IN: usize, const OUT: usize> {
     pub state: LinearState,
 }
 
+/// The sum of two or more tensors of levels that share one scale.
+#[derive(Clone, Copy, Debug)]
+pub struct Add;
+
+/// Tensors of levels that share one scale, one after the other along axis 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Concat;
+
+/// The same levels in another shape.
+#[derive(Clone, Copy, Debug)]
+pub struct Reshape;
+
+/// The same levels with their axes in another order.
+#[derive(Clone, Copy, Debug)]
+pub struct Transpose;
+
 /// The state of a quantizer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizerState {
@@ -71,6 +87,8 @@ pub enum LayerRef<'a> {
     Quantizer(&'a QuantizerState),
     /// A dense layer.
     Linear(&'a LinearState),
+    /// A layer that nothing trains, by the name of its type.
+    Stateless(&'static str),
 }
 
 /// A layer of any kind, to change.
@@ -80,6 +98,8 @@ pub enum LayerMut<'a> {
     Quantizer(&'a mut QuantizerState),
     /// A dense layer.
     Linear(&'a mut LinearState),
+    /// A layer that nothing trains.
+    Stateless,
 }
 
 /// What `#[quant_net]` needs of the type of a field.
@@ -124,6 +144,25 @@ macro_rules! quantizer_module {
 
 quantizer_module!(QuantIdentity, spec::Transfer::Signed);
 quantizer_module!(QuantReLU, spec::Transfer::ReLU);
+
+macro_rules! stateless_module {
+    ($($type:ident),*) => {
+        $(#[diagnostic::do_not_recommend]
+        impl Module for $type {
+            fn init(_: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
+                Self
+            }
+            fn layer(&self) -> LayerRef<'_> {
+                LayerRef::Stateless(stringify!($type))
+            }
+            fn layer_mut(&mut self) -> LayerMut<'_> {
+                LayerMut::Stateless
+            }
+        })*
+    };
+}
+
+stateless_module!(Add, Concat, Reshape, Transpose);
 
 #[diagnostic::do_not_recommend]
 impl<const IN: usize, const OUT: usize> Module for QuantLinear<IN, OUT> {
@@ -196,7 +235,7 @@ impl LinearState {
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
         let (limits, declared) = match layer {
             spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
-            spec::Layer::Quantizer(_) => (nothing, spec::Bias::None),
+            _ => (nothing, spec::Bias::None),
         };
         Self {
             weight,

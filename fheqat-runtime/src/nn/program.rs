@@ -1,6 +1,6 @@
 //! A network as training and evaluation see it: a list of nodes that own their state and name what they read.
 
-use fheqat_spec::{self as spec, Bias, Known, Layer, Range, Source, Verdict};
+use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Shape, Source, Verdict};
 use thiserror::Error;
 
 use super::{
@@ -40,13 +40,15 @@ pub enum NetworkError {
 pub(crate) struct Program {
     pub(crate) features: usize,
     pub(crate) nodes: Vec<Node>,
+    /// What the laws know of each node's output.
+    facts: Vec<Fact>,
 }
 
 /// A layer with its state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub(crate) name: &'static str,
-    /// The node it reads; `None` for the network's input.
+    /// The node it reads, or the first of them; `None` for the network's input.
     pub(crate) from: Option<usize>,
     /// Features out.
     pub(crate) width: usize,
@@ -57,6 +59,12 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     Quantizer(QuantizerState),
     Linear(LinearState),
+    /// The sum of these nodes.
+    Sum(Vec<usize>),
+    /// The numbers of these nodes, one node after the other.
+    Join(Vec<usize>),
+    /// Number `k` is number `order[k]` of the node it reads.
+    Permute(Vec<usize>),
 }
 
 impl Program {
@@ -64,7 +72,7 @@ impl Program {
     /// When the network breaks a law, or its layers are not those of its specification.
     pub(crate) fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
         let net = N::SPEC;
-        verdicts(&net)?;
+        let facts: Vec<Fact> = verdicts(&net)?.iter().map(|verdict| verdict.fact).collect();
         let layers = network.layers();
         let mismatch = |field: &str| NetworkError::Mismatch { field: field.to_owned() };
         let features = match net.input_shape() {
@@ -78,8 +86,8 @@ impl Program {
         let mut nodes: Vec<Node> = Vec::with_capacity(layers.len());
         for (field, layer) in net.fields.iter().zip(layers) {
             let from = match field.from {
-                [Source::Input] => None,
-                [Source::Field(index)] if *index < nodes.len() => Some(*index),
+                [Source::Input, ..] => None,
+                [Source::Field(index), ..] if *index < nodes.len() => Some(*index),
                 _ => return Err(mismatch(field.name)),
             };
             let operand = from.map_or(features, |index| nodes[index].width);
@@ -94,15 +102,24 @@ impl Program {
                 {
                     (state.weight.nrows(), Op::Linear(state.clone()))
                 }
+                (layer, LayerRef::Stateless(kind)) if layer.kind() == kind => {
+                    stateless(&layer, field.from, &nodes, &facts).ok_or_else(|| mismatch(field.name))?
+                }
                 _ => return Err(mismatch(field.name)),
             };
             nodes.push(Node { name: field.name, from, width, op });
         }
-        Ok(Self { features, nodes })
+        Ok(Self { features, nodes, facts })
     }
 
     /// Writes every state back to the network it came from.
-    pub(crate) fn store<N: Network>(self, network: &mut N) {
+    pub(crate) fn store<N: Network>(mut self, network: &mut N) {
+        for index in 0..self.nodes.len() {
+            let step = self.levels(index).ok().map(|(step, _)| step);
+            if let (Op::Quantizer(state), Some(step)) = (&mut self.nodes[index].op, step) {
+                state.step = Some(step);
+            }
+        }
         for (node, layer) in self.nodes.into_iter().zip(network.layers_mut()) {
             match (node.op, layer) {
                 (Op::Quantizer(from), LayerMut::Quantizer(to)) => *to = from,
@@ -125,17 +142,70 @@ impl Program {
     pub(crate) fn linear(&self, index: usize) -> Option<&LinearState> {
         match &self.nodes[index].op {
             Op::Linear(state) => Some(state),
-            Op::Quantizer(_) => None,
+            _ => None,
         }
     }
 
-    /// Step and levels of the quantizer at `index`.
+    /// The nodes that the node at `index` reads, in the order of its operands.
+    pub(crate) fn operands(&self, index: usize) -> &[usize] {
+        let node = &self.nodes[index];
+        match &node.op {
+            Op::Sum(operands) | Op::Join(operands) => operands,
+            _ => node.from.as_slice(),
+        }
+    }
+
+    /// The nodes that read the node at `index`.
+    pub(crate) fn readers(&self, index: usize) -> impl Iterator<Item = usize> {
+        (index + 1..self.nodes.len()).filter(move |&reader| self.operands(reader).contains(&index))
+    }
+
+    /// The quantizer whose step the levels that the node at `index` gives, or adds, have.
+    pub(crate) fn owner(&self, index: usize) -> Option<usize> {
+        match (self.facts[index].form, &self.nodes[index].op) {
+            (Known::Now(Form::Quantized { scale }), _) => Some(scale),
+            (_, Op::Sum(operands)) => self.owner(operands[0]),
+            _ => None,
+        }
+    }
+
+    /// Whether other quantizers have the step of the quantizer at `index`.
+    pub(crate) fn is_shared(&self, index: usize) -> bool {
+        let owner = self.owner(index);
+        (0..self.nodes.len()).any(|other| {
+            other != index && matches!(self.nodes[other].op, Op::Quantizer(_)) && self.owner(other) == owner
+        })
+    }
+
+    /// The step of a quantizer that training must not move: the user fixed it, or several quantizers share it.
+    pub(crate) fn held_step(&self, index: usize) -> Option<f32> {
+        let owner = self.owner(index)?;
+        match &self.nodes[owner].op {
+            Op::Quantizer(state) if state.fixed.is_some() || self.is_shared(index) => state.step,
+            _ => None,
+        }
+    }
+
+    /// What a unit of the levels that the node at `index` gives, or adds, stands for.
     ///
     /// # Errors
-    /// When it is not calibrated, or not a quantizer.
+    /// When it is not calibrated.
+    pub(crate) fn step(&self, index: usize) -> Result<f32, NetworkError> {
+        match self.owner(index).map(|owner| &self.nodes[owner].op) {
+            Some(Op::Quantizer(QuantizerState { step: Some(step), .. })) => Ok(*step),
+            _ => Err(self.not_calibrated(index)),
+        }
+    }
+
+    /// Step and range of the levels that the node at `index` gives.
+    ///
+    /// # Errors
+    /// When it is not calibrated, or gives no levels.
     pub(crate) fn levels(&self, index: usize) -> Result<(f32, Range), NetworkError> {
-        match &self.nodes[index].op {
-            Op::Quantizer(QuantizerState { step: Some(step), levels, .. }) => Ok((*step, *levels)),
+        match self.facts[index] {
+            Fact { form: Known::Now(Form::Quantized { .. }), range: Known::Now(range), .. } => {
+                Ok((self.step(index)?, range))
+            }
             _ => Err(self.not_calibrated(index)),
         }
     }
@@ -169,12 +239,12 @@ impl Program {
         Ok(Transition { scale, bias: state.hold, step_in, levels_in, step_out, levels_out })
     }
 
-    /// The staircase from the levels of the quantizer at `from` to those of the quantizer at `index`.
+    /// The staircase from the levels, or sums of levels, of the node at `from` to those of the quantizer at `index`.
     ///
     /// # Errors
     /// When one of them is not calibrated.
     pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
-        let (step_in, _) = self.levels(from)?;
+        let step_in = self.step(from)?;
         let (step_out, levels) = self.levels(index)?;
         Ok(Requantize { gain: step_in / step_out, offset: 0.0, levels })
     }
@@ -187,14 +257,14 @@ impl Program {
         }
     }
 
-    /// The step of a quantizer, or of what a linear layer reads.
+    /// The step of the levels that a node gives or adds, or of what a linear layer reads.
     ///
     /// # Errors
     /// When it is not calibrated.
     pub(crate) fn input_levels_or_own(&self, index: usize) -> Result<f32, NetworkError> {
         match self.nodes[index].op {
-            Op::Quantizer(_) => Ok(self.levels(index)?.0),
             Op::Linear(_) => Ok(self.input_levels(index)?.0),
+            _ => self.step(index),
         }
     }
 
@@ -208,6 +278,7 @@ impl Program {
                         state.weight.mapv_inplace(|weight| weight * scale);
                     }
                 }
+                Op::Sum(_) | Op::Join(_) | Op::Permute(_) => {}
             }
         }
     }
@@ -215,6 +286,47 @@ impl Program {
     pub(crate) fn not_calibrated(&self, index: usize) -> NetworkError {
         NetworkError::NotCalibrated { field: self.nodes[index].name.to_owned() }
     }
+}
+
+/// Width and operation of a layer that nothing trains.
+fn stateless(layer: &Layer, from: &[Source], nodes: &[Node], facts: &[Fact]) -> Option<(usize, Op)> {
+    let operands: Vec<usize> = from
+        .iter()
+        .map(|source| match source {
+            Source::Field(index) if *index < nodes.len() => Some(*index),
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let width = nodes[*operands.first()?].width;
+    match layer {
+        Layer::Add { .. } => Some((width, Op::Sum(operands))),
+        Layer::Concat | Layer::Reshape(_) => {
+            Some((operands.iter().map(|&index| nodes[index].width).sum(), Op::Join(operands)))
+        }
+        Layer::Transpose(axes) => {
+            let order = permutation(axes, &facts[operands[0]].shape.get()?)?;
+            Some((width, Op::Permute(order)))
+        }
+        Layer::Quantizer(_) | Layer::Linear(_) => None,
+    }
+}
+
+/// For each number of a transposed tensor, by rows, which number of the operand of this shape it is.
+fn permutation(axes: &Axes, shape: &Shape) -> Option<Vec<usize>> {
+    let now = |numbers: &[Known<i64>]| -> Option<Vec<usize>> {
+        numbers.iter().map(|number| usize::try_from(number.get()?).ok()).collect()
+    };
+    let (axes, dims) = (now(axes.get())?, now(shape.dims())?);
+    let mut strides = vec![1; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis];
+    }
+    let mut order = vec![0];
+    for axis in axes {
+        let (count, stride) = (*dims.get(axis)?, strides[axis]);
+        order = order.iter().flat_map(|start| (0..count).map(move |at| start + at * stride)).collect();
+    }
+    Some(order)
 }
 
 /// The verdict on every field.

@@ -26,7 +26,7 @@ pub struct Quantized {
 pub struct QuantizedField {
     /// Its name.
     pub name: &'static str,
-    /// What it reads.
+    /// What it reads, or the first of them.
     pub from: Source,
     /// Numbers out.
     pub width: usize,
@@ -48,6 +48,12 @@ pub enum QuantizedOp {
     },
     /// Accumulators to levels, or levels to coarser ones: the staircase of each number.
     Requantize(Vec<Requantize>),
+    /// The sum of the levels of these fields.
+    Add(Vec<usize>),
+    /// The levels of these fields, one field after the other.
+    Concat(Vec<usize>),
+    /// Level `k` is level `order[k]` of the field it reads.
+    Permute(Vec<usize>),
 }
 
 /// From the integers of the last field to the network's outputs: `integer * scale + bias`.
@@ -92,6 +98,13 @@ impl Quantized {
                     .zip(operand)
                     .map(|(staircase, &sum)| staircase.level(sum as f32) as i64)
                     .collect(),
+                QuantizedOp::Add(operands) => (0..field.width)
+                    .map(|at| operands.iter().map(|&operand| values[operand][at]).sum())
+                    .collect(),
+                QuantizedOp::Concat(operands) => {
+                    operands.iter().flat_map(|&operand| values[operand].iter().copied()).collect()
+                }
+                QuantizedOp::Permute(order) => order.iter().map(|&at| operand[at]).collect(),
             });
         }
         let last = values.pop().unwrap_or_default();
@@ -115,13 +128,16 @@ impl Program {
         let node = &self.nodes[index];
         let op = match (&node.op, node.from) {
             (Op::Quantizer(state), None) => {
-                QuantizedOp::Encode(state.quantizer().ok_or_else(|| self.not_calibrated(index))?)
+                QuantizedOp::Encode(Quantizer { step: self.step(index)?, levels: state.levels })
             }
             (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.staircases(from, index)?),
             (Op::Linear(state), _) => {
                 self.unit(index)?;
                 QuantizedOp::Linear { weights: state.integers(), inputs: self.input_levels(index)?.1 }
             }
+            (Op::Sum(operands), _) => QuantizedOp::Add(operands.clone()),
+            (Op::Join(operands), _) => QuantizedOp::Concat(operands.clone()),
+            (Op::Permute(order), _) => QuantizedOp::Permute(order.clone()),
         };
         let from = node.from.map_or(Source::Input, Source::Field);
         Ok(QuantizedField { name: node.name, from, width: node.width, op })
@@ -145,9 +161,7 @@ impl Program {
         let last = self.nodes.len() - 1;
         Ok(match &self.nodes[last].op {
             Op::Linear(state) => Decoder { scale: self.unit(last)?, bias: state.bias.clone() },
-            Op::Quantizer(_) => {
-                Decoder { scale: self.levels(last)?.0, bias: Array1::zeros(self.nodes[last].width) }
-            }
+            _ => Decoder { scale: self.step(last)?, bias: Array1::zeros(self.nodes[last].width) },
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
-//! zeros; a quantizer has `step` `[1]`. A scale or step that nothing has chosen yet is left out. The metadata say which
+//! zeros; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
 //! biases are held centred.
 
 use std::{collections::HashMap, path::Path};
@@ -90,8 +90,9 @@ impl Tensor {
 pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     let mut tensors = Vec::new();
     let mut metadata = HashMap::new();
-    for Node { name, op, .. } in &program.nodes {
+    for (index, Node { name, op, .. }) in program.nodes.iter().enumerate() {
         match op {
+            Op::Quantizer(_) if program.owner(index) != Some(index) => {}
             Op::Quantizer(state) => {
                 tensors.extend(state.step.iter().map(|step| Tensor::new(name, "step", &[1], [step])));
             }
@@ -106,6 +107,7 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                 let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
                 metadata.insert(format!("{name}.bias"), held.to_owned());
             }
+            Op::Sum(_) | Op::Join(_) | Op::Permute(_) => {}
         }
     }
     let views = tensors
@@ -122,8 +124,10 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
     let (_, metadata) = SafeTensors::read_metadata(&bytes)?;
     let held = metadata.metadata().clone().unwrap_or_default();
     let mut reader = Reader { tensors, seen: Vec::new() };
-    for Node { name, op, .. } in &mut program.nodes {
+    let owns: Vec<bool> = (0..program.nodes.len()).map(|index| program.owner(index) == Some(index)).collect();
+    for (Node { name, op, .. }, owns) in program.nodes.iter_mut().zip(owns) {
         match op {
+            Op::Quantizer(state) if !owns => state.step = None,
             Op::Quantizer(state) => state.step = reader.positive(name, "step")?,
             Op::Linear(state) => {
                 reader.linear(name, state)?;
@@ -132,6 +136,7 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                     _ => state.declared,
                 };
             }
+            Op::Sum(_) | Op::Join(_) | Op::Permute(_) => {}
         }
     }
     reader.finish()

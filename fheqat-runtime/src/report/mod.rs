@@ -80,8 +80,8 @@ impl Circuit {
                 weight_bits: field.weight_bits,
                 activation_bits: field.level_bits,
                 accumulator: field
-                    .weight_bits
-                    .and(field.range)
+                    .range
+                    .filter(|_| field.level_bits.is_none())
                     .map(|bound| AccumulatorReport::new(bound, self.graph.exact(&field.name))),
                 bootstraps: self.graph.bootstraps(&field.name),
             })

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, linalg::general_mat_mul};
 
 use crate::{
     nn::{
-        forward::{Kernel, Product, Runner, Staircase},
+        forward::{Kernel, Order, Product, Runner, Staircase, Wiring},
         head, head_mut,
         program::{Op, Program},
         slice, slice_mut,
@@ -27,8 +27,8 @@ pub(crate) struct Gradients {
     pub(crate) biases: Vec<Vec<f32>>,
     /// With respect to the logarithm of a quantizer's gain, or of the last layer's unit.
     pub(crate) log_gains: Vec<f32>,
-    /// Whether a node's operand needs a gradient, and whether an earlier reader has written one.
-    routes: Vec<Route>,
+    /// Whether each operand of a node needs a gradient, and whether an earlier reader has written one.
+    routes: Vec<Vec<Route>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +38,30 @@ enum Route {
     Add,
 }
 
+impl Route {
+    fn pass(self, to: &mut f32, slope: f32) {
+        match self {
+            Self::Nothing => {}
+            Self::Write => *to = slope,
+            Self::Add => *to += slope,
+        }
+    }
+}
+
 impl Gradients {
     /// `learns` says of each node whether it, or anything it reads, trains.
     pub(crate) fn new(program: &Program, batch: usize, learns: &[bool]) -> Self {
         let nodes = &program.nodes;
-        let mut routes = vec![Route::Nothing; nodes.len()];
+        let mut routes = vec![Vec::new(); nodes.len()];
         let mut written = vec![false; nodes.len()];
         for index in (0..nodes.len()).rev() {
-            if let Some(from) = nodes[index].from
-                && learns[from]
-            {
-                routes[index] = if written[from] { Route::Add } else { Route::Write };
-                written[from] = true;
+            for &from in program.operands(index) {
+                routes[index].push(match (learns[from], written[from]) {
+                    (false, _) => Route::Nothing,
+                    (true, false) => Route::Write,
+                    (true, true) => Route::Add,
+                });
+                written[from] |= learns[from];
             }
         }
         let linear = |index| program.linear(index);
@@ -78,7 +90,8 @@ impl Gradients {
         let count = features.nrows();
         let (before, rest) = self.outputs.split_at_mut(index);
         let slopes = &mut rest[0];
-        let route = self.routes[index];
+        let routes = &self.routes[index];
+        let route = routes.first().copied().unwrap_or(Route::Nothing);
         match &runner.kernels[index] {
             Kernel::Encode(quantizer) => {
                 let mut sum = 0.0;
@@ -114,6 +127,7 @@ impl Gradients {
                     route,
                 );
             }
+            Kernel::Wiring(wiring) => through_wiring(wiring, routes, count, slopes, before),
             Kernel::Product(product) => {
                 let Some(from) = node.from else { return };
                 let out = &runner.outputs[index];
@@ -192,6 +206,51 @@ fn requantize(
     lanes.iter().sum()
 }
 
+/// Passes slopes on to the operands whose numbers they are of.
+fn through_wiring(
+    wiring: &Wiring,
+    routes: &[Route],
+    count: usize,
+    slopes: &mut Array2<f32>,
+    before: &mut [Array2<f32>],
+) {
+    let width = slopes.ncols();
+    let slopes = &mut slice_mut(slopes)[..count * width];
+    for slope in slopes.iter_mut() {
+        *slope *= wiring.unit;
+    }
+    let mut pass = |operand: usize, route: Route, start: usize| {
+        let to = &mut before[operand];
+        let own = to.ncols();
+        for (to, from) in slice_mut(to).chunks_exact_mut(own).zip(slopes.chunks_exact(width)) {
+            for (to, &slope) in to.iter_mut().zip(&from[start..]) {
+                route.pass(to, slope);
+            }
+        }
+        start + own
+    };
+    match &wiring.order {
+        Order::Sum(operands) => {
+            for (&operand, &route) in operands.iter().zip(routes) {
+                pass(operand, route, 0);
+            }
+        }
+        Order::Join(operands) => {
+            let ends = operands.iter().zip(routes);
+            ends.fold(0, |start, (&operand, &route)| pass(operand, route, start));
+        }
+        Order::Permute(operand, order) => {
+            let route = routes.first().copied().unwrap_or(Route::Nothing);
+            let rows = slice_mut(&mut before[*operand]).chunks_exact_mut(width);
+            for (to, from) in rows.zip(slopes.chunks_exact(width)) {
+                for (&at, &slope) in order.iter().zip(from) {
+                    route.pass(&mut to[at], slope);
+                }
+            }
+        }
+    }
+}
+
 /// Turns slopes of `sum * unit + bias` into slopes of `sum`; gives the gradient by the logarithm of `unit`.
 fn through_affine(product: &Product, count: usize, slopes: &mut Array2<f32>, out: &Array2<f32>) -> f32 {
     let Some(affine) = &product.affine else { return 0.0 };
@@ -232,7 +291,8 @@ pub(crate) fn what_learns(program: &Program, gains: &[bool]) -> Vec<bool> {
     let mut learns = Vec::with_capacity(program.nodes.len());
     for (index, node) in program.nodes.iter().enumerate() {
         let itself = matches!(node.op, Op::Linear(_)) || gains[index];
-        learns.push(itself || node.from.is_some_and(|from| learns[from]));
+        let reads_one = program.operands(index).iter().any(|&from| learns[from]);
+        learns.push(itself || reads_one);
     }
     learns
 }

@@ -45,21 +45,77 @@ pub(crate) fn calibrate(
     let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
     let sample = features.select(Axis(0), &rows);
     let features = &sample.view();
+    let mut is_fresh = vec![false; program.nodes.len()];
     for index in 0..program.nodes.len() {
         match &program.nodes[index].op {
+            Op::Quantizer(_) if program.owner(index) != Some(index) => {
+                let from = program.nodes[index].from.filter(|&from| is_fresh[from]);
+                if let (Some(from), Purpose::Train) = (from, purpose) {
+                    fit_scale(program, from, index, features, observer)?;
+                }
+            }
             Op::Quantizer(state) if state.step.is_none() => {
-                let step = step_of(program, index, features, observer, purpose)?;
+                let step = match purpose {
+                    Purpose::Keep if program.is_shared(index) => {
+                        widest_step(program, index, features, observer)?
+                    }
+                    _ => step_of(program, index, features, observer, purpose)?,
+                };
                 if let Op::Quantizer(state) = &mut program.nodes[index].op {
                     state.step = Some(step);
                 }
             }
             Op::Linear(state) if state.scale.is_none() => {
                 scale_linear(program, index, features, purpose)?;
+                is_fresh[index] = true;
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Scales a fresh layer to the step of the quantizer behind it, which is another quantizer's too.
+fn fit_scale(
+    program: &mut Program,
+    linear: usize,
+    quantizer: usize,
+    features: &ArrayView2<'_, f32>,
+    observer: Observer,
+) -> Result<(), NetworkError> {
+    let is_free = program.linear(linear).is_some_and(|state| state.limits.max_l1.is_none());
+    if !is_free || program.readers(linear).count() > 1 {
+        return Ok(());
+    }
+    let ratio = program.step(quantizer)? / step_of(program, quantizer, features, observer, Purpose::Train)?;
+    if let Op::Linear(state) = &mut program.nodes[linear].op {
+        state.scale = state.scale.map(|scale| scale * ratio);
+        state.bias *= ratio;
+    }
+    Ok(())
+}
+
+/// The largest step that any of the quantizers which share that of `owner` would choose for what it reads in float.
+fn widest_step(
+    program: &Program,
+    owner: usize,
+    features: &ArrayView2<'_, f32>,
+    observer: Observer,
+) -> Result<f32, NetworkError> {
+    let mut runner = Runner::new(program, Precision::Float, features.nrows())?;
+    runner.run(features);
+    let mut widest: f32 = 0.0;
+    for (index, node) in program.nodes.iter().enumerate() {
+        let Op::Quantizer(state) = &node.op else { continue };
+        if program.owner(index) == Some(owner) {
+            let step = match node.from {
+                Some(from) => observer.step(slice(&runner.outputs[from]), state.levels),
+                None => observer.step(&features.iter().copied().collect::<Vec<_>>(), state.levels),
+            };
+            widest = widest.max(step);
+        }
+    }
+    Ok(widest)
 }
 
 fn scale_linear(
@@ -95,7 +151,7 @@ fn scale_linear(
     // A step the user fixed leaves only the scale of the weights to place the transition.
     let Op::Quantizer(quantizer) = &program.nodes[reader].op else { return Ok(()) };
     let units = units_per_level(budget, levels_in, quantizer.levels);
-    let (fixed, levels_out) = (quantizer.fixed, quantizer.levels);
+    let (fixed, levels_out) = (program.held_step(reader), quantizer.levels);
     if let (Some(step_out), Op::Linear(state)) = (fixed, &mut program.nodes[index].op) {
         state.scale = Some(step_out / (units * step_in));
     }
@@ -172,7 +228,7 @@ fn step_of(
         return Ok(observer.step(&values, levels));
     };
     let Some(state) = program.linear(from) else {
-        let (step, _) = program.levels(from)?;
+        let step = program.step(from)?;
         let values = sums_of(program, from, features)?.mapv(|level| level * step);
         return Ok(observer.step(slice(&values), levels));
     };

@@ -316,22 +316,20 @@ impl<'a> Trainer<'a> {
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
-            (Op::Quantizer(state), None) => {
-                if state.fixed.is_none() && self.gains[index].learns {
-                    self.set_step(index, 1.0 / gain);
-                }
+            (Op::Quantizer(state), None) if state.fixed.is_none() && self.gains[index].learns => {
+                self.set_step(index, 1.0 / gain);
             }
-            (Op::Quantizer(state), Some(from)) => {
-                let fixed = state.fixed;
+            (Op::Quantizer(_), Some(from)) => {
+                let held = self.program.held_step(index);
                 let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
-                match (fixed, &mut self.program.nodes[from].op) {
+                match (held, &mut self.program.nodes[from].op) {
                     (Some(step_out), Op::Linear(state)) => state.scale = Some(gain * step_out / step_in),
-                    (Some(_), Op::Quantizer(_)) => {}
+                    (Some(_), _) => {}
                     (None, Op::Linear(state)) => {
                         let step_out = state.scale.unwrap_or(1.0) * step_in / gain;
                         self.set_step(index, step_out);
                     }
-                    (None, Op::Quantizer(_)) => self.set_step(index, step_in / gain),
+                    (None, _) => self.set_step(index, step_in / gain),
                 }
             }
             (Op::Linear(_), _) if last => {
@@ -341,7 +339,7 @@ impl<'a> Trainer<'a> {
                     state.scale = Some(gain / step_in);
                 }
             }
-            (Op::Linear(_), _) => {}
+            _ => {}
         }
     }
 
@@ -379,11 +377,7 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let (value, learns) = match (&runner.kernels[index], &node.op) {
         (Kernel::Encode(quantizer), Op::Quantizer(_)) => (1.0 / quantizer.step, false),
         (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
-            let has_budget = node
-                .from
-                .and_then(|from| program.linear(from))
-                .is_some_and(|state| state.limits.max_l1.is_some());
-            (staircase.gain, learned && !has_budget)
+            (staircase.gain, learned && can_learn(program, index))
         }
         (Kernel::Product(product), Op::Linear(_)) => {
             let unit = product.affine.as_ref().map(|affine| affine.unit);
@@ -392,6 +386,16 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
         _ => (1.0, false),
     };
     Gain { moments: Moments::new(1), value, log: value.ln(), learns, haste }
+}
+
+/// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is
+/// held. What two quantizers read follows neither, and a budget needs the gain it starts with.
+fn can_learn(program: &Program, index: usize) -> bool {
+    let Some(from) = program.nodes[index].from else { return false };
+    match program.linear(from) {
+        Some(state) => state.limits.max_l1.is_none() && program.readers(from).count() == 1,
+        None => program.held_step(index).is_none(),
+    }
 }
 
 fn bar(config: &TrainConfig) -> ProgressBar {

@@ -1,0 +1,16 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 8>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<8, 8>,
+    #[layer(scale_from = relu1)]
+    quant2: QuantIdentity,
+    #[layer(from = [quant2, relu1])]
+    cat: Concat,
+    fc3: QuantLinear<8, 2>,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use fheqat::prelude::*;
+
+const SIDE: usize = 3;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 8>,
+    relu1: QuantReLU,
+    #[layer(shape = [2, SIDE])]
+    grid: Reshape,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 8>,
+    relu1: QuantReLU,
+    #[layer(from = [add, relu2])]
+    add: Add,
+    relu2: QuantReLU,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+struct Net {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 8>,
+    relu1: QuantReLU,
+    #[layer(from = [relu1])]
+    cat: Concat,
+    fc2: QuantLinear<8, 2>,
+}
+
+fn main() {}
