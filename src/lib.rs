@@ -30,7 +30,10 @@ pub mod prelude {
         data::Dataset,
         nn::{
             Precision,
-            layer::{QuantIdentity, QuantLinear, QuantReLU},
+            layer::{
+                AvgPool2d, Flatten, GlobalAvgPool2d, QuantConv1d, QuantConv2d, QuantIdentity, QuantLinear,
+                QuantReLU,
+            },
             network::Network,
         },
         quant_net,

@@ -1,6 +1,6 @@
 //! The laws, asked with what the macro can read: `fheqat_spec` decides, this module finds the tokens to blame.
 
-use fheqat_spec::{Fact, Law, Net, Shape, Verdict, judge};
+use fheqat_spec::{Fact, Issue, Law, Net, Shape, Verdict, judge};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
@@ -50,6 +50,9 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
         for (law, issue) in verdicts[index].issues() {
             // A wire that is wrong anyway may have meant this field.
             if law == Law::Wiring && last_miswired.is_some_and(|reader| reader > index) {
+                continue;
+            }
+            if model.has_refused_input && matches!(issue, Issue::NoInputShape { .. }) {
                 continue;
             }
             ctxt.error(blame(field, law), issue);

@@ -14,7 +14,10 @@ use super::{
 use crate::diag::{Ctxt, Message, list};
 
 const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU];
-const WEIGHTED: &[Kind] = &[Kind::Linear];
+const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
+const SUMMING: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d];
+const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
+const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
 
 options! {
     /// The options of a layer.
@@ -27,8 +30,11 @@ options! {
         "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
         "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on WEIGHTED;
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
         "bias" => bias: Bias = bias, on WEIGHTED;
+        "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
+        "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
+        "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
     }
 }
 

@@ -16,10 +16,24 @@ pub(crate) enum Kind {
     Identity,
     ReLU,
     Linear,
+    Conv1d,
+    Conv2d,
+    AvgPool2d,
+    GlobalAvgPool2d,
+    Flatten,
 }
 
 impl Kind {
-    pub(crate) const ALL: &[Self] = &[Self::Identity, Self::ReLU, Self::Linear];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Identity,
+        Self::ReLU,
+        Self::Linear,
+        Self::Conv1d,
+        Self::Conv2d,
+        Self::AvgPool2d,
+        Self::GlobalAvgPool2d,
+        Self::Flatten,
+    ];
 
     /// The name of its type.
     pub(crate) const fn name(self) -> &'static str {
@@ -27,14 +41,21 @@ impl Kind {
             Self::Identity => "QuantIdentity",
             Self::ReLU => "QuantReLU",
             Self::Linear => "QuantLinear",
+            Self::Conv1d => "QuantConv1d",
+            Self::Conv2d => "QuantConv2d",
+            Self::AvgPool2d => "AvgPool2d",
+            Self::GlobalAvgPool2d => "GlobalAvgPool2d",
+            Self::Flatten => "Flatten",
         }
     }
 
     /// The numbers its type takes.
     const fn parameters(self) -> &'static [Limit] {
         match self {
-            Self::Identity | Self::ReLU => &[],
+            Self::Identity | Self::ReLU | Self::GlobalAvgPool2d | Self::Flatten => &[],
             Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
+            Self::Conv1d | Self::Conv2d => &[limits::INPUTS, limits::OUTPUTS, limits::KERNEL],
+            Self::AvgPool2d => &[limits::KERNEL],
         }
     }
 
@@ -44,6 +65,11 @@ impl Kind {
             Self::Identity => &["Identity", "QuantInput", "QuantStub"],
             Self::ReLU => &["ReLU", "Relu"],
             Self::Linear => &["Linear", "Dense"],
+            Self::Conv1d => &["Conv1d", "Conv1D"],
+            Self::Conv2d => &["Conv2d", "Conv2D"],
+            Self::AvgPool2d => &["AvgPool", "AveragePooling2D", "SumPool2d"],
+            Self::GlobalAvgPool2d => &["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"],
+            Self::Flatten => &[],
         }
     }
 
@@ -128,9 +154,10 @@ fn numbers(
     let limits = kind.parameters();
     if arguments.len() != limits.len() {
         let message = Message::new(format!(
-            "`{}` takes {} numbers, but has {}",
+            "`{}` takes {} number{}, but has {}",
             kind.name(),
             limits.len(),
+            if limits.len() == 1 { "" } else { "s" },
             arguments.len()
         ));
         reader.ctxt.error(ty, message.help(format!("write `{}`", kind.signature())));

@@ -19,6 +19,7 @@ use crate::{
         network::Network,
         program::verdicts,
         quantized::{Decoder, Quantized, QuantizedField, QuantizedOp},
+        window::{Filters, Windows, pairs},
     },
     quant::{Quantizer, Requantize},
 };
@@ -92,6 +93,9 @@ impl<'a> Lowering<'a> {
         let values = match &field.op {
             QuantizedOp::Encode(quantizer) => self.encode(*quantizer),
             QuantizedOp::Linear { weights, .. } => multiply(weights, self.operand(field)),
+            QuantizedOp::Conv { weights, filters, .. } => convolve(weights, filters, self.operand(field)),
+            QuantizedOp::Pool(windows) => pool(windows, self.operand(field)),
+            QuantizedOp::Flatten => self.operand(field).to_vec(),
             QuantizedOp::Requantize(staircases) => self.requantize(field, staircases)?,
         };
         self.values.push(values);
@@ -171,15 +175,32 @@ fn wire(wire: Wire) -> Vec<Term> {
 
 /// The rows of `weights`, `[out, in]`, as sums of levels.
 fn multiply(weights: &Array2<i32>, levels: &[Vec<Term>]) -> Values {
-    let sum = |row: ndarray::ArrayView1<'_, i32>| {
-        let products = levels.iter().zip(row).filter(|(_, weight)| **weight != 0);
-        let mut terms: Vec<Term> = products
-            .flat_map(|(level, &weight)| level.iter().map(move |term| term.times(i64::from(weight))))
-            .collect();
-        terms.sort_unstable_by_key(|term| term.wire);
-        terms
+    let row = |row: ndarray::ArrayView1<'_, i32>| sum(levels.iter().zip(row.iter().copied()));
+    weights.rows().into_iter().map(row).collect()
+}
+
+/// At each position the filters `weights`, `[filters, fan_in]`, as sums of the levels they see.
+fn convolve(weights: &Array2<i32>, filters: &Filters, levels: &[Vec<Term>]) -> Values {
+    let window = |(filter, position)| {
+        let seen = filters.at(filter, position);
+        sum(seen.map(|(weight, level)| (&levels[level], weights[[filter, weight]])))
     };
-    weights.rows().into_iter().map(sum).collect()
+    pairs(filters.count, filters.windows.positions).map(window).collect()
+}
+
+fn pool(windows: &Windows, levels: &[Vec<Term>]) -> Values {
+    let window = |(channel, position)| sum(windows.at(channel, position).map(|level| (&levels[level], 1)));
+    pairs(windows.channels, windows.positions).map(window).collect()
+}
+
+/// The sum of products; a product with zero has no term.
+fn sum<'a>(products: impl Iterator<Item = (&'a Vec<Term>, i32)>) -> Vec<Term> {
+    let mut terms: Vec<Term> = products
+        .filter(|(_, weight)| *weight != 0)
+        .flat_map(|(level, weight)| level.iter().map(move |term| term.times(i64::from(weight))))
+        .collect();
+    terms.sort_unstable_by_key(|term| term.wire);
+    terms
 }
 
 fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
@@ -190,6 +211,8 @@ fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
             let (weight_bits, level_bits) = match field.layer {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
+                SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
+                SpecLayer::Pool(_) | SpecLayer::Flatten => (None, None),
             };
             let shape = verdict.fact.shape.get();
             Field {

@@ -1,11 +1,14 @@
 //! A network as training and evaluation see it: a list of nodes that own their state and name what they read.
 
-use fheqat_spec::{self as spec, Bias, Known, Layer, Range, Source, Verdict};
+use std::sync::Arc;
+
+use fheqat_spec::{self as spec, Bias, Known, Layer, Range, Shape, Source, Verdict};
 use thiserror::Error;
 
 use super::{
     layer::{LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
+    window::{Filters, Windows},
 };
 use crate::quant::{Requantize, transition::Transition};
 
@@ -50,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) from: Option<usize>,
     /// Features out.
     pub(crate) width: usize,
+    /// Where the rows of a linear layer are the filters of a convolution, what they see.
+    pub(crate) filters: Option<Arc<Filters>>,
     pub(crate) op: Op,
 }
 
@@ -57,6 +62,8 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     Quantizer(QuantizerState),
     Linear(LinearState),
+    Pool(Arc<Windows>),
+    Flatten,
 }
 
 impl Program {
@@ -64,7 +71,7 @@ impl Program {
     /// When the network breaks a law, or its layers are not those of its specification.
     pub(crate) fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
         let net = N::SPEC;
-        verdicts(&net)?;
+        let verdicts = verdicts(&net)?;
         let layers = network.layers();
         let mismatch = |field: &str| NetworkError::Mismatch { field: field.to_owned() };
         let features = match net.input_shape() {
@@ -83,6 +90,8 @@ impl Program {
                 _ => return Err(mismatch(field.name)),
             };
             let operand = from.map_or(features, |index| nodes[index].width);
+            let shape = dims(from.map_or(net.input_shape(), |index| verdicts[index].fact.shape));
+            let mut filters = None;
             let (width, op) = match (field.layer, layer) {
                 (Layer::Quantizer(quantizer), LayerRef::Quantizer(state))
                     if quantizer.levels() == Known::Now(state.levels) =>
@@ -94,9 +103,24 @@ impl Program {
                 {
                     (state.weight.nrows(), Op::Linear(state.clone()))
                 }
+                (Layer::Conv(conv), LayerRef::Linear(state)) if state.limits.max_nonzero > 0 => {
+                    let seen = filters_of(&conv, state, &shape).ok_or_else(|| mismatch(field.name))?;
+                    let width = seen.count * seen.windows.positions;
+                    filters = Some(Arc::new(seen));
+                    (width, Op::Linear(state.clone()))
+                }
+                (Layer::Pool(pool), LayerRef::Stateless) => {
+                    let windows = match &pool.window {
+                        Some(window) => Windows::new(window, &shape),
+                        None => Windows::whole(&shape),
+                    };
+                    let windows = windows.ok_or_else(|| mismatch(field.name))?;
+                    (windows.channels * windows.positions, Op::Pool(Arc::new(windows)))
+                }
+                (Layer::Flatten, LayerRef::Stateless) if from.is_some() => (operand, Op::Flatten),
                 _ => return Err(mismatch(field.name)),
             };
-            nodes.push(Node { name: field.name, from, width, op });
+            nodes.push(Node { name: field.name, from, width, filters, op });
         }
         Ok(Self { features, nodes })
     }
@@ -125,22 +149,23 @@ impl Program {
     pub(crate) fn linear(&self, index: usize) -> Option<&LinearState> {
         match &self.nodes[index].op {
             Op::Linear(state) => Some(state),
-            Op::Quantizer(_) => None,
+            _ => None,
         }
     }
 
-    /// Step and levels of the quantizer at `index`.
+    /// Step and levels of the quantizer at `index`, or of the one that a flattened tensor comes from.
     ///
     /// # Errors
     /// When it is not calibrated, or not a quantizer.
     pub(crate) fn levels(&self, index: usize) -> Result<(f32, Range), NetworkError> {
-        match &self.nodes[index].op {
-            Op::Quantizer(QuantizerState { step: Some(step), levels, .. }) => Ok((*step, *levels)),
+        match (&self.nodes[index].op, self.nodes[index].from) {
+            (Op::Quantizer(QuantizerState { step: Some(step), levels, .. }), _) => Ok((*step, *levels)),
+            (Op::Flatten, Some(from)) => self.levels(from),
             _ => Err(self.not_calibrated(index)),
         }
     }
 
-    /// Step and levels of what the linear layer at `index` reads.
+    /// Step and levels of what the linear layer or pool at `index` reads.
     ///
     /// # Errors
     /// When they are not calibrated.
@@ -148,13 +173,19 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What a unit of the accumulator of the linear layer at `index` stands for: `scale * step_in`.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, a share of `step_in` in a sum
+    /// that is an average, else the step.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
     pub(crate) fn unit(&self, index: usize) -> Result<f32, NetworkError> {
-        let scale = self.linear(index).and_then(|state| state.scale);
-        Ok(scale.ok_or_else(|| self.not_calibrated(index))? * self.input_levels(index)?.0)
+        match &self.nodes[index].op {
+            Op::Quantizer(_) | Op::Flatten => Ok(self.levels(index)?.0),
+            Op::Linear(state) => {
+                Ok(state.scale.ok_or_else(|| self.not_calibrated(index))? * self.input_levels(index)?.0)
+            }
+            Op::Pool(windows) => Ok(self.input_levels(index)?.0 / windows.elements as f32),
+        }
     }
 
     /// The transition from the linear layer at `linear` to the quantizer at `quantizer`.
@@ -169,14 +200,13 @@ impl Program {
         Ok(Transition { scale, bias: state.hold, step_in, levels_in, step_out, levels_out })
     }
 
-    /// The staircase from the levels of the quantizer at `from` to those of the quantizer at `index`.
+    /// The staircase from levels, or sums of them, at `from` to those of the quantizer at `index`.
     ///
     /// # Errors
     /// When one of them is not calibrated.
     pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
-        let (step_in, _) = self.levels(from)?;
         let (step_out, levels) = self.levels(index)?;
-        Ok(Requantize { gain: step_in / step_out, offset: 0.0, levels })
+        Ok(Requantize { gain: self.unit(from)? / step_out, offset: 0.0, levels })
     }
 
     /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
@@ -187,14 +217,14 @@ impl Program {
         }
     }
 
-    /// The step of a quantizer, or of what a linear layer reads.
+    /// What one unit at `index` stands for, but for the scale of weights.
     ///
     /// # Errors
     /// When it is not calibrated.
     pub(crate) fn input_levels_or_own(&self, index: usize) -> Result<f32, NetworkError> {
         match self.nodes[index].op {
-            Op::Quantizer(_) => Ok(self.levels(index)?.0),
             Op::Linear(_) => Ok(self.input_levels(index)?.0),
+            _ => self.unit(index),
         }
     }
 
@@ -208,6 +238,7 @@ impl Program {
                         state.weight.mapv_inplace(|weight| weight * scale);
                     }
                 }
+                Op::Pool(_) | Op::Flatten => {}
             }
         }
     }
@@ -215,6 +246,24 @@ impl Program {
     pub(crate) fn not_calibrated(&self, index: usize) -> NetworkError {
         NetworkError::NotCalibrated { field: self.nodes[index].name.to_owned() }
     }
+}
+
+fn dims(shape: Known<Shape>) -> Vec<usize> {
+    let dims = shape.get().map(|shape| {
+        shape.dims().iter().filter_map(|dim| dim.get().and_then(|dim| usize::try_from(dim).ok())).collect()
+    });
+    dims.unwrap_or_default()
+}
+
+/// What the filters of a convolution see; `None` where its state has other weights than its specification.
+fn filters_of(conv: &spec::Conv, state: &LinearState, shape: &[usize]) -> Option<Filters> {
+    let number = |known: Known<i64>| known.get().and_then(|number| usize::try_from(number).ok());
+    let filters = Filters {
+        windows: Windows::new(&conv.window, shape)?,
+        count: number(conv.filters.outputs)?,
+        groups: number(conv.groups)?,
+    };
+    (state.weight.dim() == (filters.count, filters.fan_in())).then_some(filters)
 }
 
 /// The verdict on every field.

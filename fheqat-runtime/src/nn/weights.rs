@@ -1,7 +1,7 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
-//! zeros; a quantizer has `step` `[1]`. A scale or step that nothing has chosen yet is left out. The metadata say which
+//! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]`. A scale or step that nothing has chosen yet is left out. The metadata say which
 //! biases are held centred.
 
 use std::{collections::HashMap, path::Path};
@@ -106,6 +106,7 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                 let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
                 metadata.insert(format!("{name}.bias"), held.to_owned());
             }
+            Op::Pool(_) | Op::Flatten => {}
         }
     }
     let views = tensors
@@ -132,6 +133,7 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                     _ => state.declared,
                 };
             }
+            Op::Pool(_) | Op::Flatten => {}
         }
     }
     reader.finish()

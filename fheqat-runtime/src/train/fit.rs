@@ -326,12 +326,12 @@ impl<'a> Trainer<'a> {
                 let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
                 match (fixed, &mut self.program.nodes[from].op) {
                     (Some(step_out), Op::Linear(state)) => state.scale = Some(gain * step_out / step_in),
-                    (Some(_), Op::Quantizer(_)) => {}
+                    (Some(_), _) => {}
                     (None, Op::Linear(state)) => {
                         let step_out = state.scale.unwrap_or(1.0) * step_in / gain;
                         self.set_step(index, step_out);
                     }
-                    (None, Op::Quantizer(_)) => self.set_step(index, step_in / gain),
+                    (None, _) => self.set_step(index, step_in / gain),
                 }
             }
             (Op::Linear(_), _) if last => {
@@ -341,7 +341,7 @@ impl<'a> Trainer<'a> {
                     state.scale = Some(gain / step_in);
                 }
             }
-            (Op::Linear(_), _) => {}
+            _ => {}
         }
     }
 
