@@ -338,7 +338,7 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::Chain,
+        fixture::{Chain, Image},
         nn::{Precision, network::Network},
         train::{
             calibrate::{Purpose, calibrate},
@@ -373,19 +373,41 @@ mod tests {
         (runner, gradients)
     }
 
+    fn images() -> Dataset {
+        let pixels = Array2::from_shape_fn((BATCH, 120), |(sample, pixel)| {
+            ((sample * 37 + pixel * pixel * 11) % 29) as f32 / 29.0 - 0.3
+        });
+        Dataset::classes(pixels, (0..BATCH).map(|sample| sample % 2).collect(), 2).unwrap()
+    }
+
     #[test]
     fn float_gradients_are_finite_differences() {
-        let data = batch();
         let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn float_gradients_through_windows_are_finite_differences() {
+        let program = Program::of(&Image::<false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &images(), &[1, 6], &[(0, 0), (1, 4), (1, 17)]);
+        check_against_finite_differences(&program, &images(), &[1], &[(2, 9), (3, 8), (5, 10)]);
+    }
+
+    fn check_against_finite_differences(
+        program: &Program,
+        data: &Dataset,
+        layers: &[usize],
+        weights: &[(usize, usize)],
+    ) {
         for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
-            let (_, found) = gradients(&program, &data, Precision::Float, criterion);
-            for index in [1, 3, 5] {
-                for (row, column) in [(0, 0), (1, 1)] {
+            let (_, found) = gradients(program, data, Precision::Float, criterion);
+            for &index in layers {
+                for &(row, column) in weights {
                     let slope = |move_by: &dyn Fn(&mut Program, f32)| {
                         let at = |delta: f32| {
                             let mut moved = program.clone();
                             move_by(&mut moved, delta);
-                            loss(&moved, &data, criterion)
+                            loss(&moved, data, criterion)
                         };
                         (at(1e-3) - at(-1e-3)) / 2e-3
                     };
@@ -435,6 +457,37 @@ mod tests {
         assert!(unit > 0.0 && expected.iter().any(|slope| *slope != 0.0));
         for (expected, found) in expected.iter().zip(&found.weights[3]) {
             assert!((expected - found).abs() < 1e-5 * (1.0 + expected.abs()), "{expected} {found}");
+        }
+    }
+
+    /// The straight-through gradient of a centred convolution, written down again position by position: behind padding a
+    /// level is zero, and still counts from the middle.
+    #[test]
+    fn quantized_gradients_of_filters_are_those_of_a_plain_loop() {
+        let data = images();
+        let mut program = Program::of(&Image::<true>::new(Seed(2))).unwrap();
+        calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
+        let Kernel::Requantize(staircase) = &runner.kernels[2] else { unreachable!() };
+        let filters = program.nodes[1].filters.as_ref().unwrap();
+        let mut expected = Array2::<f32>::zeros((6, 18));
+        for sample in 0..BATCH {
+            for (filter, position) in (0..6 * 9).map(|out| (out / 9, out % 9)) {
+                let out = filter * 9 + position;
+                let z = runner.outputs[1][[sample, out]] * staircase.gain + staircase.offsets[out];
+                if !(-0.5..=7.5).contains(&z) {
+                    continue;
+                }
+                let slope = found.outputs[2][[sample, out]] * staircase.gain;
+                expected.row_mut(filter).mapv_inplace(|sum| sum - slope * 3.5);
+                for (weight, level) in filters.at(filter, position) {
+                    expected[[filter, weight]] += slope * runner.outputs[0][[sample, level]];
+                }
+            }
+        }
+        assert!(expected.iter().any(|slope| *slope != 0.0));
+        for (expected, found) in expected.iter().zip(&found.weights[1]) {
+            assert!((expected - found).abs() < 1e-4 * (1.0 + expected.abs()), "{expected} {found}");
         }
     }
 }
