@@ -171,6 +171,8 @@ pub enum Issue<'a> {
         acc_bits: i64,
         /// Levels that a window sums.
         elements: i64,
+        /// The most that fit.
+        fitting: i64,
         /// Their range.
         inputs: Range,
         /// The field whose levels those are, or `input`.
@@ -354,8 +356,10 @@ impl Text {
                 .axes(&takes)
                 .text(", but `quant_net` does not say what shape the input has")
                 .note()
+                .text("a first `QuantLinear` tells the shape by itself, ")
+                .article(kind)
                 .code(kind)
-                .text(" slides over an image, and only `QuantLinear` tells the input's shape by itself")
+                .text(" does not")
                 .help()
                 .text("add it to `quant_net`: `input = ")
                 .axes(&takes)
@@ -371,13 +375,20 @@ impl Text {
                     .shape(&gives)
                     .note()
                     .code(kind)
-                    .text(" takes channels and ")
-                    .text(if takes.rank() == 2 { "a length" } else { "a height and a width" });
-                text.help()
-                    .text("give the input that shape: `input = ")
-                    .axes(&takes)
-                    .text("`, and nothing that flattens it before ")
-                    .code(field)
+                    .text(if takes.rank() == 2 {
+                        " takes channels and a length"
+                    } else {
+                        " takes channels, a height and a width"
+                    });
+                match (kind.as_bytes(), gives.rank()) {
+                    ([.., b'1', b'd'], 3) => text.help().text("write `QuantConv2d` here, which takes them"),
+                    _ => text
+                        .help()
+                        .text("give the input that shape: `input = ")
+                        .axes(&takes)
+                        .text("`, and nothing that flattens it before ")
+                        .code(field),
+                }
             }
             Issue::Channels { field, kind, takes, producer, gives, shape } => self
                 .code(field)
@@ -468,7 +479,8 @@ impl Text {
     }
 
     const fn pool_overflow(self, issue: &Issue<'_>) -> Self {
-        let Issue::PoolOverflow { field, needs, acc_bits, elements, inputs, producer, sum } = *issue else {
+        let Issue::PoolOverflow { field, needs, acc_bits, elements, fitting, inputs, producer, sum } = *issue
+        else {
             return self;
         };
         let text = self
@@ -486,7 +498,9 @@ impl Text {
             .text(") sum to ")
             .range(sum)
             .help()
-            .text("pool fewer levels at once, or give ")
+            .text("sum at most ")
+            .number(fitting as i128)
+            .text(" levels at once, or give ")
             .code(producer)
             .text(" fewer `bits`");
         if needs as i64 > ACC_BITS.most {

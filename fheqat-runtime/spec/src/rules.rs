@@ -412,11 +412,21 @@ const fn pool_overflow<'a>(
     if sum.bits() as i64 <= acc_bits {
         return None;
     }
+    let (mut fitting, mut fails) = (0, elements);
+    while fails - fitting > 1 {
+        let middle = fitting + (fails - fitting) / 2;
+        if inputs.sum(middle).bits() as i64 <= acc_bits {
+            fitting = middle;
+        } else {
+            fails = middle;
+        }
+    }
     Some(Issue::PoolOverflow {
         field: field.name,
         needs: sum.bits(),
         acc_bits,
         elements,
+        fitting,
         inputs,
         producer,
         sum,
