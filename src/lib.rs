@@ -31,7 +31,10 @@ pub mod prelude {
         data::Dataset,
         nn::{
             Precision,
-            layer::{Add, Concat, QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose},
+            layer::{
+                Add, AvgPool2d, Concat, Flatten, GlobalAvgPool2d, QuantConv1d, QuantConv2d, QuantIdentity,
+                QuantLinear, QuantReLU, Reshape, Transpose,
+            },
             network::Network,
         },
         quant_net,

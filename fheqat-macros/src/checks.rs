@@ -50,6 +50,11 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
             if matches!(issue, Issue::Unread { .. }) && last_miswired.is_some_and(|reader| reader > index) {
                 continue;
             }
+            if model.has_refused_input
+                && matches!(issue, Issue::NoInputShape { .. } | Issue::ShapeNeeded { .. })
+            {
+                continue;
+            }
             ctxt.error(blame(field, law, issue), issue);
         }
     }

@@ -26,11 +26,11 @@ mod suggest;
 /// |---|---|---|
 /// | `bits = 3` | weight and activation bits | required |
 /// | `weight_bits`, `act_bits` | one of the two alone | `bits` |
-/// | `max_nonzero = 30` | non-zero weights per output neuron | fan-in |
-/// | `max_l1 = 8` | sum of absolute integer weights per output neuron | none |
+/// | `max_nonzero = 30` | non-zero weights per output neuron or filter | fan-in |
+/// | `max_l1 = 8` | sum of absolute integer weights per output neuron or filter | none |
 /// | `acc_bits = 16` | widest accumulator allowed | 16 |
 /// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
-/// | `input = [64]` | shape of one sample | `[IN]` of the first `QuantLinear` |
+/// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions and pools | `[IN]` of the first `QuantLinear` |
 /// | `crate = path` | where fheqat lives | `::fheqat` |
 ///
 /// | `#[layer(...)]` | on | meaning |
@@ -39,8 +39,11 @@ mod suggest;
 /// | `bits` | `QuantIdentity`, `QuantReLU` | overrides `act_bits` |
 /// | `signed = false` | `QuantIdentity` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1` |
 /// | `scale = 0.25` | `QuantIdentity`, `QuantReLU` | fixes the step between two levels |
-/// | `weight_bits`, `narrow_range`, `max_nonzero`, `max_l1`, `acc_bits` | `QuantLinear` | override |
-/// | `bias = centred`, `free`, `none` | `QuantLinear` | how the float bias trains; `centred` before a quantizer, `free` in the last layer |
+/// | `weight_bits`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | override |
+/// | `acc_bits` | these and pools | overrides |
+/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d` | 1 and 0; a pool's stride is its window |
+/// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels; a filter reads one, 1 |
+/// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains; `centred` before a quantizer, `free` in the last layer |
 #[proc_macro_attribute]
 pub fn quant_net(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::caught(args.into(), &item.into()).into()

@@ -22,6 +22,8 @@ use crate::{
 pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) input: Option<Vec<Amount<i64>>>,
+    /// Whether an `input` was meant that could not be read.
+    pub(crate) has_refused_input: bool,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -50,6 +52,9 @@ pub(crate) enum Layer {
     Concat,
     Reshape(Vec<Amount<i64>>),
     Transpose(Vec<Amount<i64>>),
+    Conv(Box<Conv>),
+    Pool { window: Option<Window>, acc_bits: Amount<i64> },
+    Flatten,
 }
 
 /// Where a quantizer's step comes from, as `fheqat_spec::Scale` has it.
@@ -57,6 +62,21 @@ pub(crate) enum Scale {
     Learned,
     Fixed(Amount<f64>),
     From(Source),
+}
+
+/// A convolution, as `fheqat_spec::Conv` has it.
+pub(crate) struct Conv {
+    pub(crate) filters: Linear,
+    pub(crate) window: Window,
+    pub(crate) groups: Amount<i64>,
+}
+
+/// A window, as `fheqat_spec::Window` has it.
+pub(crate) struct Window {
+    pub(crate) axes: usize,
+    pub(crate) kernel: Amount<i64>,
+    pub(crate) stride: Amount<i64>,
+    pub(crate) padding: Amount<i64>,
 }
 
 /// A dense layer, as `fheqat_spec::Linear` has it.
@@ -98,7 +118,13 @@ impl Model {
                 },
             })
             .collect();
-        Self { name: ast.item.ident.unraw().to_string(), input: options.input.clone(), fields }
+        Self {
+            name: ast.item.ident.unraw().to_string(),
+            input: options.input.clone(),
+            has_refused_input: options.input.is_none()
+                && options.meant.iter().any(|meant| meant == "input" || meant.is_empty()),
+            fields,
+        }
     }
 }
 
@@ -141,34 +167,52 @@ fn resolve(
         bits: first([&own.bits, &net.act_bits, &net.bits]).unwrap_or_else(Amount::refused),
         scale,
     };
+    let number = |index| layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused);
     let acc_bits = || {
         first([&own.acc_bits, &net.acc_bits, &None]).unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS))
+    };
+    let linear = || Linear {
+        inputs: number(0),
+        outputs: number(1),
+        weight_bits: first([&own.weight_bits, &net.weight_bits, &net.bits]).unwrap_or_else(Amount::refused),
+        weight_range: match own.narrow_range.or(net.narrow_range) {
+            Some(false) => WeightRange::Full,
+            Some(true) | None => WeightRange::Narrow,
+        },
+        max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
+        max_l1: first([&own.max_l1, &net.max_l1, &None]),
+        acc_bits: acc_bits(),
+        bias: own.bias.unwrap_or(Bias::default_for(is_last)),
+    };
+    let window = |axes, kernel: Amount<i64>, stride: Amount<i64>| Window {
+        axes,
+        kernel,
+        stride: own.stride.clone().unwrap_or(stride),
+        padding: own.padding.clone().unwrap_or_else(|| Amount::now(0)),
+    };
+    let conv = |axes| {
+        Layer::Conv(Box::new(Conv {
+            filters: linear(),
+            window: window(axes, number(2), Amount::now(1)),
+            groups: own.groups.clone().unwrap_or_else(|| Amount::now(1)),
+        }))
     };
     Some(match layer.kind {
         Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
         Kind::Identity => quantizer(Transfer::Signed),
         Kind::ReLU => quantizer(Transfer::ReLU),
-        Kind::Linear => {
-            let number = |index| layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused);
-            Layer::Linear(Box::new(Linear {
-                inputs: number(0),
-                outputs: number(1),
-                weight_bits: first([&own.weight_bits, &net.weight_bits, &net.bits])
-                    .unwrap_or_else(Amount::refused),
-                weight_range: match own.narrow_range.or(net.narrow_range) {
-                    Some(false) => WeightRange::Full,
-                    Some(true) | None => WeightRange::Narrow,
-                },
-                max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
-                max_l1: first([&own.max_l1, &net.max_l1, &None]),
-                acc_bits: acc_bits(),
-                bias: own.bias.unwrap_or(Bias::default_for(is_last)),
-            }))
-        }
+        Kind::Linear => Layer::Linear(Box::new(linear())),
         Kind::Add => Layer::Add { acc_bits: acc_bits() },
         Kind::Concat => Layer::Concat,
         Kind::Reshape => Layer::Reshape(required(ctxt, field, "shape", own.shape.as_ref(), "[4, 4]")?),
         Kind::Transpose => Layer::Transpose(required(ctxt, field, "axes", own.axes.as_ref(), "[1, 0]")?),
+        Kind::Conv1d => conv(1),
+        Kind::Conv2d => conv(2),
+        Kind::AvgPool2d => {
+            Layer::Pool { window: Some(window(2, number(0), number(0))), acc_bits: acc_bits() }
+        }
+        Kind::GlobalAvgPool2d => Layer::Pool { window: None, acc_bits: acc_bits() },
+        Kind::Flatten => Layer::Flatten,
     })
 }
 
@@ -297,6 +341,30 @@ impl Layer {
             Self::Concat => spec::Layer::Concat,
             Self::Reshape(dims) => spec::Layer::Reshape(spec::Shape::new(&known(dims))),
             Self::Transpose(axes) => spec::Layer::Transpose(spec::Axes::new(&known(axes))),
+            Self::Conv(conv) => spec::Layer::Conv(conv.known()),
+            Self::Pool { window, acc_bits } => spec::Layer::Pool(spec::Pool {
+                window: window.as_ref().map(Window::known),
+                acc_bits: acc_bits.known,
+            }),
+            Self::Flatten => spec::Layer::Flatten,
+        }
+    }
+}
+
+impl Conv {
+    /// As far as the macro can read its numbers.
+    pub(crate) fn known(&self) -> spec::Conv {
+        spec::Conv { filters: self.filters.known(), window: self.window.known(), groups: self.groups.known }
+    }
+}
+
+impl Window {
+    fn known(&self) -> spec::Window {
+        spec::Window {
+            axes: self.axes,
+            kernel: self.kernel.known,
+            stride: self.stride.known,
+            padding: self.padding.known,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The macro's verdict on a network is the verdict that const evaluation and the runtime reach on its `SPEC`.
 
 use fheqat_spec::{
-    Axes, Bias, Field, Issue, Known, Law, Layer, Linear, Net, Quantizer, Scale, Shape, Source, Transfer,
-    Verdict, WeightRange, judge,
+    Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source,
+    Transfer, Verdict, WeightRange, Window, judge,
     limits::{self, Limit},
 };
 use proc_macro2::TokenStream;
@@ -21,7 +21,7 @@ struct Sketch {
     max_l1: Option<i64>,
     acc_bits: Option<i64>,
     narrow_range: Option<bool>,
-    input: Option<i64>,
+    input: Option<Vec<i64>>,
     layers: Vec<LayerSketch>,
 }
 
@@ -30,6 +30,8 @@ struct LayerSketch {
     kind: u8,
     inputs: i64,
     outputs: i64,
+    kernel: i64,
+    window: WindowSketch,
     bits: Option<i64>,
     /// How far back each operand is, where `from` is given.
     back: Vec<usize>,
@@ -45,33 +47,58 @@ impl LayerSketch {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct WindowSketch {
+    stride: Option<i64>,
+    padding: Option<i64>,
+    groups: Option<i64>,
+}
+
 const IDENTITY: u8 = 0;
 const RELU: u8 = 1;
 const LINEAR: u8 = 2;
 const ADD: u8 = 3;
 const CONCAT: u8 = 4;
 const RESHAPE: u8 = 5;
-const KINDS: u8 = 7;
+const TRANSPOSE: u8 = 6;
+const CONV_1D: u8 = 7;
+const CONV_2D: u8 = 8;
+const POOL: u8 = 9;
+const GLOBAL_POOL: u8 = 10;
+const KINDS: u8 = 12;
 
 fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
+    // Most layers are the sequential network's, so that some sketches are accepted.
     let kind = prop_oneof![3 => 0..=LINEAR, 2 => 0..KINDS];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
     let scale_back = prop_oneof![3 => Just(None), 1 => of(0..4usize)];
-    let layer = (kind, width.clone(), width.clone(), bits, (back, scale_back, axes)).prop_map(
-        |(kind, inputs, outputs, bits, (mut back, scale_back, axes))| {
+    let side = prop_oneof![8 => 1..4i64, 1 => Just(0), 1 => 4..12i64];
+    let window = (of(0..4i64), of(0..4i64), of(0..6i64)).prop_map(|(stride, padding, groups)| WindowSketch {
+        stride,
+        padding,
+        groups,
+    });
+    let wires = (back, scale_back, axes);
+    let layer = (kind, width.clone(), width.clone(), bits, wires, side, window).prop_map(
+        |(kind, inputs, outputs, bits, (mut back, scale_back, axes), kernel, window)| {
             let is_joint = kind == ADD || kind == CONCAT;
             if !is_joint && outputs == 8 {
                 back.truncate(1);
             }
             let scale_back = scale_back.filter(|_| kind == IDENTITY || kind == RELU);
-            LayerSketch { kind, inputs, outputs, bits, back, scale_back, axes }
+            LayerSketch { kind, inputs, outputs, kernel, window, bits, back, scale_back, axes }
         },
     );
+    let input = prop_oneof![
+        width.clone().prop_map(|width| vec![width]),
+        (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
+        (width, 1..12i64, 1..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
+    ];
     let options = (1..10i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..18i64));
-    (options, of(any::<bool>()), of(width), vec(layer, 1..7)).prop_map(
+    (options, of(any::<bool>()), of(input), vec(layer, 1..7)).prop_map(
         |(options, narrow_range, input, mut layers)| {
             let (bits, weight_bits, act_bits, max_nonzero, max_l1, acc_bits) = options;
             layers[0].kind = if layers[0].outputs == 40 { RELU } else { IDENTITY };
@@ -126,13 +153,14 @@ fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
         option("acc_bits", sketch.acc_bits),
     ];
     let narrow_range = sketch.narrow_range.map(|flag| quote!(narrow_range = #flag,));
-    let input = sketch.input.map(|width| {
-        let width = written.number(width);
-        quote!(input = [#width],)
+    let input = sketch.input.as_ref().map(|dims| {
+        let dims = dims.iter().map(|dim| written.number(*dim));
+        quote!(input = [#(#dims),*],)
     });
     let fields = sketch.layers.iter().enumerate().map(|(index, layer)| {
         let name = format_ident!("f{index}");
         let (inputs, outputs) = (written.number(layer.inputs), written.number(layer.outputs));
+        let kernel = written.number(layer.kernel);
         let (ty, bits) = match layer.kind {
             IDENTITY => (quote!(QuantIdentity), Some("bits")),
             RELU => (quote!(QuantReLU), Some("bits")),
@@ -140,7 +168,12 @@ fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
             ADD => (quote!(Add), Some("acc_bits")),
             CONCAT => (quote!(Concat), None),
             RESHAPE => (quote!(Reshape), None),
-            _ => (quote!(Transpose), None),
+            TRANSPOSE => (quote!(Transpose), None),
+            CONV_1D => (quote!(QuantConv1d<#inputs, #outputs, #kernel>), Some("weight_bits")),
+            CONV_2D => (quote!(QuantConv2d<#inputs, #outputs, #kernel>), Some("weight_bits")),
+            POOL => (quote!(AvgPool2d<#kernel>), None),
+            GLOBAL_POOL => (quote!(GlobalAvgPool2d), None),
+            _ => (quote!(Flatten), None),
         };
         let bits = bits.and_then(|name| option(name, layer.bits));
         let name_of = |back| match source(index, back) {
@@ -156,15 +189,22 @@ fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
             quote!(scale_from = #owner,)
         });
         let axes = layer.axes.iter().map(|&axis| written.number(axis));
+        let WindowSketch { stride, padding, groups } = layer.window;
+        let (stride, padding) = (option("stride", stride), option("padding", padding));
         let own = match layer.kind {
             RESHAPE => {
                 let dims = layer.shape().map(|dim| written.number(dim));
                 quote!(shape = [#(#dims),*],)
             }
-            kind if kind > RESHAPE => quote!(axes = [#(#axes),*],),
+            TRANSPOSE => quote!(axes = [#(#axes),*],),
+            CONV_1D | CONV_2D => {
+                let groups = option("groups", groups);
+                quote!(#stride #padding #groups)
+            }
+            POOL => quote!(#stride #padding),
             _ => TokenStream::new(),
         };
-        let options = quote!(#bits #from #scale #own);
+        let options = quote!(#bits #own #from #scale);
         let attribute = (!options.is_empty()).then(|| quote!(#[layer(#options)]));
         quote!(#attribute #name: #ty,)
     });
@@ -202,7 +242,11 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
     let max_nonzero = admit(limits::MAX_NONZERO, sketch.max_nonzero);
     let max_l1 = admit(limits::MAX_L1, sketch.max_l1);
     let acc_bits = admit(limits::ACC_BITS, sketch.acc_bits).unwrap_or(Known::Now(16));
-    let input = admit(limits::INPUT, sketch.input).map(Shape::flat);
+    let input = sketch.input.as_ref().map(|dims| {
+        let dims: Vec<_> =
+            dims.iter().map(|dim| admit(limits::INPUT, Some(*dim)).unwrap_or(Known::Later)).collect();
+        Shape::new(&dims)
+    });
 
     let names: Vec<_> = (0..sketch.layers.len()).map(|index| format!("f{index}")).collect();
     let wires: Vec<_> =
@@ -211,8 +255,48 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
     let mut fields = Vec::new();
     for (index, sketched) in sketch.layers.iter().enumerate() {
         let last = index + 1 == sketch.layers.len();
-        let mut refused = false;
+        let mut parameter = |limit, value| admit(limit, Some(value)).unwrap_or(Known::Later);
+        let has_weights = matches!(sketched.kind, LINEAR | CONV_1D | CONV_2D);
+        let has_kernel = matches!(sketched.kind, CONV_1D | CONV_2D | POOL);
+        let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
+        let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
+        let kernel = if has_kernel { parameter(limits::KERNEL, sketched.kernel) } else { Known::Later };
+        let refused = matches!(written, Written::Literals)
+            && (has_weights && (inputs == Known::Later || outputs == Known::Later)
+                || has_kernel && kernel == Known::Later);
+        let (stride, padding) = if has_kernel {
+            let default = if sketched.kind == POOL { kernel } else { Known::Now(1) };
+            (
+                admit(limits::STRIDE, sketched.window.stride).unwrap_or(default),
+                admit(limits::PADDING, sketched.window.padding).unwrap_or(Known::Now(0)),
+            )
+        } else {
+            (Known::Later, Known::Later)
+        };
+        let window = Window { axes: if sketched.kind == CONV_1D { 1 } else { 2 }, kernel, stride, padding };
+        let linear = Linear {
+            inputs: if refused { Known::Later } else { inputs },
+            outputs,
+            weight_bits: if has_weights {
+                admit(limits::WEIGHT_BITS, sketched.bits).or(weight_bits).unwrap_or(Known::Later)
+            } else {
+                Known::Later
+            },
+            weight_range: match sketch.narrow_range {
+                Some(false) => WeightRange::Full,
+                _ => WeightRange::Narrow,
+            },
+            max_nonzero,
+            max_l1,
+            acc_bits,
+            bias: Bias::default_for(last),
+        };
+        let groups = match sketched.kind {
+            CONV_1D | CONV_2D => admit(limits::GROUPS, sketched.window.groups).unwrap_or(Known::Now(1)),
+            _ => Known::Later,
+        };
         let layer = match sketched.kind {
+            _ if refused => Layer::Linear(linear),
             IDENTITY | RELU => Layer::Quantizer(Quantizer {
                 transfer: if sketched.kind == IDENTITY { Transfer::Signed } else { Transfer::ReLU },
                 bits: admit(limits::QUANTIZER_BITS, sketched.bits).or(act_bits).unwrap_or(Known::Later),
@@ -224,33 +308,17 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
             RESHAPE => Layer::Reshape(Shape::new(
                 &sketched.shape().map(|dim| admit(limits::SHAPE, Some(dim)).unwrap_or(Known::Later)),
             )),
-            kind if kind > RESHAPE => {
+            TRANSPOSE => {
                 let axes = sketched.axes.iter();
                 let axes: Vec<_> =
                     axes.map(|&axis| admit(limits::AXES, Some(axis)).unwrap_or(Known::Later)).collect();
                 Layer::Transpose(Axes::new(&axes))
             }
-            _ => {
-                let inputs = admit(limits::INPUTS, Some(sketched.inputs)).unwrap_or(Known::Later);
-                let outputs = admit(limits::OUTPUTS, Some(sketched.outputs)).unwrap_or(Known::Later);
-                refused = matches!(written, Written::Literals)
-                    && (inputs == Known::Later || outputs == Known::Later);
-                Layer::Linear(Linear {
-                    inputs: if refused { Known::Later } else { inputs },
-                    outputs,
-                    weight_bits: admit(limits::WEIGHT_BITS, sketched.bits)
-                        .or(weight_bits)
-                        .unwrap_or(Known::Later),
-                    weight_range: match sketch.narrow_range {
-                        Some(false) => WeightRange::Full,
-                        _ => WeightRange::Narrow,
-                    },
-                    max_nonzero,
-                    max_l1,
-                    acc_bits,
-                    bias: Bias::default_for(last),
-                })
-            }
+            LINEAR => Layer::Linear(linear),
+            CONV_1D | CONV_2D => Layer::Conv(Conv { filters: linear, window, groups }),
+            POOL => Layer::Pool(Pool { window: Some(window), acc_bits }),
+            GLOBAL_POOL => Layer::Pool(Pool { window: None, acc_bits }),
+            _ => Layer::Flatten,
         };
         is_refused.push(refused);
         fields.push(Field { name: &names[index], layer, from: &wires[index] });
@@ -268,7 +336,14 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
             law,
             message: issue.to_string(),
             is_structural: law.is_some_and(|law| !law.is_numeric())
-                || matches!(issue, Issue::NoInputShape { .. } | Issue::Rank { .. } | Issue::Shapes { .. }),
+                || matches!(
+                    issue,
+                    Issue::NoInputShape { .. }
+                        | Issue::ShapeNeeded { .. }
+                        | Issue::Rank { .. }
+                        | Issue::AxisCount { .. }
+                        | Issue::Shapes { .. }
+                ),
         })
         .collect()
 }
@@ -299,6 +374,7 @@ proptest! {
                 prop_assert!(*law == Some(Law::Wiring) || reported.contains(message), "{message}");
             }
             prop_assert_eq!(reported.is_empty(), expected.is_empty());
+            // Of numeric laws, only how many dimensions there are is known without numbers.
             if matches!(written, Written::Constants) {
                 prop_assert!(expected.iter().all(|known| known.is_structural));
             }

@@ -1,9 +1,14 @@
 //! A network for tests, with its numbers as parameters.
 
-use fheqat_spec::{Bias, Field, Known, Layer, Linear, Net, Quantizer, Scale, Source, Transfer, WeightRange};
+use fheqat_spec::{
+    Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
+    WeightRange, Window,
+};
 
 use crate::nn::{
-    layer::{LayerMut, LayerRef, Module, QuantIdentity, QuantLinear, QuantReLU},
+    layer::{
+        AvgPool2d, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU,
+    },
     network::{Init, Network},
 };
 
@@ -26,7 +31,11 @@ pub(crate) struct Chain<
 }
 
 const fn linear(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred: bool) -> Layer {
-    Layer::Linear(Linear {
+    Layer::Linear(row(inputs, outputs, nonzero, l1, is_centred))
+}
+
+const fn row(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred: bool) -> Linear {
+    Linear {
         inputs: Known::Now(inputs as i64),
         outputs: Known::Now(outputs as i64),
         weight_bits: Known::Now(3),
@@ -35,7 +44,7 @@ const fn linear(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred
         max_l1: if l1 == 0 { None } else { Some(Known::Now(l1)) },
         acc_bits: Known::Now(16),
         bias: if is_centred { Bias::Centred } else { Bias::Free },
-    })
+    }
 }
 
 const fn quantizer(transfer: Transfer, bits: i64) -> Layer {
@@ -161,6 +170,86 @@ impl Network for Stairs {
             self.relu1.layer_mut(),
             self.fc2.layer_mut(),
             self.out.layer_mut(),
+        ]
+    }
+}
+
+/// A strided, padded convolution in two groups, and windows of a pool that overlap.
+#[derive(Clone, Debug)]
+pub(crate) struct Image<const CENTRED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) conv: QuantConv2d<4, 6, 3>,
+    pub(crate) relu: QuantReLU,
+    pub(crate) pool: AvgPool2d<2>,
+    pub(crate) quant_pool: QuantIdentity,
+    pub(crate) flatten: Flatten,
+    pub(crate) fc: QuantLinear<24, 2>,
+}
+
+const fn window(kernel: i64, stride: i64, padding: i64) -> Window {
+    Window { axes: 2, kernel: Known::Now(kernel), stride: Known::Now(stride), padding: Known::Now(padding) }
+}
+
+impl<const CENTRED: bool> Network for Image<CENTRED> {
+    const SPEC: Net<'static> = Net {
+        name: "Image",
+        input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
+            Field {
+                name: "conv",
+                layer: Layer::Conv(Conv {
+                    filters: row(4, 6, 18, 0, CENTRED),
+                    window: window(3, 2, 1),
+                    groups: Known::Now(2),
+                }),
+                from: &[Source::Field(0)],
+            },
+            Field { name: "relu", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
+            Field {
+                name: "pool",
+                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: Known::Now(16) }),
+                from: &[Source::Field(2)],
+            },
+            Field { name: "quant_pool", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Field(3)] },
+            Field { name: "flatten", layer: Layer::Flatten, from: &[Source::Field(4)] },
+            Field { name: "fc", layer: linear(24, 2, 24, 0, false), from: &[Source::Field(5)] },
+        ],
+    };
+
+    fn init(init: &mut Init) -> Self {
+        Self {
+            quant_inp: init.layer(),
+            conv: init.layer(),
+            relu: init.layer(),
+            pool: init.layer(),
+            quant_pool: init.layer(),
+            flatten: init.layer(),
+            fc: init.layer(),
+        }
+    }
+
+    fn layers(&self) -> Vec<LayerRef<'_>> {
+        vec![
+            self.quant_inp.layer(),
+            self.conv.layer(),
+            self.relu.layer(),
+            self.pool.layer(),
+            self.quant_pool.layer(),
+            self.flatten.layer(),
+            self.fc.layer(),
+        ]
+    }
+
+    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+        vec![
+            self.quant_inp.layer_mut(),
+            self.conv.layer_mut(),
+            self.relu.layer_mut(),
+            self.pool.layer_mut(),
+            self.quant_pool.layer_mut(),
+            self.flatten.layer_mut(),
+            self.fc.layer_mut(),
         ]
     }
 }

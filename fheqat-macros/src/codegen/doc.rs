@@ -4,7 +4,7 @@ use fheqat_spec::{Fact, Known, Range, Source};
 use syn::{Attribute, parse_quote};
 
 use crate::{
-    model::{Field, Layer, Model},
+    model::{Field, Layer, Linear, Model},
     parse::{layer::Kind, number::Amount},
 };
 
@@ -42,19 +42,30 @@ fn code(text: &str) -> String {
 /// The layer's type as the user wrote it.
 fn written(layer: &Layer) -> String {
     match layer {
-        Layer::Quantizer { .. } => layer.known().kind().to_owned(),
-        Layer::Linear(linear) => {
-            Kind::Linear.with([&linear.inputs, &linear.outputs].into_iter().map(|amount| amount.text.clone()))
+        Layer::Quantizer { .. } | Layer::Flatten | Layer::Pool { window: None, .. } => {
+            layer.known().kind().to_owned()
         }
         Layer::Add { .. } | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) => {
             layer.known().kind().to_owned()
         }
+        Layer::Linear(linear) => with(Kind::Linear, &[&linear.inputs, &linear.outputs]),
+        Layer::Conv(conv) => {
+            let kind = if conv.window.axes == 1 { Kind::Conv1d } else { Kind::Conv2d };
+            with(kind, &[&conv.filters.inputs, &conv.filters.outputs, &conv.window.kernel])
+        }
+        Layer::Pool { window: Some(window), .. } => with(Kind::AvgPool2d, &[&window.kernel]),
     }
+}
+
+fn with(kind: Kind, numbers: &[&Amount<i64>]) -> String {
+    kind.with(numbers.iter().map(|amount| amount.text.clone()))
 }
 
 fn shape(model: &Model, field: &Field, fact: &Fact, before: &[String]) -> String {
     match (&field.layer, field.from.first()) {
         (Some(Layer::Linear(linear)), _) => flat(&linear.outputs),
+        (Some(Layer::Conv(conv)), _) => known(fact, Some(&conv.filters.outputs)),
+        (Some(Layer::Pool { .. } | Layer::Flatten), _) => known(fact, None),
         (Some(Layer::Reshape(dims)), _) => list(dims),
         (Some(Layer::Concat | Layer::Transpose(_)), _) => inferred(fact),
         (_, Some(Source::Field(index))) => before.get(*index).cloned().unwrap_or_default(),
@@ -87,6 +98,20 @@ fn input(model: &Model) -> String {
     }
 }
 
+/// The shape as far as it is known, with the channels as the user wrote them.
+fn known(fact: &Fact, channels: Option<&Amount<i64>>) -> String {
+    let dims = fact.shape.get().map(|shape| {
+        let dims =
+            shape.dims().iter().map(|dim| dim.get().map_or_else(|| "_".to_owned(), |dim| dim.to_string()));
+        dims.collect::<Vec<_>>()
+    });
+    let mut dims = dims.unwrap_or_else(|| vec!["_".to_owned()]);
+    if let (Some(channels), [first, ..]) = (channels, dims.as_mut_slice()) {
+        first.clone_from(&channels.text);
+    }
+    format!("[{}]", dims.join(", "))
+}
+
 fn flat(amount: &Amount<i64>) -> String {
     format!("[{}]", amount.text)
 }
@@ -101,12 +126,27 @@ fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
         Some(Layer::Quantizer { bits, .. }) => code(&show(Known::Later, bits)),
         Some(Layer::Linear(linear)) => {
             let terms = linear.max_nonzero.as_ref().unwrap_or(&linear.inputs);
-            let operand = operands(model, facts, field).join(" + ");
             let weights = show(linear.known().weights(), &linear.weight_bits);
-            code(&format!("{} * {weights} * {operand}", terms.text))
+            code(&format!("{} * {weights} * {}", terms.text, operands(model, facts, field).join(", ")))
         }
         Some(Layer::Add { .. }) => code(&operands(model, facts, field).join(" + ")),
         Some(Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_)) => {
+            code(&operands(model, facts, field).join(", "))
+        }
+        Some(Layer::Conv(conv)) => {
+            let Linear { inputs, max_nonzero, weight_bits, .. } = &conv.filters;
+            let seen = || {
+                let side = format!(" * {}", conv.window.kernel.text).repeat(conv.window.axes);
+                format!("{} / {}{side}", inputs.text, conv.groups.text)
+            };
+            let terms = max_nonzero.as_ref().map_or_else(seen, |most| most.text.clone());
+            let weights = show(conv.filters.known().weights(), weight_bits);
+            code(&format!("{terms} * {weights} * {}", operands(model, facts, field).join(", ")))
+        }
+        Some(Layer::Pool { window: Some(window), .. }) => {
+            code(&format!("{0} * {0} * {1}", window.kernel.text, operands(model, facts, field).join(", ")))
+        }
+        Some(Layer::Pool { window: None, .. } | Layer::Flatten) => {
             code(&operands(model, facts, field).join(", "))
         }
         None => String::new(),
@@ -125,7 +165,7 @@ fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
     match (facts[index].range, &model.fields[index].layer) {
         (Known::Now(range), _) => format!("({}..={})", range.lo, range.hi),
         (Known::Later, Some(Layer::Quantizer { bits, .. })) => format!("({} bits)", bits.text),
-        (Known::Later, Some(Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_))) => {
+        (Known::Later, Some(Layer::Flatten | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_))) => {
             operands(model, facts, &model.fields[index]).join(", ")
         }
         (Known::Later, _) => String::new(),

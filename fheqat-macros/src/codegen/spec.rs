@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use crate::{
-    model::{Field, Layer, Linear, Model, Scale},
+    model::{Field, Layer, Linear, Model, Scale, Window},
     parse::number::Amount,
 };
 
@@ -52,23 +52,18 @@ fn layer(layer: &Layer) -> TokenStream {
                 })
             }
         }
-        Layer::Linear(linear) => {
-            let Linear { inputs, outputs, weight_bits, weight_range, max_nonzero, max_l1, acc_bits, bias } =
-                &**linear;
-            let (inputs, outputs) = (&inputs.tokens, &outputs.tokens);
-            let (weight_bits, acc_bits) = (&weight_bits.tokens, &acc_bits.tokens);
-            let (weight_range, bias) = (format_ident!("{weight_range:?}"), format_ident!("{bias:?}"));
-            let (max_nonzero, max_l1) = (amount(max_nonzero.as_ref()), amount(max_l1.as_ref()));
+        Layer::Linear(weights) => {
+            let weights = linear(weights);
+            quote!(__fheqat::spec::Layer::Linear(#weights))
+        }
+        Layer::Conv(conv) => {
+            let (filters, window, groups) =
+                (linear(&conv.filters), window(&conv.window), &conv.groups.tokens);
             quote! {
-                __fheqat::spec::Layer::Linear(__fheqat::spec::Linear {
-                    inputs: #inputs,
-                    outputs: #outputs,
-                    weight_bits: #weight_bits,
-                    weight_range: __fheqat::spec::WeightRange::#weight_range,
-                    max_nonzero: #max_nonzero,
-                    max_l1: #max_l1,
-                    acc_bits: #acc_bits,
-                    bias: __fheqat::spec::Bias::#bias,
+                __fheqat::spec::Layer::Conv(__fheqat::spec::Conv {
+                    filters: #filters,
+                    window: #window,
+                    groups: #groups,
                 })
             }
         }
@@ -85,6 +80,41 @@ fn layer(layer: &Layer) -> TokenStream {
             let axes = axes.iter().map(|axis| &axis.tokens);
             quote!(__fheqat::spec::Layer::Transpose(__fheqat::spec::Axes::new(&[#(#axes),*])))
         }
+        Layer::Pool { window: seen, acc_bits } => {
+            let (seen, acc_bits) = (option(seen.as_ref().map(window)), &acc_bits.tokens);
+            quote! {
+                __fheqat::spec::Layer::Pool(__fheqat::spec::Pool { window: #seen, acc_bits: #acc_bits })
+            }
+        }
+        Layer::Flatten => quote!(__fheqat::spec::Layer::Flatten),
+    }
+}
+
+fn linear(linear: &Linear) -> TokenStream {
+    let Linear { inputs, outputs, weight_bits, weight_range, max_nonzero, max_l1, acc_bits, bias } = linear;
+    let (inputs, outputs) = (&inputs.tokens, &outputs.tokens);
+    let (weight_bits, acc_bits) = (&weight_bits.tokens, &acc_bits.tokens);
+    let (weight_range, bias) = (format_ident!("{weight_range:?}"), format_ident!("{bias:?}"));
+    let (max_nonzero, max_l1) = (amount(max_nonzero.as_ref()), amount(max_l1.as_ref()));
+    quote! {
+        __fheqat::spec::Linear {
+            inputs: #inputs,
+            outputs: #outputs,
+            weight_bits: #weight_bits,
+            weight_range: __fheqat::spec::WeightRange::#weight_range,
+            max_nonzero: #max_nonzero,
+            max_l1: #max_l1,
+            acc_bits: #acc_bits,
+            bias: __fheqat::spec::Bias::#bias,
+        }
+    }
+}
+
+fn window(window: &Window) -> TokenStream {
+    let Window { axes, kernel, stride, padding } = window;
+    let (kernel, stride, padding) = (&kernel.tokens, &stride.tokens, &padding.tokens);
+    quote! {
+        __fheqat::spec::Window { axes: #axes, kernel: #kernel, stride: #stride, padding: #padding }
     }
 }
 

@@ -54,6 +54,9 @@ pub(crate) fn options(reader: &mut Reader<'_>, args: TokenStream) -> NetOptions 
             options.meant.extend(meant);
         } else if !option::is_repeated(reader.ctxt, &mut seen, &option.key) {
             options.set(reader, &name, &option);
+            if name == "input" && options.input.is_none() {
+                options.meant.push(name);
+            }
         }
     }
     options

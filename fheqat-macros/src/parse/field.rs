@@ -14,8 +14,11 @@ use super::{
 use crate::diag::{Ctxt, Message, list};
 
 const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU];
-const WEIGHTED: &[Kind] = &[Kind::Linear];
-const SUMMING: &[Kind] = &[Kind::Linear, Kind::Add];
+const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
+const SUMMING: &[Kind] =
+    &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
+const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
+const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
 
 options! {
     /// The options of a layer.
@@ -33,6 +36,9 @@ options! {
         "bias" => bias: Bias = bias, on WEIGHTED;
         "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on &[Kind::Reshape];
         "axes" => axes: Vec<Amount<i64>> = axes, on &[Kind::Transpose];
+        "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
+        "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
+        "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
     }
 }
 

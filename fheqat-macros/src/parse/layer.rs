@@ -20,11 +20,28 @@ pub(crate) enum Kind {
     Concat,
     Reshape,
     Transpose,
+    Conv1d,
+    Conv2d,
+    AvgPool2d,
+    GlobalAvgPool2d,
+    Flatten,
 }
 
 impl Kind {
-    pub(crate) const ALL: &[Self] =
-        &[Self::Identity, Self::ReLU, Self::Linear, Self::Add, Self::Concat, Self::Reshape, Self::Transpose];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Identity,
+        Self::ReLU,
+        Self::Linear,
+        Self::Add,
+        Self::Concat,
+        Self::Reshape,
+        Self::Transpose,
+        Self::Conv1d,
+        Self::Conv2d,
+        Self::AvgPool2d,
+        Self::GlobalAvgPool2d,
+        Self::Flatten,
+    ];
 
     /// The name of its type.
     pub(crate) const fn name(self) -> &'static str {
@@ -36,14 +53,28 @@ impl Kind {
             Self::Concat => "Concat",
             Self::Reshape => "Reshape",
             Self::Transpose => "Transpose",
+            Self::Conv1d => "QuantConv1d",
+            Self::Conv2d => "QuantConv2d",
+            Self::AvgPool2d => "AvgPool2d",
+            Self::GlobalAvgPool2d => "GlobalAvgPool2d",
+            Self::Flatten => "Flatten",
         }
     }
 
     /// The numbers its type takes.
     const fn parameters(self) -> &'static [Limit] {
         match self {
-            Self::Identity | Self::ReLU | Self::Add | Self::Concat | Self::Reshape | Self::Transpose => &[],
+            Self::Identity
+            | Self::ReLU
+            | Self::Add
+            | Self::Concat
+            | Self::Reshape
+            | Self::Transpose
+            | Self::GlobalAvgPool2d
+            | Self::Flatten => &[],
             Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
+            Self::Conv1d | Self::Conv2d => &[limits::INPUTS, limits::OUTPUTS, limits::KERNEL],
+            Self::AvgPool2d => &[limits::KERNEL],
         }
     }
 
@@ -57,6 +88,11 @@ impl Kind {
             Self::Concat => &["Cat", "Concatenate", "QuantCat"],
             Self::Reshape => &["View", "Unflatten"],
             Self::Transpose => &["Permute", "Swapaxes"],
+            Self::Conv1d => &["Conv1d", "Conv1D"],
+            Self::Conv2d => &["Conv2d", "Conv2D"],
+            Self::AvgPool2d => &["AvgPool", "AveragePooling2D", "SumPool2d"],
+            Self::GlobalAvgPool2d => &["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"],
+            Self::Flatten => &[],
         }
     }
 
@@ -141,9 +177,10 @@ fn numbers(
     let limits = kind.parameters();
     if arguments.len() != limits.len() {
         let message = Message::new(format!(
-            "`{}` takes {} numbers, but has {}",
+            "`{}` takes {} number{}, but has {}",
             kind.name(),
             limits.len(),
+            if limits.len() == 1 { "" } else { "s" },
             arguments.len()
         ));
         reader.ctxt.error(ty, message.help(format!("write `{}`", kind.signature())));

@@ -72,6 +72,8 @@ pub enum Issue<'a> {
         producer: &'a str,
         /// That field's layer.
         producer_kind: &'static str,
+        /// What that layer sums.
+        sums: &'static str,
         /// What that field outputs, where it is known.
         range: Option<Range>,
     },
@@ -87,6 +89,99 @@ pub enum Issue<'a> {
         producer: &'a str,
         /// Shape of what it reads.
         gives: Shape,
+    },
+    /// A layer with a window reads an input whose shape nobody gave.
+    NoInputShape {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// The shape it takes.
+        takes: Shape,
+    },
+    /// A layer with a window reads a tensor with more axes than the window, or fewer.
+    Rank {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// The shape it takes.
+        takes: Shape,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// A convolution reads another number of channels.
+    Channels {
+        /// The field.
+        field: &'a str,
+        /// Its layer.
+        kind: &'static str,
+        /// Channels it takes.
+        takes: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Channels of what it reads.
+        gives: i64,
+        /// Shape of what it reads.
+        shape: Shape,
+    },
+    /// Channels that do not fall into so many equal groups.
+    Groups {
+        /// The field.
+        field: &'a str,
+        /// Groups asked for.
+        groups: i64,
+        /// Channels in.
+        inputs: i64,
+        /// Channels out.
+        outputs: i64,
+        /// The largest number of groups below it that fits.
+        nearest: i64,
+    },
+    /// Padding so wide that a window at the border sees nothing else.
+    OnlyPadding {
+        /// The field.
+        field: &'a str,
+        /// Length of the window.
+        kernel: i64,
+        /// Padding on each side.
+        padding: i64,
+    },
+    /// A window larger than what it slides over.
+    Window {
+        /// The field.
+        field: &'a str,
+        /// Length of the window.
+        kernel: i64,
+        /// Padding on each side.
+        padding: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// The axis that is too short.
+        length: i64,
+    },
+    /// A pool's accumulator wider than `acc_bits`.
+    PoolOverflow {
+        /// The field.
+        field: &'a str,
+        /// Bits the worst case needs.
+        needs: u32,
+        /// Bits allowed.
+        acc_bits: i64,
+        /// Levels that a window sums.
+        elements: i64,
+        /// The most that fit.
+        fitting: i64,
+        /// Their range.
+        inputs: Range,
+        /// The field whose levels those are, or `input`.
+        producer: &'a str,
+        /// The worst case.
+        sum: Range,
     },
     /// An accumulator wider than `acc_bits`.
     Overflow {
@@ -191,7 +286,7 @@ pub enum Issue<'a> {
         axes: Axes,
     },
     /// Another number of axes than the operand has.
-    Rank {
+    AxisCount {
         /// The field.
         field: &'a str,
         /// Its axes.
@@ -202,7 +297,7 @@ pub enum Issue<'a> {
         gives: Shape,
     },
     /// Nothing says which shape the input has.
-    NoInputShape {
+    ShapeNeeded {
         /// The field that needs it.
         field: &'a str,
         /// Its layer.
@@ -253,6 +348,9 @@ impl Issue<'_> {
                 .text(" gives ")
                 .shape(&gives)
                 .width_help(kind, takes, &gives),
+            Self::NoInputShape { .. } | Self::Rank { .. } | Self::Channels { .. } => text.image(self),
+            Self::Groups { .. } | Self::OnlyPadding { .. } | Self::Window { .. } => text.window(self),
+            Self::PoolOverflow { .. } => text.pool_overflow(self),
             Self::Overflow { .. } => text.overflow(self).overflow_help(self),
             Self::Unread { field } => text
                 .text("no field reads ")
@@ -268,8 +366,8 @@ impl Issue<'_> {
             Self::NoScale { .. } => text.no_scale(self),
             Self::Shapes { .. } => text.shapes(self),
             Self::Elements { .. } => text.elements(self),
-            Self::Permutation { .. } | Self::Rank { .. } => text.order(self),
-            Self::NoInputShape { field, kind } => text
+            Self::Permutation { .. } | Self::AxisCount { .. } => text.order(self),
+            Self::ShapeNeeded { field, kind } => text
                 .code(field)
                 .text(" (")
                 .code(kind)
@@ -304,10 +402,9 @@ impl Text {
     }
 
     const fn raw_operand(self, issue: &Issue<'_>) -> Self {
-        let Issue::RawOperand { field, kind, producer, producer_kind, range } = *issue else {
+        let Issue::RawOperand { field, kind, producer, producer_kind, sums, range } = *issue else {
             return self;
         };
-        let is_sum = matches!(producer_kind.as_bytes(), b"Add");
         let mut text = self
             .code(field)
             .text(" needs a quantized input, but ")
@@ -316,9 +413,10 @@ impl Text {
             .note()
             .code(kind)
             .text(" reads quantized levels; ")
-            .text(if is_sum { "an " } else { "a " })
+            .article(producer_kind)
             .code(producer_kind)
-            .text(if is_sum { " gives sums of levels" } else { " gives sums of products" });
+            .text(" gives sums of ")
+            .text(sums);
         if let Some(range) = range {
             text = text.text(", here in ").range(range);
         }
@@ -449,7 +547,7 @@ impl Text {
                 let text = self.code(field).text(": `axes = ").axes(&axes).text("` is no order of axes");
                 (text, axes.get().len())
             }
-            Issue::Rank { field, axes, producer, gives } => {
+            Issue::AxisCount { field, axes, producer, gives } => {
                 let text = self.code(field).text(" orders ").number(axes.get().len() as i128);
                 (text.text(" axes, but ").code(producer).text(" gives ").shape(&gives), gives.rank())
             }
@@ -500,15 +598,194 @@ impl Text {
                 .text(", _>` here, or make the layer before it give ")
                 .number(takes as i128),
             [_] => self,
-            _ => self
-                .note()
-                .code(kind)
-                .text(" takes one dimension")
-                .help()
-                .text("give the input as one: `input = [")
-                .number(takes as i128)
-                .text("]`"),
+            _ => {
+                let text = self
+                    .note()
+                    .code(kind)
+                    .text(" takes one dimension")
+                    .help()
+                    .text("insert a field before it: `flatten: Flatten,`");
+                match gives.elements() {
+                    crate::Known::Now(width) if width != takes => text
+                        .help()
+                        .text("and write `")
+                        .text(kind)
+                        .text("<")
+                        .number(width as i128)
+                        .text(", _>` here"),
+                    _ => text,
+                }
+            }
         }
+    }
+
+    /// `a` or `an`, as the layer's name sounds.
+    const fn article(self, kind: &str) -> Self {
+        match kind.as_bytes() {
+            [b'A', ..] => self.text("an "),
+            _ => self.text("a "),
+        }
+    }
+
+    const fn image(self, issue: &Issue<'_>) -> Self {
+        match *issue {
+            Issue::NoInputShape { field, kind, takes } => self
+                .code(field)
+                .text(" takes ")
+                .axis_names(&takes)
+                .text(", but `quant_net` does not say what shape the input has")
+                .note()
+                .text("a first `QuantLinear` tells the shape by itself, ")
+                .article(kind)
+                .code(kind)
+                .text(" does not")
+                .help()
+                .text("add it to `quant_net`: `input = ")
+                .axis_names(&takes)
+                .text("`"),
+            Issue::Rank { field, kind, takes, producer, gives } => {
+                let text = self
+                    .code(field)
+                    .text(" takes ")
+                    .axis_names(&takes)
+                    .text(", but ")
+                    .code(producer)
+                    .text(" gives ")
+                    .shape(&gives)
+                    .note()
+                    .code(kind)
+                    .text(if takes.rank() == 2 {
+                        " takes channels and a length"
+                    } else {
+                        " takes channels, a height and a width"
+                    });
+                match (kind.as_bytes(), gives.rank()) {
+                    ([.., b'1', b'd'], 3) => text.help().text("write `QuantConv2d` here, which takes them"),
+                    _ => text
+                        .help()
+                        .text("give the input that shape: `input = ")
+                        .axis_names(&takes)
+                        .text("`, and nothing that flattens it before ")
+                        .code(field),
+                }
+            }
+            Issue::Channels { field, kind, takes, producer, gives, shape } => self
+                .code(field)
+                .text(" takes ")
+                .number(takes as i128)
+                .text(" channels, but ")
+                .code(producer)
+                .text(" gives ")
+                .number(gives as i128)
+                .text(": ")
+                .shape(&shape)
+                .help()
+                .text("write `")
+                .text(kind)
+                .text("<")
+                .number(gives as i128)
+                .text(", _, _>` here, or make the layer before it give ")
+                .number(takes as i128)
+                .text(" channels"),
+            _ => self,
+        }
+    }
+
+    /// A shape whose open axes have their names.
+    const fn axis_names(self, shape: &Shape) -> Self {
+        let text = match shape.dims()[0] {
+            crate::Known::Now(channels) => self.text("[").number(channels as i128),
+            crate::Known::Later => self.text("[channels"),
+        };
+        text.text(if shape.rank() == 2 { ", length]" } else { ", height, width]" })
+    }
+
+    const fn window(self, issue: &Issue<'_>) -> Self {
+        match *issue {
+            Issue::Groups { field, groups, inputs, outputs, nearest } => self
+                .code(field)
+                .text(" has ")
+                .number(groups as i128)
+                .text(" groups, which do not divide ")
+                .number(inputs as i128)
+                .text(" channels in and ")
+                .number(outputs as i128)
+                .text(" out")
+                .help()
+                .text("the nearest that divides both: `#[layer(groups = ")
+                .number(nearest as i128)
+                .text(")]`"),
+            Issue::OnlyPadding { field, kernel, padding } => self
+                .code(field)
+                .text(" has a padding of ")
+                .number(padding as i128)
+                .text(", but a window of ")
+                .number(kernel as i128)
+                .note()
+                .text("at the border the window would see nothing but zeros")
+                .help()
+                .text("the most is `#[layer(padding = ")
+                .number(kernel as i128 - 1)
+                .text(")]`"),
+            Issue::Window { field, kernel, padding, producer, gives, length } => {
+                let room = length + 2 * padding;
+                let needed = (kernel - length + 1) / 2;
+                let text = self
+                    .code(field)
+                    .text(" has a window of ")
+                    .number(kernel as i128)
+                    .text(", but ")
+                    .code(producer)
+                    .text(" gives ")
+                    .shape(&gives);
+                let text = text
+                    .note()
+                    .text("with a padding of ")
+                    .number(padding as i128)
+                    .text(" an axis of ")
+                    .number(length as i128)
+                    .text(" has room for ")
+                    .number(room as i128);
+                text.help()
+                    .text("use a window of at most ")
+                    .number(room as i128)
+                    .text(", or pad: `#[layer(padding = ")
+                    .number(needed as i128)
+                    .text(")]`")
+            }
+            _ => self,
+        }
+    }
+
+    const fn pool_overflow(self, issue: &Issue<'_>) -> Self {
+        let Issue::PoolOverflow { field, needs, acc_bits, elements, fitting, inputs, producer, sum } = *issue
+        else {
+            return self;
+        };
+        let text = self
+            .code(field)
+            .text(": the accumulator needs ")
+            .number(needs as i128)
+            .text(" bits, but `acc_bits` is ")
+            .number(acc_bits as i128)
+            .note()
+            .number(elements as i128)
+            .text(" levels in ")
+            .range(inputs)
+            .text(" (")
+            .code(producer)
+            .text(") sum to ")
+            .range(sum)
+            .help()
+            .text("sum at most ")
+            .number(fitting as i128)
+            .text(" levels at once, or give ")
+            .code(producer)
+            .text(" fewer `bits`");
+        if needs as i64 > ACC_BITS.most {
+            return text;
+        }
+        text.help().text("or allow it: `#[layer(acc_bits = ").number(needs as i128).text(")]`")
     }
 
     const fn overflow(self, issue: &Issue<'_>) -> Self {

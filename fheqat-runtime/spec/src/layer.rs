@@ -20,6 +20,12 @@ pub enum Layer {
     Reshape(Shape),
     /// `Transpose`: axis `k` of the output is axis `axes[k]` of the operand.
     Transpose(Axes),
+    /// `QuantConv1d<IN, OUT, K>` or `QuantConv2d<IN, OUT, K>`.
+    Conv(Conv),
+    /// `AvgPool2d<K>` or `GlobalAvgPool2d`.
+    Pool(Pool),
+    /// `Flatten`, to one dimension.
+    Flatten,
 }
 
 /// Rounds to integer levels: `level = clamp(round(f(x) / scale))`.
@@ -76,6 +82,39 @@ pub struct Linear {
     pub bias: Bias,
 }
 
+/// A bank of filters that slides over channels, `[inputs, length]` or `[inputs, height, width]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Channels in and out, and what holds for the weights of each filter.
+    pub filters: Linear,
+    /// What a filter sees at once.
+    pub window: Window,
+    /// Parts that the channels fall into; a filter reads the channels of its own part.
+    pub groups: Known<i64>,
+}
+
+/// Sums of windows, channel by channel. The quantizer behind them divides and rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What is summed; `None` for the whole channel.
+    pub window: Option<Window>,
+    /// Widest accumulator allowed.
+    pub acc_bits: Known<i64>,
+}
+
+/// A window and how it slides, alike along every axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Axes it slides along, one or two.
+    pub axes: usize,
+    /// Its length along each axis.
+    pub kernel: Known<i64>,
+    /// The distance between two positions.
+    pub stride: Known<i64>,
+    /// Zeros put before and behind each axis: levels that are zero exactly, and add nothing to a sum.
+    pub padding: Known<i64>,
+}
+
 /// Which integers of a width a weight may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightRange {
@@ -108,6 +147,9 @@ impl Layer {
             Self::Concat => "Concat",
             Self::Reshape(_) => "Reshape",
             Self::Transpose(_) => "Transpose",
+            Self::Conv(conv) => conv.kind(),
+            Self::Pool(pool) => pool.kind(),
+            Self::Flatten => "Flatten",
         }
     }
 
@@ -115,6 +157,84 @@ impl Layer {
     #[must_use]
     pub const fn is_joint(&self) -> bool {
         matches!(self, Self::Add { .. } | Self::Concat)
+    }
+}
+
+impl Conv {
+    /// The type as the user writes it, without its numbers.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        if self.window.axes == 1 { "QuantConv1d" } else { "QuantConv2d" }
+    }
+
+    /// One filter as a row of a dense layer: `IN / groups * K^axes` inputs.
+    #[must_use]
+    pub const fn row(&self) -> Linear {
+        let inputs = match (self.filters.inputs, self.groups, self.window.elements()) {
+            (Known::Now(inputs), Known::Now(groups), Known::Now(elements)) if inputs % groups == 0 => {
+                Known::Now(inputs / groups * elements)
+            }
+            _ => Known::Later,
+        };
+        Linear { inputs, ..self.filters }
+    }
+}
+
+impl Pool {
+    /// The type as the user writes it, without its numbers.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        if self.window.is_some() { "AvgPool2d" } else { "GlobalAvgPool2d" }
+    }
+
+    /// How many numbers of a tensor of `shape` a sum has.
+    #[must_use]
+    pub const fn elements(&self, shape: Known<Shape>) -> Known<i64> {
+        match (self.window, shape) {
+            (Some(window), _) => window.elements(),
+            (None, Known::Now(shape)) => shape.without_channels(),
+            (None, Known::Later) => Known::Later,
+        }
+    }
+}
+
+impl Window {
+    /// How many numbers of a channel it sees.
+    #[must_use]
+    pub const fn elements(&self) -> Known<i64> {
+        match self.kernel {
+            Known::Now(kernel) => Known::Now(kernel.pow(self.axes as u32)),
+            Known::Later => Known::Later,
+        }
+    }
+
+    /// How many positions it takes along an axis: `(length + 2 padding - kernel) / stride + 1`, rounded down.
+    #[must_use]
+    pub const fn positions(&self, length: Known<i64>) -> Known<i64> {
+        match (length, self.kernel, self.stride, self.padding) {
+            (Known::Now(length), Known::Now(kernel), Known::Now(stride), Known::Now(padding))
+                if length + 2 * padding >= kernel =>
+            {
+                Known::Now((length + 2 * padding - kernel) / stride + 1)
+            }
+            _ => Known::Later,
+        }
+    }
+
+    /// The shape of `channels` behind it, as far as the shape in front of it tells.
+    #[must_use]
+    pub const fn slide(&self, channels: Known<i64>, over: Known<Shape>) -> Shape {
+        let mut dims = [channels, Known::Later, Known::Later];
+        if let Known::Now(over) = over
+            && over.rank() == self.axes + 1
+        {
+            let mut axis = 1;
+            while axis <= self.axes {
+                dims[axis] = self.positions(over.dims()[axis]);
+                axis += 1;
+            }
+        }
+        Shape::new(dims.split_at(self.axes + 1).0)
     }
 }
 

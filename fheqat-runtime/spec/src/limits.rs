@@ -36,11 +36,22 @@ pub const INPUT: Limit = Limit { name: "input", ..DIMENSION };
 pub const SHAPE: Limit = Limit { name: "shape", ..DIMENSION };
 /// An axis in `axes`.
 pub const AXES: Limit = Limit { name: "axes", least: 0, most: MAX_RANK as i64 - 1 };
-/// `IN` of `QuantLinear<IN, OUT>`.
+/// `IN` of `QuantLinear<IN, OUT>`, and of convolutions.
 pub const INPUTS: Limit = Limit { name: "IN", ..DIMENSION };
-/// `OUT` of `QuantLinear<IN, OUT>`.
+/// `OUT` of `QuantLinear<IN, OUT>`, and of convolutions.
 pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
 
+/// `K` of a convolution or a pool.
+pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
+/// `stride`.
+pub const STRIDE: Limit = Limit { name: "stride", least: 1, most: MAX_WINDOW };
+/// `padding`.
+pub const PADDING: Limit = Limit { name: "padding", least: 0, most: MAX_WINDOW };
+/// `groups`.
+pub const GROUPS: Limit = Limit { name: "groups", ..DIMENSION };
+
+/// The fan-in of a filter, at most `2^24` channels of a window, times two eight-bit operands stays inside an `i64`.
+const MAX_WINDOW: i64 = 1 << 10;
 const MAX_DIMENSION: i64 = 1 << 24;
 
 /// `acc_bits` where the user gives none.

@@ -36,22 +36,35 @@ pub enum Source {
 }
 
 impl<'a> Net<'a> {
-    /// Shape of one input sample: as given, else `[IN]` of the first `QuantLinear` that reads it in that shape.
+    /// Shape of one input sample: as given, else `[IN]` where the first layer with a shape that reads it in that shape is a
+    /// `QuantLinear`.
     #[must_use]
     pub const fn input_shape(&self) -> Known<Shape> {
         if let Some(shape) = self.input {
             return Known::Now(shape);
         }
+        match self.first_shaped() {
+            Some(index) => match self.fields[index].layer {
+                Layer::Linear(linear) => Known::Now(Shape::flat(linear.inputs)),
+                _ => Known::Later,
+            },
+            None => Known::Later,
+        }
+    }
+
+    /// The first field whose layer takes some shapes and not others.
+    #[must_use]
+    pub const fn first_shaped(&self) -> Option<usize> {
         let mut index = 0;
         while index < self.fields.len() {
-            if let Layer::Linear(linear) = self.fields[index].layer
-                && self.reads_input(index)
-            {
-                return Known::Now(Shape::flat(linear.inputs));
+            match self.fields[index].layer {
+                Layer::Linear(_) | Layer::Conv(_) | Layer::Pool(_) if self.reads_input(index) => {
+                    return Some(index);
+                }
+                _ => index += 1,
             }
-            index += 1;
         }
-        Known::Later
+        None
     }
 
     /// Whether the field at `index` reads the input, or levels in its shape.

@@ -1,8 +1,8 @@
 //! The laws themselves: from a field and the facts about what it reads, to a fact about what it gives.
 
 use crate::{
-    Axes, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source,
-    Transfer, limits,
+    Axes, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range, Scale,
+    Shape, Source, Transfer, Window, limits,
 };
 
 /// What is known about a field's output, and each law the field breaks.
@@ -82,6 +82,9 @@ pub const fn judge<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> V
         Layer::Concat => concat(net, before, &field),
         Layer::Reshape(shape) => reshape(net, before, index, &shape),
         Layer::Transpose(axes) => transpose(net, before, index, &axes),
+        Layer::Conv(conv) => convolve(net, before, index, &field, &conv),
+        Layer::Pool(pool) => sum_windows(net, before, index, &field, &pool),
+        Layer::Flatten => flatten(net, before, &field),
     };
     verdict.add(Law::Wiring, unread(net, index))
 }
@@ -300,7 +303,7 @@ const fn reshape<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, shape:
             }),
             _ => None,
         },
-        (_, Known::Later) => no_input_shape(net, index),
+        (_, Known::Later) => shape_needed(net, index),
         _ => None,
     };
     rearranged(net, field, &operand, Known::Now(*shape)).add(Law::Shape, issue)
@@ -318,10 +321,10 @@ const fn transpose<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, axes
                 (Known::Now(shape), None)
             } else {
                 let producer = net.name_of(field.from[0]);
-                (Known::Later, Some(Issue::Rank { field: field.name, axes: *axes, producer, gives }))
+                (Known::Later, Some(Issue::AxisCount { field: field.name, axes: *axes, producer, gives }))
             }
         }
-        Known::Later => (Known::Later, no_input_shape(net, index)),
+        Known::Later => (Known::Later, shape_needed(net, index)),
     };
     rearranged(net, field, &operand, shape).add(Law::Shape, issue)
 }
@@ -336,6 +339,106 @@ const fn rearranged<'a>(
     Verdict::new(Fact { shape, range: operand.range, form: levels_of(operand) })
         .add(Law::Input, unquantized_start(field, operand))
         .add(Law::Quantized, raw_operand(net, field, 0, operand))
+}
+
+const fn convolve<'a>(
+    net: &Net<'a>,
+    before: &[Verdict<'a>],
+    index: usize,
+    field: &Field<'a>,
+    conv: &Conv,
+) -> Verdict<'a> {
+    let operand = operand(net, before, field, 0);
+    let row = conv.row();
+    let range = match operand.range {
+        Known::Now(inputs) => row.accumulator(inputs),
+        Known::Later => Known::Later,
+    };
+    let shape = conv.window.slide(conv.filters.outputs, operand.shape);
+    let fact = Fact { shape: Known::Now(shape), range, form: Known::Now(Form::Raw) };
+    let producer = net.name_of(field.from[0]);
+    let shape_issue = first([
+        no_input_shape(net, index, field, conv.window.axes, conv.filters.inputs),
+        rank(field, conv.window.axes, conv.filters.inputs, producer, &operand),
+        channels(field, conv.filters.inputs, producer, &operand),
+        groups(field, conv),
+        window(field, &conv.window, producer, &operand),
+    ]);
+    Verdict::new(fact)
+        .add(Law::Input, unquantized_start(field, &operand))
+        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+        .add(Law::Shape, shape_issue)
+        .add(Law::Overflow, overflow(field, &row, producer, &operand))
+}
+
+const fn sum_windows<'a>(
+    net: &Net<'a>,
+    before: &[Verdict<'a>],
+    index: usize,
+    field: &Field<'a>,
+    pool: &Pool,
+) -> Verdict<'a> {
+    let operand = operand(net, before, field, 0);
+    let elements = pool.elements(operand.shape);
+    let range = match (operand.range, elements) {
+        (Known::Now(inputs), Known::Now(elements)) => Known::Now(inputs.sum(elements)),
+        _ => Known::Later,
+    };
+    let channels = match operand.shape {
+        Known::Now(shape) => shape.dims()[0],
+        Known::Later => Known::Later,
+    };
+    let shape = match pool.window {
+        Some(window) => window.slide(channels, operand.shape),
+        None => Shape::flat(channels),
+    };
+    let fact = Fact { shape: Known::Now(shape), range, form: Known::Now(Form::Raw) };
+    let producer = net.name_of(field.from[0]);
+    let shape_issue = first([
+        no_input_shape(net, index, field, POOL_AXES, Known::Later),
+        rank(field, POOL_AXES, Known::Later, producer, &operand),
+        match pool.window {
+            Some(seen) => window(field, &seen, producer, &operand),
+            None => None,
+        },
+        None,
+        None,
+    ]);
+    Verdict::new(fact)
+        .add(Law::Input, unquantized_start(field, &operand))
+        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+        .add(Law::Shape, shape_issue)
+        .add(Law::Overflow, pool_overflow(field, pool, elements, producer, &operand))
+}
+
+const POOL_AXES: usize = 2;
+
+const fn flatten<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Verdict<'a> {
+    let operand = operand(net, before, field, 0);
+    let elements = match operand.shape {
+        Known::Now(shape) => shape.elements(),
+        Known::Later => Known::Later,
+    };
+    let shape = Known::Now(Shape::flat(elements));
+    let fact = match operand.form {
+        Known::Now(Form::Quantized { .. }) => Fact { shape, ..operand },
+        _ => Fact { shape, range: Known::Later, form: Known::Later },
+    };
+    Verdict::new(fact)
+        .add(Law::Input, unquantized_start(field, &operand))
+        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+}
+
+/// The first of some issues about one thing.
+const fn first<'a, const N: usize>(issues: [Option<Issue<'a>>; N]) -> Option<Issue<'a>> {
+    let mut index = 0;
+    while index < N {
+        if issues[index].is_some() {
+            return issues[index];
+        }
+        index += 1;
+    }
+    None
 }
 
 /// What a field's operand is known to be.
@@ -377,6 +480,10 @@ const fn raw_operand<'a>(
             kind: field.layer.kind(),
             producer: net.fields[producer].name,
             producer_kind: net.fields[producer].layer.kind(),
+            sums: match net.fields[producer].layer {
+                Layer::Pool(_) | Layer::Add { .. } => "levels",
+                _ => "products",
+            },
             range: operand.range.get(),
         }),
         _ => None,
@@ -401,6 +508,157 @@ const fn width<'a>(
         return None;
     }
     Some(Issue::Width { field: field.name, kind: field.layer.kind(), takes, producer, gives })
+}
+
+const fn no_input_shape<'a>(
+    net: &Net<'a>,
+    index: usize,
+    field: &Field<'a>,
+    axes: usize,
+    channels: Known<i64>,
+) -> Option<Issue<'a>> {
+    match (net.input, net.first_shaped()) {
+        (None, Some(first)) if first == index => Some(Issue::NoInputShape {
+            field: field.name,
+            kind: field.layer.kind(),
+            takes: image(axes, channels),
+        }),
+        _ => None,
+    }
+}
+
+/// The shape a layer with a window takes, where `axes` of it may be anything.
+const fn image(axes: usize, channels: Known<i64>) -> Shape {
+    Shape::new([channels, Known::Later, Known::Later].split_at(axes + 1).0)
+}
+
+const fn rank<'a>(
+    field: &Field<'a>,
+    axes: usize,
+    channels: Known<i64>,
+    producer: &'a str,
+    operand: &Fact,
+) -> Option<Issue<'a>> {
+    match operand.shape {
+        Known::Now(gives) if gives.rank() != axes + 1 => Some(Issue::Rank {
+            field: field.name,
+            kind: field.layer.kind(),
+            takes: image(axes, channels),
+            producer,
+            gives,
+        }),
+        _ => None,
+    }
+}
+
+const fn channels<'a>(
+    field: &Field<'a>,
+    takes: Known<i64>,
+    producer: &'a str,
+    operand: &Fact,
+) -> Option<Issue<'a>> {
+    let (Known::Now(takes), Known::Now(shape)) = (takes, operand.shape) else {
+        return None;
+    };
+    match shape.dims()[0] {
+        Known::Now(gives) if gives != takes => Some(Issue::Channels {
+            field: field.name,
+            kind: field.layer.kind(),
+            takes,
+            producer,
+            gives,
+            shape,
+        }),
+        _ => None,
+    }
+}
+
+const fn groups<'a>(field: &Field<'a>, conv: &Conv) -> Option<Issue<'a>> {
+    let (Known::Now(groups), Known::Now(inputs), Known::Now(outputs)) =
+        (conv.groups, conv.filters.inputs, conv.filters.outputs)
+    else {
+        return None;
+    };
+    if inputs % groups == 0 && outputs % groups == 0 {
+        return None;
+    }
+    let (mut fitting, mut rest) = (inputs, outputs);
+    while rest > 0 {
+        (fitting, rest) = (rest, fitting % rest);
+    }
+    // Of the common divisors, which divide the largest, the largest below what was asked for.
+    let mut nearest = if groups < fitting { groups } else { fitting };
+    while fitting % nearest != 0 {
+        nearest -= 1;
+    }
+    Some(Issue::Groups { field: field.name, groups, inputs, outputs, nearest })
+}
+
+const fn window<'a>(
+    field: &Field<'a>,
+    window: &Window,
+    producer: &'a str,
+    operand: &Fact,
+) -> Option<Issue<'a>> {
+    let (Known::Now(kernel), Known::Now(padding)) = (window.kernel, window.padding) else {
+        return None;
+    };
+    if padding >= kernel {
+        return Some(Issue::OnlyPadding { field: field.name, kernel, padding });
+    }
+    let Known::Now(gives) = operand.shape else {
+        return None;
+    };
+    let mut axis = 1;
+    while axis < gives.rank() {
+        if let Known::Now(length) = gives.dims()[axis]
+            && length + 2 * padding < kernel
+        {
+            return Some(Issue::Window { field: field.name, kernel, padding, producer, gives, length });
+        }
+        axis += 1;
+    }
+    None
+}
+
+const fn pool_overflow<'a>(
+    field: &Field<'a>,
+    pool: &Pool,
+    elements: Known<i64>,
+    producer: &'a str,
+    operand: &Fact,
+) -> Option<Issue<'a>> {
+    if !matches!(operand.form, Known::Now(Form::Quantized { .. })) {
+        return None;
+    }
+    let (Known::Now(inputs), Known::Now(elements), Known::Now(acc_bits)) =
+        (operand.range, elements, pool.acc_bits)
+    else {
+        return None;
+    };
+    let sum = inputs.sum(elements);
+    if sum.bits() as i64 <= acc_bits {
+        return None;
+    }
+    let (mut fitting, mut fails) = (0, elements);
+    while fails - fitting > 1 {
+        let middle = fitting + (fails - fitting) / 2;
+        if inputs.sum(middle).bits() as i64 <= acc_bits {
+            fitting = middle;
+        } else {
+            fails = middle;
+        }
+    }
+    Some(Issue::PoolOverflow {
+        field: field.name,
+        needs: sum.bits(),
+        acc_bits,
+        elements,
+        fitting,
+        inputs,
+        producer,
+        sum,
+    })
 }
 
 const fn overflow<'a>(
@@ -486,10 +744,10 @@ const fn no_scale<'a>(
 }
 
 /// Nothing else can say the shape of what reads the input before any matrix does.
-const fn no_input_shape<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {
+const fn shape_needed<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {
     match net.input_shape() {
         Known::Later if net.reads_input(index) => {
-            Some(Issue::NoInputShape { field: net.fields[index].name, kind: net.fields[index].layer.kind() })
+            Some(Issue::ShapeNeeded { field: net.fields[index].name, kind: net.fields[index].layer.kind() })
         }
         _ => None,
     }

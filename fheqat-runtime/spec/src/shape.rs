@@ -47,8 +47,17 @@ impl Shape {
     /// How many numbers a tensor of it holds.
     #[must_use]
     pub const fn elements(&self) -> Known<i64> {
+        self.elements_from(0)
+    }
+
+    /// How many numbers each channel of it holds.
+    #[must_use]
+    pub const fn without_channels(&self) -> Known<i64> {
+        self.elements_from(1)
+    }
+
+    const fn elements_from(&self, mut axis: usize) -> Known<i64> {
         let mut product: i64 = 1;
-        let mut axis = 0;
         while axis < self.rank {
             match self.dims[axis] {
                 Known::Now(dim) => product = product.saturating_mul(dim),

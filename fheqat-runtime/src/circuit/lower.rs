@@ -21,6 +21,7 @@ use crate::{
         network::Network,
         program::verdicts,
         quantized::{Decoder, Quantized, QuantizedField, QuantizedOp},
+        window::{Filters, Windows, pairs},
     },
     quant::{Quantizer, Requantize},
 };
@@ -94,6 +95,8 @@ impl<'a> Lowering<'a> {
         let values = match &field.op {
             QuantizedOp::Encode(quantizer) => self.encode(*quantizer),
             QuantizedOp::Linear { weights, .. } => multiply(weights, self.operand(field)),
+            QuantizedOp::Conv { weights, filters, .. } => convolve(weights, filters, self.operand(field)),
+            QuantizedOp::Pool(windows) => pool(windows, self.operand(field)),
             QuantizedOp::Requantize(staircases) => self.requantize(field, staircases)?,
             QuantizedOp::Add(operands) => (0..field.width)
                 .map(|at| merge(operands.iter().flat_map(|&operand| self.values[operand][at].clone())))
@@ -193,13 +196,28 @@ fn merge(terms: impl Iterator<Item = Term>) -> Vec<Term> {
 
 /// The rows of `weights`, `[out, in]`, as sums of levels.
 fn multiply(weights: &Array2<i32>, levels: &[Vec<Term>]) -> Values {
-    let sum = |row: ndarray::ArrayView1<'_, i32>| {
-        let products = levels.iter().zip(row).filter(|(_, weight)| **weight != 0);
-        merge(
-            products.flat_map(|(level, &weight)| level.iter().map(move |term| term.times(i64::from(weight)))),
-        )
+    let row = |row: ndarray::ArrayView1<'_, i32>| sum(levels.iter().zip(row.iter().copied()));
+    weights.rows().into_iter().map(row).collect()
+}
+
+/// At each position the filters `weights`, `[filters, fan_in]`, as sums of the levels they see.
+fn convolve(weights: &Array2<i32>, filters: &Filters, levels: &[Vec<Term>]) -> Values {
+    let window = |(filter, position)| {
+        let seen = filters.at(filter, position);
+        sum(seen.map(|(weight, level)| (&levels[level], weights[[filter, weight]])))
     };
-    weights.rows().into_iter().map(sum).collect()
+    pairs(filters.count, filters.windows.positions).map(window).collect()
+}
+
+fn pool(windows: &Windows, levels: &[Vec<Term>]) -> Values {
+    let window = |(channel, position)| sum(windows.at(channel, position).map(|level| (&levels[level], 1)));
+    pairs(windows.channels, windows.positions).map(window).collect()
+}
+
+/// The sum of products; a product with zero has no term.
+fn sum<'a>(products: impl Iterator<Item = (&'a Vec<Term>, i32)>) -> Vec<Term> {
+    let products = products.filter(|(_, weight)| *weight != 0);
+    merge(products.flat_map(|(level, weight)| level.iter().map(move |term| term.times(i64::from(weight)))))
 }
 
 fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
@@ -210,8 +228,9 @@ fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
             let (weight_bits, level_bits) = match field.layer {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
-                SpecLayer::Add { .. } => (None, None),
-                SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) => {
+                SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
+                SpecLayer::Add { .. } | SpecLayer::Pool(_) => (None, None),
+                SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) | SpecLayer::Flatten => {
                     (None, verdict.fact.range.get().map(|range| i64::from(range.bits())))
                 }
             };

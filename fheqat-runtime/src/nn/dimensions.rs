@@ -1,6 +1,6 @@
 //! The numbers in a layer's type, for const evaluation.
 
-use super::layer::QuantLinear;
+use super::layer::{AvgPool2d, QuantConv1d, QuantConv2d, QuantLinear};
 
 /// A layer whose type has numbers.
 pub trait Dimensions {
@@ -10,6 +10,18 @@ pub trait Dimensions {
 
 impl<const IN: usize, const OUT: usize> Dimensions for QuantLinear<IN, OUT> {
     const DIMENSIONS: &'static [usize] = &[IN, OUT];
+}
+
+impl<const IN: usize, const OUT: usize, const K: usize> Dimensions for QuantConv1d<IN, OUT, K> {
+    const DIMENSIONS: &'static [usize] = &[IN, OUT, K];
+}
+
+impl<const IN: usize, const OUT: usize, const K: usize> Dimensions for QuantConv2d<IN, OUT, K> {
+    const DIMENSIONS: &'static [usize] = &[IN, OUT, K];
+}
+
+impl<const K: usize> Dimensions for AvgPool2d<K> {
+    const DIMENSIONS: &'static [usize] = &[K];
 }
 
 /// The number at `index` in the type of the field that `_field` projects to.

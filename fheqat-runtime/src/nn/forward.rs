@@ -2,8 +2,10 @@
 //!
 //! Quantized, a linear layer's sums are integers below 2^24 held in `f32`, so they are exact in any order of addition.
 
+use std::sync::Arc;
+
 use fheqat_spec::Range;
-use ndarray::{Array2, ArrayView2, linalg::general_mat_mul};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,6 +13,7 @@ use super::{
     layer::QuantizerState,
     program::{NetworkError, Op, Program},
     slice, slice_mut,
+    window::{Filters, Windows},
 };
 use crate::quant::{
     Quantizer, Requantize,
@@ -38,6 +41,8 @@ pub(crate) enum Kernel {
     Pass { rectify: bool },
     /// Sums of products.
     Product(Product),
+    /// Sums of windows, each times a unit.
+    Pool { windows: Arc<Windows>, unit: f32 },
     /// Numbers of other nodes.
     Wiring(Wiring),
 }
@@ -81,8 +86,10 @@ impl Staircase {
 /// A matrix, and what follows where no quantizer does.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
-    /// `[out, in]`.
+    /// `[out, in]`, or `[filters, fan_in]`.
     pub(crate) weights: Array2<f32>,
+    /// What filters see, where the rows are filters.
+    pub(crate) sliding: Option<Sliding>,
     /// The sum of each row.
     pub(crate) row_sums: Vec<f32>,
     /// `sum * unit + bias`.
@@ -92,7 +99,62 @@ pub(crate) struct Product {
 #[derive(Clone, Debug)]
 pub(crate) struct Affine {
     pub(crate) unit: f32,
+    /// One for each number out.
     pub(crate) bias: Vec<f32>,
+}
+
+/// The windows of a batch, as matrices to multiply filters with.
+#[derive(Clone, Debug)]
+pub(crate) struct Sliding {
+    pub(crate) filters: Arc<Filters>,
+    /// For each sample `[groups, fan_in, positions]`.
+    pub(crate) columns: Array2<f32>,
+}
+
+impl Sliding {
+    fn new(filters: &Arc<Filters>, batch: usize) -> Self {
+        let width = filters.groups * filters.fan_in() * filters.windows.positions;
+        Self { filters: Arc::clone(filters), columns: Array2::zeros((batch, width)) }
+    }
+
+    /// Multiplies the windows of each sample, `[channels, area]`, with `weights`; gives `[filters, positions]`.
+    fn run(&mut self, weights: &Array2<f32>, samples: &ArrayView2<'_, f32>, to: &mut Array2<f32>) {
+        let windows = &self.filters.windows;
+        let rows = samples.rows().into_iter().zip(self.columns.rows_mut()).zip(to.rows_mut());
+        for ((sample, mut columns), mut to) in rows {
+            let (Some(sample), Some(columns), Some(to)) =
+                (sample.as_slice(), columns.as_slice_mut(), to.as_slice_mut())
+            else {
+                continue;
+            };
+            windows.gather(sample, columns);
+            for (weights, columns, mut to) in self.filters.parts(weights, columns, to) {
+                general_mat_mul(1.0, &weights, &columns, 0.0, &mut to);
+            }
+        }
+    }
+}
+
+impl Filters {
+    /// For each group its filters, `[filters, fan_in]`, what they see, `[fan_in, positions]`, and what they give,
+    /// `[filters, positions]`.
+    pub(crate) fn parts<'a>(
+        &self,
+        weights: &'a Array2<f32>,
+        columns: &'a [f32],
+        sums: &'a mut [f32],
+    ) -> impl Iterator<Item = (ArrayView2<'a, f32>, ArrayView2<'a, f32>, ArrayViewMut2<'a, f32>)> {
+        let (count, fan_in, positions) = (self.count / self.groups, self.fan_in(), self.windows.positions);
+        weights
+            .axis_chunks_iter(Axis(0), count)
+            .zip(columns.chunks_exact(fan_in * positions))
+            .zip(sums.chunks_exact_mut(count * positions))
+            .filter_map(move |((weights, columns), sums)| {
+                let columns = ArrayView2::from_shape((fan_in, positions), columns).ok()?;
+                let sums = ArrayViewMut2::from_shape((count, positions), sums).ok()?;
+                Some((weights, columns, sums))
+            })
+    }
 }
 
 /// A program with numbers ready and memory for a batch.
@@ -127,7 +189,7 @@ impl Runner {
         let nodes = &program.nodes[..count];
         let mut runner = Self {
             precision,
-            kernels: (0..count).map(|index| allocate(program, index, precision)).collect(),
+            kernels: (0..count).map(|index| allocate(program, index, precision, batch)).collect(),
             sources: nodes.iter().map(|node| node.from).collect(),
             outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
             rounder: RowRounder::default(),
@@ -170,9 +232,11 @@ impl Runner {
                     (Kernel::Product(product), Op::Linear(state)) => {
                         let transition = program.transition(from, index)?;
                         staircase.gain = transition.gain();
+                        let positions = node.width / state.bias.len();
                         let neurons = state.bias.iter().zip(&product.row_sums);
-                        for (offset, (&bias, &sum)) in staircase.offsets.iter_mut().zip(neurons) {
-                            *offset = transition.offset(bias, sum);
+                        let offsets = staircase.offsets.chunks_exact_mut(positions);
+                        for (offsets, (&bias, &sum)) in offsets.zip(neurons) {
+                            offsets.fill(transition.offset(bias, sum));
                         }
                     }
                     _ => staircase.gain = program.coarser(from, index)?.gain,
@@ -208,10 +272,18 @@ impl Runner {
                         Precision::Float => 1.0,
                         Precision::Quantized => program.unit(index)?,
                     };
-                    for (to, &from) in affine.bias.iter_mut().zip(&state.bias) {
-                        *to = from;
+                    let positions = node.width / state.bias.len();
+                    for (to, &from) in affine.bias.chunks_exact_mut(positions).zip(&state.bias) {
+                        to.fill(from);
                     }
                 }
+            }
+            (Kernel::Pool { unit, .. }, _) => {
+                *unit = match (self.precision, &node.op) {
+                    (Precision::Float, Op::Pool(windows)) => 1.0 / windows.elements as f32,
+                    (Precision::Quantized, _) if program.is_last(index) => program.unit(index)?,
+                    _ => 1.0,
+                };
             }
             _ => {}
         }
@@ -232,7 +304,7 @@ impl Runner {
         let (before, rest) = self.outputs.split_at_mut(index);
         let output = &mut rest[0];
         let width = output.ncols();
-        match &self.kernels[index] {
+        match &mut self.kernels[index] {
             Kernel::Encode(quantizer) => {
                 let rows = output.rows_mut().into_iter().zip(features.rows());
                 for (mut to, from) in rows {
@@ -251,11 +323,11 @@ impl Runner {
             }
             Kernel::Requantize(staircase) => {
                 let Some(from) = self.sources[index] else { return };
-                let Staircase { offsets, unit, .. } = staircase;
+                let Staircase { offsets, unit, .. } = &*staircase;
                 let sums = slice(&before[from])[..count * width].chunks_exact(width);
                 for (to, from) in slice_mut(output).chunks_exact_mut(width).zip(sums) {
                     for ((level, sum), offset) in to.iter_mut().zip(from).zip(offsets) {
-                        *level = staircase.at(*offset).level(*sum) * unit;
+                        *level = staircase.at(*offset).level(*sum) * *unit;
                     }
                 }
             }
@@ -263,14 +335,26 @@ impl Runner {
             Kernel::Product(product) => {
                 let Some(from) = self.sources[index] else { return };
                 let operand = head(&before[from], count);
-                let mut to = head_mut(output, count);
-                general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
+                match &mut product.sliding {
+                    Some(sliding) => sliding.run(&product.weights, &operand, output),
+                    None => {
+                        let mut to = head_mut(output, count);
+                        general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
+                    }
+                }
                 if let Some(Affine { unit, bias }) = &product.affine {
                     for row in slice_mut(output)[..count * width].chunks_exact_mut(width) {
                         for (value, bias) in row.iter_mut().zip(bias) {
-                            *value = *value * unit + bias;
+                            *value = *value * *unit + bias;
                         }
                     }
+                }
+            }
+            Kernel::Pool { windows, unit } => {
+                let Some(from) = self.sources[index] else { return };
+                let samples = slice(&before[from]).chunks_exact(before[from].ncols());
+                for (to, sample) in slice_mut(output).chunks_exact_mut(width).zip(samples).take(count) {
+                    windows.sum(sample, *unit, to);
                 }
             }
         }
@@ -318,7 +402,7 @@ impl Wiring {
     }
 }
 
-fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
+fn allocate(program: &Program, index: usize, precision: Precision, batch: usize) -> Kernel {
     let node = &program.nodes[index];
     match (&node.op, precision) {
         (Op::Quantizer(QuantizerState { transfer, .. }), Precision::Float) => {
@@ -337,7 +421,8 @@ fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
             let has_affine = precision == Precision::Float || program.is_last(index);
             Kernel::Product(Product {
                 weights: Array2::zeros(state.weight.dim()),
-                row_sums: vec![0.0; node.width],
+                sliding: node.filters.as_ref().map(|filters| Sliding::new(filters, batch)),
+                row_sums: vec![0.0; state.bias.len()],
                 affine: has_affine.then(|| Affine { unit: 1.0, bias: vec![0.0; node.width] }),
             })
         }
@@ -347,5 +432,6 @@ fn allocate(program: &Program, index: usize, precision: Precision) -> Kernel {
             order: Order::Permute(node.from.unwrap_or_default(), order.clone()),
             unit: 1.0,
         }),
+        (Op::Pool(windows), _) => Kernel::Pool { windows: Arc::clone(windows), unit: 1.0 },
     }
 }

@@ -46,6 +46,32 @@ pub struct Reshape;
 /// The same levels with their axes in another order.
 #[derive(Clone, Copy, Debug)]
 pub struct Transpose;
+/// Filters of length `K` with integer weights and a float bias, `[IN, length]` to `[OUT, length]`.
+#[derive(Clone, Debug)]
+pub struct QuantConv1d<const IN: usize, const OUT: usize, const K: usize> {
+    /// What trains.
+    pub state: LinearState,
+}
+
+/// Filters of `K` by `K` with integer weights and a float bias, `[IN, height, width]` to `[OUT, height, width]`.
+#[derive(Clone, Debug)]
+pub struct QuantConv2d<const IN: usize, const OUT: usize, const K: usize> {
+    /// What trains.
+    pub state: LinearState,
+}
+
+/// The average of each window of `K` by `K`, `[channels, height, width]`: a sum in integers, which the quantizer behind it
+/// divides and rounds.
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPool2d<const K: usize>;
+
+/// The average of each channel, `[channels, height, width]` to `[channels]`.
+#[derive(Clone, Copy, Debug)]
+pub struct GlobalAvgPool2d;
+
+/// Every number in one dimension, channels first.
+#[derive(Clone, Copy, Debug)]
+pub struct Flatten;
 
 /// The state of a quantizer.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +86,7 @@ pub struct QuantizerState {
     pub(crate) step: Option<f32>,
 }
 
-/// The state of a dense layer.
+/// The state of a layer with weights: a row for each neuron, or for each filter of a convolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearState {
     /// Float weights, `[out, in]`, in units of `scale`.
@@ -85,7 +111,7 @@ pub struct LinearState {
 pub enum LayerRef<'a> {
     /// A quantizer.
     Quantizer(&'a QuantizerState),
-    /// A dense layer.
+    /// A dense layer or a convolution.
     Linear(&'a LinearState),
     /// A layer that nothing trains, by the name of its type.
     Stateless(&'static str),
@@ -96,7 +122,7 @@ pub enum LayerRef<'a> {
 pub enum LayerMut<'a> {
     /// A quantizer.
     Quantizer(&'a mut QuantizerState),
-    /// A dense layer.
+    /// A dense layer or a convolution.
     Linear(&'a mut LinearState),
     /// A layer that nothing trains.
     Stateless,
@@ -146,9 +172,9 @@ quantizer_module!(QuantIdentity, spec::Transfer::Signed);
 quantizer_module!(QuantReLU, spec::Transfer::ReLU);
 
 macro_rules! stateless_module {
-    ($($type:ident),*) => {
-        $(#[diagnostic::do_not_recommend]
-        impl Module for $type {
+    ($type:ident $(<$number:ident>)?) => {
+        #[diagnostic::do_not_recommend]
+        impl $(<const $number: usize>)? Module for $type $(<$number>)? {
             fn init(_: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
                 Self
             }
@@ -158,48 +184,71 @@ macro_rules! stateless_module {
             fn layer_mut(&mut self) -> LayerMut<'_> {
                 LayerMut::Stateless
             }
-        })*
+        }
     };
 }
 
-stateless_module!(Add, Concat, Reshape, Transpose);
+stateless_module!(Add);
+stateless_module!(Concat);
+stateless_module!(Reshape);
+stateless_module!(Transpose);
+stateless_module!(AvgPool2d<K>);
+stateless_module!(GlobalAvgPool2d);
+stateless_module!(Flatten);
 
-#[diagnostic::do_not_recommend]
-impl<const IN: usize, const OUT: usize> Module for QuantLinear<IN, OUT> {
-    fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self {
-        Self { state: LinearState::new(layer, [OUT, IN], rng) }
-    }
-    fn layer(&self) -> LayerRef<'_> {
-        LayerRef::Linear(&self.state)
-    }
-    fn layer_mut(&mut self) -> LayerMut<'_> {
-        LayerMut::Linear(&mut self.state)
-    }
+macro_rules! weighted_module {
+    ($type:ident<$($number:ident),*>, $width:literal, $inputs:expr) => {
+        #[diagnostic::do_not_recommend]
+        impl<$(const $number: usize),*> Module for $type<$($number),*> {
+            fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self {
+                Self { state: LinearState::new(layer, [OUT, $inputs / groups(layer)], rng) }
+            }
+            fn layer(&self) -> LayerRef<'_> {
+                LayerRef::Linear(&self.state)
+            }
+            fn layer_mut(&mut self) -> LayerMut<'_> {
+                LayerMut::Linear(&mut self.state)
+            }
+        }
+
+        impl<$(const $number: usize),*> $type<$($number),*> {
+            #[doc = concat!("The float weights, `[OUT, ", $width, "]`.")]
+            #[must_use]
+            pub fn weights(&self) -> Array2<f32> {
+                self.state.float_weights()
+            }
+
+            #[doc = concat!("The integer weights that run, `[OUT, ", $width, "]`; `None` until training or calibration has chosen their scale.")]
+            #[must_use]
+            pub fn integers(&self) -> Option<Array2<i32>> {
+                self.state.scale.map(|_| self.state.integers())
+            }
+
+            /// The float weight that one integer unit stands for.
+            #[must_use]
+            pub fn scale(&self) -> Option<f32> {
+                self.state.scale
+            }
+
+            /// The float bias, `[OUT]`; unused where it is held centred.
+            #[must_use]
+            pub fn bias(&self) -> ArrayView1<'_, f32> {
+                self.state.bias.view()
+            }
+        }
+    };
 }
 
-impl<const IN: usize, const OUT: usize> QuantLinear<IN, OUT> {
-    /// The float weights, `[OUT, IN]`.
-    #[must_use]
-    pub fn weights(&self) -> Array2<f32> {
-        self.state.float_weights()
-    }
+weighted_module!(QuantLinear<IN, OUT>, "IN", IN);
+weighted_module!(QuantConv1d<IN, OUT, K>, "IN / groups * K", IN * K);
+weighted_module!(QuantConv2d<IN, OUT, K>, "IN / groups * K * K", IN * K * K);
 
-    /// The integer weights that run, `[OUT, IN]`; `None` until training or calibration has chosen their scale.
-    #[must_use]
-    pub fn integers(&self) -> Option<Array2<i32>> {
-        self.state.scale.map(|_| self.state.integers())
-    }
-
-    /// The float weight that one integer unit stands for.
-    #[must_use]
-    pub fn scale(&self) -> Option<f32> {
-        self.state.scale
-    }
-
-    /// The float bias, `[OUT]`; unused where it is held centred.
-    #[must_use]
-    pub fn bias(&self) -> ArrayView1<'_, f32> {
-        self.state.bias.view()
+fn groups(layer: &spec::Layer) -> usize {
+    match layer {
+        spec::Layer::Conv(conv) => {
+            conv.groups.get().and_then(|groups| usize::try_from(groups).ok()).unwrap_or(1)
+        }
+        _ => 1,
     }
 }
 
@@ -235,6 +284,7 @@ impl LinearState {
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
         let (limits, declared) = match layer {
             spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
+            spec::Layer::Conv(conv) => (RowLimits::of(&conv.row()).unwrap_or(nothing), conv.filters.bias),
             _ => (nothing, spec::Bias::None),
         };
         Self {

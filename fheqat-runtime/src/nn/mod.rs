@@ -7,6 +7,7 @@ pub mod network;
 pub(crate) mod program;
 pub mod quantized;
 pub mod weights;
+pub mod window;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 

@@ -1,11 +1,14 @@
 //! A network as training and evaluation see it: a list of nodes that own their state and name what they read.
 
+use std::sync::Arc;
+
 use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Shape, Source, Verdict};
 use thiserror::Error;
 
 use super::{
     layer::{LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
+    window::{Filters, Windows},
 };
 use crate::quant::{Requantize, transition::Transition};
 
@@ -52,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) from: Option<usize>,
     /// Features out.
     pub(crate) width: usize,
+    /// Where the rows of a linear layer are the filters of a convolution, what they see.
+    pub(crate) filters: Option<Arc<Filters>>,
     pub(crate) op: Op,
 }
 
@@ -65,6 +70,8 @@ pub(crate) enum Op {
     Join(Vec<usize>),
     /// Number `k` is number `order[k]` of the node it reads.
     Permute(Vec<usize>),
+    /// The sums of windows.
+    Pool(Arc<Windows>),
 }
 
 impl Program {
@@ -91,6 +98,8 @@ impl Program {
                 _ => return Err(mismatch(field.name)),
             };
             let operand = from.map_or(features, |index| nodes[index].width);
+            let shape = dims(from.map_or(net.input_shape(), |index| facts[index].shape));
+            let mut filters = None;
             let (width, op) = match (field.layer, layer) {
                 (Layer::Quantizer(quantizer), LayerRef::Quantizer(state))
                     if quantizer.levels() == Known::Now(state.levels) =>
@@ -102,12 +111,26 @@ impl Program {
                 {
                     (state.weight.nrows(), Op::Linear(state.clone()))
                 }
+                (Layer::Conv(conv), LayerRef::Linear(state)) if state.limits.max_nonzero > 0 => {
+                    let seen = filters_of(&conv, state, &shape).ok_or_else(|| mismatch(field.name))?;
+                    let width = seen.count * seen.windows.positions;
+                    filters = Some(Arc::new(seen));
+                    (width, Op::Linear(state.clone()))
+                }
+                (Layer::Pool(pool), LayerRef::Stateless(kind)) if pool.kind() == kind => {
+                    let windows = match &pool.window {
+                        Some(window) => Windows::new(window, &shape),
+                        None => Windows::whole(&shape),
+                    };
+                    let windows = windows.ok_or_else(|| mismatch(field.name))?;
+                    (windows.channels * windows.positions, Op::Pool(Arc::new(windows)))
+                }
                 (layer, LayerRef::Stateless(kind)) if layer.kind() == kind => {
                     stateless(&layer, field.from, &nodes, &facts).ok_or_else(|| mismatch(field.name))?
                 }
                 _ => return Err(mismatch(field.name)),
             };
-            nodes.push(Node { name: field.name, from, width, op });
+            nodes.push(Node { name: field.name, from, width, filters, op });
         }
         Ok(Self { features, nodes, facts })
     }
@@ -210,7 +233,7 @@ impl Program {
         }
     }
 
-    /// Step and levels of what the linear layer at `index` reads.
+    /// Step and levels of what the linear layer or pool at `index` reads.
     ///
     /// # Errors
     /// When they are not calibrated.
@@ -218,13 +241,19 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What a unit of the accumulator of the linear layer at `index` stands for: `scale * step_in`.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, a share of `step_in` in a sum
+    /// that is an average, else the step.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
     pub(crate) fn unit(&self, index: usize) -> Result<f32, NetworkError> {
-        let scale = self.linear(index).and_then(|state| state.scale);
-        Ok(scale.ok_or_else(|| self.not_calibrated(index))? * self.input_levels(index)?.0)
+        match &self.nodes[index].op {
+            Op::Linear(state) => {
+                Ok(state.scale.ok_or_else(|| self.not_calibrated(index))? * self.input_levels(index)?.0)
+            }
+            Op::Pool(windows) => Ok(self.input_levels(index)?.0 / windows.elements as f32),
+            _ => self.step(index),
+        }
     }
 
     /// The transition from the linear layer at `linear` to the quantizer at `quantizer`.
@@ -244,9 +273,8 @@ impl Program {
     /// # Errors
     /// When one of them is not calibrated.
     pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
-        let step_in = self.step(from)?;
         let (step_out, levels) = self.levels(index)?;
-        Ok(Requantize { gain: step_in / step_out, offset: 0.0, levels })
+        Ok(Requantize { gain: self.unit(from)? / step_out, offset: 0.0, levels })
     }
 
     /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
@@ -257,14 +285,14 @@ impl Program {
         }
     }
 
-    /// The step of the levels that a node gives or adds, or of what a linear layer reads.
+    /// What one unit at `index` stands for, but for the scale of weights.
     ///
     /// # Errors
     /// When it is not calibrated.
     pub(crate) fn input_levels_or_own(&self, index: usize) -> Result<f32, NetworkError> {
         match self.nodes[index].op {
             Op::Linear(_) => Ok(self.input_levels(index)?.0),
-            _ => self.step(index),
+            _ => self.unit(index),
         }
     }
 
@@ -278,7 +306,7 @@ impl Program {
                         state.weight.mapv_inplace(|weight| weight * scale);
                     }
                 }
-                Op::Sum(_) | Op::Join(_) | Op::Permute(_) => {}
+                Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
             }
         }
     }
@@ -300,14 +328,14 @@ fn stateless(layer: &Layer, from: &[Source], nodes: &[Node], facts: &[Fact]) -> 
     let width = nodes[*operands.first()?].width;
     match layer {
         Layer::Add { .. } => Some((width, Op::Sum(operands))),
-        Layer::Concat | Layer::Reshape(_) => {
+        Layer::Concat | Layer::Reshape(_) | Layer::Flatten => {
             Some((operands.iter().map(|&index| nodes[index].width).sum(), Op::Join(operands)))
         }
         Layer::Transpose(axes) => {
             let order = permutation(axes, &facts[operands[0]].shape.get()?)?;
             Some((width, Op::Permute(order)))
         }
-        Layer::Quantizer(_) | Layer::Linear(_) => None,
+        Layer::Quantizer(_) | Layer::Linear(_) | Layer::Conv(_) | Layer::Pool(_) => None,
     }
 }
 
@@ -327,6 +355,24 @@ fn permutation(axes: &Axes, shape: &Shape) -> Option<Vec<usize>> {
         order = order.iter().flat_map(|start| (0..count).map(move |at| start + at * stride)).collect();
     }
     Some(order)
+}
+
+fn dims(shape: Known<Shape>) -> Vec<usize> {
+    let dims = shape.get().map(|shape| {
+        shape.dims().iter().filter_map(|dim| dim.get().and_then(|dim| usize::try_from(dim).ok())).collect()
+    });
+    dims.unwrap_or_default()
+}
+
+/// What the filters of a convolution see; `None` where its state has other weights than its specification.
+fn filters_of(conv: &spec::Conv, state: &LinearState, shape: &[usize]) -> Option<Filters> {
+    let number = |known: Known<i64>| known.get().and_then(|number| usize::try_from(number).ok());
+    let filters = Filters {
+        windows: Windows::new(&conv.window, shape)?,
+        count: number(conv.filters.outputs)?,
+        groups: number(conv.groups)?,
+    };
+    (state.weight.dim() == (filters.count, filters.fan_in())).then_some(filters)
 }
 
 /// The verdict on every field.

@@ -1,5 +1,7 @@
 //! A trained network as lowering reads it: integer weights, staircases, and the floats at both ends.
 
+use std::sync::Arc;
+
 use fheqat_spec::{Range, Source};
 use ndarray::{Array1, Array2};
 
@@ -7,6 +9,7 @@ use super::{
     NetworkError,
     network::Network,
     program::{Op, Program},
+    window::{Filters, Windows, pairs},
 };
 use crate::quant::{Quantizer, Requantize};
 
@@ -46,6 +49,17 @@ pub enum QuantizedOp {
         /// The levels of what they multiply.
         inputs: Range,
     },
+    /// Levels to accumulators, `[filters, positions]`: the integer weights, `[filters, fan_in]`.
+    Conv {
+        /// The weights that training and evaluation multiply by.
+        weights: Array2<i32>,
+        /// What each filter sees.
+        filters: Arc<Filters>,
+        /// The levels of what they multiply.
+        inputs: Range,
+    },
+    /// Levels to the sums of windows, `[channels, positions]`.
+    Pool(Arc<Windows>),
     /// Accumulators to levels, or levels to coarser ones: the staircase of each number.
     Requantize(Vec<Requantize>),
     /// The sum of the levels of these fields.
@@ -93,6 +107,19 @@ impl Quantized {
                     };
                     weights.rows().into_iter().map(dot).collect()
                 }
+                QuantizedOp::Conv { weights, filters, .. } => {
+                    let dot = |(filter, position)| {
+                        let seen = filters.at(filter, position);
+                        seen.map(|(weight, level)| i64::from(weights[[filter, weight]]) * operand[level])
+                            .sum()
+                    };
+                    pairs(filters.count, filters.windows.positions).map(dot).collect()
+                }
+                QuantizedOp::Pool(windows) => {
+                    let sum =
+                        |(channel, position)| windows.at(channel, position).map(|level| operand[level]).sum();
+                    pairs(windows.channels, windows.positions).map(sum).collect()
+                }
                 QuantizedOp::Requantize(staircases) => staircases
                     .iter()
                     .zip(operand)
@@ -133,11 +160,16 @@ impl Program {
             (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.staircases(from, index)?),
             (Op::Linear(state), _) => {
                 self.unit(index)?;
-                QuantizedOp::Linear { weights: state.integers(), inputs: self.input_levels(index)?.1 }
+                let (weights, inputs) = (state.integers(), self.input_levels(index)?.1);
+                match &node.filters {
+                    Some(filters) => QuantizedOp::Conv { weights, filters: Arc::clone(filters), inputs },
+                    None => QuantizedOp::Linear { weights, inputs },
+                }
             }
             (Op::Sum(operands), _) => QuantizedOp::Add(operands.clone()),
             (Op::Join(operands), _) => QuantizedOp::Concat(operands.clone()),
             (Op::Permute(order), _) => QuantizedOp::Permute(order.clone()),
+            (Op::Pool(windows), _) => QuantizedOp::Pool(Arc::clone(windows)),
         };
         let from = node.from.map_or(Source::Input, Source::Field);
         Ok(QuantizedField { name: node.name, from, width: node.width, op })
@@ -149,19 +181,23 @@ impl Program {
         };
         let transition = self.transition(from, index)?;
         let row_sums = state.integers().map_axis(ndarray::Axis(1), |row| row.sum() as f32);
-        Ok(state
-            .bias
-            .iter()
-            .zip(row_sums)
-            .map(|(&bias, weights)| transition.requantize(bias, weights))
+        let positions = self.nodes[index].width / state.bias.len();
+        let neurons = state.bias.iter().zip(row_sums);
+        Ok(neurons
+            .flat_map(|(&bias, weights)| std::iter::repeat_n(transition.requantize(bias, weights), positions))
             .collect())
     }
 
     fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
-        Ok(match &self.nodes[last].op {
-            Op::Linear(state) => Decoder { scale: self.unit(last)?, bias: state.bias.clone() },
-            _ => Decoder { scale: self.step(last)?, bias: Array1::zeros(self.nodes[last].width) },
-        })
+        let width = self.nodes[last].width;
+        let bias = match &self.nodes[last].op {
+            Op::Linear(state) => {
+                let positions = width / state.bias.len();
+                state.bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, positions)).collect()
+            }
+            _ => Array1::zeros(width),
+        };
+        Ok(Decoder { scale: self.unit(last)?, bias })
     }
 }

@@ -1,7 +1,7 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
-//! zeros; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
+//! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
 //! biases are held centred.
 
 use std::{collections::HashMap, path::Path};
@@ -107,7 +107,7 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                 let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
                 metadata.insert(format!("{name}.bias"), held.to_owned());
             }
-            Op::Sum(_) | Op::Join(_) | Op::Permute(_) => {}
+            Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
     }
     let views = tensors
@@ -136,7 +136,7 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                     _ => state.declared,
                 };
             }
-            Op::Sum(_) | Op::Join(_) | Op::Permute(_) => {}
+            Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
     }
     reader.finish()

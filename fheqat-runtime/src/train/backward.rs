@@ -4,14 +4,15 @@
 //! rounded `z` is a level and 0 outside. Integer weights pass their gradients to the floats they were rounded from.
 
 use fheqat_spec::Bias;
-use ndarray::{Array2, ArrayView2, linalg::general_mat_mul};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 
 use crate::{
     nn::{
-        forward::{Kernel, Order, Product, Runner, Staircase, Wiring},
+        forward::{Kernel, Order, Product, Runner, Sliding, Staircase, Wiring},
         head, head_mut,
         program::{Op, Program},
         slice, slice_mut,
+        window::Filters,
     },
     quant::transition::middle,
 };
@@ -21,14 +22,16 @@ use crate::{
 pub(crate) struct Gradients {
     /// With respect to each node's output, `[batch, width]`.
     pub(crate) outputs: Vec<Array2<f32>>,
-    /// With respect to each linear layer's weights in integer units, `[out, in]`; empty for a quantizer.
+    /// With respect to each linear layer's weights in integer units, `[out, in]`; empty for other layers.
     pub(crate) weights: Vec<Array2<f32>>,
-    /// With respect to a constant added to each of a linear layer's sums; empty for a quantizer.
+    /// With respect to a constant added to each of a linear layer's sums; empty for other layers.
     pub(crate) biases: Vec<Vec<f32>>,
     /// With respect to the logarithm of a quantizer's gain, or of the last layer's unit.
     pub(crate) log_gains: Vec<f32>,
     /// Whether each operand of a node needs a gradient, and whether an earlier reader has written one.
     routes: Vec<Vec<Route>>,
+    /// With respect to the windows of one sample, for whichever convolution is at work.
+    columns: Vec<f32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,7 @@ impl Gradients {
                 .collect(),
             log_gains: vec![0.0; nodes.len()],
             routes,
+            columns: Vec::new(),
         }
     }
 
@@ -133,19 +137,43 @@ impl Gradients {
                 let out = &runner.outputs[index];
                 self.log_gains[index] = through_affine(product, count, slopes, out);
                 let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
-                sum_columns(&slice(slopes)[..count * node.width], biases);
-                let slopes = head(slopes, count);
-                let operand = head(&runner.outputs[from], count);
-                general_mat_mul(1.0, &slopes.t(), &operand, 0.0, weights);
+                sum_columns(&slice(slopes)[..count * node.width], node.width, biases);
+                if let Some(sliding) = &product.sliding {
+                    weights_of_filters(sliding, &head(slopes, count), weights);
+                } else {
+                    let operand = head(&runner.outputs[from], count);
+                    general_mat_mul(1.0, &head(slopes, count).t(), &operand, 0.0, weights);
+                }
                 if let (Bias::Centred, None, Ok((_, levels))) =
                     (program.hold(index), &product.affine, program.input_levels(index))
                 {
                     subtract_middle(weights, biases, middle(levels));
                 }
-                if route != Route::Nothing {
+                if route == Route::Nothing {
+                    return;
+                }
+                if let Some(sliding) = &product.sliding {
+                    if route == Route::Write {
+                        before[from].fill(0.0);
+                    }
+                    let slopes = head(slopes, count);
+                    through_filters(sliding, &product.weights, &slopes, &mut self.columns, &mut before[from]);
+                } else {
                     let beta = if route == Route::Add { 1.0 } else { 0.0 };
                     let mut to = head_mut(&mut before[from], count);
-                    general_mat_mul(1.0, &slopes, &product.weights, beta, &mut to);
+                    general_mat_mul(1.0, &head(slopes, count), &product.weights, beta, &mut to);
+                }
+            }
+            Kernel::Pool { windows, unit } => {
+                let (Some(from), false) = (node.from, route == Route::Nothing) else { return };
+                let to = &mut before[from];
+                if route == Route::Write {
+                    to.fill(0.0);
+                }
+                let width = to.ncols();
+                let rows = slice_mut(to).chunks_exact_mut(width).zip(slice(slopes).chunks_exact(node.width));
+                for (to, slopes) in rows.take(count) {
+                    windows.spread(slopes, *unit, to);
                 }
             }
         }
@@ -266,9 +294,68 @@ fn through_affine(product: &Product, count: usize, slopes: &mut Array2<f32>, out
     log_unit
 }
 
-fn sum_columns(rows: &[f32], sums: &mut [f32]) {
+/// With respect to the weights of filters, summed over samples and positions.
+fn weights_of_filters(sliding: &Sliding, slopes: &ArrayView2<'_, f32>, to: &mut Array2<f32>) {
+    let Filters { windows, count, groups } = &*sliding.filters;
+    let (count, fan_in) = (count / groups, sliding.filters.fan_in());
+    to.fill(0.0);
+    for (columns, slopes) in sliding.columns.rows().into_iter().zip(slopes.rows()) {
+        let (Some(columns), Some(slopes)) = (columns.as_slice(), slopes.as_slice()) else { continue };
+        let parts = columns
+            .chunks_exact(fan_in * windows.positions)
+            .zip(slopes.chunks_exact(count * windows.positions))
+            .zip(to.axis_chunks_iter_mut(Axis(0), count));
+        for ((columns, slopes), mut to) in parts {
+            let columns = ArrayView2::from_shape((fan_in, windows.positions), columns);
+            let slopes = ArrayView2::from_shape((count, windows.positions), slopes);
+            if let (Ok(columns), Ok(slopes)) = (columns, slopes) {
+                general_mat_mul(1.0, &slopes, &columns.t(), 1.0, &mut to);
+            }
+        }
+    }
+}
+
+/// Adds to each sample's slopes what comes back through the filters that see it.
+fn through_filters(
+    sliding: &Sliding,
+    weights: &Array2<f32>,
+    slopes: &ArrayView2<'_, f32>,
+    columns: &mut Vec<f32>,
+    to: &mut Array2<f32>,
+) {
+    let Filters { windows, count, groups } = &*sliding.filters;
+    let (count, fan_in) = (count / groups, sliding.filters.fan_in());
+    columns.resize(sliding.columns.ncols(), 0.0);
+    for (slopes, mut to) in slopes.rows().into_iter().zip(to.rows_mut()) {
+        let (Some(slopes), Some(to)) = (slopes.as_slice(), to.as_slice_mut()) else { continue };
+        let parts = columns
+            .chunks_exact_mut(fan_in * windows.positions)
+            .zip(slopes.chunks_exact(count * windows.positions))
+            .zip(weights.axis_chunks_iter(Axis(0), count));
+        for ((columns, slopes), weights) in parts {
+            let columns = ArrayViewMut2::from_shape((fan_in, windows.positions), columns);
+            let slopes = ArrayView2::from_shape((count, windows.positions), slopes);
+            if let (Ok(mut columns), Ok(slopes)) = (columns, slopes) {
+                general_mat_mul(1.0, &weights.t(), &slopes, 0.0, &mut columns);
+            }
+        }
+        windows.scatter(columns, to);
+    }
+}
+
+/// Sums each column of `width`; of a convolution, the columns of each filter's positions.
+fn sum_columns(rows: &[f32], width: usize, sums: &mut [f32]) {
     sums.fill(0.0);
-    for row in rows.chunks_exact(sums.len()) {
+    if width != sums.len() {
+        let positions = width / sums.len();
+        for row in rows.chunks_exact(width) {
+            for (sum, values) in sums.iter_mut().zip(row.chunks_exact(positions)) {
+                *sum += values.iter().sum::<f32>();
+            }
+        }
+        return;
+    }
+    for row in rows.chunks_exact(width) {
         for (sum, value) in sums.iter_mut().zip(row) {
             *sum += value;
         }
@@ -303,7 +390,7 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::Chain,
+        fixture::{Chain, Image},
         nn::{Precision, network::Network},
         train::{
             calibrate::{Purpose, calibrate},
@@ -338,19 +425,41 @@ mod tests {
         (runner, gradients)
     }
 
+    fn images() -> Dataset {
+        let pixels = Array2::from_shape_fn((BATCH, 120), |(sample, pixel)| {
+            ((sample * 37 + pixel * pixel * 11) % 29) as f32 / 29.0 - 0.3
+        });
+        Dataset::classes(pixels, (0..BATCH).map(|sample| sample % 2).collect(), 2).unwrap()
+    }
+
     #[test]
     fn float_gradients_are_finite_differences() {
-        let data = batch();
         let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn float_gradients_through_windows_are_finite_differences() {
+        let program = Program::of(&Image::<false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &images(), &[1, 6], &[(0, 0), (1, 4), (1, 17)]);
+        check_against_finite_differences(&program, &images(), &[1], &[(2, 9), (3, 8), (5, 10)]);
+    }
+
+    fn check_against_finite_differences(
+        program: &Program,
+        data: &Dataset,
+        layers: &[usize],
+        weights: &[(usize, usize)],
+    ) {
         for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
-            let (_, found) = gradients(&program, &data, Precision::Float, criterion);
-            for index in [1, 3, 5] {
-                for (row, column) in [(0, 0), (1, 1)] {
+            let (_, found) = gradients(program, data, Precision::Float, criterion);
+            for &index in layers {
+                for &(row, column) in weights {
                     let slope = |move_by: &dyn Fn(&mut Program, f32)| {
                         let at = |delta: f32| {
                             let mut moved = program.clone();
                             move_by(&mut moved, delta);
-                            loss(&moved, &data, criterion)
+                            loss(&moved, data, criterion)
                         };
                         (at(1e-3) - at(-1e-3)) / 2e-3
                     };
@@ -400,6 +509,37 @@ mod tests {
         assert!(unit > 0.0 && expected.iter().any(|slope| *slope != 0.0));
         for (expected, found) in expected.iter().zip(&found.weights[3]) {
             assert!((expected - found).abs() < 1e-5 * (1.0 + expected.abs()), "{expected} {found}");
+        }
+    }
+
+    /// The straight-through gradient of a centred convolution, written down again position by position: behind padding a
+    /// level is zero, and still counts from the middle.
+    #[test]
+    fn quantized_gradients_of_filters_are_those_of_a_plain_loop() {
+        let data = images();
+        let mut program = Program::of(&Image::<true>::new(Seed(2))).unwrap();
+        calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
+        let Kernel::Requantize(staircase) = &runner.kernels[2] else { unreachable!() };
+        let filters = program.nodes[1].filters.as_ref().unwrap();
+        let mut expected = Array2::<f32>::zeros((6, 18));
+        for sample in 0..BATCH {
+            for (filter, position) in (0..6 * 9).map(|out| (out / 9, out % 9)) {
+                let out = filter * 9 + position;
+                let z = runner.outputs[1][[sample, out]] * staircase.gain + staircase.offsets[out];
+                if !(-0.5..=7.5).contains(&z) {
+                    continue;
+                }
+                let slope = found.outputs[2][[sample, out]] * staircase.gain;
+                expected.row_mut(filter).mapv_inplace(|sum| sum - slope * 3.5);
+                for (weight, level) in filters.at(filter, position) {
+                    expected[[filter, weight]] += slope * runner.outputs[0][[sample, level]];
+                }
+            }
+        }
+        assert!(expected.iter().any(|slope| *slope != 0.0));
+        for (expected, found) in expected.iter().zip(&found.weights[1]) {
+            assert!((expected - found).abs() < 1e-4 * (1.0 + expected.abs()), "{expected} {found}");
         }
     }
 }

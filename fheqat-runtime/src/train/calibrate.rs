@@ -159,8 +159,9 @@ fn scale_linear(
         let sums = sums_of(program, index, features)?;
         let unit = program.unit(index)?;
         if let Op::Linear(state) = &mut program.nodes[index].op {
-            for (bias, column) in state.bias.iter_mut().zip(sums.columns()) {
-                *bias = (middle(levels_out) * units - column.sum() / column.len() as f32) * unit;
+            let positions = sums.ncols() / state.bias.len();
+            for (bias, columns) in state.bias.iter_mut().zip(sums.axis_chunks_iter(Axis(1), positions)) {
+                *bias = (middle(levels_out) * units - columns.sum() / columns.len() as f32) * unit;
             }
         }
     }
@@ -228,8 +229,8 @@ fn step_of(
         return Ok(observer.step(&values, levels));
     };
     let Some(state) = program.linear(from) else {
-        let step = program.step(from)?;
-        let values = sums_of(program, from, features)?.mapv(|level| level * step);
+        let unit = program.unit(from)?;
+        let values = sums_of(program, from, features)?.mapv(|sum| sum * unit);
         return Ok(observer.step(slice(&values), levels));
     };
     let unit = program.unit(from)?;
@@ -239,8 +240,10 @@ fn step_of(
     }
     let mut sums = sums_of(program, from, features)?;
     if hold != Bias::Centred {
-        for mut row in sums.rows_mut() {
-            row.zip_mut_with(&state.bias, |value, bias| *value = *value * unit + bias);
+        let positions = sums.ncols() / state.bias.len();
+        for (mut columns, bias) in sums.axis_chunks_iter_mut(Axis(1), positions).into_iter().zip(&state.bias)
+        {
+            columns.mapv_inplace(|value| value * unit + bias);
         }
         return Ok(observer.step(slice(&sums), levels));
     }
@@ -262,10 +265,10 @@ fn sums_of(
     let mut sums = runner.run(features).to_owned();
     if let (Kernel::Product(product), Bias::Centred) = (&runner.kernels[index], program.hold(index)) {
         let middle = middle(program.input_levels(index)?.1);
-        for mut row in sums.rows_mut() {
-            for (sum, weights) in row.iter_mut().zip(&product.row_sums) {
-                *sum -= weights * middle;
-            }
+        let positions = sums.ncols() / product.row_sums.len();
+        let neurons = sums.axis_chunks_iter_mut(Axis(1), positions).into_iter().zip(&product.row_sums);
+        for (mut columns, weights) in neurons {
+            columns.mapv_inplace(|sum| sum - weights * middle);
         }
     }
     Ok(sums)

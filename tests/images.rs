@@ -1,0 +1,246 @@
+//! Convolutions and pools: evaluation, the integers and the circuit agree bit for bit.
+
+use fheqat::{
+    data::Dataset,
+    prelude::*,
+    spec::{Known, Range, Shape, judge_all},
+    train::{PtqConfig, Validation},
+};
+use ndarray::Array2;
+
+#[quant_net(bits = 3, max_l1 = 12, input = [1, 8, 8])]
+struct Digits {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    #[layer(stride = 2, padding = 1)]
+    conv1: QuantConv2d<1, 4, 3>,
+    relu1: QuantReLU,
+    #[layer(padding = 1, groups = 2, max_l1 = 20)]
+    conv2: QuantConv2d<4, 6, 3>,
+    relu2: QuantReLU,
+    pool: AvgPool2d<2>,
+    #[layer(signed = false)]
+    quant_pool: QuantIdentity,
+    flatten: Flatten,
+    fc: QuantLinear<24, 3>,
+}
+
+#[quant_net(bits = 3, max_nonzero = 10, input = [2, 12])]
+struct Signal {
+    quant_inp: QuantIdentity,
+    #[layer(stride = 2, padding = 2)]
+    conv1: QuantConv1d<2, 4, 5>,
+    relu1: QuantReLU,
+    #[layer(bias = free)]
+    conv2: QuantConv1d<4, 3, 3>,
+    relu2: QuantReLU,
+    flatten: Flatten,
+    fc: QuantLinear<12, 3>,
+}
+
+/// The last layer pools, so that its sums are the output.
+#[quant_net(bits = 4, input = [2, 5, 4])]
+struct Pooled {
+    quant_inp: QuantIdentity,
+    #[layer(groups = 2)]
+    conv: QuantConv2d<2, 4, 2>,
+    relu: QuantReLU,
+    #[layer(stride = 1, padding = 1)]
+    pool: AvgPool2d<3>,
+    #[layer(signed = false, bits = 5)]
+    quant_pool: QuantIdentity,
+    mix: QuantConv2d<4, 3, 1>,
+    relu_mix: QuantReLU,
+    global: GlobalAvgPool2d,
+}
+
+#[quant_net(bits = 3, input = [1, 4, 4])]
+struct Filtered {
+    quant_inp: QuantIdentity,
+    #[layer(stride = 2, padding = 1)]
+    conv: QuantConv2d<1, 1, 4>,
+}
+
+#[quant_net(bits = 3, input = [4, 5, 6])]
+struct Grouped {
+    quant_inp: QuantIdentity,
+    #[layer(stride = 2, padding = 1, groups = 2)]
+    conv: QuantConv2d<4, 6, 3>,
+}
+
+#[quant_net(bits = 3, input = [2, 5, 4])]
+struct Averaged {
+    quant_inp: QuantIdentity,
+    #[layer(padding = 1)]
+    pool: AvgPool2d<2>,
+}
+
+/// Samples of `width` numbers in three classes: a third of each sample is brighter.
+fn samples(count: u16, width: u16) -> Dataset {
+    let mut state = 12_345u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f32::from((state >> 16) as u16) / 65_536.0
+    };
+    let labels: Vec<usize> = (0..count).map(|sample| usize::from(sample % 3)).collect();
+    let features = Array2::from_shape_simple_fn((count.into(), width.into()), &mut random);
+    let bright = |(row, column): (usize, usize)| column * 3 / usize::from(width) == labels[row];
+    let features =
+        Array2::from_shape_fn(features.dim(), |at| features[at] + f32::from(u8::from(bright(at))) * 0.5);
+    Dataset::classes(features, labels, 3).unwrap()
+}
+
+fn config() -> TrainConfig {
+    TrainConfig {
+        epochs: 15,
+        batch: 32,
+        rate: 0.03,
+        validation: Validation::None,
+        progress: false,
+        ..TrainConfig::default()
+    }
+}
+
+fn assert_exact<N: Network>(net: &N, data: &Dataset) {
+    let (circuit, quantized) = (net.circuit().unwrap(), net.quantized().unwrap());
+    let predicted = net.predict(Precision::Quantized, data.features()).unwrap();
+    for (sample, predicted) in data.samples().zip(predicted.rows()) {
+        assert_eq!(circuit.simulate(&sample).unwrap().values, predicted.to_vec());
+        assert_eq!(quantized.run(&sample), predicted.to_vec());
+    }
+}
+
+#[test]
+fn a_small_network_with_two_convolutions_and_a_pool_is_exact() {
+    let (train, test) = (samples(240, 64), samples(60, 64));
+    let mut net = Digits::new(Seed(1));
+    net.train(&train, &config()).unwrap();
+    assert_exact(&net, &test);
+    let accuracy = net.evaluate(&test).unwrap().accuracy.unwrap();
+    assert!(accuracy > 0.85, "{accuracy}");
+    assert_eq!(net.conv1.integers().unwrap().dim(), (4, 9));
+    assert_eq!(net.conv2.integers().unwrap().dim(), (6, 18));
+    let sum = |row: ndarray::ArrayView1<'_, i32>| row.iter().map(|weight| weight.abs()).sum::<i32>();
+    assert!(net.conv1.integers().unwrap().rows().into_iter().all(|row| sum(row) <= 12));
+}
+
+#[test]
+fn convolutions_along_one_axis_are_exact() {
+    let (train, test) = (samples(120, 24), samples(60, 24));
+    let mut net = Signal::new(Seed(2));
+    net.train(&train, &config()).unwrap();
+    assert_exact(&net, &test);
+    let nonzero = |row: ndarray::ArrayView1<'_, i32>| row.iter().filter(|weight| **weight != 0).count();
+    assert!(net.conv2.integers().unwrap().rows().into_iter().all(|row| nonzero(row) <= 10));
+}
+
+#[test]
+fn sums_of_a_pool_may_be_the_output() {
+    let (train, test) = (samples(120, 40), samples(60, 40));
+    let mut net = Pooled::new(Seed(3));
+    net.train(&train, &config()).unwrap();
+    assert_exact(&net, &test);
+}
+
+#[test]
+fn filters_and_flattened_levels_may_be_the_output() {
+    #[quant_net(bits = 3, input = [1, 2, 3])]
+    struct Flat {
+        quant_inp: QuantIdentity,
+        flatten: Flatten,
+    }
+
+    let mut filtered = Filtered::new(Seed(4));
+    filtered.quantize(&samples(30, 16), &PtqConfig::default()).unwrap();
+    assert_exact(&filtered, &samples(30, 16));
+    let mut flat = Flat::new(Seed(4));
+    flat.quantize(&samples(30, 6), &PtqConfig::default()).unwrap();
+    assert_exact(&flat, &samples(30, 6));
+}
+
+#[test]
+fn a_network_trained_in_float_is_exact_when_quantized() {
+    let (train, test) = (samples(120, 64), samples(60, 64));
+    let mut net = Digits::new(Seed(5));
+    net.train(&train, &TrainConfig { precision: Precision::Float, ..config() }).unwrap();
+    net.prune(7).unwrap();
+    net.quantize(&train, &PtqConfig::default()).unwrap();
+    assert_exact(&net, &test);
+}
+
+#[test]
+fn a_loaded_network_is_the_one_saved() {
+    let (train, test) = (samples(90, 64), samples(30, 64));
+    let mut net = Digits::new(Seed(6));
+    net.train(&train, &TrainConfig { epochs: 1, ..config() }).unwrap();
+    let path = std::env::temp_dir().join(format!("fheqat-images-{}.safetensors", std::process::id()));
+    net.save(&path).unwrap();
+    let mut loaded = Digits::new(Seed(7));
+    loaded.load(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let run = |net: &Digits| net.predict(Precision::Quantized, test.features()).unwrap();
+    assert_eq!(run(&net), run(&loaded));
+}
+
+/// `[channels, height, width]` of a sample, zero outside.
+fn pixel(sample: &[f32], [channels, height, width]: [usize; 3], channel: usize, y: i64, x: i64) -> f32 {
+    assert!(channel < channels);
+    match (usize::try_from(y), usize::try_from(x)) {
+        (Ok(y), Ok(x)) if y < height && x < width => sample[(channel * height + y) * width + x],
+        _ => 0.0,
+    }
+}
+
+#[test]
+fn a_convolution_is_a_plain_loop() {
+    let data = samples(7, 120);
+    let net = Grouped::new(Seed(8));
+    let found = net.predict(Precision::Float, data.features()).unwrap();
+    let weights = net.conv.weights();
+    for (sample, found) in data.samples().zip(found.rows()) {
+        for (index, found) in found.iter().enumerate() {
+            let (filter, y, x) = (index / 9, index % 9 / 3, index % 3);
+            let mut sum = 0.0;
+            for channel in 0..2 {
+                for (k, l) in (0..9).map(|tap| (tap / 3, tap % 3)) {
+                    let (y, x) = (2 * y as i64 + k - 1, 2 * x as i64 + l - 1);
+                    let weight = weights[[filter, channel * 9 + (k * 3 + l) as usize]];
+                    sum += weight * pixel(&sample, [4, 5, 6], filter / 3 * 2 + channel, y, x);
+                }
+            }
+            assert!((sum - found).abs() < 1e-5, "{index}: {sum} {found}");
+        }
+    }
+}
+
+#[test]
+fn a_pool_averages_with_its_padding() {
+    let data = samples(7, 40);
+    let found = Averaged::new(Seed(9)).predict(Precision::Float, data.features()).unwrap();
+    for (sample, found) in data.samples().zip(found.rows()) {
+        for (index, found) in found.iter().enumerate() {
+            let (channel, y, x) = (index / 9, index % 9 / 3, index % 3);
+            let at = |tap: usize| {
+                let (y, x) = (2 * y + tap / 2, 2 * x + tap % 2);
+                pixel(&sample, [2, 5, 4], channel, y as i64 - 1, x as i64 - 1)
+            };
+            let average = (0..4).map(at).sum::<f32>() / 4.0;
+            assert!((average - found).abs() < 1e-6, "{index}: {average} {found}");
+        }
+    }
+}
+
+#[test]
+fn shapes_and_ranges_follow_the_windows() {
+    let facts = judge_all::<9>(&Digits::SPEC).map(|verdict| verdict.fact);
+    let shape =
+        |dims: &[i64]| Known::Now(Shape::new(&dims.iter().map(|dim| Known::Now(*dim)).collect::<Vec<_>>()));
+    assert_eq!(facts[1].shape, shape(&[4, 4, 4]));
+    assert_eq!(facts[3].shape, shape(&[6, 4, 4]));
+    assert_eq!(facts[5].shape, shape(&[6, 2, 2]));
+    assert_eq!(facts[7].shape, shape(&[24]));
+    assert_eq!(facts[1].range, Known::Now(Range::new(-84, 84)));
+    assert_eq!(facts[5].range, Known::Now(Range::new(0, 28)));
+    let [.., global] = judge_all::<8>(&Pooled::SPEC).map(|verdict| verdict.fact);
+    assert_eq!((global.shape, global.range), (shape(&[3]), Known::Now(Range::new(0, 180))));
+}

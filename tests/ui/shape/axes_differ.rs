@@ -1,0 +1,9 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3, input = [1, 8, 8])]
+struct Net {
+    quant_inp: QuantIdentity,
+    conv1: QuantConv1d<1, 8, 3>,
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use fheqat::prelude::*;
+
+const CHANNELS: usize = 8;
+
+#[quant_net(bits = 3, input = [1, 8, 8])]
+struct Net {
+    quant_inp: QuantIdentity,
+    conv1: QuantConv2d<1, CHANNELS, 3>,
+    relu1: QuantReLU,
+    conv2: QuantConv2d<4, 8, 3>,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3, input = [1, 8, 8])]
+struct Net {
+    quant_inp: QuantIdentity,
+    conv1: QuantConv2d<1, 8, 3>,
+    relu1: QuantReLU,
+    flatten: Flatten,
+    fc: QuantLinear<100, 10>,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3, input = [1, 8, 8])]
+struct Net {
+    quant_inp: QuantIdentity,
+    #[layer(padding = 3)]
+    conv1: QuantConv2d<1, 8, 3>,
+}
+
+fn main() {}
