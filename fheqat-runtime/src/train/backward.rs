@@ -303,7 +303,7 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::Chain,
+        fixture::{Branch, Chain},
         nn::{Precision, network::Network},
         train::{
             calibrate::{Purpose, calibrate},
@@ -340,11 +340,17 @@ mod tests {
 
     #[test]
     fn float_gradients_are_finite_differences() {
+        check_differences(&Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap());
+        check_differences(&Program::of(&Branch::new(Seed(3))).unwrap());
+    }
+
+    fn check_differences(program: &Program) {
         let data = batch();
-        let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
+        let layers: Vec<_> =
+            (0..program.nodes.len()).filter(|&index| program.linear(index).is_some()).collect();
         for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
-            let (_, found) = gradients(&program, &data, Precision::Float, criterion);
-            for index in [1, 3, 5] {
+            let (_, found) = gradients(program, &data, Precision::Float, criterion);
+            for &index in &layers {
                 for (row, column) in [(0, 0), (1, 1)] {
                     let slope = |move_by: &dyn Fn(&mut Program, f32)| {
                         let at = |delta: f32| {
@@ -366,6 +372,36 @@ mod tests {
                     let found_bias = f64::from(found.biases[index][row]);
                     assert!((weight - found_weight).abs() < 2e-3, "{index}: {weight} {found_weight}");
                     assert!((bias - found_bias).abs() < 2e-3, "{index}: {bias} {found_bias}");
+                }
+            }
+        }
+    }
+
+    /// What each field's readers ask of it, put together again by hand, in both precisions.
+    #[test]
+    fn gradients_of_several_readers_sum() {
+        let data = batch();
+        let mut program = Program::of(&Branch::new(Seed(2))).unwrap();
+        let (_, in_float) = gradients(&program, &data, Precision::Float, Loss::CrossEntropy);
+        calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        let (runner, quantized) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
+        let Kernel::Requantize(staircase) = &runner.kernels[9] else { unreachable!() };
+        assert!((staircase.gain - 1.0).abs() < 1e-6);
+        for found in [in_float, quantized] {
+            let [relu1, flat, quant2, add, cat] = [2, 5, 7, 8, 10].map(|node| &found.outputs[node]);
+            assert!(relu1.iter().any(|slope| *slope != 0.0));
+            for sample in 0..BATCH {
+                for at in 0..6 {
+                    let near = |found: f32, expected: f32| {
+                        assert!(
+                            (found - expected).abs() < 1e-5 * (1.0 + expected.abs()),
+                            "{found} {expected}"
+                        );
+                    };
+                    near(quant2[[sample, at]], 2.0 * add[[sample, at]] + cat[[sample, 6 + at]]);
+                    let turned = (at % 3) * 2 + at / 3;
+                    let expected = add[[sample, at]] + cat[[sample, 12 + at]] + flat[[sample, turned]];
+                    near(relu1[[sample, at]], expected);
                 }
             }
         }
