@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use fheqat::{data, prelude::*, train::PtqConfig};
+use proptest::prelude::*;
 
 #[quant_net(bits = 3, max_nonzero = 30, max_l1 = 8)]
 struct Checkerboard {
@@ -199,4 +200,36 @@ fn networks_that_branch_are_simulated_exactly() {
         net.quantize(&four, &PtqConfig::default()).unwrap();
         check_bits(&net, &test).unwrap();
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn random_networks_that_branch_are_simulated_exactly(seed in any::<u64>()) {
+        let data = data::checkerboard_points(64, Seed(seed));
+        let mut net = Residual::new(Seed(seed));
+        net.quantize(&data, &PtqConfig::default()).unwrap();
+        check_bits(&net, &data).unwrap();
+        let mut net = Woven::new(Seed(seed));
+        net.quantize(&data, &PtqConfig::default()).unwrap();
+        check_bits(&net, &data).unwrap();
+    }
+}
+
+#[test]
+fn a_wire_that_is_added_twice_is_one_term() {
+    #[quant_net(bits = 3, input = [2])]
+    struct Doubled {
+        #[layer(scale = 0.5)]
+        quant_inp: QuantIdentity,
+        #[layer(from = [quant_inp, quant_inp])]
+        add: Add,
+    }
+
+    let circuit = Doubled::new(Seed(0)).circuit().unwrap();
+    for output in &circuit.graph.outputs {
+        assert!(matches!(output.terms[..], [term] if term.weight == 2));
+    }
+    assert_eq!(circuit.simulate(&[1.0, -9.0]).unwrap().values, [2.0, -4.0]);
 }

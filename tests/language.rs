@@ -4,8 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        Bias, Field, Known, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source, Transfer,
-        WeightRange, judge_all,
+        Axes, Bias, Fact, Field, Form, Known, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source,
+        Transfer, WeightRange, judge_all,
     },
 };
 
@@ -230,6 +230,46 @@ fn a_layer_may_read_any_earlier_field() {
     let expected: [&[Source]; 4] =
         [&[Source::Input], &[Source::Field(0)], &[Source::Field(1)], &[Source::Field(2)]];
     assert_eq!(wires, expected);
+}
+
+#[test]
+fn a_network_may_branch() {
+    #[quant_net(bits = 3, input = [WIDTH])]
+    struct Branched {
+        quant_inp: QuantIdentity,
+        #[layer(shape = [2, { WIDTH / 2 }])]
+        grid: Reshape,
+        #[layer(axes = [1, 0])]
+        turned: Transpose,
+        #[layer(shape = [8])]
+        flat: Reshape,
+        fc1: QuantLinear<8, WIDTH>,
+        #[layer(bits = 2, scale_from = quant_inp)]
+        relu1: QuantReLU,
+        #[layer(from = [relu1, flat, quant_inp], acc_bits = 5)]
+        add: Add,
+        #[layer(scale_from = relu1)]
+        quant2: QuantIdentity,
+        #[layer(from = [quant2, relu1, relu1])]
+        cat: Concat,
+    }
+
+    let fields = Branched::SPEC.fields;
+    assert_eq!(fields[2].layer, Layer::Transpose(Axes::new(&[Known::Now(1), Known::Now(0)])));
+    assert_eq!(fields[6].layer, Layer::Add { acc_bits: Known::Now(5) });
+    assert_eq!(fields[6].from, [Source::Field(5), Source::Field(3), Source::Field(0)]);
+    let verdicts: [_; 9] = judge_all(&Branched::SPEC);
+    let dims: Vec<Vec<_>> = verdicts
+        .iter()
+        .filter_map(|verdict| verdict.fact.shape.get())
+        .map(|shape| shape.dims().iter().filter_map(|dim| dim.get()).collect())
+        .collect();
+    assert_eq!(dims, [&[8][..], &[2, 4], &[4, 2], &[8], &[8], &[8], &[8], &[8], &[24]]);
+    assert_eq!(verdicts[6].fact.range, Known::Now(Range::new(-8, 9)));
+    assert_eq!(verdicts[6].fact.form, Known::Now(Form::Raw));
+    let Fact { range, form, .. } = verdicts[8].fact;
+    assert_eq!((range, form), (Known::Now(Range::new(-4, 3)), Known::Now(Form::Quantized { scale: 0 })));
+    assert_eq!(Branched::new(Seed(0)).layers().len(), 9);
 }
 
 macro_rules! network {

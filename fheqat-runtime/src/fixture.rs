@@ -1,13 +1,14 @@
 //! A network for tests, with its numbers as parameters.
 
 use fheqat_spec::{
-    Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
+    Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
     WeightRange, Window,
 };
 
 use crate::nn::{
     layer::{
-        AvgPool2d, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU,
+        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU,
+        Reshape, Transpose,
     },
     network::{Init, Network},
 };
@@ -250,6 +251,120 @@ impl<const CENTRED: bool> Network for Image<CENTRED> {
             self.quant_pool.layer_mut(),
             self.flatten.layer_mut(),
             self.fc.layer_mut(),
+        ]
+    }
+}
+
+/// An operand that comes twice, axes in another order, three quantizers of one scale, and fields with several readers.
+#[derive(Clone, Debug)]
+pub(crate) struct Branch {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, 6>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) grid: Reshape,
+    pub(crate) turned: Transpose,
+    pub(crate) flat: Reshape,
+    pub(crate) fc2: QuantLinear<6, 6>,
+    pub(crate) quant2: QuantIdentity,
+    pub(crate) add: Add,
+    pub(crate) relu2: QuantReLU,
+    pub(crate) cat: Concat,
+    pub(crate) fc3: QuantLinear<18, 2>,
+}
+
+/// A quantizer of three bits with the scale of the field at `owner`.
+const fn sharing(transfer: Transfer, owner: usize) -> Layer {
+    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(3), scale: Scale::From(Source::Field(owner)) })
+}
+
+impl Network for Branch {
+    const SPEC: Net<'static> = Net {
+        name: "Branch",
+        input: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(2, 6, 2, 0, true), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
+            Field {
+                name: "grid",
+                layer: Layer::Reshape(Shape::new(&[Known::Now(2), Known::Now(3)])),
+                from: &[Source::Field(2)],
+            },
+            Field {
+                name: "turned",
+                layer: Layer::Transpose(Axes::new(&[Known::Now(1), Known::Now(0)])),
+                from: &[Source::Field(3)],
+            },
+            Field {
+                name: "flat",
+                layer: Layer::Reshape(Shape::flat(Known::Now(6))),
+                from: &[Source::Field(4)],
+            },
+            Field { name: "fc2", layer: linear(6, 6, 6, 0, true), from: &[Source::Field(5)] },
+            Field { name: "quant2", layer: sharing(Transfer::Signed, 2), from: &[Source::Field(6)] },
+            Field {
+                name: "add",
+                layer: Layer::Add { acc_bits: Known::Now(16) },
+                from: &[Source::Field(7), Source::Field(2), Source::Field(5), Source::Field(7)],
+            },
+            Field { name: "relu2", layer: sharing(Transfer::ReLU, 2), from: &[Source::Field(8)] },
+            Field {
+                name: "cat",
+                layer: Layer::Concat,
+                from: &[Source::Field(9), Source::Field(7), Source::Field(2)],
+            },
+            Field { name: "fc3", layer: linear(18, 2, 18, 0, false), from: &[Source::Field(10)] },
+        ],
+    };
+
+    fn init(init: &mut Init) -> Self {
+        Self {
+            quant_inp: init.layer(),
+            fc1: init.layer(),
+            relu1: init.layer(),
+            grid: init.layer(),
+            turned: init.layer(),
+            flat: init.layer(),
+            fc2: init.layer(),
+            quant2: init.layer(),
+            add: init.layer(),
+            relu2: init.layer(),
+            cat: init.layer(),
+            fc3: init.layer(),
+        }
+    }
+
+    fn layers(&self) -> Vec<LayerRef<'_>> {
+        vec![
+            self.quant_inp.layer(),
+            self.fc1.layer(),
+            self.relu1.layer(),
+            self.grid.layer(),
+            self.turned.layer(),
+            self.flat.layer(),
+            self.fc2.layer(),
+            self.quant2.layer(),
+            self.add.layer(),
+            self.relu2.layer(),
+            self.cat.layer(),
+            self.fc3.layer(),
+        ]
+    }
+
+    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+        vec![
+            self.quant_inp.layer_mut(),
+            self.fc1.layer_mut(),
+            self.relu1.layer_mut(),
+            self.grid.layer_mut(),
+            self.turned.layer_mut(),
+            self.flat.layer_mut(),
+            self.fc2.layer_mut(),
+            self.quant2.layer_mut(),
+            self.add.layer_mut(),
+            self.relu2.layer_mut(),
+            self.cat.layer_mut(),
+            self.fc3.layer_mut(),
         ]
     }
 }

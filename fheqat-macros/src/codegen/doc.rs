@@ -228,6 +228,42 @@ mod tests {
     }
 
     #[test]
+    fn layers_that_only_wire_show_what_they_give() {
+        let lines = documentation(
+            quote!(bits = 3, input = [8]),
+            &quote! {
+                struct Net {
+                    quant_inp: QuantIdentity,
+                    #[layer(shape = [2, HALF])]
+                    grid: Reshape,
+                    #[layer(axes = [1, 0])]
+                    turned: Transpose,
+                    #[layer(bits = BITS, scale_from = quant_inp)]
+                    relu: QuantReLU,
+                    #[layer(from = [relu, turned])]
+                    add: Add,
+                    #[layer(scale_from = relu)]
+                    quant: QuantIdentity,
+                    #[layer(from = [quant, relu])]
+                    cat: Concat,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                " | `quant_inp` | `QuantIdentity` | `[8]` | `-4..=3` | 3 |",
+                " | `grid` | `Reshape` | `[2, HALF]` | `-4..=3` | 3 |",
+                " | `turned` | `Transpose` | `[_, 2]` | `-4..=3` | 3 |",
+                " | `relu` | `QuantReLU` | `[_, 2]` | `(BITS bits)` |  |",
+                " | `add` | `Add` | `[_, 2]` | `(BITS bits) + (-4..=3)` |  |",
+                " | `quant` | `QuantIdentity` | `[_, 2]` | `-4..=3` | 3 |",
+                " | `cat` | `Concat` | `[_, 2]` | `(-4..=3), (BITS bits)` |  |",
+            ]
+        );
+    }
+
+    #[test]
     fn what_only_const_evaluation_knows_is_shown_as_written() {
         let lines = documentation(
             quote!(bits = 3),

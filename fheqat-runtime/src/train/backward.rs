@@ -390,7 +390,7 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::{Chain, Image},
+        fixture::{Branch, Chain, Image},
         nn::{Precision, network::Network},
         train::{
             calibrate::{Purpose, calibrate},
@@ -439,6 +439,12 @@ mod tests {
     }
 
     #[test]
+    fn float_gradients_through_branches_are_finite_differences() {
+        let program = Program::of(&Branch::new(Seed(3))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 6, 11], &[(0, 0), (1, 1)]);
+    }
+
+    #[test]
     fn float_gradients_through_windows_are_finite_differences() {
         let program = Program::of(&Image::<false>::new(Seed(2))).unwrap();
         check_against_finite_differences(&program, &images(), &[1, 6], &[(0, 0), (1, 4), (1, 17)]);
@@ -475,6 +481,36 @@ mod tests {
                     let found_bias = f64::from(found.biases[index][row]);
                     assert!((weight - found_weight).abs() < 2e-3, "{index}: {weight} {found_weight}");
                     assert!((bias - found_bias).abs() < 2e-3, "{index}: {bias} {found_bias}");
+                }
+            }
+        }
+    }
+
+    /// What each field's readers ask of it, put together again by hand, in both precisions.
+    #[test]
+    fn gradients_of_several_readers_sum() {
+        let data = batch();
+        let mut program = Program::of(&Branch::new(Seed(2))).unwrap();
+        let (_, in_float) = gradients(&program, &data, Precision::Float, Loss::CrossEntropy);
+        calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        let (runner, quantized) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
+        let Kernel::Requantize(staircase) = &runner.kernels[9] else { unreachable!() };
+        assert!((staircase.gain - 1.0).abs() < 1e-6);
+        for found in [in_float, quantized] {
+            let [relu1, flat, quant2, add, cat] = [2, 5, 7, 8, 10].map(|node| &found.outputs[node]);
+            assert!(relu1.iter().any(|slope| *slope != 0.0));
+            for sample in 0..BATCH {
+                for at in 0..6 {
+                    let near = |found: f32, expected: f32| {
+                        assert!(
+                            (found - expected).abs() < 1e-5 * (1.0 + expected.abs()),
+                            "{found} {expected}"
+                        );
+                    };
+                    near(quant2[[sample, at]], 2.0 * add[[sample, at]] + cat[[sample, 6 + at]]);
+                    let turned = (at % 3) * 2 + at / 3;
+                    let expected = add[[sample, at]] + cat[[sample, 12 + at]] + flat[[sample, turned]];
+                    near(relu1[[sample, at]], expected);
                 }
             }
         }

@@ -104,7 +104,7 @@ mod tests {
     use crate::{
         Seed,
         data::{checkerboard, checkerboard_points},
-        fixture::{Chain, Stairs},
+        fixture::{Branch, Chain, Stairs},
         nn::{
             Precision,
             network::Network,
@@ -203,6 +203,32 @@ mod tests {
         let Quantized { fields, .. } = net.quantized().unwrap();
         let QuantizedOp::Requantize(staircases) = &fields[3].op else { unreachable!() };
         assert!(staircases.iter().all(|staircase| (staircase.gain - 1.0).abs() < 1e-5));
+    }
+
+    #[test]
+    fn quantizers_that_share_a_scale_keep_one_step() {
+        let data = small();
+        let mut net = Branch::new(Seed(1));
+        let history = net.train(&data, &TrainConfig { epochs: 10, ..short() }).unwrap();
+        assert!(history.epochs[9].train_loss < history.epochs[0].train_loss);
+        check_bits(&net, &data);
+        let step = net.relu1.step();
+        net.train(&data, &short()).unwrap();
+        assert_eq!([net.relu1.step(), net.quant2.step(), net.relu2.step()], [step; 3]);
+        check_bits(&net, &data);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("branch.safetensors");
+        net.save(&path).unwrap();
+        let mut other = Branch::new(Seed(2));
+        other.load(&path).unwrap();
+        assert_eq!(other.quantized(), net.quantized());
+        assert_eq!(other.quant2.step(), step);
+
+        net.train(&data, &TrainConfig { epochs: 3, progress: false, ..TrainConfig::float() }).unwrap();
+        net.quantize(&data, &PtqConfig::default()).unwrap();
+        assert_eq!(net.quant2.step(), net.relu1.step());
+        check_bits(&net, &data);
     }
 
     #[test]
