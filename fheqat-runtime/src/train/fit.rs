@@ -316,10 +316,8 @@ impl<'a> Trainer<'a> {
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
-            (Op::Quantizer(state), None) => {
-                if state.fixed.is_none() && self.gains[index].learns {
-                    self.set_step(index, 1.0 / gain);
-                }
+            (Op::Quantizer(state), None) if state.fixed.is_none() && self.gains[index].learns => {
+                self.set_step(index, 1.0 / gain);
             }
             (Op::Quantizer(state), Some(from)) => {
                 let fixed = state.fixed;
