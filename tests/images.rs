@@ -87,7 +87,7 @@ fn samples(count: u16, width: u16) -> Dataset {
     let bright = |(row, column): (usize, usize)| column * 3 / usize::from(width) == labels[row];
     let features =
         Array2::from_shape_fn(features.dim(), |at| features[at] + f32::from(u8::from(bright(at))) * 0.5);
-    Dataset::classes(features, labels, 3).unwrap()
+    Dataset::classes(features, labels, 3).expect("labels are below 3")
 }
 
 fn config() -> TrainConfig {
@@ -102,10 +102,11 @@ fn config() -> TrainConfig {
 }
 
 fn assert_exact<N: Network>(net: &N, data: &Dataset) {
-    let (circuit, quantized) = (net.circuit().unwrap(), net.quantized().unwrap());
-    let predicted = net.predict(Precision::Quantized, data.features()).unwrap();
+    let (circuit, quantized) =
+        (net.circuit().expect("it is calibrated"), net.quantized().expect("it is calibrated"));
+    let predicted = net.predict(Precision::Quantized, data.features()).expect("the data fits");
     for (sample, predicted) in data.samples().zip(predicted.rows()) {
-        assert_eq!(circuit.simulate(&sample).unwrap().values, predicted.to_vec());
+        assert_eq!(circuit.simulate(&sample).expect("the sample fits").values, predicted.to_vec());
         assert_eq!(quantized.run(&sample), predicted.to_vec());
     }
 }

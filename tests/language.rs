@@ -4,8 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        Axes, Bias, Fact, Field, Form, Known, Layer, Linear, Net, Quantizer, Range, Scale, Shape, Source,
-        Transfer, WeightRange, judge_all,
+        Axes, Bias, Conv, Fact, Field, Form, Known, Layer, Linear, Net, Pool, Quantizer, Range, Scale, Shape,
+        Source, Transfer, WeightRange, Window, judge_all,
     },
 };
 
@@ -123,6 +123,39 @@ fn a_layers_option_goes_before_the_networks() {
             ..linear(6, 4, 4)
         })
     );
+}
+
+#[quant_net(bits = 3, max_l1 = 12, input = [4, WIDTH, WIDTH])]
+struct Image {
+    quant_inp: QuantIdentity,
+    #[layer(stride = 2, padding = { WIDTH - 7 }, groups = 2, max_l1 = 9)]
+    conv: QuantConv2d<4, 6, 3>,
+    relu: QuantReLU,
+    #[layer(padding = 1, acc_bits = 9)]
+    pool: AvgPool2d<{ WIDTH / 4 }>,
+    quant_pool: QuantIdentity,
+    flatten: Flatten,
+}
+
+#[test]
+fn windows_are_what_was_written() {
+    let window = |kernel, stride, padding| Window {
+        axes: 2,
+        kernel: Known::Now(kernel),
+        stride: Known::Now(stride),
+        padding: Known::Now(padding),
+    };
+    let filters = Linear { max_l1: Some(Known::Now(9)), ..linear(4, 6, 3) };
+    let fields = Image::SPEC.fields;
+    assert_eq!(
+        fields[1].layer,
+        Layer::Conv(Conv { filters, window: window(3, 2, 1), groups: Known::Now(2) })
+    );
+    assert_eq!(fields[3].layer, Layer::Pool(Pool { window: Some(window(2, 2, 1)), acc_bits: Known::Now(9) }));
+    assert_eq!(fields[5].layer, Layer::Flatten);
+    let net = Image::new(Seed(0));
+    assert_eq!(net.conv.weights().dim(), (6, 18));
+    assert_eq!(net.layers().len(), 6);
 }
 
 const WIDTH: usize = 8;

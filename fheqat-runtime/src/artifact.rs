@@ -122,6 +122,7 @@ pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> 
         .map_err(|error| ArtifactError::Malformed { what: expected, reason: error.to_string() })
 }
 
+#[cfg(feature = "fhe")]
 /// Integers as little-endian bytes: postcard would take ten bytes for a random `u64`.
 pub(crate) mod words {
     use std::fmt;

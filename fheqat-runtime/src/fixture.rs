@@ -7,8 +7,8 @@ use fheqat_spec::{
 
 use crate::nn::{
     layer::{
-        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear, QuantReLU,
-        Reshape, Transpose,
+        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear,
+        QuantReLU, Reshape, Transpose,
     },
     network::{Init, Network},
 };

@@ -264,6 +264,39 @@ mod tests {
     }
 
     #[test]
+    fn the_table_follows_an_image() {
+        let lines = documentation(
+            quote!(bits = 3, input = [1, 8, 8]),
+            &quote! {
+                struct Net {
+                    quant_inp: QuantIdentity,
+                    conv1: QuantConv2d<1, 8, 3>,
+                    relu1: QuantReLU,
+                    #[layer(groups = GROUPS)]
+                    conv2: QuantConv2d<8, FILTERS, 3>,
+                    relu2: QuantReLU,
+                    pool: AvgPool2d<2>,
+                    quant_pool: QuantIdentity,
+                    flatten: Flatten,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                " | `quant_inp` | `QuantIdentity` | `[1, 8, 8]` | `-4..=3` | 3 |",
+                " | `conv1` | `QuantConv2d<1, 8, 3>` | `[8, 6, 6]` | `-108..=108` | 8 |",
+                " | `relu1` | `QuantReLU` | `[8, 6, 6]` | `0..=7` | 3 |",
+                " | `conv2` | `QuantConv2d<8, FILTERS, 3>` | `[FILTERS, 4, 4]` | `8 / GROUPS * 3 * 3 * (-3..=3) * (0..=7)` |  |",
+                " | `relu2` | `QuantReLU` | `[FILTERS, 4, 4]` | `0..=7` | 3 |",
+                " | `pool` | `AvgPool2d<2>` | `[_, 2, 2]` | `0..=28` | 5 |",
+                " | `quant_pool` | `QuantIdentity` | `[_, 2, 2]` | `-4..=3` | 3 |",
+                " | `flatten` | `Flatten` | `[_]` | `-4..=3` | 3 |",
+            ]
+        );
+    }
+
+    #[test]
     fn what_only_const_evaluation_knows_is_shown_as_written() {
         let lines = documentation(
             quote!(bits = 3),

@@ -430,7 +430,7 @@ const fn flatten<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -
 }
 
 /// The first of some issues about one thing.
-const fn first<'a, const N: usize>(issues: [Option<Issue<'a>>; N]) -> Option<Issue<'a>> {
+const fn first<const N: usize>(issues: [Option<Issue<'_>>; N]) -> Option<Issue<'_>> {
     let mut index = 0;
     while index < N {
         if issues[index].is_some() {

@@ -335,12 +335,11 @@ impl Runner {
             Kernel::Product(product) => {
                 let Some(from) = self.sources[index] else { return };
                 let operand = head(&before[from], count);
-                match &mut product.sliding {
-                    Some(sliding) => sliding.run(&product.weights, &operand, output),
-                    None => {
-                        let mut to = head_mut(output, count);
-                        general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
-                    }
+                if let Some(sliding) = &mut product.sliding {
+                    sliding.run(&product.weights, &operand, output);
+                } else {
+                    let mut to = head_mut(output, count);
+                    general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
                 }
                 if let Some(Affine { unit, bias }) = &product.affine {
                     for row in slice_mut(output)[..count * width].chunks_exact_mut(width) {

@@ -46,14 +46,15 @@ pub struct Reshape;
 /// The same levels with their axes in another order.
 #[derive(Clone, Copy, Debug)]
 pub struct Transpose;
-/// Filters of length `K` with integer weights and a float bias, `[IN, length]` to `[OUT, length]`.
+
+/// Filters of length `K` with integer weights and a float bias, `[IN, length]` to `[OUT, positions]`.
 #[derive(Clone, Debug)]
 pub struct QuantConv1d<const IN: usize, const OUT: usize, const K: usize> {
     /// What trains.
     pub state: LinearState,
 }
 
-/// Filters of `K` by `K` with integer weights and a float bias, `[IN, height, width]` to `[OUT, height, width]`.
+/// Filters of `K` by `K` with integer weights and a float bias, `[IN, height, width]` to `[OUT, rows, columns]`.
 #[derive(Clone, Debug)]
 pub struct QuantConv2d<const IN: usize, const OUT: usize, const K: usize> {
     /// What trains.

@@ -241,8 +241,7 @@ fn step_of(
     let mut sums = sums_of(program, from, features)?;
     if hold != Bias::Centred {
         let positions = sums.ncols() / state.bias.len();
-        for (mut columns, bias) in sums.axis_chunks_iter_mut(Axis(1), positions).into_iter().zip(&state.bias)
-        {
+        for (mut columns, bias) in sums.axis_chunks_iter_mut(Axis(1), positions).zip(&state.bias) {
             columns.mapv_inplace(|value| value * unit + bias);
         }
         return Ok(observer.step(slice(&sums), levels));
@@ -266,7 +265,7 @@ fn sums_of(
     if let (Kernel::Product(product), Bias::Centred) = (&runner.kernels[index], program.hold(index)) {
         let middle = middle(program.input_levels(index)?.1);
         let positions = sums.ncols() / product.row_sums.len();
-        let neurons = sums.axis_chunks_iter_mut(Axis(1), positions).into_iter().zip(&product.row_sums);
+        let neurons = sums.axis_chunks_iter_mut(Axis(1), positions).zip(&product.row_sums);
         for (mut columns, weights) in neurons {
             columns.mapv_inplace(|sum| sum - weights * middle);
         }
