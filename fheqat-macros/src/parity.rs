@@ -70,17 +70,15 @@ const KINDS: u8 = 12;
 fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
     // Most layers are the sequential network's, so that some sketches are accepted.
-    let kind = prop_oneof![3 => 0..=LINEAR, 2 => 0..KINDS];
+    let kind = prop_oneof![3 => 0..=LINEAR, 2 => 0..KINDS, 2 => CONV_1D..=GLOBAL_POOL];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
     let scale_back = prop_oneof![3 => Just(None), 1 => of(0..4usize)];
     let side = prop_oneof![8 => 1..4i64, 1 => Just(0), 1 => 4..12i64];
-    let window = (of(0..4i64), of(0..4i64), of(0..6i64)).prop_map(|(stride, padding, groups)| WindowSketch {
-        stride,
-        padding,
-        groups,
-    });
+    let rarely = |range| prop_oneof![4 => Just(None), 1 => of(range)];
+    let window = (rarely(0..4i64), rarely(0..4i64), rarely(0..6i64))
+        .prop_map(|(stride, padding, groups)| WindowSketch { stride, padding, groups });
     let wires = (back, scale_back, axes);
     let layer = (kind, width.clone(), width.clone(), bits, wires, side, window).prop_map(
         |(kind, inputs, outputs, bits, (mut back, scale_back, axes), kernel, window)| {
@@ -93,9 +91,9 @@ fn sketches() -> impl Strategy<Value = Sketch> {
         },
     );
     let input = prop_oneof![
-        width.clone().prop_map(|width| vec![width]),
-        (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
-        (width, 1..12i64, 1..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
+        1 => width.clone().prop_map(|width| vec![width]),
+        1 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
+        4 => (width, 4..12i64, 4..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
     ];
     let options = (1..10i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..18i64));
     (options, of(any::<bool>()), of(input), vec(layer, 1..7)).prop_map(
@@ -386,7 +384,7 @@ proptest! {
 fn sketches_are_accepted_and_refused() {
     let mut runner = TestRunner::deterministic();
     let (mut accepted, mut refused, mut of_kind) = (0, 0, [0; KINDS as usize]);
-    for _ in 0..2000 {
+    for _ in 0..6000 {
         let sketch = sketches().new_tree(&mut runner).map(|tree| tree.current());
         let Ok(sketch) = sketch else { continue };
         if reported(&sketch, Written::Literals).is_empty() {
