@@ -111,6 +111,12 @@ fn encrypted_is_simulated_of_every_layer() {
     }
 }
 
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_a_residual_network() {
+    encrypted_is_simulated::<Residual>(Seed(1), 2);
+}
+
 #[quant_net(bits = 3, max_nonzero = 6)]
 struct Residual {
     quant_inp: QuantIdentity,

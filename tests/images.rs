@@ -111,6 +111,21 @@ fn assert_exact<N: Network>(net: &N, data: &Dataset) {
     }
 }
 
+#[cfg(feature = "fhe")]
+#[test]
+fn images_encrypted_are_simulated() {
+    let data = samples(60, 40);
+    let mut net = Pooled::new(Seed(2));
+    net.train(&data, &config()).unwrap();
+    let circuit = net.circuit().unwrap();
+    let (client, server) = circuit.compile(&CompileOptions::default()).unwrap().keygen().unwrap();
+    let samples: Vec<Vec<f32>> = data.samples().take(1).chain([vec![-9.0; 40]]).collect();
+    let results = server.run_batch(&client.encrypt_batch(&samples).unwrap()).unwrap();
+    for (sample, result) in samples.iter().zip(client.decrypt_batch(&results).unwrap()) {
+        assert_eq!(result, circuit.simulate(sample).unwrap());
+    }
+}
+
 #[test]
 fn a_small_network_with_two_convolutions_and_a_pool_is_exact() {
     let (train, test) = (samples(240, 64), samples(60, 64));

@@ -231,6 +231,7 @@ struct Expected {
 }
 
 /// What the laws say of the sketch, by a second reading of it.
+#[allow(clippy::too_many_lines)]
 fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
     let mut issues = Vec::new();
     let mut admit = |limit, value: Option<i64>| value.map(|value| written.admit(limit, value, &mut issues));

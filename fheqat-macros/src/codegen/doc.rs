@@ -42,12 +42,13 @@ fn code(text: &str) -> String {
 /// The layer's type as the user wrote it.
 fn written(layer: &Layer) -> String {
     match layer {
-        Layer::Quantizer { .. } | Layer::Flatten | Layer::Pool { window: None, .. } => {
-            layer.known().kind().to_owned()
-        }
-        Layer::Add { .. } | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) => {
-            layer.known().kind().to_owned()
-        }
+        Layer::Quantizer { .. }
+        | Layer::Add { .. }
+        | Layer::Concat
+        | Layer::Reshape(_)
+        | Layer::Transpose(_)
+        | Layer::Flatten
+        | Layer::Pool { window: None, .. } => layer.known().kind().to_owned(),
         Layer::Linear(linear) => with(Kind::Linear, &[&linear.inputs, &linear.outputs]),
         Layer::Conv(conv) => {
             let kind = if conv.window.axes == 1 { Kind::Conv1d } else { Kind::Conv2d };
@@ -130,9 +131,13 @@ fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
             code(&format!("{} * {weights} * {}", terms.text, operands(model, facts, field).join(", ")))
         }
         Some(Layer::Add { .. }) => code(&operands(model, facts, field).join(" + ")),
-        Some(Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_)) => {
-            code(&operands(model, facts, field).join(", "))
-        }
+        Some(
+            Layer::Concat
+            | Layer::Reshape(_)
+            | Layer::Transpose(_)
+            | Layer::Flatten
+            | Layer::Pool { window: None, .. },
+        ) => code(&operands(model, facts, field).join(", ")),
         Some(Layer::Conv(conv)) => {
             let Linear { inputs, max_nonzero, weight_bits, .. } = &conv.filters;
             let seen = || {
@@ -145,9 +150,6 @@ fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
         }
         Some(Layer::Pool { window: Some(window), .. }) => {
             code(&format!("{0} * {0} * {1}", window.kernel.text, operands(model, facts, field).join(", ")))
-        }
-        Some(Layer::Pool { window: None, .. } | Layer::Flatten) => {
-            code(&operands(model, facts, field).join(", "))
         }
         None => String::new(),
     }
