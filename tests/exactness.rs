@@ -86,7 +86,11 @@ fn no_input_leaves_the_exact_range_nor_that_the_static_one() {
 
 #[cfg(feature = "fhe")]
 fn encrypted_is_simulated<N: Network>(seed: Seed, samples: usize) {
-    let (_, circuit) = trained::<N>(seed);
+    check_encrypted(&trained::<N>(seed).1, seed, samples);
+}
+
+#[cfg(feature = "fhe")]
+fn check_encrypted(circuit: &Circuit, seed: Seed, samples: usize) {
     let (client, server) = circuit.compile(&CompileOptions::default()).unwrap().keygen().unwrap();
     let points = data::checkerboard_points(samples, Seed(seed.0 + 200));
     let corners = [[0.0, 0.0], [1.0, 1.0], [-9.0, 9.0], [9.0, -9.0]].map(Vec::from);
@@ -115,6 +119,14 @@ fn encrypted_is_simulated_of_every_layer() {
 #[test]
 fn encrypted_is_simulated_of_a_residual_network() {
     encrypted_is_simulated::<Residual>(Seed(1), 2);
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_every_wiring() {
+    let mut net = Woven::new(Seed(5));
+    net.quantize(&data::checkerboard_points(300, Seed(5)), &PtqConfig::default()).unwrap();
+    check_encrypted(&net.circuit().unwrap(), Seed(5), 2);
 }
 
 #[quant_net(bits = 3, max_nonzero = 6)]

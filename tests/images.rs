@@ -112,18 +112,30 @@ fn assert_exact<N: Network>(net: &N, data: &Dataset) {
 }
 
 #[cfg(feature = "fhe")]
-#[test]
-fn images_encrypted_are_simulated() {
-    let data = samples(60, 40);
-    let mut net = Pooled::new(Seed(2));
+fn check_encrypted<N: Network>(width: u16) {
+    let data = samples(60, width);
+    let mut net = N::new(Seed(2));
     net.train(&data, &config()).unwrap();
     let circuit = net.circuit().unwrap();
     let (client, server) = circuit.compile(&CompileOptions::default()).unwrap().keygen().unwrap();
-    let samples: Vec<Vec<f32>> = data.samples().take(1).chain([vec![-9.0; 40]]).collect();
+    let dark = vec![-9.0; usize::from(width)];
+    let samples: Vec<Vec<f32>> = data.samples().take(1).chain([dark]).collect();
     let results = server.run_batch(&client.encrypt_batch(&samples).unwrap()).unwrap();
     for (sample, result) in samples.iter().zip(client.decrypt_batch(&results).unwrap()) {
         assert_eq!(result, circuit.simulate(sample).unwrap());
     }
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_filters_and_pools() {
+    check_encrypted::<Pooled>(40);
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_along_one_axis() {
+    check_encrypted::<Signal>(24);
 }
 
 #[test]

@@ -156,6 +156,10 @@ where
             DynamicDistribution<Scalar>,
         >,
 {
+    // A circuit that reads no input: tfhe refuses empty lists.
+    if plaintexts.is_empty() {
+        return plaintexts;
+    }
     let dimension: LweDimension = key.lwe_dimension();
     let mut list = SeededLweCiphertextList::new(
         Scalar::ZERO,

@@ -158,6 +158,8 @@ impl ServerKey {
         let parameters = &self.plan().parameters;
         let seed = CompressionSeed::from(TorusSeed(input.seed));
         match &input.bodies {
+            Bodies::Small(bodies) if bodies.is_empty() => Inputs::Small(Vec::new()),
+            Bodies::Big(bodies) if bodies.is_empty() => Inputs::Big(Vec::new()),
             Bodies::Small(bodies) => {
                 let size = parameters.lwe_dimension.to_lwe_size();
                 let list = SeededLweCiphertextList::from_container(

@@ -233,3 +233,10 @@ fn wide_accumulators() {
         agree(&circuit, -40.0, &every_value(&circuit));
     }
 }
+
+#[test]
+fn a_circuit_that_nothing_enters() {
+    let output = Output { terms: vec![], range: Range::new(0, 0), constant: 7 };
+    let circuit = circuit(Range::new(0, 3), 2, vec![], vec![output]);
+    agree(&circuit, -40.0, &[vec![0.0, 1.0]]);
+}
