@@ -124,9 +124,14 @@ fn encrypted_is_simulated_of_a_residual_network() {
 #[cfg(feature = "fhe")]
 #[test]
 fn encrypted_is_simulated_of_every_wiring() {
-    let mut net = Woven::new(Seed(5));
-    net.quantize(&data::checkerboard_points(300, Seed(5)), &PtqConfig::default()).unwrap();
-    check_encrypted(&net.circuit().unwrap(), Seed(5), 2);
+    let points = data::checkerboard_points(600, Seed(3));
+    let classes = (0..points.len()).map(|row| row % 4).collect();
+    let four = Dataset::classes(points.features().to_owned(), classes, 4).unwrap();
+    let mut net = Woven::new(Seed(1));
+    net.train(&four, &TrainConfig { epochs: 4, progress: false, ..TrainConfig::default() }).unwrap();
+    let circuit = net.circuit().unwrap();
+    assert!(circuit.graph.accumulators.len() > 4);
+    check_encrypted(&circuit, Seed(5), 2);
 }
 
 #[quant_net(bits = 3, max_nonzero = 6)]

@@ -1,4 +1,5 @@
 //! Convolutions and pools: evaluation, the integers and the circuit agree bit for bit.
+#![allow(clippy::unwrap_used)]
 
 use fheqat::{
     data::Dataset,
