@@ -5,7 +5,7 @@ use fheqat::{
     prelude::*,
     spec::{
         Axes, Bias, Conv, Fact, Field, Form, Known, Layer, Linear, Net, Pool, Quantizer, Range, Scale, Shape,
-        Source, Transfer, WeightRange, Window, judge_all,
+        Source, Transfer, WeightRange, WeightScale, Window, judge_all,
     },
 };
 
@@ -19,6 +19,7 @@ const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
         outputs: Known::Now(outputs),
         weight_bits: Known::Now(weight_bits),
         weight_range: WeightRange::Narrow,
+        weight_scale: WeightScale::PerTensor,
         max_nonzero: None,
         max_l1: None,
         acc_bits: Known::Now(16),
@@ -58,7 +59,10 @@ fn the_spec_is_what_was_written() {
         Field { name: "relu2", layer: relu, from: &[Source::Field(3)] },
         Field { name: "fc3", layer: pruned(100, 2, Bias::Free), from: &[Source::Field(4)] },
     ];
-    assert_eq!(Checkerboard::SPEC, Net { name: "Checkerboard", input: None, fields: &fields });
+    assert_eq!(
+        Checkerboard::SPEC,
+        Net { name: "Checkerboard", input: None, max_bootstraps: None, fields: &fields }
+    );
 }
 
 #[test]
@@ -117,6 +121,7 @@ fn a_layers_option_goes_before_the_networks() {
         fields[3].layer,
         Layer::Linear(Linear {
             weight_range: WeightRange::Full,
+            weight_scale: WeightScale::PerTensor,
             max_nonzero: Some(Known::Now(7)),
             max_l1: Some(Known::Now(40)),
             acc_bits: Known::Now(14),

@@ -34,7 +34,7 @@ fn check_names(ctxt: &Ctxt, model: &Model) {
 fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     let fields: Vec<_> = model.fields.iter().map(known).collect();
     let input = model.input.as_ref().map(|dims| Shape::new(&model::known(dims)));
-    let net = Net { name: &model.name, input, fields: &fields };
+    let net = Net { name: &model.name, input, max_bootstraps: None, fields: &fields };
     let mut verdicts: Vec<Verdict<'_>> = Vec::new();
     for (index, field) in model.fields.iter().enumerate() {
         verdicts.push(match field.layer {

@@ -1,7 +1,7 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec as spec;
-use fheqat_spec::{Bias, Source, Transfer, WeightRange, limits};
+use fheqat_spec::{Bias, Source, Transfer, WeightRange, WeightScale, limits};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -85,6 +85,7 @@ pub(crate) struct Linear {
     pub(crate) outputs: Amount<i64>,
     pub(crate) weight_bits: Amount<i64>,
     pub(crate) weight_range: WeightRange,
+    pub(crate) weight_scale: WeightScale,
     pub(crate) max_nonzero: Option<Amount<i64>>,
     pub(crate) max_l1: Option<Amount<i64>>,
     pub(crate) acc_bits: Amount<i64>,
@@ -179,6 +180,7 @@ fn resolve(
             Some(false) => WeightRange::Full,
             Some(true) | None => WeightRange::Narrow,
         },
+        weight_scale: WeightScale::PerTensor,
         max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
         max_l1: first([&own.max_l1, &net.max_l1, &None]),
         acc_bits: acc_bits(),
@@ -317,6 +319,7 @@ impl Layer {
             outputs: Amount::refused(),
             weight_bits: Amount::refused(),
             weight_range: WeightRange::Narrow,
+            weight_scale: WeightScale::PerTensor,
             max_nonzero: None,
             max_l1: None,
             acc_bits: Amount::refused(),
@@ -382,6 +385,7 @@ impl Linear {
             outputs: self.outputs.known,
             weight_bits: self.weight_bits.known,
             weight_range: self.weight_range,
+            weight_scale: self.weight_scale,
             max_nonzero: self.max_nonzero.as_ref().map(|amount| amount.known),
             max_l1: self.max_l1.as_ref().map(|amount| amount.known),
             acc_bits: self.acc_bits.known,

@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source,
-    Transfer, Verdict, WeightRange, Window, judge,
+    Transfer, Verdict, WeightRange, WeightScale, Window, judge,
     limits::{self, Limit},
 };
 use proc_macro2::TokenStream;
@@ -281,6 +281,7 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
             } else {
                 Known::Later
             },
+            weight_scale: WeightScale::PerTensor,
             weight_range: match sketch.narrow_range {
                 Some(false) => WeightRange::Full,
                 _ => WeightRange::Narrow,
@@ -322,7 +323,7 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
         is_refused.push(refused);
         fields.push(Field { name: &names[index], layer, from: &wires[index] });
     }
-    let net = Net { name: "Net", input, fields: &fields };
+    let net = Net { name: "Net", input, max_bootstraps: None, fields: &fields };
     let mut verdicts = Vec::new();
     for (index, refused) in is_refused.into_iter().enumerate() {
         verdicts.push(if refused { Verdict::UNKNOWN } else { judge(&net, &verdicts, index) });

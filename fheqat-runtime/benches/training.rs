@@ -7,7 +7,9 @@ use fheqat_runtime::{
         layer::{LayerMut, LayerRef, Module, QuantIdentity, QuantLinear, QuantReLU},
         network::{Init, Network},
     },
-    spec::{Bias, Field, Known, Layer, Linear, Net, Quantizer, Scale, Source, Transfer, WeightRange},
+    spec::{
+        Bias, Field, Known, Layer, Linear, Net, Quantizer, Scale, Source, Transfer, WeightRange, WeightScale,
+    },
     train::{TrainConfig, Validation},
 };
 
@@ -27,6 +29,7 @@ const fn linear(inputs: i64, outputs: i64, bias: Bias) -> Layer {
         outputs: Known::Now(outputs),
         weight_bits: Known::Now(3),
         weight_range: WeightRange::Narrow,
+        weight_scale: WeightScale::PerTensor,
         max_nonzero: Some(Known::Now(30)),
         max_l1: Some(Known::Now(8)),
         acc_bits: Known::Now(16),
@@ -47,6 +50,7 @@ impl Network for Guide {
     const SPEC: Net<'static> = Net {
         name: "Guide",
         input: None,
+        max_bootstraps: None,
         fields: &[
             Field { name: "quant_inp", layer: INPUT, from: &[Source::Input] },
             Field { name: "fc1", layer: linear(2, 100, Bias::Centred), from: &[Source::Field(0)] },

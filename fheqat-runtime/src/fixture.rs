@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
-    WeightRange, Window,
+    WeightRange, WeightScale, Window,
 };
 
 use crate::nn::{
@@ -41,6 +41,7 @@ const fn row(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred: b
         outputs: Known::Now(outputs as i64),
         weight_bits: Known::Now(3),
         weight_range: WeightRange::Narrow,
+        weight_scale: WeightScale::PerTensor,
         max_nonzero: Some(Known::Now(nonzero)),
         max_l1: if l1 == 0 { None } else { Some(Known::Now(l1)) },
         acc_bits: Known::Now(16),
@@ -64,6 +65,7 @@ impl<
     const SPEC: Net<'static> = Net {
         name: "Chain",
         input: None,
+        max_bootstraps: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: linear(IN, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
@@ -131,6 +133,7 @@ impl Network for Stairs {
     const SPEC: Net<'static> = Net {
         name: "Stairs",
         input: None,
+        max_bootstraps: None,
         fields: &[
             Field { name: "fine", layer: quantizer(Transfer::Unsigned, 6), from: &[Source::Input] },
             Field { name: "coarse", layer: fixed(Transfer::Unsigned, 2, 0.333), from: &[Source::Field(0)] },
@@ -194,6 +197,7 @@ const fn window(kernel: i64, stride: i64, padding: i64) -> Window {
 impl<const CENTRED: bool> Network for Image<CENTRED> {
     const SPEC: Net<'static> = Net {
         name: "Image",
+        max_bootstraps: None,
         input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
@@ -281,6 +285,7 @@ impl Network for Branch {
     const SPEC: Net<'static> = Net {
         name: "Branch",
         input: None,
+        max_bootstraps: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: linear(2, 6, 2, 0, true), from: &[Source::Field(0)] },

@@ -21,7 +21,14 @@ pub(crate) fn stub(ast: &Ast, model: &Model, checked: &Checked, errors: &[syn::E
     let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
     let is_generic = !item.generics.params.is_empty();
     let spec = if is_generic {
-        quote!(__fheqat::spec::Net { name: "", input: ::core::option::Option::None, fields: &[] })
+        quote! {
+            __fheqat::spec::Net {
+                name: "",
+                input: ::core::option::Option::None,
+                max_bootstraps: ::core::option::Option::None,
+                fields: &[],
+            }
+        }
     } else {
         spec::net(model)
     };

@@ -1,8 +1,8 @@
 //! `const SPEC`: the model as an expression of type `fheqat_spec::Net`.
 
-use fheqat_spec::Source;
+use fheqat_spec::{Source, Transfer};
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use crate::{
     model::{Field, Layer, Linear, Model, Scale, Window},
@@ -13,7 +13,14 @@ pub(crate) fn net(model: &Model) -> TokenStream {
     let name = &model.name;
     let input = option(model.input.as_deref().map(shape));
     let fields = model.fields.iter().map(field);
-    quote!(__fheqat::spec::Net { name: #name, input: #input, fields: &[#(#fields),*] })
+    quote! {
+        __fheqat::spec::Net {
+            name: #name,
+            input: #input,
+            max_bootstraps: ::core::option::Option::None,
+            fields: &[#(#fields),*],
+        }
+    }
 }
 
 fn field(field: &Field) -> TokenStream {
@@ -34,7 +41,10 @@ fn source(source: Source) -> TokenStream {
 fn layer(layer: &Layer) -> TokenStream {
     match layer {
         Layer::Quantizer { transfer, bits, scale } => {
-            let transfer = format_ident!("{transfer:?}");
+            let transfer = match transfer {
+                Transfer::Function { .. } => quote!(Function { signed: __fheqat::spec::Known::Later }),
+                transfer => format_ident!("{transfer:?}").into_token_stream(),
+            };
             let bits = &bits.tokens;
             let scale = match scale {
                 Scale::Learned => quote!(__fheqat::spec::Scale::Learned),
@@ -91,10 +101,21 @@ fn layer(layer: &Layer) -> TokenStream {
 }
 
 fn linear(linear: &Linear) -> TokenStream {
-    let Linear { inputs, outputs, weight_bits, weight_range, max_nonzero, max_l1, acc_bits, bias } = linear;
+    let Linear {
+        inputs,
+        outputs,
+        weight_bits,
+        weight_range,
+        weight_scale,
+        max_nonzero,
+        max_l1,
+        acc_bits,
+        bias,
+    } = linear;
     let (inputs, outputs) = (&inputs.tokens, &outputs.tokens);
     let (weight_bits, acc_bits) = (&weight_bits.tokens, &acc_bits.tokens);
     let (weight_range, bias) = (format_ident!("{weight_range:?}"), format_ident!("{bias:?}"));
+    let weight_scale = format_ident!("{weight_scale:?}");
     let (max_nonzero, max_l1) = (amount(max_nonzero.as_ref()), amount(max_l1.as_ref()));
     quote! {
         __fheqat::spec::Linear {
@@ -102,6 +123,7 @@ fn linear(linear: &Linear) -> TokenStream {
             outputs: #outputs,
             weight_bits: #weight_bits,
             weight_range: __fheqat::spec::WeightRange::#weight_range,
+            weight_scale: __fheqat::spec::WeightScale::#weight_scale,
             max_nonzero: #max_nonzero,
             max_l1: #max_l1,
             acc_bits: #acc_bits,

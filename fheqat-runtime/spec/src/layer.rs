@@ -5,7 +5,7 @@ use crate::{Axes, Known, Range, Shape, Source};
 /// A layer with every option resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layer {
-    /// `QuantIdentity` or `QuantReLU`.
+    /// `QuantIdentity`, `QuantReLU` or `QuantAct<F>`.
     Quantizer(Quantizer),
     /// `QuantLinear<IN, OUT>`.
     Linear(Linear),
@@ -26,6 +26,8 @@ pub enum Layer {
     Pool(Pool),
     /// `Flatten`, to one dimension.
     Flatten,
+    /// `BatchNorm`: each channel times a factor, plus an offset. The table behind it holds both.
+    BatchNorm,
 }
 
 /// Rounds to integer levels: `level = clamp(round(f(x) / scale))`.
@@ -48,6 +50,11 @@ pub enum Transfer {
     Unsigned,
     /// `max(x, 0)`, to levels `0..=2^b-1`.
     ReLU,
+    /// Any function of one number, `QuantAct<F>`.
+    Function {
+        /// Whether its levels are `-2^(b-1)..=2^(b-1)-1`, and not `0..=2^b-1`.
+        signed: Known<bool>,
+    },
 }
 
 /// Where a quantizer's step comes from.
@@ -72,6 +79,8 @@ pub struct Linear {
     pub weight_bits: Known<i64>,
     /// Which integers of that width a weight may be.
     pub weight_range: WeightRange,
+    /// What shares a scale.
+    pub weight_scale: WeightScale,
     /// Most non-zero weights a neuron keeps.
     pub max_nonzero: Option<Known<i64>>,
     /// Most that a neuron's absolute integer weights sum to.
@@ -124,6 +133,15 @@ pub enum WeightRange {
     Full,
 }
 
+/// What shares the float weight that one integer unit stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightScale {
+    /// All weights of the layer.
+    PerTensor,
+    /// The weights of each neuron or filter.
+    PerChannel,
+}
+
 /// How a layer's float bias trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bias {
@@ -150,6 +168,7 @@ impl Layer {
             Self::Conv(conv) => conv.kind(),
             Self::Pool(pool) => pool.kind(),
             Self::Flatten => "Flatten",
+            Self::BatchNorm => "BatchNorm",
         }
     }
 
@@ -245,16 +264,27 @@ impl Quantizer {
         match self.transfer {
             Transfer::Signed | Transfer::Unsigned => "QuantIdentity",
             Transfer::ReLU => "QuantReLU",
+            Transfer::Function { .. } => "QuantAct",
+        }
+    }
+
+    /// Whether it gives levels below zero.
+    #[must_use]
+    pub const fn is_signed(&self) -> Known<bool> {
+        match self.transfer {
+            Transfer::Signed => Known::Now(true),
+            Transfer::Unsigned | Transfer::ReLU => Known::Now(false),
+            Transfer::Function { signed } => signed,
         }
     }
 
     /// The levels it can give.
     #[must_use]
     pub const fn levels(&self) -> Known<Range> {
-        match (self.bits, self.transfer) {
-            (Known::Now(bits), Transfer::Signed) => Known::Now(Range::signed(bits)),
-            (Known::Now(bits), Transfer::Unsigned | Transfer::ReLU) => Known::Now(Range::unsigned(bits)),
-            (Known::Later, _) => Known::Later,
+        match (self.bits, self.is_signed()) {
+            (Known::Now(bits), Known::Now(true)) => Known::Now(Range::signed(bits)),
+            (Known::Now(bits), Known::Now(false)) => Known::Now(Range::unsigned(bits)),
+            _ => Known::Later,
         }
     }
 }

@@ -24,7 +24,9 @@ mod text;
 pub use fact::{Fact, Form};
 pub use issue::{Issue, Law};
 pub use known::Known;
-pub use layer::{Bias, Conv, Layer, Linear, Pool, Quantizer, Scale, Transfer, WeightRange, Window};
+pub use layer::{
+    Bias, Conv, Layer, Linear, Pool, Quantizer, Scale, Transfer, WeightRange, WeightScale, Window,
+};
 pub use net::{Field, Net, Source};
 pub use range::Range;
 pub use rules::{Verdict, judge, judge_all};

@@ -9,6 +9,8 @@ pub struct Net<'a> {
     pub name: &'a str,
     /// Shape of one input sample where the user gave it.
     pub input: Option<Shape>,
+    /// Most bootstraps that one sample may need.
+    pub max_bootstraps: Option<Known<i64>>,
     /// The layers in the order they run.
     pub fields: &'a [Field<'a>],
 }
@@ -74,7 +76,10 @@ impl<'a> Net<'a> {
         loop {
             match self.fields[at].from {
                 [Source::Field(from), ..]
-                    if matches!(self.fields[*from].layer, Layer::Quantizer(_) | Layer::Add { .. }) =>
+                    if matches!(
+                        self.fields[*from].layer,
+                        Layer::Quantizer(_) | Layer::Add { .. } | Layer::BatchNorm
+                    ) =>
                 {
                     at = *from;
                 }

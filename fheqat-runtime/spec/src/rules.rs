@@ -85,6 +85,7 @@ pub const fn judge<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> V
         Layer::Conv(conv) => convolve(net, before, index, &field, &conv),
         Layer::Pool(pool) => sum_windows(net, before, index, &field, &pool),
         Layer::Flatten => flatten(net, before, &field),
+        Layer::BatchNorm => normalize(net, before, &field),
     };
     verdict.add(Law::Wiring, unread(net, index))
 }
@@ -429,6 +430,16 @@ const fn flatten<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -
         .add(Law::Quantized, raw_operand(net, field, 0, &operand))
 }
 
+/// The sums stay as they are: factor and offset are the business of the table behind them.
+const fn normalize<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Verdict<'a> {
+    let operand = operand(net, before, field, 0);
+    let form = match operand.form {
+        Known::Now(Form::Raw | Form::Quantized { .. }) => Known::Now(Form::Raw),
+        _ => Known::Later,
+    };
+    Verdict::new(Fact { form, ..operand }).add(Law::Input, unquantized_start(field, &operand))
+}
+
 /// The first of some issues about one thing.
 const fn first<const N: usize>(issues: [Option<Issue<'_>>; N]) -> Option<Issue<'_>> {
     let mut index = 0;
@@ -454,7 +465,7 @@ const fn operand(net: &Net<'_>, before: &[Verdict<'_>], field: &Field<'_>, posit
 
 const fn plain_input<'a>(field: &Field<'a>, quantizer: &Quantizer, operand: &Fact) -> Option<Issue<'a>> {
     match (operand.form, quantizer.transfer) {
-        (Known::Now(Form::Plain), Transfer::ReLU) => {
+        (Known::Now(Form::Plain), Transfer::ReLU | Transfer::Function { .. }) => {
             Some(Issue::PlainInput { field: field.name, kind: quantizer.kind() })
         }
         _ => None,

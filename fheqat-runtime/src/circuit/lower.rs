@@ -229,7 +229,7 @@ fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
                 SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
-                SpecLayer::Add { .. } | SpecLayer::Pool(_) => (None, None),
+                SpecLayer::Add { .. } | SpecLayer::Pool(_) | SpecLayer::BatchNorm => (None, None),
                 SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) | SpecLayer::Flatten => {
                     (None, verdict.fact.range.get().map(|range| i64::from(range.bits())))
                 }

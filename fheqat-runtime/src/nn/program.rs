@@ -335,7 +335,7 @@ fn stateless(layer: &Layer, from: &[Source], nodes: &[Node], facts: &[Fact]) -> 
             let order = permutation(axes, &facts[operands[0]].shape.get()?)?;
             Some((width, Op::Permute(order)))
         }
-        Layer::Quantizer(_) | Layer::Linear(_) | Layer::Conv(_) | Layer::Pool(_) => None,
+        Layer::Quantizer(_) | Layer::Linear(_) | Layer::Conv(_) | Layer::Pool(_) | Layer::BatchNorm => None,
     }
 }
 
