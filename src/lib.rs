@@ -31,9 +31,10 @@ pub mod prelude {
         data::Dataset,
         nn::{
             Precision,
+            activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
             layer::{
-                Add, AvgPool2d, Concat, Flatten, GlobalAvgPool2d, QuantConv1d, QuantConv2d, QuantIdentity,
-                QuantLinear, QuantReLU, Reshape, Transpose,
+                Add, AvgPool2d, BatchNorm, Concat, Flatten, GlobalAvgPool2d, QuantAct, QuantConv1d,
+                QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
             },
             network::Network,
         },
@@ -47,6 +48,7 @@ pub mod prelude {
 pub mod __private {
     pub use fheqat_runtime::{
         nn::{
+            activation::Activation,
             dimensions::dimension,
             layer::{LayerMut, LayerRef, Module},
             network::{Init, Network},

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     head, head_mut,
-    layer::QuantizerState,
+    layer::{Curve, QuantizerState},
     program::{NetworkError, Op, Program},
     slice, slice_mut,
     window::{Filters, Windows},
@@ -404,8 +404,8 @@ impl Wiring {
 fn allocate(program: &Program, index: usize, precision: Precision, batch: usize) -> Kernel {
     let node = &program.nodes[index];
     match (&node.op, precision) {
-        (Op::Quantizer(QuantizerState { transfer, .. }), Precision::Float) => {
-            Kernel::Pass { rectify: *transfer == fheqat_spec::Transfer::ReLU }
+        (Op::Quantizer(QuantizerState { curve, .. }), Precision::Float) => {
+            Kernel::Pass { rectify: *curve == Curve::Rectify }
         }
         (Op::Quantizer(QuantizerState { levels, .. }), Precision::Quantized) => match node.from {
             None => Kernel::Encode(Quantizer { step: 1.0, levels: *levels }),

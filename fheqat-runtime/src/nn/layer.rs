@@ -1,10 +1,13 @@
 //! Layers as they are trained: float state, and the integers it stands for.
 
+use std::{fmt, marker::PhantomData};
+
 use fheqat_spec as spec;
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::activation::{Activation, Function};
 use crate::quant::{
     Quantizer,
     row::{RowLimits, RowRounder},
@@ -22,6 +25,23 @@ pub struct QuantIdentity {
 pub struct QuantReLU {
     /// What trains.
     pub state: QuantizerState,
+}
+
+/// The function `F` of each number, rounded to integer levels.
+pub struct QuantAct<F> {
+    /// What trains.
+    pub state: QuantizerState,
+    function: PhantomData<fn() -> F>,
+}
+
+/// Batch normalisation of each channel, `gamma * (x - mean) / sqrt(variance + 1e-5) + beta`, with channels along axis 0.
+///
+/// Training normalises with the statistics of a batch and keeps running averages; everything else uses those, folded into
+/// the table behind it or the client's scale, so encrypted it costs nothing.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    /// What trains.
+    pub state: NormState,
 }
 
 /// A dense layer with integer weights and a float bias, `[IN]` to `[OUT]`.
@@ -78,13 +98,37 @@ pub struct Flatten;
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizerState {
     /// The function before the rounding.
-    pub(crate) transfer: spec::Transfer,
+    pub(crate) curve: Curve,
     /// The levels it gives.
     pub(crate) levels: spec::Range,
     /// The step the user fixed.
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
     pub(crate) step: Option<f32>,
+}
+
+/// What a quantizer applies before it rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Curve {
+    /// Nothing.
+    Identity,
+    /// `max(x, 0)`, which is the clamp to levels from zero.
+    Rectify,
+    /// A function.
+    Function(Function),
+}
+
+/// The state of a batch normalisation, `[channels]` each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormState {
+    /// What a channel is multiplied by.
+    pub(crate) gamma: Array1<f32>,
+    /// What is added to it.
+    pub(crate) beta: Array1<f32>,
+    /// Its mean, averaged over batches.
+    pub(crate) mean: Array1<f32>,
+    /// Its variance, averaged over batches.
+    pub(crate) variance: Array1<f32>,
 }
 
 /// The state of a layer with weights: a row for each neuron, or for each filter of a convolution.
@@ -114,6 +158,8 @@ pub enum LayerRef<'a> {
     Quantizer(&'a QuantizerState),
     /// A dense layer or a convolution.
     Linear(&'a LinearState),
+    /// A batch normalisation.
+    Norm(&'a NormState),
     /// A layer that nothing trains, by the name of its type.
     Stateless(&'static str),
 }
@@ -125,6 +171,8 @@ pub enum LayerMut<'a> {
     Quantizer(&'a mut QuantizerState),
     /// A dense layer or a convolution.
     Linear(&'a mut LinearState),
+    /// A batch normalisation.
+    Norm(&'a mut NormState),
     /// A layer that nothing trains.
     Stateless,
 }
@@ -136,8 +184,8 @@ pub enum LayerMut<'a> {
     note = "import fheqat's: `use fheqat::prelude::*;`"
 )]
 pub trait Module: Sized {
-    /// A fresh layer.
-    fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self;
+    /// A fresh layer, whose output is as `fact` says.
+    fn init(layer: &spec::Layer, fact: &spec::Fact, rng: &mut ChaCha8Rng) -> Self;
     /// The layer to read.
     fn layer(&self) -> LayerRef<'_>;
     /// The layer to change.
@@ -145,11 +193,11 @@ pub trait Module: Sized {
 }
 
 macro_rules! quantizer_module {
-    ($type:ident, $transfer:expr) => {
+    ($type:ident, $curve:expr) => {
         #[diagnostic::do_not_recommend]
         impl Module for $type {
-            fn init(layer: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
-                Self { state: QuantizerState::new(layer, $transfer) }
+            fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+                Self { state: QuantizerState::new(layer, $curve) }
             }
             fn layer(&self) -> LayerRef<'_> {
                 LayerRef::Quantizer(&self.state)
@@ -169,14 +217,86 @@ macro_rules! quantizer_module {
     };
 }
 
-quantizer_module!(QuantIdentity, spec::Transfer::Signed);
-quantizer_module!(QuantReLU, spec::Transfer::ReLU);
+quantizer_module!(QuantIdentity, Curve::Identity);
+quantizer_module!(QuantReLU, Curve::Rectify);
+
+impl<F: Activation> Module for QuantAct<F> {
+    fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+        let curve = Curve::Function(Function::of::<F>());
+        Self { state: QuantizerState::new(layer, curve), function: PhantomData }
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::Quantizer(&self.state)
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::Quantizer(&mut self.state)
+    }
+}
+
+impl<F> QuantAct<F> {
+    /// The step between two levels; `None` until training or calibration has chosen it.
+    #[must_use]
+    pub fn step(&self) -> Option<f32> {
+        self.state.step
+    }
+}
+
+impl<F> Clone for QuantAct<F> {
+    fn clone(&self) -> Self {
+        Self { state: self.state.clone(), function: PhantomData }
+    }
+}
+
+impl<F> fmt::Debug for QuantAct<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuantAct").field("state", &self.state).finish()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Module for BatchNorm {
+    fn init(_: &spec::Layer, fact: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+        Self { state: NormState::new(fact) }
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::Norm(&self.state)
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::Norm(&mut self.state)
+    }
+}
+
+impl BatchNorm {
+    /// What each channel is multiplied by once it is normalised, `[channels]`.
+    #[must_use]
+    pub fn gamma(&self) -> ArrayView1<'_, f32> {
+        self.state.gamma.view()
+    }
+
+    /// What is then added, `[channels]`; unused behind a layer whose bias is held centred.
+    #[must_use]
+    pub fn beta(&self) -> ArrayView1<'_, f32> {
+        self.state.beta.view()
+    }
+
+    /// The running average of each channel's mean, `[channels]`.
+    #[must_use]
+    pub fn mean(&self) -> ArrayView1<'_, f32> {
+        self.state.mean.view()
+    }
+
+    /// The running average of each channel's variance, `[channels]`.
+    #[must_use]
+    pub fn variance(&self) -> ArrayView1<'_, f32> {
+        self.state.variance.view()
+    }
+}
 
 macro_rules! stateless_module {
     ($type:ident $(<$number:ident>)?) => {
         #[diagnostic::do_not_recommend]
         impl $(<const $number: usize>)? Module for $type $(<$number>)? {
-            fn init(_: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
+            fn init(_: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
                 Self
             }
             fn layer(&self) -> LayerRef<'_> {
@@ -201,7 +321,7 @@ macro_rules! weighted_module {
     ($type:ident<$($number:ident),*>, $width:literal, $inputs:expr) => {
         #[diagnostic::do_not_recommend]
         impl<$(const $number: usize),*> Module for $type<$($number),*> {
-            fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self {
+            fn init(layer: &spec::Layer, _: &spec::Fact, rng: &mut ChaCha8Rng) -> Self {
                 Self { state: LinearState::new(layer, [OUT, $inputs / groups(layer)], rng) }
             }
             fn layer(&self) -> LayerRef<'_> {
@@ -254,26 +374,36 @@ fn groups(layer: &spec::Layer) -> usize {
 }
 
 impl QuantizerState {
-    fn new(layer: &spec::Layer, transfer: spec::Transfer) -> Self {
+    fn new(layer: &spec::Layer, curve: Curve) -> Self {
         let spec::Layer::Quantizer(quantizer) = layer else {
-            return Self { transfer, levels: spec::Range::new(0, 0), fixed: None, step: None };
+            return Self { curve, levels: spec::Range::new(0, 0), fixed: None, step: None };
         };
         let fixed = match quantizer.scale {
             spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
             _ => None,
         };
-        Self {
-            transfer: quantizer.transfer,
-            levels: quantizer.levels().or(spec::Range::new(0, 0)),
-            fixed,
-            step: fixed,
-        }
+        Self { curve, levels: quantizer.levels().or(spec::Range::new(0, 0)), fixed, step: fixed }
     }
 
     /// The quantizer, once its step is known.
     #[must_use]
     pub fn quantizer(&self) -> Option<Quantizer> {
         self.step.map(|step| Quantizer { step, levels: self.levels })
+    }
+}
+
+impl NormState {
+    /// As many channels as axis 0 of the tensor has.
+    fn new(fact: &spec::Fact) -> Self {
+        let shape = fact.shape.get();
+        let first = shape.as_ref().and_then(|shape| shape.dims().first()?.get());
+        let channels = first.and_then(|channels| usize::try_from(channels).ok()).unwrap_or(0);
+        Self {
+            gamma: Array1::ones(channels),
+            beta: Array1::zeros(channels),
+            mean: Array1::zeros(channels),
+            variance: Array1::ones(channels),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Sha
 use thiserror::Error;
 
 use super::{
-    layer::{LayerMut, LayerRef, LinearState, QuantizerState},
+    layer::{Curve, LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
     window::{Filters, Windows},
 };
@@ -102,7 +102,8 @@ impl Program {
             let mut filters = None;
             let (width, op) = match (field.layer, layer) {
                 (Layer::Quantizer(quantizer), LayerRef::Quantizer(state))
-                    if quantizer.levels() == Known::Now(state.levels) =>
+                    if quantizer.levels() == Known::Now(state.levels)
+                        && !matches!(state.curve, Curve::Function(_)) =>
                 {
                     (operand, Op::Quantizer(state.clone()))
                 }
