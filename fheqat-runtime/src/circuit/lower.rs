@@ -173,8 +173,8 @@ impl<'a> Lowering<'a> {
         let codec = Codec {
             input: self.input,
             features: self.quantized.features,
-            scale: vec![output.scale; self.graph.outputs.len()],
-            bias: output.bias.to_vec(),
+            scale: output.scale.clone(),
+            bias: output.bias.clone(),
         };
         (codec, self.graph)
     }

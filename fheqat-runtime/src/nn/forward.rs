@@ -18,6 +18,7 @@ use super::{
 use crate::quant::{
     Quantizer, Requantize,
     row::{RowLimits, RowRounder, exact_sum},
+    transition::{Dequantize, Origin},
 };
 
 /// How a network runs on plain data.
@@ -68,7 +69,8 @@ pub(crate) enum Order {
 /// The staircases of a layer's neurons.
 #[derive(Clone, Debug)]
 pub(crate) struct Staircase {
-    pub(crate) gain: f32,
+    /// One for each neuron.
+    pub(crate) gains: Vec<f32>,
     /// One for each neuron.
     pub(crate) offsets: Vec<f32>,
     pub(crate) levels: Range,
@@ -77,9 +79,24 @@ pub(crate) struct Staircase {
 }
 
 impl Staircase {
-    /// The staircase of the neuron with this offset.
-    fn at(&self, offset: f32) -> Requantize {
-        Requantize { gain: self.gain, offset, levels: self.levels }
+    fn set(&mut self, channels: &[Requantize]) {
+        let positions = self.gains.len() / channels.len().max(1);
+        let numbers = self.gains.chunks_exact_mut(positions).zip(self.offsets.chunks_exact_mut(positions));
+        for ((gains, offsets), channel) in numbers.zip(channels) {
+            gains.fill(channel.gain);
+            offsets.fill(channel.offset);
+        }
+    }
+
+    /// From rows of sums to rows of levels.
+    fn run(&self, sums: &[f32], to: &mut [f32]) {
+        let Self { gains, offsets, levels, unit } = self;
+        let width = gains.len();
+        for (to, sums) in to.chunks_exact_mut(width).zip(sums.chunks_exact(width)) {
+            for (((level, sum), &gain), &offset) in to.iter_mut().zip(sums).zip(gains).zip(offsets) {
+                *level = Requantize { gain, offset, levels: *levels }.level(*sum) * unit;
+            }
+        }
     }
 }
 
@@ -98,9 +115,31 @@ pub(crate) struct Product {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Affine {
-    pub(crate) unit: f32,
     /// One for each number out.
-    pub(crate) bias: Vec<f32>,
+    pub(crate) units: Vec<f32>,
+    /// One for each number out.
+    pub(crate) biases: Vec<f32>,
+}
+
+impl Affine {
+    fn set(&mut self, channels: &[Dequantize]) {
+        let positions = self.units.len() / channels.len().max(1);
+        let numbers = self.units.chunks_exact_mut(positions).zip(self.biases.chunks_exact_mut(positions));
+        for ((units, biases), channel) in numbers.zip(channels) {
+            units.fill(channel.unit);
+            biases.fill(channel.bias());
+        }
+    }
+
+    /// Of rows of sums.
+    fn run(&self, sums: &mut [f32]) {
+        let Self { units, biases } = self;
+        for row in sums.chunks_exact_mut(units.len()) {
+            for ((value, unit), bias) in row.iter_mut().zip(units).zip(biases) {
+                *value = *value * unit + bias;
+            }
+        }
+    }
 }
 
 /// The windows of a batch, as matrices to multiply filters with.
@@ -228,19 +267,11 @@ impl Runner {
             (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
                 let Some(from) = node.from else { return Ok(()) };
                 staircase.unit = if program.is_last(index) { program.step(index)? } else { 1.0 };
-                match (&before[from], &program.nodes[from].op) {
-                    (Kernel::Product(product), Op::Linear(state)) => {
-                        let transition = program.transition(from, index)?;
-                        staircase.gain = transition.gain();
-                        let positions = node.width / state.bias.len();
-                        let neurons = state.bias.iter().zip(&product.row_sums);
-                        let offsets = staircase.offsets.chunks_exact_mut(positions);
-                        for (offsets, (&bias, &sum)) in offsets.zip(neurons) {
-                            offsets.fill(transition.offset(bias, sum));
-                        }
-                    }
-                    _ => staircase.gain = program.coarser(from, index)?.gain,
-                }
+                let row_sums = match &before[from] {
+                    Kernel::Product(product) => product.row_sums.as_slice(),
+                    _ => &[],
+                };
+                staircase.set(&program.staircases(from, index, row_sums)?);
             }
             (Kernel::Wiring(wiring), _) => {
                 let is_output = self.precision == Precision::Quantized && program.is_last(index);
@@ -267,15 +298,16 @@ impl Runner {
                         }
                     }
                 }
-                if let Some(affine) = &mut product.affine {
-                    affine.unit = match self.precision {
-                        Precision::Float => 1.0,
-                        Precision::Quantized => program.unit(index)?,
-                    };
-                    let positions = node.width / state.bias.len();
-                    for (to, &from) in affine.bias.chunks_exact_mut(positions).zip(&state.bias) {
-                        to.fill(from);
-                    }
+                let Product { affine, row_sums, .. } = product;
+                if let Some(affine) = affine {
+                    affine.set(&match self.precision {
+                        Precision::Float => state
+                            .bias
+                            .iter()
+                            .map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) })
+                            .collect(),
+                        Precision::Quantized => program.dequantize(index, row_sums)?,
+                    });
                 }
             }
             (Kernel::Pool { unit, .. }, _) => {
@@ -323,13 +355,8 @@ impl Runner {
             }
             Kernel::Requantize(staircase) => {
                 let Some(from) = self.sources[index] else { return };
-                let Staircase { offsets, unit, .. } = &*staircase;
-                let sums = slice(&before[from])[..count * width].chunks_exact(width);
-                for (to, from) in slice_mut(output).chunks_exact_mut(width).zip(sums) {
-                    for ((level, sum), offset) in to.iter_mut().zip(from).zip(offsets) {
-                        *level = staircase.at(*offset).level(*sum) * *unit;
-                    }
-                }
+                let length = count * width;
+                staircase.run(&slice(&before[from])[..length], &mut slice_mut(output)[..length]);
             }
             Kernel::Wiring(wiring) => wiring.run(before, output, count),
             Kernel::Product(product) => {
@@ -341,12 +368,8 @@ impl Runner {
                     let mut to = head_mut(output, count);
                     general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
                 }
-                if let Some(Affine { unit, bias }) = &product.affine {
-                    for row in slice_mut(output)[..count * width].chunks_exact_mut(width) {
-                        for (value, bias) in row.iter_mut().zip(bias) {
-                            *value = *value * *unit + bias;
-                        }
-                    }
+                if let Some(affine) = &product.affine {
+                    affine.run(&mut slice_mut(output)[..count * width]);
                 }
             }
             Kernel::Pool { windows, unit } => {
@@ -410,7 +433,7 @@ fn allocate(program: &Program, index: usize, precision: Precision, batch: usize)
         (Op::Quantizer(QuantizerState { levels, .. }), Precision::Quantized) => match node.from {
             None => Kernel::Encode(Quantizer { step: 1.0, levels: *levels }),
             Some(_) => Kernel::Requantize(Staircase {
-                gain: 1.0,
+                gains: vec![1.0; node.width],
                 offsets: vec![0.0; node.width],
                 levels: *levels,
                 unit: 1.0,
@@ -422,7 +445,8 @@ fn allocate(program: &Program, index: usize, precision: Precision, batch: usize)
                 weights: Array2::zeros(state.weight.dim()),
                 sliding: node.filters.as_ref().map(|filters| Sliding::new(filters, batch)),
                 row_sums: vec![0.0; state.bias.len()],
-                affine: has_affine.then(|| Affine { unit: 1.0, bias: vec![0.0; node.width] }),
+                affine: has_affine
+                    .then(|| Affine { units: vec![1.0; node.width], biases: vec![0.0; node.width] }),
             })
         }
         (Op::Sum(operands), _) => Kernel::Wiring(Wiring { order: Order::Sum(operands.clone()), unit: 1.0 }),

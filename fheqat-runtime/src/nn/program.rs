@@ -10,7 +10,10 @@ use super::{
     network::Network,
     window::{Filters, Windows},
 };
-use crate::quant::{Requantize, transition::Transition};
+use crate::quant::{
+    Requantize,
+    transition::{Dequantize, Origin},
+};
 
 /// A network that cannot run, or not yet.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -257,25 +260,41 @@ impl Program {
         }
     }
 
-    /// The transition from the linear layer at `linear` to the quantizer at `quantizer`.
+    /// What the integers that the node at `index` gives stand for: one for each neuron or filter where it has such, with
+    /// integer weights that sum to `row_sums`, else one for all.
     ///
     /// # Errors
-    /// When one of them is not calibrated.
-    pub(crate) fn transition(&self, linear: usize, quantizer: usize) -> Result<Transition, NetworkError> {
-        let (step_in, levels_in) = self.input_levels(linear)?;
-        let (step_out, levels_out) = self.levels(quantizer)?;
-        let state = self.linear(linear).ok_or_else(|| self.not_calibrated(linear))?;
-        let scale = state.scale.ok_or_else(|| self.not_calibrated(linear))?;
-        Ok(Transition { scale, bias: state.hold, step_in, levels_in, step_out, levels_out })
+    /// When the layer or its input is not calibrated.
+    pub(crate) fn dequantize(&self, index: usize, row_sums: &[f32]) -> Result<Vec<Dequantize>, NetworkError> {
+        let unit = self.unit(index)?;
+        let Some(state) = self.linear(index) else { return Ok(vec![Dequantize::plain(unit)]) };
+        let (_, levels) = self.input_levels(index)?;
+        Ok(match self.hold(index) {
+            Bias::None => vec![Dequantize::plain(unit); state.bias.len()],
+            Bias::Free => {
+                let biased = |&bias: &f32| Dequantize { unit, origin: Origin::Bias(bias) };
+                state.bias.iter().map(biased).collect()
+            }
+            Bias::Centred => {
+                row_sums.iter().map(|&weights| Dequantize::centred(unit, weights, levels)).collect()
+            }
+        })
     }
 
-    /// The staircase from the levels, or sums of levels, of the node at `from` to those of the quantizer at `index`.
+    /// The staircases from the integers of the node at `from` to the levels of the quantizer at `index`, as many as
+    /// [`Program::dequantize`] gives.
     ///
     /// # Errors
     /// When one of them is not calibrated.
-    pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
-        let (step_out, levels) = self.levels(index)?;
-        Ok(Requantize { gain: self.unit(from)? / step_out, offset: 0.0, levels })
+    pub(crate) fn staircases(
+        &self,
+        from: usize,
+        index: usize,
+        row_sums: &[f32],
+    ) -> Result<Vec<Requantize>, NetworkError> {
+        let (step, levels) = self.levels(index)?;
+        let sums = self.dequantize(from, row_sums)?;
+        Ok(sums.iter().map(|sum| sum.requantize(step, levels)).collect())
     }
 
     /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 
 use super::{
     TrainError,
-    backward::{Gradients, what_learns},
+    backward::Gradients,
     calibrate::{self, Purpose},
     config::{Activations, TrainConfig, Validation},
     evaluate::Evaluator,
@@ -82,11 +82,11 @@ struct Trainer<'a> {
     an_epoch: usize,
 }
 
-/// The gain of a quantizer, or the unit of the last layer, as it trains.
+/// The gains of a quantizer, or the units of the last layer, as they train: one for all its numbers.
 struct Gain {
     moments: Moments,
-    value: f32,
-    log: f32,
+    values: Vec<f32>,
+    logs: Vec<f32>,
     learns: bool,
     /// The multiple of the rate at which it trains.
     haste: f32,
@@ -98,7 +98,8 @@ impl<'a> Trainer<'a> {
         let runner = Runner::new(&program, config.precision, batch)?;
         let gains: Vec<Gain> =
             (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
-        let learns = what_learns(&program, &gains.iter().map(|gain| gain.learns).collect::<Vec<_>>());
+        let trained: Vec<usize> =
+            gains.iter().map(|gain| if gain.learns { gain.logs.len() } else { 0 }).collect();
         let an_epoch = train.len().div_ceil(batch);
         let lengths = |count: fn(&Op) -> usize| {
             program.nodes.iter().map(|node| Moments::new(count(&node.op))).collect()
@@ -106,7 +107,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             weights: lengths(|op| if let Op::Linear(state) = op { state.weight.len() } else { 0 }),
             biases: lengths(|op| if let Op::Linear(state) = op { state.bias.len() } else { 0 }),
-            gradients: Gradients::new(&program, batch, &learns),
+            gradients: Gradients::new(&program, batch, &trained),
             features: Array2::zeros((batch, program.features)),
             step: 0,
             steps: an_epoch * config.epochs,
@@ -263,23 +264,24 @@ impl<'a> Trainer<'a> {
             return;
         }
         let reader = self.runner.sources.iter().position(|from| *from == Some(index));
-        let gain = reader.and_then(|reader| match &self.runner.kernels[reader] {
-            Kernel::Requantize(staircase) => Some((staircase.gain, self.program.levels(reader).ok()?.0)),
-            _ => None,
-        });
+        let (unit, gains) = match (
+            reader.map(|reader| (reader, &self.runner.kernels[reader])),
+            &self.runner.kernels[index],
+        ) {
+            (Some((reader, Kernel::Requantize(staircase))), _) => {
+                (self.program.levels(reader).map_or(1.0, |(step, _)| step), Some(&staircase.gains))
+            }
+            (_, Kernel::Product(product)) => (1.0, product.affine.as_ref().map(|affine| &affine.units)),
+            _ => (1.0, None),
+        };
         let Op::Linear(state) = &mut self.program.nodes[index].op else { return };
-        let unit = gain.map_or(1.0, |(_, step)| step);
         let Some(bias) = state.bias.as_slice_mut() else { return };
         let slopes = &mut self.gradients.biases[index];
-        let to_bias = match gain {
-            Some((gain, _)) => 1.0 / gain,
-            None => match &self.runner.kernels[index] {
-                Kernel::Product(product) => product.affine.as_ref().map_or(1.0, |affine| 1.0 / affine.unit),
-                _ => 1.0,
-            },
-        };
-        for slope in slopes.iter_mut() {
-            *slope *= to_bias;
+        if let Some(gains) = gains {
+            let positions = gains.len() / slopes.len();
+            for (slope, gain) in slopes.iter_mut().zip(gains.iter().step_by(positions)) {
+                *slope /= gain;
+            }
         }
         for bias in bias.iter_mut() {
             *bias /= unit;
@@ -294,15 +296,13 @@ impl<'a> Trainer<'a> {
         if !self.gains.iter().any(|gain| gain.learns) {
             return;
         }
-        for (gain, slope) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
+        for (gain, slopes) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
             if gain.learns {
-                gain.moments.step(
-                    pace.times(gain.haste),
-                    std::slice::from_mut(&mut gain.log),
-                    std::slice::from_ref(slope),
-                    (f32::NEG_INFINITY, f32::INFINITY),
-                );
-                gain.value = gain.log.exp();
+                let free = (f32::NEG_INFINITY, f32::INFINITY);
+                gain.moments.step(pace.times(gain.haste), &mut gain.logs, slopes, free);
+                for (value, log) in gain.values.iter_mut().zip(&gain.logs) {
+                    *value = log.exp();
+                }
             }
         }
         for index in 0..self.program.nodes.len() {
@@ -312,13 +312,10 @@ impl<'a> Trainer<'a> {
 
     /// Chooses the step of a quantizer, or the scale in front of it where its step is fixed, so that its gain is as trained.
     fn settle(&mut self, index: usize) {
-        let gain = self.gains[index].value;
+        let gain = self.gains[index].values[0];
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
-            (Op::Quantizer(state), None) if state.fixed.is_none() && self.gains[index].learns => {
-                self.set_step(index, 1.0 / gain);
-            }
             (Op::Quantizer(_), Some(from)) => {
                 let held = self.program.held_step(index);
                 let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
@@ -375,17 +372,16 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let learned = config.activations == Activations::Learned;
     let haste = if program.is_last(index) { 1.0 } else { GAIN_HASTE };
     let (value, learns) = match (&runner.kernels[index], &node.op) {
-        (Kernel::Encode(quantizer), Op::Quantizer(_)) => (1.0 / quantizer.step, false),
         (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
-            (staircase.gain, learned && can_learn(program, index))
+            (staircase.gains[0], learned && can_learn(program, index))
         }
         (Kernel::Product(product), Op::Linear(_)) => {
-            let unit = product.affine.as_ref().map(|affine| affine.unit);
+            let unit = product.affine.as_ref().map(|affine| affine.units[0]);
             (unit.unwrap_or(1.0), unit.is_some() && config.precision == Precision::Quantized)
         }
         _ => (1.0, false),
     };
-    Gain { moments: Moments::new(1), value, log: value.ln(), learns, haste }
+    Gain { moments: Moments::new(1), values: vec![value], logs: vec![value.ln()], learns, haste }
 }
 
 /// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is
