@@ -6,9 +6,10 @@ use fheqat_spec::{
 };
 
 use crate::nn::{
+    activation::Activation,
     layer::{
-        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear,
-        QuantReLU, Reshape, Transpose,
+        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantAct, QuantConv2d, QuantIdentity,
+        QuantLinear, QuantReLU, Reshape, Transpose,
     },
     network::{Init, Network},
 };
@@ -98,6 +99,45 @@ impl<
     };
 
     layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
+}
+
+/// [`Chain`] with a function in place of each `QuantReLU`.
+#[derive(Clone, Debug)]
+pub(crate) struct Curved<F, const HIDDEN: usize, const NONZERO: i64, const L1: i64, const CENTRED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, HIDDEN>,
+    pub(crate) act1: QuantAct<F>,
+    pub(crate) fc2: QuantLinear<HIDDEN, HIDDEN>,
+    pub(crate) act2: QuantAct<F>,
+    pub(crate) fc3: QuantLinear<HIDDEN, 2>,
+}
+
+const fn function<F: Activation>(bits: i64) -> Layer {
+    quantizer(Transfer::Function { signed: Known::Now(F::SIGNED) }, bits)
+}
+
+impl<F: Activation, const HIDDEN: usize, const NONZERO: i64, const L1: i64, const CENTRED: bool> Network
+    for Curved<F, HIDDEN, NONZERO, L1, CENTRED>
+{
+    const SPEC: Net<'static> = Net {
+        name: "Curved",
+        input: None,
+        max_bootstraps: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(2, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
+            Field { name: "act1", layer: function::<F>(3), from: &[Source::Field(1)] },
+            Field {
+                name: "fc2",
+                layer: linear(HIDDEN, HIDDEN, NONZERO, L1, CENTRED),
+                from: &[Source::Field(2)],
+            },
+            Field { name: "act2", layer: function::<F>(3), from: &[Source::Field(3)] },
+            Field { name: "fc3", layer: linear(HIDDEN, 2, NONZERO, L1, false), from: &[Source::Field(4)] },
+        ],
+    };
+
+    layers!(quant_inp, fc1, act1, fc2, act2, fc3);
 }
 
 /// A quantizer behind a quantizer, a step the user fixed behind a layer with a budget, and levels as the output.

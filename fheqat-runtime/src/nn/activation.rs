@@ -201,14 +201,17 @@ mod tests {
         let near = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         near(Sigmoid::apply(1.5), 0.817_574_5);
         near(Gelu::apply(1.0), 0.841_192);
-        near(Gelu::apply(-0.5), -0.154_285_99);
+        near(Gelu::apply(-0.5), -0.154_286);
         near(LeakyReLU::apply(-2.0), -0.02);
     }
 
     #[test]
     fn what_is_no_number_counts_as_zero() {
         let root = Function::of::<Root>();
-        assert_eq!([root.apply(4.0), root.apply(-4.0), root.slope(-4.0)], [2.0, 0.0, 0.0]);
-        assert!((root.slope(4.0) - 0.25).abs() < 1e-4);
+        let near = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+        near(root.apply(4.0), 2.0);
+        near(root.slope(4.0), 0.25);
+        near(root.apply(-4.0), 0.0);
+        near(root.slope(-4.0), 0.0);
     }
 }

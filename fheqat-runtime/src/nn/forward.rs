@@ -16,7 +16,7 @@ use super::{
     window::{Filters, Windows},
 };
 use crate::quant::{
-    Quantizer, Requantize,
+    Lookup, Quantizer, Requantize,
     row::{RowLimits, RowRounder, exact_sum},
     transition::{Dequantize, Origin},
 };
@@ -38,8 +38,8 @@ pub(crate) enum Kernel {
     Encode(Quantizer),
     /// Sums or levels to levels.
     Requantize(Staircase),
-    /// Floats through, or their positive part.
-    Pass { rectify: bool },
+    /// Floats through a curve.
+    Pass(Curve),
     /// Sums of products.
     Product(Product),
     /// Sums of windows, each times a unit.
@@ -73,6 +73,7 @@ pub(crate) struct Staircase {
     pub(crate) gains: Vec<f32>,
     /// One for each neuron.
     pub(crate) offsets: Vec<f32>,
+    pub(crate) lookup: Option<Lookup>,
     pub(crate) levels: Range,
     /// The step, where the levels are the network's output; else 1.
     pub(crate) unit: f32,
@@ -86,15 +87,25 @@ impl Staircase {
             gains.fill(channel.gain);
             offsets.fill(channel.offset);
         }
+        self.lookup = channels.first().and_then(|channel| channel.lookup);
     }
 
     /// From rows of sums to rows of levels.
-    fn run(&self, sums: &[f32], to: &mut [f32]) {
-        let Self { gains, offsets, levels, unit } = self;
-        let width = gains.len();
+    pub(crate) fn run(&self, sums: &[f32], to: &mut [f32]) {
+        let levels = self.levels;
+        match self.lookup {
+            None => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup: None, levels }),
+            lookup => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup, levels }),
+        }
+    }
+
+    /// One loop for each kind of staircase, so that the one without a function runs on vectors.
+    fn each(&self, sums: &[f32], to: &mut [f32], neuron: impl Fn(f32, f32) -> Requantize) {
+        let width = self.gains.len();
         for (to, sums) in to.chunks_exact_mut(width).zip(sums.chunks_exact(width)) {
-            for (((level, sum), &gain), &offset) in to.iter_mut().zip(sums).zip(gains).zip(offsets) {
-                *level = Requantize { gain, offset, levels: *levels }.level(*sum) * unit;
+            let neurons = self.gains.iter().zip(&self.offsets);
+            for ((level, sum), (&gain, &offset)) in to.iter_mut().zip(sums).zip(neurons) {
+                *level = neuron(gain, offset).level(*sum) * self.unit;
             }
         }
     }
@@ -343,14 +354,19 @@ impl Runner {
                     to.zip_mut_with(&from, |level, &feature| *level = quantizer.round(feature));
                 }
             }
-            Kernel::Pass { rectify } => {
-                let floor = if *rectify { 0.0 } else { f32::NEG_INFINITY };
+            Kernel::Pass(curve) => {
                 let operand = match self.sources[index] {
                     Some(from) => head(&before[from], count),
                     None => features.view(),
                 };
                 for (mut to, from) in output.rows_mut().into_iter().zip(operand.rows()) {
-                    to.zip_mut_with(&from, |to, &from| *to = from.max(floor));
+                    match curve {
+                        Curve::Identity => to.assign(&from),
+                        Curve::Rectify => to.zip_mut_with(&from, |to, &from| *to = from.max(0.0)),
+                        Curve::Function(function) => {
+                            to.zip_mut_with(&from, |to, &from| *to = function.apply(from));
+                        }
+                    }
                 }
             }
             Kernel::Requantize(staircase) => {
@@ -427,14 +443,13 @@ impl Wiring {
 fn allocate(program: &Program, index: usize, precision: Precision, batch: usize) -> Kernel {
     let node = &program.nodes[index];
     match (&node.op, precision) {
-        (Op::Quantizer(QuantizerState { curve, .. }), Precision::Float) => {
-            Kernel::Pass { rectify: *curve == Curve::Rectify }
-        }
+        (Op::Quantizer(QuantizerState { curve, .. }), Precision::Float) => Kernel::Pass(*curve),
         (Op::Quantizer(QuantizerState { levels, .. }), Precision::Quantized) => match node.from {
             None => Kernel::Encode(Quantizer { step: 1.0, levels: *levels }),
             Some(_) => Kernel::Requantize(Staircase {
                 gains: vec![1.0; node.width],
                 offsets: vec![0.0; node.width],
+                lookup: None,
                 levels: *levels,
                 unit: 1.0,
             }),

@@ -118,6 +118,16 @@ pub(crate) enum Curve {
     Function(Function),
 }
 
+impl Curve {
+    /// The function, where it is one.
+    pub(crate) fn function(self) -> Option<Function> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Identity | Self::Rectify => None,
+        }
+    }
+}
+
 /// The state of a batch normalisation, `[channels]` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NormState {

@@ -6,7 +6,8 @@ use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Sha
 use thiserror::Error;
 
 use super::{
-    layer::{Curve, LayerMut, LayerRef, LinearState, QuantizerState},
+    activation::Function,
+    layer::{LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
     window::{Filters, Windows},
 };
@@ -105,8 +106,7 @@ impl Program {
             let mut filters = None;
             let (width, op) = match (field.layer, layer) {
                 (Layer::Quantizer(quantizer), LayerRef::Quantizer(state))
-                    if quantizer.levels() == Known::Now(state.levels)
-                        && !matches!(state.curve, Curve::Function(_)) =>
+                    if quantizer.levels() == Known::Now(state.levels) =>
                 {
                     (operand, Op::Quantizer(state.clone()))
                 }
@@ -169,6 +169,14 @@ impl Program {
     pub(crate) fn linear(&self, index: usize) -> Option<&LinearState> {
         match &self.nodes[index].op {
             Op::Linear(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The function of the quantizer at `index`, where it has one.
+    pub(crate) fn function(&self, index: usize) -> Option<Function> {
+        match &self.nodes[index].op {
+            Op::Quantizer(state) => state.curve.function(),
             _ => None,
         }
     }
@@ -293,8 +301,9 @@ impl Program {
         row_sums: &[f32],
     ) -> Result<Vec<Requantize>, NetworkError> {
         let (step, levels) = self.levels(index)?;
+        let function = self.function(index);
         let sums = self.dequantize(from, row_sums)?;
-        Ok(sums.iter().map(|sum| sum.requantize(step, levels)).collect())
+        Ok(sums.iter().map(|sum| sum.requantize(step, levels, function)).collect())
     }
 
     /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.

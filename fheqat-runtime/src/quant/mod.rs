@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use observer::Observer;
 
+use crate::nn::activation::Function;
+
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quantizer {
@@ -35,24 +37,48 @@ impl Quantizer {
     }
 }
 
-/// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(sum * gain + offset))`.
+/// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(x))` of `x = sum * gain + offset`, or
+/// `clamp(round_half_even(f(x) / step))` of a function.
 ///
-/// Rising in `sum`, since each of its operations is; so it is a staircase, and lowering reads the thresholds off it.
+/// Lowering reads it off every value of the accumulator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requantize {
-    /// Levels for one unit of the accumulator, positive.
+    /// What one unit of the accumulator adds to `x`.
     pub gain: f32,
-    /// The level at zero: the float bias in steps.
+    /// `x` at zero: the float bias, in steps where there is no function.
     pub offset: f32,
+    /// The function, where there is one.
+    pub lookup: Option<Lookup>,
     /// The levels it gives.
     pub levels: Range,
+}
+
+/// A function whose values are rounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lookup {
+    /// The function.
+    pub function: Function,
+    /// The distance between two levels.
+    pub step: f32,
 }
 
 impl Requantize {
     /// The level of an accumulator, in the arithmetic that training uses.
     #[must_use]
     pub fn level(&self, sum: f32) -> f32 {
-        round_level(sum * self.gain + self.offset, self.levels)
+        let x = sum * self.gain + self.offset;
+        match &self.lookup {
+            None => round_level(x, self.levels),
+            Some(lookup) => round_level(lookup.steps(x), self.levels),
+        }
+    }
+}
+
+impl Lookup {
+    /// `f(x) / step`.
+    #[must_use]
+    pub fn steps(&self, x: f32) -> f32 {
+        self.function.apply(x) / self.step
     }
 }
 

@@ -2,7 +2,8 @@
 
 use fheqat_spec::Range;
 
-use super::Requantize;
+use super::{Lookup, Requantize};
+use crate::nn::activation::Function;
 
 /// The middle of a range; exact in `f32`, for it is half an integer.
 #[must_use]
@@ -51,15 +52,20 @@ impl Dequantize {
         }
     }
 
-    /// The staircase to `levels`, one `step` apart.
+    /// The staircase to `levels`, one `step` apart, of the values or of a function of them. In front of a function the middle
+    /// of a centred accumulator has the value zero.
     #[must_use]
-    pub fn requantize(&self, step: f32, levels: Range) -> Requantize {
+    pub fn requantize(&self, step: f32, levels: Range, function: Option<Function>) -> Requantize {
+        if let Some(function) = function {
+            let lookup = Some(Lookup { function, step });
+            return Requantize { gain: self.unit, offset: self.bias(), lookup, levels };
+        }
         let gain = self.unit / step;
         let offset = match self.origin {
             Origin::Bias(bias) => bias / step,
             Origin::Centre(centre) => middle(levels) - gain * centre,
         };
-        Requantize { gain, offset, levels }
+        Requantize { gain, offset, lookup: None, levels }
     }
 }
 
@@ -82,7 +88,7 @@ mod tests {
         let levels = Range::unsigned(3);
         // Weights 3, 3, -2: sums in -14..=42, middle 14.
         let sums = Dequantize::centred(0.25 * 2.0, 4.0, levels);
-        let staircase = sums.requantize(0.5, levels);
+        let staircase = sums.requantize(0.5, levels, None);
         assert!((staircase.gain - 1.0).abs() < 1e-6);
         assert!((14.0 * staircase.gain + staircase.offset - 3.5).abs() < 1e-6);
         assert!((staircase.level(-14.0), staircase.level(42.0)) == (0.0, 7.0));

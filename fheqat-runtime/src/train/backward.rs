@@ -10,11 +10,12 @@ use crate::{
     nn::{
         forward::{Affine, Kernel, Order, Runner, Sliding, Staircase, Wiring},
         head, head_mut,
+        layer::Curve,
         program::{Op, Program},
         slice, slice_mut,
         window::Filters,
     },
-    quant::transition::middle,
+    quant::{Lookup, transition::middle},
 };
 
 /// Gradients of one batch, and the memory to find them.
@@ -30,6 +31,8 @@ pub(crate) struct Gradients {
     pub(crate) log_gains: Vec<Vec<f32>>,
     /// Whether each operand of a node needs a gradient, and whether an earlier reader has written one.
     routes: Vec<Vec<Route>>,
+    /// With respect to the logarithm of the levels that one unit of a function's value makes.
+    pub(crate) log_rises: Vec<f32>,
     /// With respect to the logarithm of each number's own gain, for whichever quantizer is at work.
     numbers: Vec<f32>,
     /// With respect to the windows of one sample, for whichever convolution is at work.
@@ -80,6 +83,7 @@ impl Gradients {
                 .map(|index| vec![0.0; linear(index).map_or(0, |state| state.bias.len())])
                 .collect(),
             log_gains: gains.iter().map(|&count| vec![0.0; count]).collect(),
+            log_rises: vec![0.0; nodes.len()],
             numbers: Vec::new(),
             routes,
             columns: Vec::new(),
@@ -102,14 +106,18 @@ impl Gradients {
         let route = routes.first().copied().unwrap_or(Route::Nothing);
         match &runner.kernels[index] {
             Kernel::Encode(_) => {}
-            Kernel::Pass { rectify } => {
+            Kernel::Pass(curve) => {
                 let Some(from) = node.from else { return };
                 let length = count * node.width;
                 let operand = &slice(&runner.outputs[from])[..length];
                 let to = &mut slice_mut(&mut before[from])[..length];
                 for ((to, &slope), &value) in to.iter_mut().zip(slice(slopes)).zip(operand) {
-                    let slope = if value > 0.0 || !rectify { slope } else { 0.0 };
-                    *to = if route == Route::Add { *to + slope } else { slope };
+                    let slope = match curve {
+                        Curve::Rectify if value <= 0.0 => 0.0,
+                        Curve::Identity | Curve::Rectify => slope,
+                        Curve::Function(function) => slope * function.slope(value),
+                    };
+                    route.pass(to, slope);
                 }
             }
             Kernel::Requantize(staircase) => {
@@ -117,10 +125,19 @@ impl Gradients {
                 let log_gains = &mut self.log_gains[index];
                 self.numbers.clear();
                 self.numbers.resize(if log_gains.is_empty() { 0 } else { node.width }, 0.0);
-                let slopes = &slice(slopes)[..count * node.width];
-                let sums = slice(&runner.outputs[from]);
-                let to = slice_mut(&mut before[from]);
-                requantize(staircase, program.hold(from), slopes, sums, to, route, &mut self.numbers);
+                let passage = Passage {
+                    hold: program.hold(from),
+                    slopes: &slice(slopes)[..count * node.width],
+                    sums: slice(&runner.outputs[from]),
+                    to: slice_mut(&mut before[from]),
+                    route,
+                };
+                match &staircase.lookup {
+                    None => requantize(staircase, passage, &mut self.numbers),
+                    Some(lookup) => {
+                        self.log_rises[index] = through_lookup(staircase, lookup, passage, &mut self.numbers);
+                    }
+                }
                 gather(&self.numbers, log_gains);
             }
             Kernel::Wiring(wiring) => through_wiring(wiring, routes, count, slopes, before),
@@ -196,19 +213,22 @@ impl Inside {
     }
 }
 
+/// Slopes on their way from levels to sums.
+struct Passage<'a> {
+    /// How the bias of the sums is held.
+    hold: Bias,
+    slopes: &'a [f32],
+    sums: &'a [f32],
+    to: &'a mut [f32],
+    route: Route,
+}
+
 /// Passes slopes from levels to sums; adds those by the logarithm of each number's gain to `log_gains`, unless it is empty.
 ///
 /// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
-fn requantize(
-    staircase: &Staircase,
-    hold: Bias,
-    slopes: &[f32],
-    sums: &[f32],
-    to: &mut [f32],
-    route: Route,
-    log_gains: &mut [f32],
-) {
-    let Staircase { gains, offsets, levels, unit } = staircase;
+fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
+    let Passage { hold, slopes, sums, to, route } = passage;
+    let Staircase { gains, offsets, levels, unit, .. } = staircase;
     let width = offsets.len();
     let inside = Inside::of(*levels);
     let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
@@ -228,6 +248,38 @@ fn requantize(
             *log_gain += inside.keep(z, slope * unit) * (z - anchor);
         }
     }
+}
+
+/// Passes slopes from levels through `clamp(round(f(x) / step))` of `x = sum * gain + offset` to sums; adds those by the
+/// logarithm of each number's gain to `log_gains`, unless it is empty, and gives that by the logarithm of `1 / step`.
+fn through_lookup(
+    staircase: &Staircase,
+    lookup: &Lookup,
+    passage: Passage<'_>,
+    log_gains: &mut [f32],
+) -> f32 {
+    let Passage { hold, slopes, sums, to, route } = passage;
+    let Staircase { gains, offsets, levels, unit, .. } = staircase;
+    let width = offsets.len();
+    let inside = Inside::of(*levels);
+    let mut log_rise = 0.0;
+    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
+    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
+        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets).zip(to).enumerate();
+        for (number, ((((slope, sum), gain), offset), to)) in numbers {
+            let x = sum * gain + offset;
+            let steps = lookup.steps(x);
+            let passed = inside.keep(steps, slope * unit);
+            log_rise += passed * steps;
+            let by_x = passed * lookup.function.slope(x) / lookup.step;
+            route.pass(to, by_x * gain);
+            if let Some(log_gain) = log_gains.get_mut(number) {
+                let anchor = if hold == Bias::Centred { 0.0 } else { *offset };
+                *log_gain += by_x * (x - anchor);
+            }
+        }
+    }
+    log_rise
 }
 
 /// What each number has, summed to as many parts as there are.
@@ -382,7 +434,8 @@ fn subtract_middle(weights: &mut Array2<f32>, sums: &[f32], middle: f32) {
 fn what_learns(program: &Program, gains: &[usize]) -> Vec<bool> {
     let mut learns = Vec::with_capacity(program.nodes.len());
     for (index, node) in program.nodes.iter().enumerate() {
-        let itself = matches!(node.op, Op::Linear(_)) || gains[index] > 0;
+        let itself =
+            matches!(node.op, Op::Linear(_)) || gains[index] > 0 || program.function(index).is_some();
         let reads_one = program.operands(index).iter().any(|&from| learns[from]);
         learns.push(itself || reads_one);
     }
@@ -395,8 +448,12 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::{Branch, Chain, Image},
-        nn::{Precision, network::Network},
+        fixture::{Branch, Chain, Curved, Image},
+        nn::{
+            Precision,
+            activation::{Function, Gelu, Sigmoid, Tanh},
+            network::Network,
+        },
         train::{
             calibrate::{Purpose, calibrate},
             config::Loss,
@@ -440,6 +497,58 @@ mod tests {
     fn float_gradients_are_finite_differences() {
         let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
         check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn float_gradients_through_functions_are_finite_differences() {
+        let program = Program::of(&Curved::<Gelu, 7, 7, 0, false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+        let program = Program::of(&Curved::<Sigmoid, 7, 7, 0, false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+    }
+
+    /// Steps so small that the levels of a sample's sums are smooth: then straight-through gradients are exact.
+    #[test]
+    fn gradients_through_a_fine_table_are_finite_differences() {
+        const SAMPLES: usize = 3000;
+        let sums: Vec<f32> = (0..SAMPLES).map(|k| ((k * 37) % 201) as f32 - 100.0).collect();
+        let slopes: Vec<f32> = sums.iter().map(|sum| sum / 100.0 + 0.3).collect();
+        let table = |gain: f32, offset: f32, step: f32| Staircase {
+            gains: vec![gain],
+            offsets: vec![offset],
+            lookup: Some(Lookup { function: Function::of::<Tanh>(), step }),
+            levels: fheqat_spec::Range::signed(8),
+            unit: 1.0,
+        };
+        let (gain, step) = (0.014, 0.009);
+        for (hold, offset) in [(Bias::Free, 0.3), (Bias::Centred, 0.2)] {
+            let loss = |gain: f32, offset: f32, step: f32| -> f64 {
+                let mut levels = vec![0.0; SAMPLES];
+                table(gain, offset, step).run(&sums, &mut levels);
+                levels.iter().zip(&slopes).map(|(level, slope)| f64::from(level * slope)).sum()
+            };
+            let staircase = table(gain, offset, step);
+            let lookup = staircase.lookup.unwrap();
+            let (mut to, mut log_gains) = (vec![0.0; SAMPLES], vec![0.0]);
+            let passage = Passage { hold, slopes: &slopes, sums: &sums, to: &mut to, route: Route::Write };
+            let log_rise = through_lookup(&staircase, &lookup, passage, &mut log_gains);
+            let delta = 0.05f32;
+            let (up, down) = (delta.exp(), (-delta).exp());
+            let moved = |scale: f32| if hold == Bias::Centred { offset * scale } else { offset };
+            let pairs = [
+                (log_gains[0], loss(gain * up, moved(up), step) - loss(gain * down, moved(down), step)),
+                (log_rise, loss(gain, offset, step * down) - loss(gain, offset, step * up)),
+                (
+                    to.iter().sum::<f32>() / gain,
+                    loss(gain, offset + delta, step) - loss(gain, offset - delta, step),
+                ),
+            ];
+            for (found, difference) in pairs {
+                let expected = difference / f64::from(2.0 * delta);
+                let close = (f64::from(found) - expected).abs() < 0.02 * expected.abs();
+                assert!(close, "{hold:?} {found} {expected}");
+            }
+        }
     }
 
     #[test]

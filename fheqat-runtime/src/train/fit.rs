@@ -76,13 +76,16 @@ struct Trainer<'a> {
     weights: Vec<Moments>,
     biases: Vec<Moments>,
     gains: Vec<Gain>,
+    /// Of each node that has a function, the levels that one unit of its value makes.
+    rises: Vec<Gain>,
     features: Array2<f32>,
     step: usize,
     steps: usize,
     an_epoch: usize,
 }
 
-/// The gains of a quantizer, or the units of the last layer, as they train: one for all its numbers.
+/// The gains of a quantizer, or the units of the last layer, as they train: one for all its numbers. In front of a function
+/// a gain is the unit of what it reads.
 struct Gain {
     moments: Moments,
     values: Vec<f32>,
@@ -100,6 +103,7 @@ impl<'a> Trainer<'a> {
             (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
         let trained: Vec<usize> =
             gains.iter().map(|gain| if gain.learns { gain.logs.len() } else { 0 }).collect();
+        let rises = (0..program.nodes.len()).map(|index| rise(&program, index, config)).collect();
         let an_epoch = train.len().div_ceil(batch);
         let lengths = |count: fn(&Op) -> usize| {
             program.nodes.iter().map(|node| Moments::new(count(&node.op))).collect()
@@ -116,6 +120,7 @@ impl<'a> Trainer<'a> {
             program,
             runner,
             gains,
+            rises,
         })
     }
 
@@ -254,7 +259,7 @@ impl<'a> Trainer<'a> {
         self.update_gains(pace);
     }
 
-    /// Quantized, a bias in front of a quantizer trains in levels.
+    /// Quantized, a bias in front of a quantizer trains in levels, in front of a function in the units of what it reads.
     fn update_bias(&mut self, index: usize, pace: Pace) {
         let trains = match self.config.precision {
             Precision::Float => self.program.hold(index) != Bias::None,
@@ -269,7 +274,9 @@ impl<'a> Trainer<'a> {
             &self.runner.kernels[index],
         ) {
             (Some((reader, Kernel::Requantize(staircase))), _) => {
-                (self.program.levels(reader).map_or(1.0, |(step, _)| step), Some(&staircase.gains))
+                let step = self.program.levels(reader).map_or(1.0, |(step, _)| step);
+                let unit = if staircase.lookup.is_some() { 1.0 } else { step };
+                (unit, Some(&staircase.gains))
             }
             (_, Kernel::Product(product)) => (1.0, product.affine.as_ref().map(|affine| &affine.units)),
             _ => (1.0, None),
@@ -293,20 +300,16 @@ impl<'a> Trainer<'a> {
     }
 
     fn update_gains(&mut self, pace: Pace) {
-        if !self.gains.iter().any(|gain| gain.learns) {
-            return;
-        }
         for (gain, slopes) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
-            if gain.learns {
-                let free = (f32::NEG_INFINITY, f32::INFINITY);
-                gain.moments.step(pace.times(gain.haste), &mut gain.logs, slopes, free);
-                for (value, log) in gain.values.iter_mut().zip(&gain.logs) {
-                    *value = log.exp();
-                }
-            }
+            gain.step(pace, slopes);
         }
-        for index in 0..self.program.nodes.len() {
-            self.settle(index);
+        for (rise, slope) in self.rises.iter_mut().zip(&self.gradients.log_rises) {
+            rise.step(pace, std::slice::from_ref(slope));
+        }
+        if self.gains.iter().chain(&self.rises).any(|gain| gain.learns) {
+            for index in 0..self.program.nodes.len() {
+                self.settle(index);
+            }
         }
     }
 
@@ -316,11 +319,21 @@ impl<'a> Trainer<'a> {
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
+            (Op::Quantizer(_), Some(from)) if self.program.function(index).is_some() => {
+                if self.rises[index].learns
+                    && let Op::Quantizer(state) = &mut self.program.nodes[index].op
+                {
+                    state.step = Some(1.0 / self.rises[index].values[0]);
+                }
+                if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
+                    self.set_unit(from, gain);
+                }
+            }
             (Op::Quantizer(_), Some(from)) => {
                 let held = self.program.held_step(index);
                 let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
                 match (held, &mut self.program.nodes[from].op) {
-                    (Some(step_out), Op::Linear(state)) => state.scale = Some(gain * step_out / step_in),
+                    (Some(step_out), Op::Linear(_)) => self.set_unit(from, gain * step_out),
                     (Some(_), _) => {}
                     (None, Op::Linear(state)) => {
                         let step_out = state.scale.unwrap_or(1.0) * step_in / gain;
@@ -329,14 +342,17 @@ impl<'a> Trainer<'a> {
                     (None, _) => self.set_step(index, step_in / gain),
                 }
             }
-            (Op::Linear(_), _) if last => {
-                if let Ok((step_in, _)) = self.program.input_levels(index)
-                    && let Op::Linear(state) = &mut self.program.nodes[index].op
-                {
-                    state.scale = Some(gain / step_in);
-                }
-            }
+            (Op::Linear(_), _) if last => self.set_unit(index, gain),
             _ => {}
+        }
+    }
+
+    /// Chooses the scale of the linear layer at `index` so that a unit of its sums stands for `unit`.
+    fn set_unit(&mut self, index: usize, unit: f32) {
+        if let Ok((step_in, _)) = self.program.input_levels(index)
+            && let Op::Linear(state) = &mut self.program.nodes[index].op
+        {
+            state.scale = Some(unit / step_in);
         }
     }
 
@@ -357,6 +373,22 @@ impl<'a> Trainer<'a> {
         let max_nonzero = None;
         self.runner.refresh(&self.program, max_nonzero)?;
         Ok(self.runner.kernels.iter().map(nonzero).sum())
+    }
+}
+
+impl Gain {
+    fn step(&mut self, pace: Pace, slopes: &[f32]) {
+        if !self.learns {
+            return;
+        }
+        self.moments.step(pace.times(self.haste), &mut self.logs, slopes, (f32::NEG_INFINITY, f32::INFINITY));
+        for (value, log) in self.values.iter_mut().zip(&self.logs) {
+            *value = log.exp();
+        }
+    }
+
+    fn new(value: f32, learns: bool, haste: f32) -> Self {
+        Self { moments: Moments::new(1), values: vec![value], logs: vec![value.ln()], learns, haste }
     }
 }
 
@@ -381,16 +413,26 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
         }
         _ => (1.0, false),
     };
-    Gain { moments: Moments::new(1), values: vec![value], logs: vec![value.ln()], learns, haste }
+    Gain::new(value, learns, haste)
+}
+
+/// What a unit of a function's value makes trains where nothing holds the step.
+fn rise(program: &Program, index: usize, config: &TrainConfig) -> Gain {
+    let step = program.step(index).ok().filter(|_| program.function(index).is_some());
+    let learned = config.activations == Activations::Learned && config.precision == Precision::Quantized;
+    let learns = learned && step.is_some() && program.held_step(index).is_none();
+    Gain::new(1.0 / step.unwrap_or(1.0), learns, GAIN_HASTE)
 }
 
 /// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is
-/// held. What two quantizers read follows neither, and a budget needs the gain it starts with.
+/// held. What two quantizers read follows neither, and a budget needs the gain it starts with. The unit in front of a
+/// function is that of the weights.
 fn can_learn(program: &Program, index: usize) -> bool {
     let Some(from) = program.nodes[index].from else { return false };
+    let has_function = program.function(index).is_some();
     match program.linear(from) {
-        Some(state) => state.limits.max_l1.is_none() && program.readers(from).count() == 1,
-        None => program.held_step(index).is_none(),
+        Some(state) => (has_function || state.limits.max_l1.is_none()) && program.readers(from).count() == 1,
+        None => !has_function && program.held_step(index).is_none(),
     }
 }
 
