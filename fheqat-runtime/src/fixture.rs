@@ -140,6 +140,40 @@ impl<F: Activation, const HIDDEN: usize, const NONZERO: i64, const L1: i64, cons
     layers!(quant_inp, fc1, act1, fc2, act2, fc3);
 }
 
+/// [`Chain`] with a scale for each row, and a fixed step behind the first layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<const HIDDEN: usize, const L1: i64, const CENTRED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, HIDDEN>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<HIDDEN, HIDDEN>,
+    pub(crate) relu2: QuantReLU,
+    pub(crate) fc3: QuantLinear<HIDDEN, 2>,
+}
+
+const fn by_row(inputs: usize, outputs: usize, l1: i64, is_centred: bool) -> Layer {
+    let shared = row(inputs, outputs, inputs as i64, l1, is_centred);
+    Layer::Linear(Linear { weight_scale: WeightScale::PerChannel, ..shared })
+}
+
+impl<const HIDDEN: usize, const L1: i64, const CENTRED: bool> Network for Rows<HIDDEN, L1, CENTRED> {
+    const SPEC: Net<'static> = Net {
+        name: "Rows",
+        input: None,
+        max_bootstraps: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
+            Field { name: "fc1", layer: by_row(2, HIDDEN, L1, CENTRED), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: fixed(Transfer::ReLU, 3, 0.2), from: &[Source::Field(1)] },
+            Field { name: "fc2", layer: by_row(HIDDEN, HIDDEN, L1, CENTRED), from: &[Source::Field(2)] },
+            Field { name: "relu2", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(3)] },
+            Field { name: "fc3", layer: by_row(HIDDEN, 2, L1, false), from: &[Source::Field(4)] },
+        ],
+    };
+
+    layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
+}
+
 /// A quantizer behind a quantizer, a step the user fixed behind a layer with a budget, and levels as the output.
 #[derive(Clone, Debug)]
 pub(crate) struct Stairs {

@@ -291,8 +291,8 @@ impl Runner {
             (Kernel::Product(product), Op::Linear(state)) => {
                 match self.precision {
                     Precision::Float => {
-                        let scale = state.scale.unwrap_or(1.0);
-                        product.weights.zip_mut_with(&state.weight, |to, &from| *to = from * scale);
+                        product.weights.assign(&state.weight);
+                        state.scale_rows(&mut product.weights);
                     }
                     Precision::Quantized => {
                         let limits = match max_nonzero {
@@ -324,7 +324,7 @@ impl Runner {
             (Kernel::Pool { unit, .. }, _) => {
                 *unit = match (self.precision, &node.op) {
                     (Precision::Float, Op::Pool(windows)) => 1.0 / windows.elements as f32,
-                    (Precision::Quantized, _) if program.is_last(index) => program.unit(index)?,
+                    (Precision::Quantized, _) if program.is_last(index) => program.units(index)?[0],
                     _ => 1.0,
                 };
             }

@@ -148,9 +148,11 @@ pub struct LinearState {
     pub(crate) weight: Array2<f32>,
     /// Float bias, `[out]`, in the units of the layer's output.
     pub(crate) bias: Array1<f32>,
-    /// The float weight that one integer unit stands for; `None` until training or calibration has chosen it, and
-    /// weights are in the units of the layer till then.
-    pub(crate) scale: Option<f32>,
+    /// The float weight that one integer unit stands for, `[1]` of all rows or `[out]` of each; `None` until training or
+    /// calibration has chosen it, and weights are in the units of the layer till then.
+    pub(crate) scale: Option<Array1<f32>>,
+    /// Which rows share a scale.
+    pub(crate) weight_scale: spec::WeightScale,
     /// Which weights pruning keeps, `[out, in]`; the others are zero.
     pub(crate) mask: Option<Array2<bool>>,
     /// What the integers of a row keep.
@@ -352,13 +354,14 @@ macro_rules! weighted_module {
             #[doc = concat!("The integer weights that run, `[OUT, ", $width, "]`; `None` until training or calibration has chosen their scale.")]
             #[must_use]
             pub fn integers(&self) -> Option<Array2<i32>> {
-                self.state.scale.map(|_| self.state.integers())
+                self.state.scale.as_ref().map(|_| self.state.integers())
             }
 
-            /// The float weight that one integer unit stands for.
+            /// The float weight that one integer unit stands for, `[1]`, or `[OUT]` where the layer is `per_channel`; `None`
+            /// until training or calibration has chosen it.
             #[must_use]
-            pub fn scale(&self) -> Option<f32> {
-                self.state.scale
+            pub fn scale(&self) -> Option<ArrayView1<'_, f32>> {
+                self.state.scale.as_ref().map(|scale| scale.view())
             }
 
             /// The float bias, `[OUT]`; unused where it is held centred.
@@ -423,15 +426,18 @@ impl LinearState {
         let bound = 1.0 / (shape[1] as f32).sqrt();
         let weight = Array2::from_shape_fn(shape, |_| rng.random_range(-bound..bound));
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
-        let (limits, declared) = match layer {
-            spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
-            spec::Layer::Conv(conv) => (RowLimits::of(&conv.row()).unwrap_or(nothing), conv.filters.bias),
-            _ => (nothing, spec::Bias::None),
+        let row = match layer {
+            spec::Layer::Linear(linear) => Some(*linear),
+            spec::Layer::Conv(conv) => Some(conv.row()),
+            _ => None,
         };
+        let limits = row.as_ref().and_then(RowLimits::of).unwrap_or(nothing);
+        let declared = row.map_or(spec::Bias::None, |row| row.bias);
         Self {
             weight,
             bias: Array1::zeros(shape[0]),
             scale: None,
+            weight_scale: row.map_or(spec::WeightScale::PerTensor, |row| row.weight_scale),
             mask: None,
             limits,
             declared,
@@ -442,8 +448,38 @@ impl LinearState {
     /// The weights in the layer's own units, `[out, in]`.
     #[must_use]
     pub fn float_weights(&self) -> Array2<f32> {
-        let scale = self.scale.unwrap_or(1.0);
-        self.weight.mapv(|weight| weight * scale)
+        let mut weights = self.weight.clone();
+        self.scale_rows(&mut weights);
+        weights
+    }
+
+    /// From integer units to the layer's own.
+    pub(crate) fn scale_rows(&self, weights: &mut Array2<f32>) {
+        let Some(scale) = &self.scale else { return };
+        for (mut row, scale) in weights.rows_mut().into_iter().zip(scale.iter().cycle()) {
+            row *= *scale;
+        }
+    }
+
+    /// How many scales it has: one, or one for each row.
+    pub(crate) fn scales(&self) -> usize {
+        match self.weight_scale {
+            spec::WeightScale::PerTensor => 1,
+            spec::WeightScale::PerChannel => self.weight.nrows(),
+        }
+    }
+
+    /// Gives all its scales one value.
+    pub(crate) fn set_scale(&mut self, scale: f32) {
+        self.scale = Some(Array1::from_elem(self.scales(), scale));
+    }
+
+    /// Makes every output `ratio` times as large.
+    pub(crate) fn stretch(&mut self, ratio: f32) {
+        if let Some(scale) = &mut self.scale {
+            *scale *= ratio;
+        }
+        self.bias *= ratio;
     }
 
     /// The integers nearest to the weights that keep every limit, `[out, in]`: exactly what quantized runs multiply by.

@@ -253,18 +253,20 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, a share of `step_in` in a sum
-    /// that is an average, else the step.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, a
+    /// share of `step_in` in a sum that is an average, else the step.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
-    pub(crate) fn unit(&self, index: usize) -> Result<f32, NetworkError> {
+    pub(crate) fn units(&self, index: usize) -> Result<Vec<f32>, NetworkError> {
         match &self.nodes[index].op {
             Op::Linear(state) => {
-                Ok(state.scale.ok_or_else(|| self.not_calibrated(index))? * self.input_levels(index)?.0)
+                let scale = state.scale.as_ref().ok_or_else(|| self.not_calibrated(index))?;
+                let (step_in, _) = self.input_levels(index)?;
+                Ok(scale.iter().map(|scale| scale * step_in).collect())
             }
-            Op::Pool(windows) => Ok(self.input_levels(index)?.0 / windows.elements as f32),
-            _ => self.step(index),
+            Op::Pool(windows) => Ok(vec![self.input_levels(index)?.0 / windows.elements as f32]),
+            _ => Ok(vec![self.step(index)?]),
         }
     }
 
@@ -274,18 +276,21 @@ impl Program {
     /// # Errors
     /// When the layer or its input is not calibrated.
     pub(crate) fn dequantize(&self, index: usize, row_sums: &[f32]) -> Result<Vec<Dequantize>, NetworkError> {
-        let unit = self.unit(index)?;
-        let Some(state) = self.linear(index) else { return Ok(vec![Dequantize::plain(unit)]) };
+        let units = self.units(index)?;
+        let Some(state) = self.linear(index) else {
+            return Ok(units.into_iter().map(Dequantize::plain).collect());
+        };
         let (_, levels) = self.input_levels(index)?;
+        let neurons = state.bias.iter().zip(units.into_iter().cycle());
         Ok(match self.hold(index) {
-            Bias::None => vec![Dequantize::plain(unit); state.bias.len()],
+            Bias::None => neurons.map(|(_, unit)| Dequantize::plain(unit)).collect(),
             Bias::Free => {
-                let biased = |&bias: &f32| Dequantize { unit, origin: Origin::Bias(bias) };
-                state.bias.iter().map(biased).collect()
+                neurons.map(|(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) }).collect()
             }
-            Bias::Centred => {
-                row_sums.iter().map(|&weights| Dequantize::centred(unit, weights, levels)).collect()
-            }
+            Bias::Centred => neurons
+                .zip(row_sums)
+                .map(|((_, unit), &weights)| Dequantize::centred(unit, weights, levels))
+                .collect(),
         })
     }
 
@@ -314,26 +319,14 @@ impl Program {
         }
     }
 
-    /// What one unit at `index` stands for, but for the scale of weights.
-    ///
-    /// # Errors
-    /// When it is not calibrated.
-    pub(crate) fn input_levels_or_own(&self, index: usize) -> Result<f32, NetworkError> {
-        match self.nodes[index].op {
-            Op::Linear(_) => Ok(self.input_levels(index)?.0),
-            _ => self.unit(index),
-        }
-    }
-
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.
     pub(crate) fn make_float(&mut self) {
         for node in &mut self.nodes {
             match &mut node.op {
                 Op::Quantizer(state) => state.step = state.fixed,
                 Op::Linear(state) => {
-                    if let Some(scale) = state.scale.take() {
-                        state.weight.mapv_inplace(|weight| weight * scale);
-                    }
+                    state.weight = state.float_weights();
+                    state.scale = None;
                 }
                 Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
             }

@@ -1,6 +1,6 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
-//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
+//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
 //! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
 //! biases are held centred.
 
@@ -99,7 +99,8 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
             Op::Linear(state) => {
                 tensors.push(Tensor::new(name, "weight", state.weight.shape(), &state.weight));
                 tensors.push(Tensor::new(name, "bias", state.bias.shape(), &state.bias));
-                tensors.extend(state.scale.iter().map(|scale| Tensor::new(name, "scale", &[1], [scale])));
+                let scale = state.scale.iter();
+                tensors.extend(scale.map(|scale| Tensor::new(name, "scale", scale.shape(), scale)));
                 tensors.extend(state.mask.iter().map(|mask| {
                     let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
                     Tensor::new(name, "mask", mask.shape(), &ones)
@@ -128,7 +129,9 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
     for (Node { name, op, .. }, owns) in program.nodes.iter_mut().zip(owns) {
         match op {
             Op::Quantizer(state) if !owns => state.step = None,
-            Op::Quantizer(state) => state.step = reader.positive(name, "step")?,
+            Op::Quantizer(state) => {
+                state.step = reader.positive(name, "step", 1)?.and_then(|step| step.first().copied());
+            }
             Op::Linear(state) => {
                 reader.linear(name, state)?;
                 state.hold = match held.get(&format!("{name}.bias")).map(String::as_str) {
@@ -153,7 +156,7 @@ impl Reader<'_> {
         let weight = self.required(field, "weight", &[rows, columns])?;
         state.weight = shaped(weight, (rows, columns));
         state.bias = Array1::from_vec(self.required(field, "bias", &[rows])?);
-        state.scale = self.positive(field, "scale")?;
+        state.scale = self.positive(field, "scale", state.scales())?.map(Array1::from_vec);
         let mask = self.optional(field, "mask", &[rows, columns])?;
         state.mask = mask.map(|mask| shaped(mask, (rows, columns)).mapv(|one: f32| one != 0.0));
         if let Some(mask) = &state.mask {
@@ -166,15 +169,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn positive(&mut self, field: &str, part: &str) -> Result<Option<f32>, WeightsError> {
-        let Some(values) = self.optional(field, part, &[1])? else { return Ok(None) };
-        match values[..] {
-            [value] if value > 0.0 => Ok(Some(value)),
-            _ => Err(WeightsError::Value {
-                tensor: format!("{field}.{part}"),
-                index: 0,
-                value: values.first().copied().unwrap_or(f32::NAN),
-            }),
+    fn positive(&mut self, field: &str, part: &str, count: usize) -> Result<Option<Vec<f32>>, WeightsError> {
+        let Some(values) = self.optional(field, part, &[count])? else { return Ok(None) };
+        match values.iter().position(|value| *value <= 0.0) {
+            None => Ok(Some(values)),
+            Some(index) => {
+                Err(WeightsError::Value { tensor: format!("{field}.{part}"), index, value: values[index] })
+            }
         }
     }
 

@@ -92,8 +92,7 @@ fn fit_scale(
     }
     let ratio = program.step(quantizer)? / step_of(program, quantizer, features, observer, Purpose::Train)?;
     if let Op::Linear(state) = &mut program.nodes[linear].op {
-        state.scale = state.scale.map(|scale| scale * ratio);
-        state.bias *= ratio;
+        state.stretch(ratio);
     }
     Ok(())
 }
@@ -138,10 +137,7 @@ fn scale_linear(
         }
     };
     let Some(budget) = budget else {
-        let width = state.weight.ncols();
-        let scale = best_scale(&state.limits, &slice(&state.weight).chunks_exact(width), SCALES);
-        state.weight.mapv_inplace(|weight| weight / scale);
-        state.scale = Some(scale);
+        round_rows(state);
         return match reader {
             Some(reader) if purpose == Purpose::Train && program.function(reader).is_some() => {
                 reach(program, index, features, f32::max)
@@ -149,7 +145,8 @@ fn scale_linear(
             _ => Ok(()),
         };
     };
-    state.scale = Some(sparse_start(state, budget));
+    let scale = sparse_start(state, budget);
+    state.set_scale(scale);
     let Some(reader) = reader else {
         return spread_outputs(program, index, features);
     };
@@ -164,7 +161,7 @@ fn scale_linear(
         return reach(program, index, features, |_, ratio| ratio);
     }
     if let (Some(step_out), Op::Linear(state)) = (fixed, &mut program.nodes[index].op) {
-        state.scale = Some(step_out / (units * step_in));
+        state.set_scale(step_out / (units * step_in));
     }
     if program.hold(index) == Bias::Free {
         centre_outputs(program, index, features, middle(levels_out) * units)?;
@@ -180,10 +177,11 @@ fn centre_outputs(
     middle: f32,
 ) -> Result<(), NetworkError> {
     let sums = sums_of(program, index, features)?;
-    let unit = program.unit(index)?;
+    let units = program.units(index)?;
     if let Op::Linear(state) = &mut program.nodes[index].op {
         let positions = sums.ncols() / state.bias.len();
-        for (bias, columns) in state.bias.iter_mut().zip(sums.axis_chunks_iter(Axis(1), positions)) {
+        let columns = sums.axis_chunks_iter(Axis(1), positions);
+        for ((bias, columns), unit) in state.bias.iter_mut().zip(columns).zip(units.iter().cycle()) {
             *bias = (middle - columns.sum() / columns.len() as f32) * unit;
         }
     }
@@ -201,10 +199,24 @@ fn reach(
     let deviation = deviation(slice(&values_of(program, index, features)?));
     let ratio = choose(1.0, REACH / deviation);
     if let Op::Linear(state) = &mut program.nodes[index].op {
-        state.scale = state.scale.map(|scale| scale * ratio);
-        state.bias *= ratio;
+        state.stretch(ratio);
     }
     Ok(())
+}
+
+/// Gives each scale of a layer the value that rounds its weights with the least squared error, and puts them in its units.
+fn round_rows(state: &mut LinearState) {
+    let width = state.weight.ncols();
+    let shared = slice(&state.weight).len() / state.scales();
+    let parts = slice(&state.weight).chunks_exact(shared);
+    let scale: Vec<f32> =
+        parts.map(|rows| best_scale(&state.limits, &rows.chunks_exact(width), SCALES)).collect();
+    for (rows, scale) in slice_mut(&mut state.weight).chunks_exact_mut(shared).zip(&scale) {
+        for weight in rows {
+            *weight /= scale;
+        }
+    }
+    state.scale = Some(scale.into());
 }
 
 /// The start that tight budgets need: in each row half the budget in weights of 0.6 to 2.4 units, the others below 0.3.
@@ -247,7 +259,7 @@ fn spread_outputs(
     let deviation = deviation(slice(&sums));
     let step_in = program.input_levels(index)?.0;
     if let Op::Linear(state) = &mut program.nodes[index].op {
-        state.scale = Some(1.0 / (deviation * step_in));
+        state.set_scale(1.0 / (deviation * step_in));
         state.bias.fill(0.0);
     }
     Ok(())
@@ -271,7 +283,9 @@ fn step_of(
     if let (Some(state), None, Purpose::Train) = (program.linear(from), function, purpose)
         && let Some(budget) = state.limits.max_l1
     {
-        return Ok(program.unit(from)? * units_per_level(budget, program.input_levels(from)?.1, levels));
+        // Every row of a layer with a budget starts with the same scale.
+        let units = units_per_level(budget, program.input_levels(from)?.1, levels);
+        return Ok(program.units(from)?[0] * units);
     }
     let mut values = values_of(program, from, features)?;
     match (function, program.hold(from)) {

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use fheqat_spec::Bias;
+use fheqat_spec::{Bias, WeightScale};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use rand::seq::SliceRandom;
@@ -19,8 +19,9 @@ use crate::{
     data::Dataset,
     nn::{
         Precision,
-        forward::{Kernel, Runner},
+        forward::{Kernel, Product, Runner},
         head, head_mut,
+        layer::LinearState,
         program::{Op, Program},
         slice, slice_mut,
     },
@@ -84,7 +85,7 @@ struct Trainer<'a> {
     an_epoch: usize,
 }
 
-/// The gains of a quantizer, or the units of the last layer, as they train: one for all its numbers. In front of a function
+/// The gains of a quantizer, or the units of the last layer, as they train: one for each scale of the weights in front. In front of a function
 /// a gain is the unit of what it reads.
 struct Gain {
     moments: Moments,
@@ -313,9 +314,10 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Chooses the step of a quantizer, or the scale in front of it where its step is fixed, so that its gain is as trained.
+    /// Chooses the step of a quantizer, or the scales in front of it where its step is fixed or has several of them to follow,
+    /// so that its gains are as trained.
     fn settle(&mut self, index: usize) {
-        let gain = self.gains[index].values[0];
+        let gains = self.gains[index].values.clone();
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
@@ -326,33 +328,35 @@ impl<'a> Trainer<'a> {
                     state.step = Some(1.0 / self.rises[index].values[0]);
                 }
                 if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
-                    self.set_unit(from, gain);
+                    self.set_units(from, &gains, 1.0);
                 }
             }
-            (Op::Quantizer(_), Some(from)) => {
-                let held = self.program.held_step(index);
-                let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
-                match (held, &mut self.program.nodes[from].op) {
-                    (Some(step_out), Op::Linear(_)) => self.set_unit(from, gain * step_out),
+            (Op::Quantizer(state), Some(from)) => {
+                let held = match self.program.linear(from) {
+                    Some(linear) if linear.weight_scale == WeightScale::PerChannel => state.step,
+                    _ => self.program.held_step(index),
+                };
+                match (held, &self.program.nodes[from].op) {
+                    (Some(step), Op::Linear(_)) => self.set_units(from, &gains, step),
                     (Some(_), _) => {}
-                    (None, Op::Linear(state)) => {
-                        let step_out = state.scale.unwrap_or(1.0) * step_in / gain;
-                        self.set_step(index, step_out);
+                    (None, _) => {
+                        if let Ok(units) = self.program.units(from) {
+                            self.set_step(index, units[0] / gains[0]);
+                        }
                     }
-                    (None, _) => self.set_step(index, step_in / gain),
                 }
             }
-            (Op::Linear(_), _) if last => self.set_unit(index, gain),
+            (Op::Linear(_), _) if last => self.set_units(index, &gains, 1.0),
             _ => {}
         }
     }
 
-    /// Chooses the scale of the linear layer at `index` so that a unit of its sums stands for `unit`.
-    fn set_unit(&mut self, index: usize, unit: f32) {
+    /// Chooses the scales of the linear layer at `index` so that a unit of its sums stands for a gain times `step`.
+    fn set_units(&mut self, index: usize, gains: &[f32], step: f32) {
         if let Ok((step_in, _)) = self.program.input_levels(index)
             && let Op::Linear(state) = &mut self.program.nodes[index].op
         {
-            state.scale = Some(unit / step_in);
+            state.scale = Some(gains.iter().map(|gain| gain * step / step_in).collect());
         }
     }
 
@@ -387,8 +391,9 @@ impl Gain {
         }
     }
 
-    fn new(value: f32, learns: bool, haste: f32) -> Self {
-        Self { moments: Moments::new(1), values: vec![value], logs: vec![value.ln()], learns, haste }
+    fn new(values: Vec<f32>, learns: bool, haste: f32) -> Self {
+        let logs = values.iter().map(|value| value.ln()).collect();
+        Self { moments: Moments::new(values.len()), values, logs, learns, haste }
     }
 }
 
@@ -403,17 +408,21 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let node = &program.nodes[index];
     let learned = config.activations == Activations::Learned;
     let haste = if program.is_last(index) { 1.0 } else { GAIN_HASTE };
-    let (value, learns) = match (&runner.kernels[index], &node.op) {
-        (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
-            (staircase.gains[0], learned && can_learn(program, index))
+    let scales = |index| program.linear(index).map_or(1, LinearState::scales);
+    let (numbers, count, learns) = match (&runner.kernels[index], node.from) {
+        (Kernel::Requantize(staircase), Some(from)) => {
+            (Some(&staircase.gains), scales(from), learned && can_learn(program, index))
         }
-        (Kernel::Product(product), Op::Linear(_)) => {
-            let unit = product.affine.as_ref().map(|affine| affine.units[0]);
-            (unit.unwrap_or(1.0), unit.is_some() && config.precision == Precision::Quantized)
+        (Kernel::Product(Product { affine: Some(affine), .. }), _) => {
+            (Some(&affine.units), scales(index), config.precision == Precision::Quantized)
         }
-        _ => (1.0, false),
+        _ => (None, 1, false),
     };
-    Gain::new(value, learns, haste)
+    let values = match numbers {
+        Some(numbers) => numbers.iter().copied().step_by(numbers.len() / count).collect(),
+        None => vec![1.0],
+    };
+    Gain::new(values, learns, haste)
 }
 
 /// What a unit of a function's value makes trains where nothing holds the step.
@@ -421,7 +430,7 @@ fn rise(program: &Program, index: usize, config: &TrainConfig) -> Gain {
     let step = program.step(index).ok().filter(|_| program.function(index).is_some());
     let learned = config.activations == Activations::Learned && config.precision == Precision::Quantized;
     let learns = learned && step.is_some() && program.held_step(index).is_none();
-    Gain::new(1.0 / step.unwrap_or(1.0), learns, GAIN_HASTE)
+    Gain::new(vec![1.0 / step.unwrap_or(1.0)], learns, GAIN_HASTE)
 }
 
 /// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is

@@ -104,11 +104,11 @@ mod tests {
     use crate::{
         Seed,
         data::{checkerboard, checkerboard_points},
-        fixture::{Branch, Chain, Curved, Stairs},
+        fixture::{Branch, Chain, Curved, Rows, Stairs},
         nn::{
             Precision,
             activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
-            layer::LayerMut,
+            layer::{LayerMut, LinearState},
             network::Network,
             quantized::{Quantized, QuantizedOp},
         },
@@ -265,6 +265,43 @@ mod tests {
             trains::<Curved<Jumps, 20, 20, 8, true>>(seed);
             quantizes::<Curved<Gelu, 12, 12, 0, true>>(seed);
             quantizes::<Curved<Jumps, 12, 5, 7, false>>(seed);
+        }
+    }
+
+    #[test]
+    fn scales_of_rows_train_round_and_save() {
+        for seed in 0..3 {
+            let net = trains::<Rows<20, 0, true>>(seed);
+            assert_eq!(net.fc2.scale().unwrap().len(), 20);
+            assert_eq!(net.relu1.step(), Some(0.2));
+            trains::<Rows<20, 0, false>>(seed);
+            trains::<Rows<20, 8, true>>(seed);
+            trains::<Rows<20, 6, false>>(seed);
+            quantizes::<Rows<12, 0, true>>(seed);
+        }
+    }
+
+    #[test]
+    fn scales_of_rows_round_finer_than_one_of_the_layer() {
+        let error = |float: ndarray::Array2<f32>, state: &LinearState| -> f32 {
+            let mut rounded = state.integers().mapv(|weight| weight as f32);
+            state.scale_rows(&mut rounded);
+            (float - rounded).mapv(|error| error * error).sum()
+        };
+        for seed in 0..5 {
+            let data = small();
+            let config = TrainConfig { epochs: 6, progress: false, ..TrainConfig::float() };
+            let mut shared = Chain::<2, 30, 2, 30, 0, false>::new(Seed(seed));
+            shared.train(&data, &config).unwrap();
+            let mut rows = Rows::<30, 0, false>::new(Seed(seed));
+            rows.fc2.state.weight.assign(&shared.fc2.weights());
+            let float = shared.fc2.weights();
+            shared.quantize(&data, &PtqConfig::default()).unwrap();
+            rows.quantize(&data, &PtqConfig::default()).unwrap();
+            let [shared, rows] =
+                [&shared.fc2.state, &rows.fc2.state].map(|state| error(float.clone(), state));
+            println!("squared error {shared} with one scale, {rows} with one for each row");
+            assert!(rows < shared, "{rows} {shared}");
         }
     }
 
