@@ -98,6 +98,7 @@ impl<'a> Lowering<'a> {
             QuantizedOp::Conv { weights, filters, .. } => convolve(weights, filters, self.operand(field)),
             QuantizedOp::Pool(windows) => pool(windows, self.operand(field)),
             QuantizedOp::Requantize(staircases) => self.requantize(field, staircases)?,
+            QuantizedOp::Normalize => self.operand(field).to_vec(),
             QuantizedOp::Add(operands) => (0..field.width)
                 .map(|at| merge(operands.iter().flat_map(|&operand| self.values[operand][at].clone())))
                 .collect(),

@@ -11,6 +11,7 @@ use super::activation::{Activation, Function};
 use crate::quant::{
     Quantizer,
     row::{RowLimits, RowRounder},
+    transition::Channel,
 };
 
 /// Reads the input: rounds floats to integer levels.
@@ -406,6 +407,9 @@ impl QuantizerState {
 }
 
 impl NormState {
+    /// The share of the last batch in the running averages, as in `PyTorch`.
+    pub(crate) const MOMENTUM: f32 = 0.1;
+
     /// As many channels as axis 0 of the tensor has.
     fn new(fact: &spec::Fact) -> Self {
         let shape = fact.shape.get();
@@ -417,6 +421,13 @@ impl NormState {
             mean: Array1::zeros(channels),
             variance: Array1::ones(channels),
         }
+    }
+
+    pub(crate) fn channels(&self) -> impl Iterator<Item = Channel> {
+        let learned = self.gamma.iter().zip(&self.beta);
+        learned
+            .zip(self.mean.iter().zip(&self.variance))
+            .map(|((&gamma, &beta), (&mean, &variance))| Channel { gamma, beta, mean, variance })
     }
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     activation::Function,
-    layer::{LayerMut, LayerRef, LinearState, QuantizerState},
+    layer::{LayerMut, LayerRef, LinearState, NormState, QuantizerState},
     network::Network,
     window::{Filters, Windows},
 };
@@ -68,6 +68,7 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     Quantizer(QuantizerState),
     Linear(LinearState),
+    Norm(NormState),
     /// The sum of these nodes.
     Sum(Vec<usize>),
     /// The numbers of these nodes, one node after the other.
@@ -129,6 +130,9 @@ impl Program {
                     let windows = windows.ok_or_else(|| mismatch(field.name))?;
                     (windows.channels * windows.positions, Op::Pool(Arc::new(windows)))
                 }
+                (Layer::BatchNorm, LayerRef::Norm(state)) if shape.first() == Some(&state.gamma.len()) => {
+                    (operand, Op::Norm(state.clone()))
+                }
                 (layer, LayerRef::Stateless(kind)) if layer.kind() == kind => {
                     stateless(&layer, field.from, &nodes, &facts).ok_or_else(|| mismatch(field.name))?
                 }
@@ -151,6 +155,7 @@ impl Program {
             match (node.op, layer) {
                 (Op::Quantizer(from), LayerMut::Quantizer(to)) => *to = from,
                 (Op::Linear(from), LayerMut::Linear(to)) => *to = from,
+                (Op::Norm(from), LayerMut::Norm(to)) => *to = from,
                 _ => {}
             }
         }
@@ -270,12 +275,30 @@ impl Program {
         }
     }
 
-    /// What the integers that the node at `index` gives stand for: one for each neuron or filter where it has such, with
-    /// integer weights that sum to `row_sums`, else one for all.
+    /// The node whose integers the node at `index` gives: itself, or what a batch normalisation reads.
+    pub(crate) fn source(&self, index: usize) -> usize {
+        match (&self.nodes[index].op, self.nodes[index].from) {
+            (Op::Norm(_), Some(from)) => self.source(from),
+            _ => index,
+        }
+    }
+
+    /// Whether nothing but batch normalisations read the node at `index`.
+    pub(crate) fn is_normalized(&self, index: usize) -> bool {
+        !self.is_last(index) && self.readers(index).all(|reader| matches!(self.nodes[reader].op, Op::Norm(_)))
+    }
+
+    /// What the integers that the node at `index` gives stand for: one for each neuron, filter or normalised channel where it
+    /// has such, else one for all; the integer weights of its [`Program::source`] sum to `row_sums`.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
     pub(crate) fn dequantize(&self, index: usize, row_sums: &[f32]) -> Result<Vec<Dequantize>, NetworkError> {
+        if let (Op::Norm(state), Some(from)) = (&self.nodes[index].op, self.nodes[index].from) {
+            let sums = self.dequantize(from, row_sums)?;
+            let channels = state.channels().zip(sums.iter().cycle());
+            return Ok(channels.map(|(channel, sums)| sums.normalize(channel)).collect());
+        }
         let units = self.units(index)?;
         let Some(state) = self.linear(index) else {
             return Ok(units.into_iter().map(Dequantize::plain).collect());
@@ -311,12 +334,23 @@ impl Program {
         Ok(sums.iter().map(|sum| sum.requantize(step, levels, function)).collect())
     }
 
-    /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
+    /// How the bias of the linear layer at `index`, or in front of the batch normalisation there, is held, quantized: nothing
+    /// is there to centre on where no quantizer follows.
     pub(crate) fn hold(&self, index: usize) -> Bias {
-        match self.linear(index).map_or(Bias::None, |state| state.hold) {
-            Bias::Centred if self.is_last(index) => Bias::Free,
+        let source = self.source(index);
+        match self.linear(source).map_or(Bias::None, |state| state.hold) {
+            Bias::Centred if !self.is_quantized(source) => Bias::Free,
             hold => hold,
         }
+    }
+
+    /// Whether a quantizer reads the node at `index`, or what batch normalisations make of it.
+    fn is_quantized(&self, index: usize) -> bool {
+        self.readers(index).any(|reader| match &self.nodes[reader].op {
+            Op::Quantizer(_) => true,
+            Op::Norm(_) => self.is_quantized(reader),
+            _ => false,
+        })
     }
 
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.
@@ -328,7 +362,7 @@ impl Program {
                     state.weight = state.float_weights();
                     state.scale = None;
                 }
-                Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
+                Op::Norm(_) | Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
-//! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
+//! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another; a batch
+//! normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing has chosen yet is left out. The metadata say which
 //! biases are held centred.
 
 use std::{collections::HashMap, path::Path};
@@ -13,7 +14,7 @@ use thiserror::Error;
 
 use super::{
     NetworkError,
-    layer::LinearState,
+    layer::{LinearState, NormState},
     program::{Node, Op, Program},
 };
 use crate::file::{self, FileError};
@@ -108,6 +109,16 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                 let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
                 metadata.insert(format!("{name}.bias"), held.to_owned());
             }
+            Op::Norm(state) => {
+                for (part, values) in [
+                    ("weight", &state.gamma),
+                    ("bias", &state.beta),
+                    ("running_mean", &state.mean),
+                    ("running_var", &state.variance),
+                ] {
+                    tensors.push(Tensor::new(name, part, values.shape(), values));
+                }
+            }
             Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
     }
@@ -139,6 +150,7 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                     _ => state.declared,
                 };
             }
+            Op::Norm(state) => reader.norm(name, state)?,
             Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
     }
@@ -167,6 +179,26 @@ impl Reader<'_> {
             });
         }
         Ok(())
+    }
+
+    fn norm(&mut self, field: &str, state: &mut NormState) -> Result<(), WeightsError> {
+        let shape = [state.gamma.len()];
+        for (part, values) in [
+            ("weight", &mut state.gamma),
+            ("bias", &mut state.beta),
+            ("running_mean", &mut state.mean),
+            ("running_var", &mut state.variance),
+        ] {
+            *values = Array1::from_vec(self.required(field, part, &shape)?);
+        }
+        match state.variance.iter().position(|value| *value < 0.0) {
+            None => Ok(()),
+            Some(index) => Err(WeightsError::Value {
+                tensor: format!("{field}.running_var"),
+                index,
+                value: state.variance[index],
+            }),
+        }
     }
 
     fn positive(&mut self, field: &str, part: &str, count: usize) -> Result<Option<Vec<f32>>, WeightsError> {
