@@ -289,7 +289,7 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
             max_nonzero,
             max_l1,
             acc_bits,
-            bias: Bias::default_for(last),
+            bias: Bias::default_for(last, false),
         };
         let groups = match sketched.kind {
             CONV_1D | CONV_2D => admit(limits::GROUPS, sketched.window.groups).unwrap_or(Known::Now(1)),
@@ -339,7 +339,6 @@ fn expected(sketch: &Sketch, written: Written) -> Vec<Expected> {
                 || matches!(
                     issue,
                     Issue::NoInputShape { .. }
-                        | Issue::ShapeNeeded { .. }
                         | Issue::Rank { .. }
                         | Issue::AxisCount { .. }
                         | Issue::Shapes { .. }
