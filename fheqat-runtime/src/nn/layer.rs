@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::quant::{
-    Quantizer,
+    Quantizer, Standardization,
     row::{RowLimits, RowRounder},
 };
 
@@ -85,6 +85,8 @@ pub struct QuantizerState {
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
     pub(crate) step: Option<f32>,
+    /// What features go through before they are rounded, where the quantizer reads the network's input.
+    pub(crate) standardization: Option<Standardization>,
 }
 
 /// The state of a layer with weights: a row for each neuron, or for each filter of a convolution.
@@ -172,6 +174,14 @@ macro_rules! quantizer_module {
 quantizer_module!(QuantIdentity, spec::Transfer::Signed);
 quantizer_module!(QuantReLU, spec::Transfer::ReLU);
 
+impl QuantIdentity {
+    /// What features go through before they are rounded, where training standardised them.
+    #[must_use]
+    pub const fn standardization(&self) -> Option<&Standardization> {
+        self.state.standardization.as_ref()
+    }
+}
+
 macro_rules! stateless_module {
     ($type:ident $(<$number:ident>)?) => {
         #[diagnostic::do_not_recommend]
@@ -256,7 +266,13 @@ fn groups(layer: &spec::Layer) -> usize {
 impl QuantizerState {
     fn new(layer: &spec::Layer, transfer: spec::Transfer) -> Self {
         let spec::Layer::Quantizer(quantizer) = layer else {
-            return Self { transfer, levels: spec::Range::new(0, 0), fixed: None, step: None };
+            return Self {
+                transfer,
+                levels: spec::Range::new(0, 0),
+                fixed: None,
+                step: None,
+                standardization: None,
+            };
         };
         let fixed = match quantizer.scale {
             spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
@@ -267,6 +283,7 @@ impl QuantizerState {
             levels: quantizer.levels().or(spec::Range::new(0, 0)),
             fixed,
             step: fixed,
+            standardization: None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
         slice, slice_mut,
         window::Filters,
     },
-    quant::transition::middle,
+    quant::{Encoder, standardized, transition::middle},
 };
 
 /// Gradients of one batch, and the memory to find them.
@@ -97,18 +97,18 @@ impl Gradients {
         let routes = &self.routes[index];
         let route = routes.first().copied().unwrap_or(Route::Nothing);
         match &runner.kernels[index] {
-            Kernel::Encode(quantizer) => {
+            Kernel::Encode(Encoder { standardization, quantizer }) => {
                 let mut sum = 0.0;
                 let levels = Inside::of(quantizer.levels);
-                for (slope, feature) in slopes.rows().into_iter().zip(features.rows()) {
-                    for (slope, feature) in slope.iter().zip(feature) {
-                        let z = feature / quantizer.step;
+                for (slopes, values) in slopes.rows().into_iter().zip(features.rows()) {
+                    for (feature, (slope, &value)) in slopes.iter().zip(values).enumerate() {
+                        let z = standardized(standardization.as_ref(), feature, value) / quantizer.step;
                         sum += levels.keep(z, slope * z);
                     }
                 }
                 self.log_gains[index] = sum;
             }
-            Kernel::Pass { rectify } => {
+            Kernel::Pass { rectify, .. } => {
                 let Some(from) = node.from else { return };
                 let length = count * node.width;
                 let operand = &slice(&runner.outputs[from])[..length];

@@ -7,13 +7,14 @@ use crate::{
     nn::{
         NetworkError, Precision,
         forward::{Kernel, Runner},
-        layer::LinearState,
+        layer::{LinearState, QuantizerState},
         program::{Op, Program},
         slice, slice_mut,
     },
     quant::{
         Observer,
         row::best_scale,
+        standardized,
         transition::{middle, units_per_level},
     },
 };
@@ -110,7 +111,7 @@ fn widest_step(
         if program.owner(index) == Some(owner) {
             let step = match node.from {
                 Some(from) => observer.step(slice(&runner.outputs[from]), state.levels),
-                None => observer.step(&features.iter().copied().collect::<Vec<_>>(), state.levels),
+                None => observer.step(&read(state, features), state.levels),
             };
             widest = widest.max(step);
         }
@@ -225,8 +226,7 @@ fn step_of(
     let Op::Quantizer(quantizer) = &node.op else { return Err(program.not_calibrated(index)) };
     let levels = quantizer.levels;
     let Some(from) = node.from else {
-        let values: Vec<f32> = features.iter().copied().collect();
-        return Ok(observer.step(&values, levels));
+        return Ok(observer.step(&read(quantizer, features), levels));
     };
     let Some(state) = program.linear(from) else {
         let unit = program.unit(from)?;
@@ -249,6 +249,15 @@ fn step_of(
     // Centred, two standard deviations reach from the middle of the levels to their ends.
     let half = (levels.hi - levels.lo).max(1) as f32 / 2.0;
     Ok(unit * 2.0 * deviation(slice(&sums)) / half)
+}
+
+/// What a quantizer of the network's input rounds.
+fn read(state: &QuantizerState, features: &ArrayView2<'_, f32>) -> Vec<f32> {
+    let standardization = state.standardization.as_ref();
+    features
+        .indexed_iter()
+        .map(|((_, feature), &value)| standardized(standardization, feature, value))
+        .collect()
 }
 
 /// The outputs of the node at `index` before any scale: sums of a linear layer, centred where its bias is.

@@ -57,6 +57,9 @@ pub(crate) fn fit(
             (data.clone(), Some(held.clone()))
         }
     };
+    if config.standardize {
+        program.standardize(&train.features());
+    }
     if config.precision == Precision::Quantized {
         calibrate::calibrate(program, &train.features(), config.observer, Purpose::Train)?;
     } else {
@@ -375,7 +378,7 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let learned = config.activations == Activations::Learned;
     let haste = if program.is_last(index) { 1.0 } else { GAIN_HASTE };
     let (value, learns) = match (&runner.kernels[index], &node.op) {
-        (Kernel::Encode(quantizer), Op::Quantizer(_)) => (1.0 / quantizer.step, false),
+        (Kernel::Encode(encoder), Op::Quantizer(_)) => (1.0 / encoder.quantizer.step, false),
         (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
             (staircase.gain, learned && can_learn(program, index))
         }
