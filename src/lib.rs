@@ -48,10 +48,9 @@ pub mod prelude {
 pub mod __private {
     pub use fheqat_runtime::{
         nn::{
-            activation::Activation,
-            dimensions::dimension,
+            dimensions::{dimension, is_signed},
             layer::{LayerMut, LayerRef, Module},
-            network::{Init, Network},
+            network::{Init, Network, Parts},
         },
         spec,
     };

@@ -16,7 +16,7 @@ use super::{
     window::{Filters, Windows},
 };
 use crate::quant::{
-    Lookup, Quantizer, Requantize,
+    Encoder, Lookup, Quantizer, Requantize, Standardization,
     row::{RowLimits, RowRounder, exact_sum},
     transition::{Channel, Dequantize, Origin},
 };
@@ -44,11 +44,13 @@ pub(crate) enum Statistics {
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
     /// Features to levels.
-    Encode(Quantizer),
+    Encode(Encoder),
     /// Sums or levels to levels.
     Requantize(Staircase),
     /// Floats through a curve.
     Pass(Curve),
+    /// Features standardised.
+    Standardize(Standardization),
     /// Sums of products.
     Product(Product),
     /// Sums of windows, each times a unit.
@@ -377,8 +379,8 @@ impl Runner {
         let node = &program.nodes[index];
         let (before, rest) = self.kernels.split_at_mut(index);
         match (&mut rest[0], &node.op) {
-            (Kernel::Encode(quantizer), Op::Quantizer(_)) => {
-                quantizer.step = program.step(index)?;
+            (Kernel::Encode(encoder), Op::Quantizer(_)) => {
+                encoder.quantizer.step = program.step(index)?;
             }
             (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
                 let Some(from) = node.from else { return Ok(()) };
@@ -481,10 +483,19 @@ impl Runner {
         let output = &mut rest[0];
         let width = output.ncols();
         match &mut self.kernels[index] {
-            Kernel::Encode(quantizer) => {
+            Kernel::Encode(encoder) => {
                 let rows = output.rows_mut().into_iter().zip(features.rows());
                 for (mut to, from) in rows {
-                    to.zip_mut_with(&from, |level, &feature| *level = quantizer.round(feature));
+                    for (feature, (level, &value)) in to.iter_mut().zip(from).enumerate() {
+                        *level = encoder.round(feature, value);
+                    }
+                }
+            }
+            Kernel::Standardize(standardization) => {
+                for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {
+                    for (feature, (to, &value)) in to.iter_mut().zip(from).enumerate() {
+                        *to = standardization.apply(feature, value);
+                    }
                 }
             }
             Kernel::Pass(curve) => {
@@ -611,17 +622,27 @@ fn allocate(
 ) -> Kernel {
     let node = &program.nodes[index];
     match (&node.op, precision) {
-        (Op::Quantizer(QuantizerState { curve, .. }), Precision::Float) => Kernel::Pass(*curve),
-        (Op::Quantizer(QuantizerState { levels, .. }), Precision::Quantized) => match node.from {
-            None => Kernel::Encode(Quantizer { step: 1.0, levels: *levels }),
-            Some(_) => Kernel::Requantize(Staircase {
-                gains: vec![1.0; node.width],
-                offsets: vec![0.0; node.width],
-                lookup: None,
-                levels: *levels,
-                unit: 1.0,
-            }),
-        },
+        (Op::Quantizer(QuantizerState { curve, standardization, .. }), Precision::Float) => {
+            match standardization {
+                Some(standardization) => Kernel::Standardize(standardization.clone()),
+                None => Kernel::Pass(*curve),
+            }
+        }
+        (Op::Quantizer(QuantizerState { levels, standardization, .. }), Precision::Quantized) => {
+            match node.from {
+                None => Kernel::Encode(Encoder {
+                    standardization: standardization.clone(),
+                    quantizer: Quantizer { step: 1.0, levels: *levels },
+                }),
+                Some(_) => Kernel::Requantize(Staircase {
+                    gains: vec![1.0; node.width],
+                    offsets: vec![0.0; node.width],
+                    lookup: None,
+                    levels: *levels,
+                    unit: 1.0,
+                }),
+            }
+        }
         (Op::Linear(state), _) => {
             let has_affine = precision == Precision::Float || program.is_last(index);
             Kernel::Product(Product {

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::activation::{Activation, Function};
 use crate::quant::{
-    Quantizer,
+    Quantizer, Standardization,
     row::{RowLimits, RowRounder},
     transition::Channel,
 };
@@ -106,6 +106,8 @@ pub struct QuantizerState {
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
     pub(crate) step: Option<f32>,
+    /// What features go through before they are rounded, where the quantizer reads the network's input.
+    pub(crate) standardization: Option<Standardization>,
 }
 
 /// What a quantizer applies before it rounds.
@@ -305,6 +307,14 @@ impl BatchNorm {
     }
 }
 
+impl QuantIdentity {
+    /// What features go through before they are rounded, where training standardised them.
+    #[must_use]
+    pub const fn standardization(&self) -> Option<&Standardization> {
+        self.state.standardization.as_ref()
+    }
+}
+
 macro_rules! stateless_module {
     ($type:ident $(<$number:ident>)?) => {
         #[diagnostic::do_not_recommend]
@@ -390,13 +400,25 @@ fn groups(layer: &spec::Layer) -> usize {
 impl QuantizerState {
     fn new(layer: &spec::Layer, curve: Curve) -> Self {
         let spec::Layer::Quantizer(quantizer) = layer else {
-            return Self { curve, levels: spec::Range::new(0, 0), fixed: None, step: None };
+            return Self {
+                curve,
+                levels: spec::Range::new(0, 0),
+                fixed: None,
+                step: None,
+                standardization: None,
+            };
         };
         let fixed = match quantizer.scale {
             spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
             _ => None,
         };
-        Self { curve, levels: quantizer.levels().or(spec::Range::new(0, 0)), fixed, step: fixed }
+        Self {
+            curve,
+            levels: quantizer.levels().or(spec::Range::new(0, 0)),
+            fixed,
+            step: fixed,
+            standardization: None,
+        }
     }
 
     /// The quantizer, once its step is known.

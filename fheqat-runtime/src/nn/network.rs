@@ -169,6 +169,20 @@ pub trait Network: Sized {
     }
 }
 
+/// What the expansion of `#[quant_net]` gives to an implementation of [`Network`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Parts<N> {
+    /// [`Network::SPEC`].
+    pub spec: Net<'static>,
+    /// [`Network::init`].
+    pub init: fn(&mut Init) -> N,
+    /// [`Network::layers`].
+    pub layers: fn(&N) -> Vec<LayerRef<'_>>,
+    /// [`Network::layers_mut`].
+    pub layers_mut: fn(&mut N) -> Vec<LayerMut<'_>>,
+}
+
 /// Makes the layers of a network one after the other.
 #[derive(Debug)]
 pub struct Init {

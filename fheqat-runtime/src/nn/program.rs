@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Shape, Source, Verdict};
+use ndarray::ArrayView2;
 use thiserror::Error;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     window::{Filters, Windows},
 };
 use crate::quant::{
-    Requantize,
+    Requantize, Standardization,
     transition::{Dequantize, Origin},
 };
 
@@ -351,6 +352,21 @@ impl Program {
             Op::Norm(_) => self.is_quantized(reader),
             _ => false,
         })
+    }
+
+    /// Measures samples `[n, features]` for the quantizers of the network's input that do not standardise yet, whose steps are
+    /// then to choose again. Gives those quantizers.
+    pub(crate) fn standardize(&mut self, samples: &ArrayView2<'_, f32>) -> Vec<usize> {
+        let mut fresh = Vec::new();
+        for (index, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| node.from.is_none()) {
+            let Op::Quantizer(state) = &mut node.op else { continue };
+            if state.standardization.is_none() {
+                state.standardization = Some(Standardization::of(samples));
+                state.step = state.fixed;
+                fresh.push(index);
+            }
+        }
+        fresh
     }
 
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.

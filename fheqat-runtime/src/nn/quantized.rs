@@ -12,7 +12,7 @@ use super::{
     program::{Op, Program},
     window::{Filters, Windows, pairs},
 };
-use crate::quant::{Quantizer, Requantize, transition::Dequantize};
+use crate::quant::{Encoder, Quantizer, Requantize, transition::Dequantize};
 
 /// The fields of a network in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,7 @@ pub struct QuantizedField {
 #[derive(Clone, Debug, PartialEq)]
 pub enum QuantizedOp {
     /// Features to levels.
-    Encode(Quantizer),
+    Encode(Encoder),
     /// Levels to accumulators: the integer weights, `[out, in]`.
     Linear {
         /// The weights that training and evaluation multiply by.
@@ -101,9 +101,7 @@ impl Quantized {
                 Source::Input | Source::Broken => &[],
             };
             values.push(match &field.op {
-                QuantizedOp::Encode(quantizer) => {
-                    sample.iter().map(|&feature| quantizer.level(feature)).collect()
-                }
+                QuantizedOp::Encode(encoder) => encoder.levels(sample).collect(),
                 QuantizedOp::Linear { weights, .. } => {
                     let dot = |row: ndarray::ArrayView1<'_, i32>| {
                         row.iter().zip(operand).map(|(&weight, level)| i64::from(weight) * level).sum()
@@ -160,7 +158,8 @@ impl Program {
         let node = &self.nodes[index];
         let op = match (&node.op, node.from) {
             (Op::Quantizer(state), None) => {
-                QuantizedOp::Encode(Quantizer { step: self.step(index)?, levels: state.levels })
+                let quantizer = Quantizer { step: self.step(index)?, levels: state.levels };
+                QuantizedOp::Encode(Encoder { standardization: state.standardization.clone(), quantizer })
             }
             (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.every_staircase(from, index)?),
             (Op::Linear(state), _) => {

@@ -1,9 +1,10 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
-//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
-//! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another; a batch
-//! normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing has chosen yet is left out. The metadata say which
-//! biases are held centred.
+//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and,
+//! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
+//! `[1]` unless it has that of another, and where it standardises the network's input `mean` and `deviation` `[features]`; a
+//! batch normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing
+//! has chosen yet is left out. The metadata say which biases are held centred.
 
 use std::{collections::HashMap, path::Path};
 
@@ -17,7 +18,10 @@ use super::{
     layer::{LinearState, NormState},
     program::{Node, Op, Program},
 };
-use crate::file::{self, FileError};
+use crate::{
+    file::{self, FileError},
+    quant::Standardization,
+};
 
 /// A file of weights that cannot be written, read or used.
 #[derive(Debug, Error)]
@@ -74,6 +78,8 @@ pub enum WeightsError {
 
 const CENTRED: &str = "centred";
 const FREE: &str = "free";
+const MEAN: &str = "mean";
+const DEVIATION: &str = "deviation";
 
 struct Tensor {
     name: String,
@@ -93,9 +99,14 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     let mut metadata = HashMap::new();
     for (index, Node { name, op, .. }) in program.nodes.iter().enumerate() {
         match op {
-            Op::Quantizer(_) if program.owner(index) != Some(index) => {}
             Op::Quantizer(state) => {
-                tensors.extend(state.step.iter().map(|step| Tensor::new(name, "step", &[1], [step])));
+                let step = state.step.iter().filter(|_| program.owner(index) == Some(index));
+                tensors.extend(step.map(|step| Tensor::new(name, "step", &[1], [step])));
+                tensors.extend(state.standardization.iter().flat_map(|standardization| {
+                    let (mean, deviation) = (standardization.mean(), standardization.deviation());
+                    [(MEAN, mean), (DEVIATION, deviation)]
+                        .map(|(part, values)| Tensor::new(name, part, &[values.len()], values))
+                }));
             }
             Op::Linear(state) => {
                 tensors.push(Tensor::new(name, "weight", state.weight.shape(), &state.weight));
@@ -137,11 +148,16 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
     let held = metadata.metadata().clone().unwrap_or_default();
     let mut reader = Reader { tensors, seen: Vec::new() };
     let owns: Vec<bool> = (0..program.nodes.len()).map(|index| program.owner(index) == Some(index)).collect();
-    for (Node { name, op, .. }, owns) in program.nodes.iter_mut().zip(owns) {
+    let features = program.features;
+    for (Node { name, from, op, .. }, owns) in program.nodes.iter_mut().zip(owns) {
         match op {
-            Op::Quantizer(state) if !owns => state.step = None,
             Op::Quantizer(state) => {
-                state.step = reader.positive(name, "step", 1)?.and_then(|step| step.first().copied());
+                let step = if owns { reader.positive(name, "step", 1)? } else { None };
+                state.step = step.and_then(|step| step.first().copied());
+                state.standardization = match from {
+                    None => reader.standardization(name, features)?,
+                    Some(_) => None,
+                };
             }
             Op::Linear(state) => {
                 reader.linear(name, state)?;
@@ -209,6 +225,20 @@ impl Reader<'_> {
                 Err(WeightsError::Value { tensor: format!("{field}.{part}"), index, value: values[index] })
             }
         }
+    }
+
+    fn standardization(
+        &mut self,
+        field: &str,
+        features: usize,
+    ) -> Result<Option<Standardization>, WeightsError> {
+        let Some(mean) = self.optional(field, MEAN, &[features])? else { return Ok(None) };
+        let deviation = self.required(field, DEVIATION, &[features])?;
+        if let Some(index) = deviation.iter().position(|deviation| *deviation <= 0.0) {
+            let tensor = format!("{field}.{DEVIATION}");
+            return Err(WeightsError::Value { tensor, index, value: deviation[index] });
+        }
+        Ok(Standardization::checked(mean, deviation, features))
     }
 
     fn required(&mut self, field: &str, part: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {

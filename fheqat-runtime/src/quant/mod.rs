@@ -5,12 +5,14 @@
 
 pub mod observer;
 pub mod row;
+pub mod standardization;
 pub mod transition;
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
 pub use observer::Observer;
+pub use standardization::Standardization;
 
 use crate::nn::activation::Function;
 
@@ -35,6 +37,49 @@ impl Quantizer {
     pub fn round(&self, value: f32) -> f32 {
         round_level(value / self.step, self.levels)
     }
+}
+
+/// From the features of a sample to levels: deviations from the mean where features are standardised, then rounded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    /// What is done to features before the rounding.
+    pub standardization: Option<Standardization>,
+    /// The rounding.
+    pub quantizer: Quantizer,
+}
+
+impl Encoder {
+    /// The levels of a sample.
+    ///
+    /// # Panics
+    /// When features are standardised and the sample has more.
+    pub fn levels(&self, sample: &[f32]) -> impl Iterator<Item = i64> {
+        sample.iter().enumerate().map(|(feature, &value)| self.round(feature, value) as i64)
+    }
+
+    /// The level of a feature, as the float that training computes with.
+    ///
+    /// # Panics
+    /// When features are standardised and there is no such feature.
+    #[must_use]
+    pub fn round(&self, feature: usize, value: f32) -> f32 {
+        self.quantizer.round(standardized(self.standardization.as_ref(), feature, value))
+    }
+
+    pub(crate) fn fits(&self, features: usize) -> bool {
+        self.standardization.as_ref().is_none_or(|standardization| standardization.fits(features))
+    }
+}
+
+impl From<Quantizer> for Encoder {
+    fn from(quantizer: Quantizer) -> Self {
+        Self { standardization: None, quantizer }
+    }
+}
+
+/// A feature as a network sees it before it rounds.
+pub(crate) fn standardized(standardization: Option<&Standardization>, feature: usize, value: f32) -> f32 {
+    standardization.map_or(value, |standardization| standardization.apply(feature, value))
 }
 
 /// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(x))` of `x = sum * gain + offset`, or

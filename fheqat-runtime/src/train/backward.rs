@@ -120,7 +120,7 @@ impl Gradients {
         let routes = &self.routes[index];
         let route = routes.first().copied().unwrap_or(Route::Nothing);
         match &runner.kernels[index] {
-            Kernel::Encode(_) => {}
+            Kernel::Encode(_) | Kernel::Standardize(_) => {}
             Kernel::Pass(curve) => {
                 let Some(from) = node.from else { return };
                 let length = count * node.width;

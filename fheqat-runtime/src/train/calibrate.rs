@@ -7,13 +7,14 @@ use crate::{
     nn::{
         NetworkError, Precision,
         forward::{Kernel, Runner, Statistics},
-        layer::LinearState,
+        layer::{LinearState, QuantizerState},
         program::{Op, Program},
         slice, slice_mut,
     },
     quant::{
         Observer,
         row::best_scale,
+        standardized,
         transition::{middle, units_per_level},
     },
 };
@@ -309,8 +310,7 @@ fn step_of(
     let Op::Quantizer(quantizer) = &node.op else { return Err(program.not_calibrated(index)) };
     let levels = quantizer.levels;
     let Some(from) = node.from else {
-        let values: Vec<f32> = features.iter().copied().collect();
-        return Ok(observer.step(&values, levels));
+        return Ok(observer.step(&read(quantizer, features), levels));
     };
     let function = quantizer.curve.function();
     if let (Some(state), None, Purpose::Train) = (program.linear(from), function, purpose)
@@ -331,6 +331,15 @@ fn step_of(
         (None, _) => {}
     }
     Ok(observer.step(slice(&values), levels))
+}
+
+/// What a quantizer of the network's input rounds.
+fn read(state: &QuantizerState, features: &ArrayView2<'_, f32>) -> Vec<f32> {
+    let standardization = state.standardization.as_ref();
+    features
+        .indexed_iter()
+        .map(|((_, feature), &value)| standardized(standardization, feature, value))
+        .collect()
 }
 
 /// The integers that the node at `index` gives, before any scale.

@@ -38,6 +38,10 @@ pub struct TrainConfig {
     pub activations: Activations,
     /// How an input quantizer without a step chooses it.
     pub observer: Observer,
+    /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
+    /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
+    /// standardises them before it encrypts; a step that the user fixed is in standard deviations.
+    pub standardize: bool,
     /// Orders the samples.
     pub seed: Seed,
     /// A bar, where standard error is a terminal.
@@ -105,6 +109,7 @@ impl Default for TrainConfig {
             ramp: 0.4,
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
+            standardize: false,
             seed: Seed(0),
             progress: true,
         }

@@ -58,6 +58,9 @@ pub(crate) fn fit(
             (data.clone(), Some(held.clone()))
         }
     };
+    if config.standardize {
+        program.standardize(&train.features());
+    }
     if config.precision == Precision::Quantized {
         calibrate::calibrate(program, &train.features(), config.observer, Purpose::Train)?;
     } else {

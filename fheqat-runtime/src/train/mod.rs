@@ -69,6 +69,14 @@ pub enum TrainError {
     /// Cross entropy on numbers.
     #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
     Loss,
+    /// A layer whose weights cannot make up for standardised features.
+    #[error(
+        "`{field}` cannot take over the standardisation of the input after training, which only a `QuantLinear` with a bias can: train in float with `standardize: true`"
+    )]
+    Standardize {
+        /// The layer that reads the input's levels.
+        field: String,
+    },
     /// The loss is not a number any more.
     #[error("the loss diverged in epoch {epoch}: lower the learning rate, now {rate}")]
     Diverged {
