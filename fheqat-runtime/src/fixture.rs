@@ -1,5 +1,7 @@
 //! A network for tests, with its numbers as parameters.
 
+pub(crate) mod drawn;
+
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
     WeightRange, WeightScale, Window,
