@@ -1,5 +1,7 @@
 //! Networks for tests, written down as `#[quant_net]` would.
 
+pub(crate) mod drawn;
+
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
     WeightRange, WeightScale, Window,

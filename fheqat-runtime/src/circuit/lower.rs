@@ -53,20 +53,31 @@ pub enum CircuitError {
 /// # Errors
 /// When the network breaks a law or a layer is not calibrated.
 pub(crate) fn lower<N: Network>(network: &N) -> Result<Circuit, CircuitError> {
-    let quantized = network.quantized()?;
-    let verdicts = verdicts(&N::SPEC)?;
-    let mut lowering = Lowering::new(&quantized, &verdicts);
+    optimised(&N::SPEC, &network.quantized()?)
+}
+
+/// The optimised circuit of a network that is apart from its type.
+///
+/// # Errors
+/// When the network breaks a law.
+pub(crate) fn optimised(net: &Net<'static>, quantized: &Quantized) -> Result<Circuit, CircuitError> {
+    let circuit = plain(net, quantized)?;
+    Ok(Circuit { graph: passes::optimise(circuit.graph)?, ..circuit })
+}
+
+/// The circuit before any pass.
+///
+/// # Errors
+/// When the network breaks a law.
+pub(crate) fn plain(net: &Net<'static>, quantized: &Quantized) -> Result<Circuit, CircuitError> {
+    let verdicts = verdicts(net)?;
+    let mut lowering = Lowering::new(quantized, &verdicts);
     for field in &quantized.fields {
         lowering.field(field)?;
     }
     let (codec, graph) = lowering.finish(&quantized.output);
     verify(&graph)?;
-    Ok(Circuit {
-        name: N::SPEC.name.to_owned(),
-        fields: describe(&N::SPEC, &verdicts),
-        codec,
-        graph: passes::optimise(graph)?,
-    })
+    Ok(Circuit { name: net.name.to_owned(), fields: describe(net, &verdicts), codec, graph })
 }
 
 /// What a field gives: for each number the sum of wires that it is.

@@ -5,6 +5,8 @@ pub mod ir;
 pub mod lower;
 pub mod passes;
 pub mod simulate;
+#[cfg(test)]
+pub(crate) mod soundness;
 pub mod verify;
 
 use fheqat_spec::Range;

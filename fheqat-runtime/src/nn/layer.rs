@@ -398,7 +398,7 @@ fn groups(layer: &spec::Layer) -> usize {
 }
 
 impl QuantizerState {
-    fn new(layer: &spec::Layer, curve: Curve) -> Self {
+    pub(crate) fn new(layer: &spec::Layer, curve: Curve) -> Self {
         let spec::Layer::Quantizer(quantizer) = layer else {
             return Self {
                 curve,
@@ -455,7 +455,7 @@ impl NormState {
 
 impl LinearState {
     /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`, and no bias.
-    fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
+    pub(crate) fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
         let bound = 1.0 / (shape[1] as f32).sqrt();
         let weight = Array2::from_shape_fn(shape, |_| rng.random_range(-bound..bound));
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };

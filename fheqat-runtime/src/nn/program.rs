@@ -84,9 +84,13 @@ impl Program {
     /// # Errors
     /// When the network breaks a law, or its layers are not those of its specification.
     pub(crate) fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
-        let net = N::SPEC;
-        let facts: Vec<Fact> = verdicts(&net)?.iter().map(|verdict| verdict.fact).collect();
-        let layers = network.layers();
+        Self::new(&N::SPEC, network.layers())
+    }
+
+    /// # Errors
+    /// When the network breaks a law, or its layers are not those of its specification.
+    pub(crate) fn new(net: &spec::Net<'static>, layers: Vec<LayerRef<'_>>) -> Result<Self, NetworkError> {
+        let facts: Vec<Fact> = verdicts(net)?.iter().map(|verdict| verdict.fact).collect();
         let mismatch = |field: &str| NetworkError::Mismatch { field: field.to_owned() };
         let features = match net.input_shape() {
             Known::Now(shape) => shape.elements().get().and_then(|width| usize::try_from(width).ok()),
