@@ -76,7 +76,8 @@ fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
     let accuracy_clear = net.evaluate(&fresh)?.accuracy.ok_or(NO_CLASSES)?;
 
     let circuit = net.circuit()?;
-    let compiled = circuit.compile(&CompileOptions::default().threads(options.threads))?;
+    let prices = Prices::of_this_machine()?;
+    let compiled = circuit.compile(&CompileOptions::default().threads(options.threads).prices(prices))?;
     println!("{}\n", compiled.report());
 
     let (keys, keygen_s) = timed(|| compiled.keygen());
