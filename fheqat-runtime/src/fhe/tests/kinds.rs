@@ -1,6 +1,6 @@
 //! Encrypted equals simulated for every layer: random weights, and the inputs that drive every sum to both its ends.
 
-use fheqat_spec::Transfer;
+use fheqat_spec::{Known, Transfer, WeightScale};
 
 use super::{exact::agree, graphs::samples};
 use crate::{
@@ -96,6 +96,26 @@ fn reshape_transpose_and_flatten() {
         let shaped = draw.reshape(turned, &[2, 3]);
         draw.conv(shaped, 2, window(1, 2, 1, 0), 1, BUDGET)
     });
+}
+
+#[test]
+fn batch_norm_over_weights_with_a_scale_a_filter() {
+    let weights = Weights { scale: WeightScale::PerChannel, ..BUDGET };
+    check(&[1, 3, 3], Transfer::Signed, |draw, levels| {
+        let sums = draw.conv(levels, 3, window(2, 2, 1, 0), 1, weights);
+        draw.norm(sums)
+    });
+}
+
+#[test]
+fn functions() {
+    for (signed, seed) in [(false, 7), (true, 8), (true, 9)] {
+        let mut draw = Draw::new(&[3], Seed(seed));
+        let levels = draw.input(Transfer::Signed, 3);
+        let sums = draw.linear(levels, 2, BUDGET);
+        draw.quantizer(sums, Transfer::Function { signed: Known::Now(signed) }, 3);
+        agree_at_extremes(&draw.finish().circuit(), -40.0, 6, Seed(seed));
+    }
 }
 
 #[test]
