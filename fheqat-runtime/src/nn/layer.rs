@@ -101,6 +101,8 @@ pub struct LinearState {
     pub(crate) mask: Option<Array2<bool>>,
     /// What the integers of a row keep.
     pub(crate) limits: RowLimits,
+    /// The budget that was declared; training may choose a smaller one.
+    pub(crate) declared_l1: Option<usize>,
     /// How the user wants the bias held.
     pub(crate) declared: spec::Bias,
     /// How it is held: free behind float training, whatever was declared.
@@ -278,25 +280,32 @@ impl QuantizerState {
 }
 
 impl LinearState {
-    /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`, and no bias.
+    /// Fresh weights, and no bias.
     fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
-        let bound = 1.0 / (shape[1] as f32).sqrt();
-        let weight = Array2::from_shape_fn(shape, |_| rng.random_range(-bound..bound));
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
         let (limits, declared) = match layer {
             spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
             spec::Layer::Conv(conv) => (RowLimits::of(&conv.row()).unwrap_or(nothing), conv.filters.bias),
             _ => (nothing, spec::Bias::None),
         };
-        Self {
-            weight,
+        let mut state = Self {
+            weight: Array2::zeros(shape),
             bias: Array1::zeros(shape[0]),
             scale: None,
             mask: None,
             limits,
+            declared_l1: limits.max_l1,
             declared,
             hold: declared,
-        }
+        };
+        state.draw(rng);
+        state
+    }
+
+    /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`.
+    pub(crate) fn draw(&mut self, rng: &mut ChaCha8Rng) {
+        let bound = 1.0 / (self.weight.ncols() as f32).sqrt();
+        self.weight.mapv_inplace(|_| rng.random_range(-bound..bound));
     }
 
     /// The weights in the layer's own units, `[out, in]`.

@@ -10,7 +10,13 @@ use super::{
     network::Network,
     window::{Filters, Windows},
 };
-use crate::quant::{Requantize, transition::Transition};
+use crate::{
+    Seed,
+    quant::{Requantize, transition::Transition},
+};
+
+/// The stream of a seed that draws weights again.
+const REDRAW: u64 = 7;
 
 /// A network that cannot run, or not yet.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -150,6 +156,11 @@ impl Program {
                 _ => {}
             }
         }
+    }
+
+    /// What the laws know of each node's output.
+    pub(crate) fn facts(&self) -> &[Fact] {
+        &self.facts
     }
 
     /// Numbers the network gives for one sample.
@@ -311,6 +322,42 @@ impl Program {
         }
     }
 
+    /// The step of a quantizer of the input, where only weights read its levels and nobody fixed it.
+    pub(crate) fn movable_input_step(&self, index: usize) -> Option<f32> {
+        match &self.nodes[index] {
+            Node { op: Op::Quantizer(state), from: None, .. } if state.fixed.is_none() => {
+                let has_weights = self.readers(index).all(|reader| self.linear(reader).is_some());
+                state.step.filter(|_| has_weights && !self.is_shared(index))
+            }
+            _ => None,
+        }
+    }
+
+    /// Sets the step of a quantizer of the input, and keeps what its readers make of its levels.
+    pub(crate) fn move_input_step(&mut self, index: usize, step: f32) {
+        let readers: Vec<usize> = self.readers(index).collect();
+        let Op::Quantizer(state) = &mut self.nodes[index].op else { return };
+        let ratio = state.step.map_or(1.0, |old| old / step);
+        state.step = Some(step);
+        for reader in readers {
+            if let Op::Linear(state) = &mut self.nodes[reader].op {
+                state.scale = state.scale.map(|scale| scale * ratio);
+            }
+        }
+    }
+
+    /// Draws the weights of every layer without a scale again.
+    pub(crate) fn redraw(&mut self, seed: Seed) {
+        let mut rng = seed.rng(REDRAW);
+        for node in &mut self.nodes {
+            if let Op::Linear(state) = &mut node.op
+                && state.scale.is_none()
+            {
+                state.draw(&mut rng);
+            }
+        }
+    }
+
     pub(crate) fn not_calibrated(&self, index: usize) -> NetworkError {
         NetworkError::NotCalibrated { field: self.nodes[index].name.to_owned() }
     }
@@ -379,7 +426,7 @@ fn filters_of(conv: &spec::Conv, state: &LinearState, shape: &[usize]) -> Option
 ///
 /// # Errors
 /// When one breaks a law.
-pub(crate) fn verdicts(net: &spec::Net<'static>) -> Result<Vec<Verdict<'static>>, NetworkError> {
+fn verdicts(net: &spec::Net<'static>) -> Result<Vec<Verdict<'static>>, NetworkError> {
     let mut verdicts: Vec<Verdict<'static>> = Vec::with_capacity(net.fields.len());
     for index in 0..net.fields.len() {
         let verdict = spec::judge(net, &verdicts, index);

@@ -142,7 +142,7 @@ impl Quantized {
 impl Program {
     /// # Errors
     /// When a layer is not calibrated.
-    fn quantized(&self) -> Result<Quantized, NetworkError> {
+    pub(crate) fn quantized(&self) -> Result<Quantized, NetworkError> {
         let fields = (0..self.nodes.len()).map(|index| self.quantized_field(index));
         Ok(Quantized {
             features: self.features,

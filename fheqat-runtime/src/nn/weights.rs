@@ -2,7 +2,7 @@
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
 //! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
-//! biases are held centred.
+//! biases are held centred, and which budget each layer has.
 
 use std::{collections::HashMap, path::Path};
 
@@ -106,6 +106,9 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                 }));
                 let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
                 metadata.insert(format!("{name}.bias"), held.to_owned());
+                if let Some(budget) = state.limits.max_l1 {
+                    metadata.insert(format!("{name}.max_l1"), budget.to_string());
+                }
             }
             Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
@@ -134,6 +137,11 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                 state.hold = match held.get(&format!("{name}.bias")).map(String::as_str) {
                     Some(FREE) if state.declared != Bias::None => Bias::Free,
                     _ => state.declared,
+                };
+                let budget = held.get(&format!("{name}.max_l1")).and_then(|budget| budget.parse().ok());
+                state.limits.max_l1 = match (budget, state.declared_l1) {
+                    (Some(chosen), Some(declared)) => Some(declared.min(chosen)),
+                    (chosen, declared) => chosen.or(declared),
                 };
             }
             Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}

@@ -3,6 +3,7 @@
 mod backward;
 pub(crate) mod calibrate;
 pub mod config;
+pub mod economy;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
 pub mod history;
@@ -13,13 +14,15 @@ pub mod schedule;
 
 use thiserror::Error;
 
-pub use config::{Activations, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, Economy, Loss, Optimizer, TrainConfig, Validation};
+pub use economy::Trial;
 pub use evaluate::Metrics;
 pub use history::{Epoch, History};
 pub use ptq::PtqConfig;
 pub use schedule::Schedule;
 
 use crate::{
+    circuit::CircuitError,
     data::{DataError, Dataset, Targets},
     nn::{NetworkError, program::Program},
 };
@@ -31,6 +34,9 @@ pub enum TrainError {
     /// The network cannot run.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The network has no circuit to price: a defect of fheqat.
+    #[error(transparent)]
+    Circuit(#[from] CircuitError),
     /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
