@@ -31,9 +31,10 @@ pub mod prelude {
         data::Dataset,
         nn::{
             Precision,
+            activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
             layer::{
-                Add, AvgPool2d, Concat, Flatten, GlobalAvgPool2d, QuantConv1d, QuantConv2d, QuantIdentity,
-                QuantLinear, QuantReLU, Reshape, Transpose,
+                Add, AvgPool2d, BatchNorm, Concat, Flatten, GlobalAvgPool2d, QuantAct, QuantConv1d,
+                QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
             },
             network::Network,
         },
@@ -47,9 +48,9 @@ pub mod prelude {
 pub mod __private {
     pub use fheqat_runtime::{
         nn::{
-            dimensions::dimension,
+            dimensions::{dimension, is_signed},
             layer::{LayerMut, LayerRef, Module},
-            network::{Init, Network},
+            network::{Init, Network, Parts},
         },
         spec,
     };

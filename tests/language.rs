@@ -4,8 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        Axes, Bias, Conv, Fact, Field, Form, Known, Layer, Linear, Net, Pool, Quantizer, Range, Scale, Shape,
-        Source, Transfer, WeightRange, WeightScale, Window, judge_all,
+        Axes, Bias, Conv, Fact, Field, Form, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range, Scale,
+        Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all, rules::bootstraps,
     },
 };
 
@@ -161,6 +161,96 @@ fn windows_are_what_was_written() {
     let net = Image::new(Seed(0));
     assert_eq!(net.conv.weights().dim(), (6, 18));
     assert_eq!(net.layers().len(), 6);
+}
+
+/// Of a sign that only the function itself can tell.
+struct Cosine;
+
+impl Activation for Cosine {
+    const SIGNED: bool = true;
+
+    fn apply(x: f32) -> f32 {
+        x.cos()
+    }
+}
+
+const fn function(signed: bool, bits: i64) -> Layer {
+    Layer::Quantizer(quantizer(Transfer::Function { signed: Known::Now(signed) }, bits))
+}
+
+#[quant_net(bits = 3, max_nonzero = 4)]
+struct Functions {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<4, 4>,
+    act1: QuantAct<Cosine>,
+    fc2: QuantLinear<4, 4>,
+    #[layer(bits = 2)]
+    act2: QuantAct<Sigmoid>,
+    fc3: QuantLinear<4, 4>,
+    #[layer(signed = false, scale_from = act2)]
+    act3: QuantAct<Gelu>,
+    fc4: QuantLinear<4, 4>,
+    #[layer(signed)]
+    act4: QuantAct<Sigmoid>,
+}
+
+#[test]
+fn a_function_says_its_sign_unless_the_user_does() {
+    let fields = Functions::SPEC.fields;
+    assert_eq!([fields[2].layer, fields[4].layer], [function(true, 3), function(false, 2)]);
+    let Layer::Quantizer(third) = fields[6].layer else { panic!("a function is a quantizer") };
+    assert_eq!(third.levels(), Known::Now(Range::unsigned(3)));
+    assert_eq!(third.scale, Scale::From(Source::Field(4)));
+    assert_eq!(fields[8].layer, function(true, 3));
+    let verdicts: [_; 9] = judge_all(&Functions::SPEC);
+    assert_eq!(verdicts[3].fact.range, Known::Now(Range::new(-48, 48)));
+    assert!(Functions::new(Seed(0)).act1.step().is_none());
+}
+
+#[quant_net(bits = 3, max_nonzero = 4, input = [2, 6, 6], per_channel, max_bootstraps = { 128 + WIDTH })]
+struct Normalized {
+    quant_inp: QuantIdentity,
+    conv1: QuantConv2d<2, 8, 3>,
+    norm1: BatchNorm,
+    act1: QuantReLU,
+    flatten: Flatten,
+    #[layer(per_channel = false, bias = centred)]
+    fc2: QuantLinear<128, 8>,
+    norm2: BatchNorm,
+    relu2: QuantReLU,
+    fc3: QuantLinear<8, 2>,
+    norm3: BatchNorm,
+}
+
+#[test]
+fn a_normalisation_takes_the_place_of_a_bias_nobody_asked_for() {
+    let fields = Normalized::SPEC.fields;
+    let pruned =
+        |bias, weight_scale, layer| Linear { max_nonzero: Some(Known::Now(4)), bias, weight_scale, ..layer };
+    let Layer::Conv(conv1) = fields[1].layer else { panic!("a convolution") };
+    assert_eq!(conv1.filters, pruned(Bias::None, WeightScale::PerChannel, linear(2, 8, 3)));
+    assert_eq!(fields[2].layer, Layer::BatchNorm);
+    assert_eq!(
+        fields[5].layer,
+        Layer::Linear(pruned(Bias::Centred, WeightScale::PerTensor, linear(128, 8, 3)))
+    );
+    assert_eq!(fields[8].layer, Layer::Linear(pruned(Bias::None, WeightScale::PerChannel, linear(8, 2, 3))));
+    let verdicts: [_; 10] = judge_all(&Normalized::SPEC);
+    assert_eq!(verdicts[2].fact, Fact { form: Known::Now(Form::Raw), ..verdicts[1].fact });
+    assert_eq!(Normalized::new(Seed(0)).norm1.gamma().len(), 8);
+}
+
+#[test]
+fn the_most_bootstraps_are_those_of_every_number_that_is_quantized_encrypted() {
+    assert_eq!(Normalized::SPEC.max_bootstraps, Some(Known::Now(136)));
+    let verdicts: [_; 10] = judge_all(&Normalized::SPEC);
+    let each = Normalized::SPEC.fields.iter().zip(&verdicts);
+    let counts: Vec<_> = each.filter_map(|(field, verdict)| bootstraps(field, &verdict.fact).get()).collect();
+    assert_eq!(counts, [0, 0, 0, 128, 0, 0, 0, 8, 0, 0]);
+    let one_less = Net { max_bootstraps: Some(Known::Now(135)), ..Normalized::SPEC };
+    let verdicts: [_; 10] = judge_all(&one_less);
+    let refused: Vec<_> = verdicts.iter().flat_map(|verdict| verdict.issues().map(|(law, _)| law)).collect();
+    assert_eq!(refused, [Law::Bootstraps]);
 }
 
 const WIDTH: usize = 8;

@@ -34,7 +34,8 @@ fn check_names(ctxt: &Ctxt, model: &Model) {
 fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     let fields: Vec<_> = model.fields.iter().map(known).collect();
     let input = model.input.as_ref().map(|dims| Shape::new(&model::known(dims)));
-    let net = Net { name: &model.name, input, max_bootstraps: None, fields: &fields };
+    let max_bootstraps = model.max_bootstraps.as_ref().map(|most| most.amount.known);
+    let net = Net { name: &model.name, input, max_bootstraps, fields: &fields };
     let mut verdicts: Vec<Verdict<'_>> = Vec::new();
     for (index, field) in model.fields.iter().enumerate() {
         verdicts.push(match field.layer {
@@ -50,12 +51,10 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
             if matches!(issue, Issue::Unread { .. }) && last_miswired.is_some_and(|reader| reader > index) {
                 continue;
             }
-            if model.has_refused_input
-                && matches!(issue, Issue::NoInputShape { .. } | Issue::ShapeNeeded { .. })
-            {
+            if model.has_refused_input && matches!(issue, Issue::NoInputShape { .. }) {
                 continue;
             }
-            ctxt.error(blame(field, law, issue), issue);
+            ctxt.error(blame(model, field, law, issue), issue);
         }
     }
     Checked {
@@ -75,7 +74,10 @@ fn known(field: &Field) -> fheqat_spec::Field<'_> {
     fheqat_spec::Field { name: &field.name, layer, from: &field.from }
 }
 
-fn blame(field: &Field, law: Law, issue: &Issue<'_>) -> TokenStream {
+fn blame(model: &Model, field: &Field, law: Law, issue: &Issue<'_>) -> TokenStream {
+    if let (Law::Bootstraps, Some(most)) = (law, &model.max_bootstraps) {
+        return most.tokens.clone();
+    }
     let operand = match *issue {
         Issue::PlainInput { .. } => Some("input"),
         Issue::RawOperand { producer, .. } | Issue::Shapes { producer, .. } => Some(producer),

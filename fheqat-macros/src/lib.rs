@@ -29,21 +29,24 @@ mod suggest;
 /// | `max_nonzero = 30` | non-zero weights per output neuron or filter | fan-in |
 /// | `max_l1 = 8` | sum of absolute integer weights per output neuron or filter | none |
 /// | `acc_bits = 16` | widest accumulator allowed | 16 |
+/// | `per_channel` | a weight scale for each output neuron or filter | one a layer |
 /// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
 /// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions and pools | `[IN]` of the first `QuantLinear` |
+/// | `max_bootstraps = 200` | refuse a network that could need more for one sample | none |
 /// | `crate = path` | where fheqat lives | `::fheqat` |
 ///
 /// | `#[layer(...)]` | on | meaning |
 /// |---|---|---|
-/// | `from = a` | any layer | reads an earlier field, or `input` |
-/// | `bits` | `QuantIdentity`, `QuantReLU` | overrides `act_bits` |
-/// | `signed = false` | `QuantIdentity` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1` |
-/// | `scale = 0.25` | `QuantIdentity`, `QuantReLU` | fixes the step between two levels |
-/// | `weight_bits`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | override |
-/// | `acc_bits` | these and pools | overrides |
+/// | `from = a`, `from = [a, b]` | any layer; `Add`, `Concat` | reads earlier fields, or `input` |
+/// | `bits` | `QuantIdentity`, `QuantReLU`, `QuantAct` | overrides `act_bits` |
+/// | `signed = false` | `QuantIdentity`, `QuantAct` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1`; a function says by itself |
+/// | `scale = 0.25`, `scale_from = a` | `QuantIdentity`, `QuantReLU`, `QuantAct` | fixes the step between two levels; takes that of an earlier field |
+/// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | override |
+/// | `acc_bits` | these, pools and `Add` | overrides |
 /// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d` | 1 and 0; a pool's stride is its window |
 /// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels; a filter reads one, 1 |
-/// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains; `centred` before a quantizer, `free` in the last layer |
+/// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains; `centred` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
+/// | `shape = [4, 4]`, `axes = [1, 0]` | `Reshape`, `Transpose` | required |
 #[proc_macro_attribute]
 pub fn quant_net(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::caught(args.into(), &item.into()).into()

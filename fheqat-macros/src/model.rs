@@ -1,19 +1,18 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec as spec;
-use fheqat_spec::{Bias, Source, Transfer, WeightRange, WeightScale, limits};
+use fheqat_spec::{Bias, Source, WeightRange, WeightScale, limits};
 use proc_macro2::{Ident, TokenStream};
-use quote::ToTokens;
-use syn::ext::IdentExt;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{ext::IdentExt, spanned::Spanned};
 
 use crate::{
     diag::{Ctxt, Message},
     parse::{
         Ast,
-        container::NetOptions,
         field::FieldAst,
         layer::{Kind, LayerType},
-        number::Amount,
+        number::{Amount, Blamed},
         value::Wire,
     },
     suggest::closest,
@@ -22,6 +21,7 @@ use crate::{
 pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) input: Option<Vec<Amount<i64>>>,
+    pub(crate) max_bootstraps: Option<Blamed>,
     /// Whether an `input` was meant that could not be read.
     pub(crate) has_refused_input: bool,
     pub(crate) fields: Vec<Field>,
@@ -34,6 +34,19 @@ pub(crate) struct Field {
     pub(crate) layer: Option<Layer>,
     pub(crate) from: Vec<Source>,
     pub(crate) blame: Blame,
+}
+
+impl Field {
+    /// Its name, where its type stands.
+    pub(crate) fn at_type(&self) -> Ident {
+        at(&self.ident, &self.blame.ty)
+    }
+}
+
+fn at(ident: &Ident, ty: &impl Spanned) -> Ident {
+    let mut moved = ident.clone();
+    moved.set_span(ident.span().located_at(ty.span()));
+    moved
 }
 
 /// Which of the user's tokens an error points at.
@@ -55,6 +68,16 @@ pub(crate) enum Layer {
     Conv(Box<Conv>),
     Pool { window: Option<Window>, acc_bits: Amount<i64> },
     Flatten,
+    BatchNorm,
+}
+
+/// The function a quantizer applies, as `fheqat_spec::Transfer` has it.
+#[derive(Clone)]
+pub(crate) enum Transfer {
+    Signed,
+    Unsigned,
+    ReLU,
+    Function { name: String, signed: Amount<bool> },
 }
 
 /// Where a quantizer's step comes from, as `fheqat_spec::Scale` has it.
@@ -98,7 +121,7 @@ impl Model {
         check_widths(ctxt, ast);
         let names: Vec<_> = ast.fields.iter().map(|field| field.ident.unraw().to_string()).collect();
         let last = ast.fields.len().saturating_sub(1);
-        let fields = ast
+        let mut fields: Vec<_> = ast
             .fields
             .iter()
             .enumerate()
@@ -107,7 +130,7 @@ impl Model {
                 ident: field.ident.clone(),
                 layer: field.layer.as_ref().and_then(|layer| {
                     let scale = scale(ctxt, field, index, &names);
-                    resolve(ctxt, options, field, layer, scale, index == last)
+                    resolve(ctxt, ast, field, layer, scale, index == last)
                 }),
                 from: sources(ctxt, field, index, &names),
                 blame: Blame {
@@ -119,12 +142,31 @@ impl Model {
                 },
             })
             .collect();
+        normalize(ast, &mut fields);
         Self {
             name: ast.item.ident.unraw().to_string(),
             input: options.input.clone(),
+            max_bootstraps: options.max_bootstraps.clone(),
             has_refused_input: options.input.is_none()
                 && options.meant.iter().any(|meant| meant == "input" || meant.is_empty()),
             fields,
+        }
+    }
+}
+
+/// Gives the layers that only batch normalisations read the bias of those.
+fn normalize(ast: &Ast, fields: &mut [Field]) {
+    for index in 0..fields.len() {
+        let mut readers = fields.iter().filter(|field| field.from.contains(&Source::Field(index))).peekable();
+        let is_normalized =
+            readers.peek().is_some() && readers.all(|reader| matches!(reader.layer, Some(Layer::BatchNorm)));
+        let bias = match &mut fields[index].layer {
+            Some(Layer::Linear(linear)) => &mut linear.bias,
+            Some(Layer::Conv(conv)) => &mut conv.filters.bias,
+            _ => continue,
+        };
+        if is_normalized && ast.fields[index].options.bias.is_none() {
+            *bias = Bias::default_for(false, true);
         }
     }
 }
@@ -155,13 +197,13 @@ fn check_widths(ctxt: &Ctxt, ast: &Ast) {
 /// `None` where the layer lacks an option that it needs.
 fn resolve(
     ctxt: &Ctxt,
-    net: &NetOptions,
+    ast: &Ast,
     field: &FieldAst,
     layer: &LayerType,
     scale: Scale,
     is_last: bool,
 ) -> Option<Layer> {
-    let own = &field.options;
+    let (net, own) = (&ast.options, &field.options);
     let first = |choices: [&Option<Amount<i64>>; 3]| choices.into_iter().flatten().next().cloned();
     let quantizer = |transfer| Layer::Quantizer {
         transfer,
@@ -180,11 +222,14 @@ fn resolve(
             Some(false) => WeightRange::Full,
             Some(true) | None => WeightRange::Narrow,
         },
-        weight_scale: WeightScale::PerTensor,
+        weight_scale: match own.per_channel.or(net.per_channel) {
+            Some(true) => WeightScale::PerChannel,
+            Some(false) | None => WeightScale::PerTensor,
+        },
         max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
         max_l1: first([&own.max_l1, &net.max_l1, &None]),
         acc_bits: acc_bits(),
-        bias: own.bias.unwrap_or(Bias::default_for(is_last)),
+        bias: own.bias.unwrap_or(Bias::default_for(is_last, false)),
     };
     let window = |axes, kernel: Amount<i64>, stride: Amount<i64>| Window {
         axes,
@@ -203,6 +248,7 @@ fn resolve(
         Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
         Kind::Identity => quantizer(Transfer::Signed),
         Kind::ReLU => quantizer(Transfer::ReLU),
+        Kind::Act => quantizer(function(&ast.item.ident, field, layer)),
         Kind::Linear => Layer::Linear(Box::new(linear())),
         Kind::Add => Layer::Add { acc_bits: acc_bits() },
         Kind::Concat => Layer::Concat,
@@ -215,7 +261,23 @@ fn resolve(
         }
         Kind::GlobalAvgPool2d => Layer::Pool { window: None, acc_bits: acc_bits() },
         Kind::Flatten => Layer::Flatten,
+        Kind::BatchNorm => Layer::BatchNorm,
     })
+}
+
+/// The function of a `QuantAct`. Without `signed`, const evaluation asks the function itself.
+fn function(net: &Ident, field: &FieldAst, layer: &LayerType) -> Transfer {
+    let name = layer.function.clone().unwrap_or_default();
+    let signed = if let Some(signed) = field.options.signed {
+        Amount::now(signed)
+    } else {
+        let ident = at(&field.ident, &field.ty);
+        let asked = quote_spanned! {field.ty.span()=>
+            __fheqat::is_signed(|__fheqat_net: &#net| &__fheqat_net.#ident)
+        };
+        Amount::later(quote!(__fheqat::spec::Known::Now(#asked)))
+    };
+    Transfer::Function { name, signed }
 }
 
 /// An option that its layer cannot do without; an error where it is not even tried.
@@ -331,7 +393,7 @@ impl Layer {
     pub(crate) fn known(&self) -> spec::Layer {
         match self {
             Self::Quantizer { transfer, bits, scale } => spec::Layer::Quantizer(spec::Quantizer {
-                transfer: *transfer,
+                transfer: transfer.known(),
                 bits: bits.known,
                 scale: match scale {
                     Scale::Learned => spec::Scale::Learned,
@@ -350,6 +412,19 @@ impl Layer {
                 acc_bits: acc_bits.known,
             }),
             Self::Flatten => spec::Layer::Flatten,
+            Self::BatchNorm => spec::Layer::BatchNorm,
+        }
+    }
+}
+
+impl Transfer {
+    /// As far as the macro can read it.
+    fn known(&self) -> spec::Transfer {
+        match self {
+            Self::Signed => spec::Transfer::Signed,
+            Self::Unsigned => spec::Transfer::Unsigned,
+            Self::ReLU => spec::Transfer::ReLU,
+            Self::Function { signed, .. } => spec::Transfer::Function { signed: signed.known },
         }
     }
 }

@@ -18,7 +18,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self { action, path: path.display().to_string(), source }
     }
 }

@@ -1,4 +1,4 @@
-//! A network for tests, with its numbers as parameters.
+//! Networks for tests, written down as `#[quant_net]` would.
 
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
@@ -6,12 +6,30 @@ use fheqat_spec::{
 };
 
 use crate::nn::{
+    activation::Activation,
     layer::{
-        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantConv2d, QuantIdentity, QuantLinear,
-        QuantReLU, Reshape, Transpose,
+        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantAct, QuantConv2d, QuantIdentity,
+        QuantLinear, QuantReLU, Reshape, Transpose,
     },
     network::{Init, Network},
 };
+
+/// The functions of `Network` for fields of these names.
+macro_rules! layers {
+    ($($field:ident),* $(,)?) => {
+        fn init(init: &mut Init) -> Self {
+            Self { $($field: init.layer()),* }
+        }
+
+        fn layers(&self) -> Vec<LayerRef<'_>> {
+            vec![$(self.$field.layer()),*]
+        }
+
+        fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+            vec![$(self.$field.layer_mut()),*]
+        }
+    };
+}
 
 /// Two bits of input, three bits everywhere else; `L1` of 0 is no budget.
 #[derive(Clone, Debug)]
@@ -80,38 +98,80 @@ impl<
         ],
     };
 
-    fn init(init: &mut Init) -> Self {
-        Self {
-            quant_inp: init.layer(),
-            fc1: init.layer(),
-            relu1: init.layer(),
-            fc2: init.layer(),
-            relu2: init.layer(),
-            fc3: init.layer(),
-        }
-    }
+    layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
+}
 
-    fn layers(&self) -> Vec<LayerRef<'_>> {
-        vec![
-            self.quant_inp.layer(),
-            self.fc1.layer(),
-            self.relu1.layer(),
-            self.fc2.layer(),
-            self.relu2.layer(),
-            self.fc3.layer(),
-        ]
-    }
+/// [`Chain`] with a function in place of each `QuantReLU`.
+#[derive(Clone, Debug)]
+pub(crate) struct Curved<F, const HIDDEN: usize, const NONZERO: i64, const L1: i64, const CENTRED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, HIDDEN>,
+    pub(crate) act1: QuantAct<F>,
+    pub(crate) fc2: QuantLinear<HIDDEN, HIDDEN>,
+    pub(crate) act2: QuantAct<F>,
+    pub(crate) fc3: QuantLinear<HIDDEN, 2>,
+}
 
-    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
-        vec![
-            self.quant_inp.layer_mut(),
-            self.fc1.layer_mut(),
-            self.relu1.layer_mut(),
-            self.fc2.layer_mut(),
-            self.relu2.layer_mut(),
-            self.fc3.layer_mut(),
-        ]
-    }
+const fn function<F: Activation>(bits: i64) -> Layer {
+    quantizer(Transfer::Function { signed: Known::Now(F::SIGNED) }, bits)
+}
+
+impl<F: Activation, const HIDDEN: usize, const NONZERO: i64, const L1: i64, const CENTRED: bool> Network
+    for Curved<F, HIDDEN, NONZERO, L1, CENTRED>
+{
+    const SPEC: Net<'static> = Net {
+        name: "Curved",
+        input: None,
+        max_bootstraps: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(2, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
+            Field { name: "act1", layer: function::<F>(3), from: &[Source::Field(1)] },
+            Field {
+                name: "fc2",
+                layer: linear(HIDDEN, HIDDEN, NONZERO, L1, CENTRED),
+                from: &[Source::Field(2)],
+            },
+            Field { name: "act2", layer: function::<F>(3), from: &[Source::Field(3)] },
+            Field { name: "fc3", layer: linear(HIDDEN, 2, NONZERO, L1, false), from: &[Source::Field(4)] },
+        ],
+    };
+
+    layers!(quant_inp, fc1, act1, fc2, act2, fc3);
+}
+
+/// [`Chain`] with a scale for each row, and a fixed step behind the first layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<const HIDDEN: usize, const L1: i64, const CENTRED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, HIDDEN>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<HIDDEN, HIDDEN>,
+    pub(crate) relu2: QuantReLU,
+    pub(crate) fc3: QuantLinear<HIDDEN, 2>,
+}
+
+const fn by_row(inputs: usize, outputs: usize, l1: i64, is_centred: bool) -> Layer {
+    let shared = row(inputs, outputs, inputs as i64, l1, is_centred);
+    Layer::Linear(Linear { weight_scale: WeightScale::PerChannel, ..shared })
+}
+
+impl<const HIDDEN: usize, const L1: i64, const CENTRED: bool> Network for Rows<HIDDEN, L1, CENTRED> {
+    const SPEC: Net<'static> = Net {
+        name: "Rows",
+        input: None,
+        max_bootstraps: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
+            Field { name: "fc1", layer: by_row(2, HIDDEN, L1, CENTRED), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: fixed(Transfer::ReLU, 3, 0.2), from: &[Source::Field(1)] },
+            Field { name: "fc2", layer: by_row(HIDDEN, HIDDEN, L1, CENTRED), from: &[Source::Field(2)] },
+            Field { name: "relu2", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(3)] },
+            Field { name: "fc3", layer: by_row(HIDDEN, 2, L1, false), from: &[Source::Field(4)] },
+        ],
+    };
+
+    layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
 }
 
 /// A quantizer behind a quantizer, a step the user fixed behind a layer with a budget, and levels as the output.
@@ -144,38 +204,7 @@ impl Network for Stairs {
         ],
     };
 
-    fn init(init: &mut Init) -> Self {
-        Self {
-            fine: init.layer(),
-            coarse: init.layer(),
-            fc1: init.layer(),
-            relu1: init.layer(),
-            fc2: init.layer(),
-            out: init.layer(),
-        }
-    }
-
-    fn layers(&self) -> Vec<LayerRef<'_>> {
-        vec![
-            self.fine.layer(),
-            self.coarse.layer(),
-            self.fc1.layer(),
-            self.relu1.layer(),
-            self.fc2.layer(),
-            self.out.layer(),
-        ]
-    }
-
-    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
-        vec![
-            self.fine.layer_mut(),
-            self.coarse.layer_mut(),
-            self.fc1.layer_mut(),
-            self.relu1.layer_mut(),
-            self.fc2.layer_mut(),
-            self.out.layer_mut(),
-        ]
-    }
+    layers!(fine, coarse, fc1, relu1, fc2, out);
 }
 
 /// A strided, padded convolution in two groups, and windows of a pool that overlap.
@@ -222,41 +251,7 @@ impl<const CENTRED: bool> Network for Image<CENTRED> {
         ],
     };
 
-    fn init(init: &mut Init) -> Self {
-        Self {
-            quant_inp: init.layer(),
-            conv: init.layer(),
-            relu: init.layer(),
-            pool: init.layer(),
-            quant_pool: init.layer(),
-            flatten: init.layer(),
-            fc: init.layer(),
-        }
-    }
-
-    fn layers(&self) -> Vec<LayerRef<'_>> {
-        vec![
-            self.quant_inp.layer(),
-            self.conv.layer(),
-            self.relu.layer(),
-            self.pool.layer(),
-            self.quant_pool.layer(),
-            self.flatten.layer(),
-            self.fc.layer(),
-        ]
-    }
-
-    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
-        vec![
-            self.quant_inp.layer_mut(),
-            self.conv.layer_mut(),
-            self.relu.layer_mut(),
-            self.pool.layer_mut(),
-            self.quant_pool.layer_mut(),
-            self.flatten.layer_mut(),
-            self.fc.layer_mut(),
-        ]
-    }
+    layers!(quant_inp, conv, relu, pool, quant_pool, flatten, fc);
 }
 
 /// An operand that comes twice, axes in another order, three quantizers of one scale, and fields with several readers.
@@ -322,54 +317,5 @@ impl Network for Branch {
         ],
     };
 
-    fn init(init: &mut Init) -> Self {
-        Self {
-            quant_inp: init.layer(),
-            fc1: init.layer(),
-            relu1: init.layer(),
-            grid: init.layer(),
-            turned: init.layer(),
-            flat: init.layer(),
-            fc2: init.layer(),
-            quant2: init.layer(),
-            add: init.layer(),
-            relu2: init.layer(),
-            cat: init.layer(),
-            fc3: init.layer(),
-        }
-    }
-
-    fn layers(&self) -> Vec<LayerRef<'_>> {
-        vec![
-            self.quant_inp.layer(),
-            self.fc1.layer(),
-            self.relu1.layer(),
-            self.grid.layer(),
-            self.turned.layer(),
-            self.flat.layer(),
-            self.fc2.layer(),
-            self.quant2.layer(),
-            self.add.layer(),
-            self.relu2.layer(),
-            self.cat.layer(),
-            self.fc3.layer(),
-        ]
-    }
-
-    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
-        vec![
-            self.quant_inp.layer_mut(),
-            self.fc1.layer_mut(),
-            self.relu1.layer_mut(),
-            self.grid.layer_mut(),
-            self.turned.layer_mut(),
-            self.flat.layer_mut(),
-            self.fc2.layer_mut(),
-            self.quant2.layer_mut(),
-            self.add.layer_mut(),
-            self.relu2.layer_mut(),
-            self.cat.layer_mut(),
-            self.fc3.layer_mut(),
-        ]
-    }
+    layers!(quant_inp, fc1, relu1, grid, turned, flat, fc2, quant2, add, relu2, cat, fc3);
 }

@@ -30,16 +30,20 @@ fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
     let name = &ast.item.ident;
     let count = model.fields.len();
     let asserts = model.fields.iter().enumerate().flat_map(|(index, field)| {
-        Law::ALL.into_iter().filter(move |law| law.is_numeric() && !checked.broken[index].contains(law)).map(
-            move |law| {
-                let law = quote::format_ident!("{law:?}");
-                call_at(
-                    &field.blame.ty,
-                    &quote!(__fheqat::spec::Verdict::assert),
-                    &quote!(&__FHEQAT_VERDICTS[#index], __fheqat::spec::Law::#law),
-                )
-            },
-        )
+        let laws = Law::ALL.into_iter().filter(|law| law.is_numeric());
+        laws.filter(move |law| !checked.broken[index].contains(law)).filter_map(move |law| {
+            let blame = match law {
+                Law::Bootstraps if index + 1 < count => return None,
+                Law::Bootstraps => &model.max_bootstraps.as_ref()?.tokens,
+                _ => &field.blame.ty,
+            };
+            let law = quote::format_ident!("{law:?}");
+            Some(call_at(
+                blame,
+                &quote!(__fheqat::spec::Verdict::assert),
+                &quote!(&__FHEQAT_VERDICTS[#index], __fheqat::spec::Law::#law),
+            ))
+        })
     });
     quote! {
         const __FHEQAT_VERDICTS: [__fheqat::spec::Verdict<'static>; #count] =

@@ -1,10 +1,12 @@
 //! The table below the user's own documentation.
 
-use fheqat_spec::{Fact, Known, Range, Source};
+use std::fmt;
+
+use fheqat_spec::{Fact, Known, Range, Source, rules};
 use syn::{Attribute, parse_quote};
 
 use crate::{
-    model::{Field, Layer, Linear, Model},
+    model::{Field, Layer, Linear, Model, Transfer},
     parse::{layer::Kind, number::Amount},
 };
 
@@ -13,10 +15,11 @@ pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
         String::new(),
         " Its layers, and the worst case of each over all inputs:".to_owned(),
         String::new(),
-        " | field | layer | output | range | bits |".to_owned(),
-        " |---|---|---|---|---|".to_owned(),
+        " | field | layer | output | range | bits | bootstraps |".to_owned(),
+        " |---|---|---|---|---|---|".to_owned(),
     ];
-    let mut shapes: Vec<String> = Vec::new();
+    let mut shapes: Vec<Vec<String>> = Vec::new();
+    let mut total = Total::default();
     for (field, fact) in model.fields.iter().zip(facts) {
         let shape = shape(model, field, fact, &shapes);
         let (range, bits) = match fact.range {
@@ -24,15 +27,57 @@ pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
             Known::Later => (later(model, field, facts), String::new()),
         };
         let layer = field.layer.as_ref().map_or_else(String::new, written);
+        let bootstraps = total.add(field, fact, &shape);
         lines.push(format!(
-            " | {} | {} | {} | {range} | {bits} |",
+            " | {} | {} | {} | {range} | {bits} | {bootstraps} |",
             code(&field.name),
             code(&layer),
-            code(&shape)
+            code(&bracketed(&shape))
         ));
         shapes.push(shape);
     }
+    lines.extend([String::new(), format!(" At most {total} bootstraps for one sample.")]);
     lines.iter().map(|line| parse_quote!(#[doc = #line])).collect()
+}
+
+/// The bootstraps of all fields so far.
+#[derive(Default)]
+struct Total {
+    known: i64,
+    later: Vec<String>,
+}
+
+impl Total {
+    /// Adds those of a field, and returns them as the table shows them.
+    fn add(&mut self, field: &Field, fact: &Fact, shape: &[String]) -> String {
+        let Some(known) = &field.layer else { return String::new() };
+        let layer = known.known();
+        let seen = fheqat_spec::Field { name: &field.name, layer, from: &field.from };
+        match rules::bootstraps(&seen, fact) {
+            Known::Now(0) => String::new(),
+            Known::Now(count) => {
+                self.known = self.known.saturating_add(count);
+                count.to_string()
+            }
+            Known::Later => {
+                let known =
+                    if shape.iter().any(|dim| dim == "_") { "_".to_owned() } else { shape.join(" * ") };
+                self.later.push(known.clone());
+                code(&known)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.later.is_empty() {
+            return write!(f, "{}", self.known);
+        }
+        let known = (self.known > 0).then(|| self.known.to_string());
+        let parts: Vec<_> = known.into_iter().chain(self.later.iter().cloned()).collect();
+        f.write_str(&code(&parts.join(" + ")))
+    }
 }
 
 fn code(text: &str) -> String {
@@ -42,12 +87,16 @@ fn code(text: &str) -> String {
 /// The layer's type as the user wrote it.
 fn written(layer: &Layer) -> String {
     match layer {
+        Layer::Quantizer { transfer: Transfer::Function { name, .. }, .. } => {
+            Kind::Act.with([name.clone()].into_iter())
+        }
         Layer::Quantizer { .. }
         | Layer::Add { .. }
         | Layer::Concat
         | Layer::Reshape(_)
         | Layer::Transpose(_)
         | Layer::Flatten
+        | Layer::BatchNorm
         | Layer::Pool { window: None, .. } => layer.known().kind().to_owned(),
         Layer::Linear(linear) => with(Kind::Linear, &[&linear.inputs, &linear.outputs]),
         Layer::Conv(conv) => {
@@ -62,59 +111,51 @@ fn with(kind: Kind, numbers: &[&Amount<i64>]) -> String {
     kind.with(numbers.iter().map(|amount| amount.text.clone()))
 }
 
-fn shape(model: &Model, field: &Field, fact: &Fact, before: &[String]) -> String {
+/// The dimensions of what a field gives.
+fn shape(model: &Model, field: &Field, fact: &Fact, before: &[Vec<String>]) -> Vec<String> {
     match (&field.layer, field.from.first()) {
-        (Some(Layer::Linear(linear)), _) => flat(&linear.outputs),
+        (Some(Layer::Linear(linear)), _) => vec![linear.outputs.text.clone()],
         (Some(Layer::Conv(conv)), _) => known(fact, Some(&conv.filters.outputs)),
-        (Some(Layer::Pool { .. } | Layer::Flatten), _) => known(fact, None),
-        (Some(Layer::Reshape(dims)), _) => list(dims),
-        (Some(Layer::Concat | Layer::Transpose(_)), _) => inferred(fact),
+        (Some(Layer::Pool { .. } | Layer::Flatten | Layer::Concat | Layer::Transpose(_)), _) => {
+            known(fact, None)
+        }
+        (Some(Layer::Reshape(dims)), _) => texts(dims),
         (_, Some(Source::Field(index))) => before.get(*index).cloned().unwrap_or_default(),
         (_, Some(Source::Input | Source::Broken) | None) => input(model),
     }
 }
 
-fn inferred(fact: &Fact) -> String {
-    let dims = fact.shape.get().map(|shape| {
-        let dim = |dim: &Known<i64>| dim.get().map_or_else(|| "_".to_owned(), |dim| dim.to_string());
-        shape.dims().iter().map(dim).collect::<Vec<_>>().join(", ")
-    });
-    format!("[{}]", dims.unwrap_or_else(|| "_".to_owned()))
-}
-
-fn list(dims: &[Amount<i64>]) -> String {
-    let dims: Vec<_> = dims.iter().map(|dim| dim.text.as_str()).collect();
+fn bracketed(dims: &[String]) -> String {
     format!("[{}]", dims.join(", "))
 }
 
-fn input(model: &Model) -> String {
+fn texts(dims: &[Amount<i64>]) -> Vec<String> {
+    dims.iter().map(|dim| dim.text.clone()).collect()
+}
+
+fn input(model: &Model) -> Vec<String> {
     let first = model.fields.iter().find_map(|field| match &field.layer {
         Some(Layer::Linear(linear)) => Some(&linear.inputs),
         _ => None,
     });
     match (&model.input, first) {
-        (Some(dims), _) => list(dims),
-        (None, Some(inputs)) => flat(inputs),
-        (None, None) => "[_]".to_owned(),
+        (Some(dims), _) => texts(dims),
+        (None, Some(inputs)) => vec![inputs.text.clone()],
+        (None, None) => vec!["_".to_owned()],
     }
 }
 
-/// The shape as far as it is known, with the channels as the user wrote them.
-fn known(fact: &Fact, channels: Option<&Amount<i64>>) -> String {
+/// The dimensions as far as they are known, with the channels as the user wrote them.
+fn known(fact: &Fact, channels: Option<&Amount<i64>>) -> Vec<String> {
     let dims = fact.shape.get().map(|shape| {
-        let dims =
-            shape.dims().iter().map(|dim| dim.get().map_or_else(|| "_".to_owned(), |dim| dim.to_string()));
-        dims.collect::<Vec<_>>()
+        let dim = |dim: &Known<i64>| dim.get().map_or_else(|| "_".to_owned(), |dim| dim.to_string());
+        shape.dims().iter().map(dim).collect::<Vec<_>>()
     });
     let mut dims = dims.unwrap_or_else(|| vec!["_".to_owned()]);
     if let (Some(channels), [first, ..]) = (channels, dims.as_mut_slice()) {
         first.clone_from(&channels.text);
     }
-    format!("[{}]", dims.join(", "))
-}
-
-fn flat(amount: &Amount<i64>) -> String {
-    format!("[{}]", amount.text)
+    dims
 }
 
 /// What is known of a range before const evaluation: the factors of the sum.
@@ -136,6 +177,7 @@ fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
             | Layer::Reshape(_)
             | Layer::Transpose(_)
             | Layer::Flatten
+            | Layer::BatchNorm
             | Layer::Pool { window: None, .. },
         ) => code(&operands(model, facts, field).join(", ")),
         Some(Layer::Conv(conv)) => {
@@ -167,9 +209,10 @@ fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
     match (facts[index].range, &model.fields[index].layer) {
         (Known::Now(range), _) => format!("({}..={})", range.lo, range.hi),
         (Known::Later, Some(Layer::Quantizer { bits, .. })) => format!("({} bits)", bits.text),
-        (Known::Later, Some(Layer::Flatten | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_))) => {
-            operands(model, facts, &model.fields[index]).join(", ")
-        }
+        (
+            Known::Later,
+            Some(Layer::Flatten | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::BatchNorm),
+        ) => operands(model, facts, &model.fields[index]).join(", "),
         (Known::Later, _) => String::new(),
     }
 }
@@ -219,12 +262,14 @@ mod tests {
                 "",
                 " Its layers, and the worst case of each over all inputs:",
                 "",
-                " | field | layer | output | range | bits |",
-                " |---|---|---|---|---|",
-                " | `quant_inp` | `QuantIdentity` | `[2]` | `-4..=3` | 3 |",
-                " | `fc1` | `QuantLinear<2, 100>` | `[100]` | `-24..=24` | 6 |",
-                " | `relu1` | `QuantReLU` | `[100]` | `0..=7` | 3 |",
-                " | `fc2` | `QuantLinear<100, 2>` | `[2]` | `-630..=630` | 11 |",
+                " | field | layer | output | range | bits | bootstraps |",
+                " |---|---|---|---|---|---|",
+                " | `quant_inp` | `QuantIdentity` | `[2]` | `-4..=3` | 3 |  |",
+                " | `fc1` | `QuantLinear<2, 100>` | `[100]` | `-24..=24` | 6 |  |",
+                " | `relu1` | `QuantReLU` | `[100]` | `0..=7` | 3 | 100 |",
+                " | `fc2` | `QuantLinear<100, 2>` | `[2]` | `-630..=630` | 11 |  |",
+                "",
+                " At most 100 bootstraps for one sample.",
             ]
         );
     }
@@ -254,13 +299,15 @@ mod tests {
         assert_eq!(
             lines[5..],
             [
-                " | `quant_inp` | `QuantIdentity` | `[8]` | `-4..=3` | 3 |",
-                " | `grid` | `Reshape` | `[2, HALF]` | `-4..=3` | 3 |",
-                " | `turned` | `Transpose` | `[_, 2]` | `-4..=3` | 3 |",
-                " | `relu` | `QuantReLU` | `[_, 2]` | `(BITS bits)` |  |",
-                " | `add` | `Add` | `[_, 2]` | `(BITS bits) + (-4..=3)` |  |",
-                " | `quant` | `QuantIdentity` | `[_, 2]` | `-4..=3` | 3 |",
-                " | `cat` | `Concat` | `[_, 2]` | `(-4..=3), (BITS bits)` |  |",
+                " | `quant_inp` | `QuantIdentity` | `[8]` | `-4..=3` | 3 |  |",
+                " | `grid` | `Reshape` | `[2, HALF]` | `-4..=3` | 3 |  |",
+                " | `turned` | `Transpose` | `[_, 2]` | `-4..=3` | 3 |  |",
+                " | `relu` | `QuantReLU` | `[_, 2]` | `(BITS bits)` |  | `_` |",
+                " | `add` | `Add` | `[_, 2]` | `(BITS bits) + (-4..=3)` |  |  |",
+                " | `quant` | `QuantIdentity` | `[_, 2]` | `-4..=3` | 3 | `_` |",
+                " | `cat` | `Concat` | `[_, 2]` | `(-4..=3), (BITS bits)` |  |  |",
+                "",
+                " At most `_ + _` bootstraps for one sample.",
             ]
         );
     }
@@ -286,14 +333,16 @@ mod tests {
         assert_eq!(
             lines[5..],
             [
-                " | `quant_inp` | `QuantIdentity` | `[1, 8, 8]` | `-4..=3` | 3 |",
-                " | `conv1` | `QuantConv2d<1, 8, 3>` | `[8, 6, 6]` | `-108..=108` | 8 |",
-                " | `relu1` | `QuantReLU` | `[8, 6, 6]` | `0..=7` | 3 |",
-                " | `conv2` | `QuantConv2d<8, FILTERS, 3>` | `[FILTERS, 4, 4]` | `8 / GROUPS * 3 * 3 * (-3..=3) * (0..=7)` |  |",
-                " | `relu2` | `QuantReLU` | `[FILTERS, 4, 4]` | `0..=7` | 3 |",
-                " | `pool` | `AvgPool2d<2>` | `[_, 2, 2]` | `0..=28` | 5 |",
-                " | `quant_pool` | `QuantIdentity` | `[_, 2, 2]` | `-4..=3` | 3 |",
-                " | `flatten` | `Flatten` | `[_]` | `-4..=3` | 3 |",
+                " | `quant_inp` | `QuantIdentity` | `[1, 8, 8]` | `-4..=3` | 3 |  |",
+                " | `conv1` | `QuantConv2d<1, 8, 3>` | `[8, 6, 6]` | `-108..=108` | 8 |  |",
+                " | `relu1` | `QuantReLU` | `[8, 6, 6]` | `0..=7` | 3 | 288 |",
+                " | `conv2` | `QuantConv2d<8, FILTERS, 3>` | `[FILTERS, 4, 4]` | `8 / GROUPS * 3 * 3 * (-3..=3) * (0..=7)` |  |  |",
+                " | `relu2` | `QuantReLU` | `[FILTERS, 4, 4]` | `0..=7` | 3 | `FILTERS * 4 * 4` |",
+                " | `pool` | `AvgPool2d<2>` | `[_, 2, 2]` | `0..=28` | 5 |  |",
+                " | `quant_pool` | `QuantIdentity` | `[_, 2, 2]` | `-4..=3` | 3 | `_` |",
+                " | `flatten` | `Flatten` | `[_]` | `-4..=3` | 3 |  |",
+                "",
+                " At most `288 + FILTERS * 4 * 4 + _` bootstraps for one sample.",
             ]
         );
     }
@@ -313,8 +362,44 @@ mod tests {
         assert_eq!(
             lines[5..],
             [
-                " | `quant_inp` | `QuantIdentity` | `[WIDTH]` | `(numbers::BITS bits)` |  |",
-                " | `fc1` | `QuantLinear<WIDTH, { 1 \\| 2 }>` | `[{ 1 \\| 2 }]` | `WIDTH * (-3..=3) * (numbers::BITS bits)` |  |",
+                " | `quant_inp` | `QuantIdentity` | `[WIDTH]` | `(numbers::BITS bits)` |  |  |",
+                " | `fc1` | `QuantLinear<WIDTH, { 1 \\| 2 }>` | `[{ 1 \\| 2 }]` | `WIDTH * (-3..=3) * (numbers::BITS bits)` |  |  |",
+                "",
+                " At most 0 bootstraps for one sample.",
+            ]
+        );
+    }
+
+    #[test]
+    fn functions_and_normalisations_are_shown_as_written() {
+        let lines = documentation(
+            quote!(bits = 3, max_nonzero = 2),
+            &quote! {
+                struct Net {
+                    quant_inp: QuantIdentity,
+                    fc1: QuantLinear<4, WIDTH>,
+                    norm1: BatchNorm,
+                    act1: QuantAct<functions::Scaled<f32, 3>>,
+                    fc2: QuantLinear<WIDTH, 5>,
+                    #[layer(signed = false)]
+                    act2: QuantAct<Tanh>,
+                    #[layer(bits = 2)]
+                    quant3: QuantIdentity,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                " | `quant_inp` | `QuantIdentity` | `[4]` | `-4..=3` | 3 |  |",
+                " | `fc1` | `QuantLinear<4, WIDTH>` | `[WIDTH]` | `-24..=24` | 6 |  |",
+                " | `norm1` | `BatchNorm` | `[WIDTH]` | `-24..=24` | 6 |  |",
+                " | `act1` | `QuantAct<functions::Scaled<f32, 3>>` | `[WIDTH]` | `(3 bits)` |  | `WIDTH` |",
+                " | `fc2` | `QuantLinear<WIDTH, 5>` | `[5]` | `2 * (-3..=3) * (3 bits)` |  |  |",
+                " | `act2` | `QuantAct<Tanh>` | `[5]` | `0..=7` | 3 | 5 |",
+                " | `quant3` | `QuantIdentity` | `[5]` | `-2..=1` | 2 | 5 |",
+                "",
+                " At most `10 + WIDTH` bootstraps for one sample.",
             ]
         );
     }

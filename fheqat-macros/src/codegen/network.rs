@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use super::spec;
 use crate::{model::Model, parse::Ast};
 
+/// One body holds all that names a field's type, for rustc reports a trait that is missing once in each body.
 pub(crate) fn implement(ast: &Ast, model: &Model) -> TokenStream {
     let name = &ast.item.ident;
     let spec = spec::net(model);
@@ -16,27 +17,34 @@ pub(crate) fn implement(ast: &Ast, model: &Model) -> TokenStream {
         .iter()
         .map(|field| quote_spanned!(field.blame.ty.span()=> __fheqat::Init::layer(__fheqat_init)));
     let read = model.fields.iter().map(|field| {
-        let ident = &field.ident;
-        quote_spanned!(field.blame.ty.span()=> __fheqat::Module::layer(&self.#ident))
+        let ident = field.at_type();
+        quote_spanned!(field.blame.ty.span()=> __fheqat::Module::layer(&__fheqat_net.#ident))
     });
     let changed = model.fields.iter().map(|field| {
-        let ident = &field.ident;
-        quote_spanned!(field.blame.ty.span()=> __fheqat::Module::layer_mut(&mut self.#ident))
+        let ident = field.at_type();
+        quote_spanned!(field.blame.ty.span()=> __fheqat::Module::layer_mut(&mut __fheqat_net.#ident))
     });
     quote! {
+        const __FHEQAT_NETWORK: __fheqat::Parts<#name> = __fheqat::Parts {
+            spec: #spec,
+            init: |__fheqat_init| #name { #(#fields: #made,)* },
+            layers: |__fheqat_net| ::std::vec![#(#read),*],
+            layers_mut: |__fheqat_net| ::std::vec![#(#changed),*],
+        };
+
         impl __fheqat::Network for #name {
-            const SPEC: __fheqat::spec::Net<'static> = #spec;
+            const SPEC: __fheqat::spec::Net<'static> = __FHEQAT_NETWORK.spec;
 
             fn init(__fheqat_init: &mut __fheqat::Init) -> Self {
-                Self { #(#fields: #made,)* }
+                (__FHEQAT_NETWORK.init)(__fheqat_init)
             }
 
             fn layers(&self) -> ::std::vec::Vec<__fheqat::LayerRef<'_>> {
-                ::std::vec![#(#read),*]
+                (__FHEQAT_NETWORK.layers)(self)
             }
 
             fn layers_mut(&mut self) -> ::std::vec::Vec<__fheqat::LayerMut<'_>> {
-                ::std::vec![#(#changed),*]
+                (__FHEQAT_NETWORK.layers_mut)(self)
             }
         }
     }

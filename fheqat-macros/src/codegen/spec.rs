@@ -1,23 +1,24 @@
 //! `const SPEC`: the model as an expression of type `fheqat_spec::Net`.
 
-use fheqat_spec::{Source, Transfer};
+use fheqat_spec::Source;
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{format_ident, quote};
 
 use crate::{
-    model::{Field, Layer, Linear, Model, Scale, Window},
+    model::{Field, Layer, Linear, Model, Scale, Transfer, Window},
     parse::number::Amount,
 };
 
 pub(crate) fn net(model: &Model) -> TokenStream {
     let name = &model.name;
     let input = option(model.input.as_deref().map(shape));
+    let max_bootstraps = amount(model.max_bootstraps.as_ref().map(|most| &most.amount));
     let fields = model.fields.iter().map(field);
     quote! {
         __fheqat::spec::Net {
             name: #name,
             input: #input,
-            max_bootstraps: ::core::option::Option::None,
+            max_bootstraps: #max_bootstraps,
             fields: &[#(#fields),*],
         }
     }
@@ -42,8 +43,12 @@ fn layer(layer: &Layer) -> TokenStream {
     match layer {
         Layer::Quantizer { transfer, bits, scale } => {
             let transfer = match transfer {
-                Transfer::Function { .. } => quote!(Function { signed: __fheqat::spec::Known::Later }),
-                transfer => format_ident!("{transfer:?}").into_token_stream(),
+                Transfer::Signed => quote!(Signed),
+                Transfer::Unsigned => quote!(Unsigned),
+                Transfer::ReLU => quote!(ReLU),
+                Transfer::Function { signed: Amount { tokens, .. }, .. } => {
+                    quote!(Function { signed: #tokens })
+                }
             };
             let bits = &bits.tokens;
             let scale = match scale {
@@ -97,6 +102,7 @@ fn layer(layer: &Layer) -> TokenStream {
             }
         }
         Layer::Flatten => quote!(__fheqat::spec::Layer::Flatten),
+        Layer::BatchNorm => quote!(__fheqat::spec::Layer::BatchNorm),
     }
 }
 

@@ -6,9 +6,9 @@ use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuat
 
 use super::{
     field::{self, LayerOptions},
-    number::{Amount, Reader},
+    number::{Amount, Blamed, Reader},
     option::{self, options},
-    value::{count, flag, path, shape},
+    value::{blamed, count, flag, path, shape},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -22,6 +22,8 @@ options! {
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1);
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
         "narrow_range" => narrow_range: bool = flag;
+        "per_channel" => per_channel: bool = flag;
+        "max_bootstraps" => max_bootstraps: Blamed = blamed(limits::MAX_BOOTSTRAPS);
         "input" => input: Vec<Amount<i64>> = shape(limits::INPUT);
         "crate" => krate: Path = path;
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::diag::{Ctxt, Message, list};
 
-const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU];
+const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act];
 const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
 const SUMMING: &[Kind] =
     &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
@@ -25,11 +25,12 @@ options! {
     LayerOptions {
         "from" => from: Wire = wire;
         "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
-        "signed" => signed: bool = flag, on &[Kind::Identity];
+        "signed" => signed: bool = flag, on &[Kind::Identity, Kind::Act];
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;
         "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
         "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
         "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
+        "per_channel" => per_channel: bool = flag, on WEIGHTED;
         "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;

@@ -15,6 +15,7 @@ use crate::{
 pub(crate) enum Kind {
     Identity,
     ReLU,
+    Act,
     Linear,
     Add,
     Concat,
@@ -25,12 +26,14 @@ pub(crate) enum Kind {
     AvgPool2d,
     GlobalAvgPool2d,
     Flatten,
+    BatchNorm,
 }
 
 impl Kind {
     pub(crate) const ALL: &[Self] = &[
         Self::Identity,
         Self::ReLU,
+        Self::Act,
         Self::Linear,
         Self::Add,
         Self::Concat,
@@ -41,6 +44,7 @@ impl Kind {
         Self::AvgPool2d,
         Self::GlobalAvgPool2d,
         Self::Flatten,
+        Self::BatchNorm,
     ];
 
     /// The name of its type.
@@ -48,6 +52,7 @@ impl Kind {
         match self {
             Self::Identity => "QuantIdentity",
             Self::ReLU => "QuantReLU",
+            Self::Act => "QuantAct",
             Self::Linear => "QuantLinear",
             Self::Add => "Add",
             Self::Concat => "Concat",
@@ -58,6 +63,7 @@ impl Kind {
             Self::AvgPool2d => "AvgPool2d",
             Self::GlobalAvgPool2d => "GlobalAvgPool2d",
             Self::Flatten => "Flatten",
+            Self::BatchNorm => "BatchNorm",
         }
     }
 
@@ -66,12 +72,14 @@ impl Kind {
         match self {
             Self::Identity
             | Self::ReLU
+            | Self::Act
             | Self::Add
             | Self::Concat
             | Self::Reshape
             | Self::Transpose
             | Self::GlobalAvgPool2d
-            | Self::Flatten => &[],
+            | Self::Flatten
+            | Self::BatchNorm => &[],
             Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
             Self::Conv1d | Self::Conv2d => &[limits::INPUTS, limits::OUTPUTS, limits::KERNEL],
             Self::AvgPool2d => &[limits::KERNEL],
@@ -83,6 +91,7 @@ impl Kind {
         match self {
             Self::Identity => &["Identity", "QuantInput", "QuantStub"],
             Self::ReLU => &["ReLU", "Relu"],
+            Self::Act => &["Act", "Activation", "QuantActivation"],
             Self::Linear => &["Linear", "Dense"],
             Self::Add => &["Residual", "Sum", "QuantAdd"],
             Self::Concat => &["Cat", "Concatenate", "QuantCat"],
@@ -93,6 +102,7 @@ impl Kind {
             Self::AvgPool2d => &["AvgPool", "AveragePooling2D", "SumPool2d"],
             Self::GlobalAvgPool2d => &["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"],
             Self::Flatten => &[],
+            Self::BatchNorm => &["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"],
         }
     }
 
@@ -105,15 +115,18 @@ impl Kind {
         alias.or_else(|| closest(name, Self::ALL.iter().map(|kind| kind.name())).and_then(Self::of))
     }
 
-    /// Its type with the names of its numbers.
+    /// Its type with the names of what it takes.
     fn signature(self) -> String {
-        self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned()))
+        match self {
+            Self::Act => self.with(["F".to_owned()].into_iter()),
+            _ => self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned())),
+        }
     }
 
     /// Its type with the numbers that the user gave to another one.
     fn in_place_of(self, segment: &PathSegment) -> String {
         let arguments = arguments(segment);
-        if arguments.len() != self.parameters().len() {
+        if arguments.len() != self.parameters().len() || self == Self::Act {
             return self.signature();
         }
         self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
@@ -130,10 +143,12 @@ impl Kind {
     }
 }
 
-/// A layer and the numbers of its type.
+/// A layer and what its type takes.
 pub(crate) struct LayerType {
     pub(crate) kind: Kind,
     pub(crate) numbers: Vec<Amount<i64>>,
+    /// The function of a `QuantAct`, as the user wrote it.
+    pub(crate) function: Option<String>,
 }
 
 /// Reads a type; `None` after an error.
@@ -154,12 +169,31 @@ pub(crate) fn read(reader: &mut Reader<'_>, ty: &Type) -> Option<LayerType> {
         reader.ctxt.error(ty, message);
         return None;
     };
+    if kind == Kind::Act {
+        return function(reader, segment, ty);
+    }
     let before = reader.constants.len();
     let numbers = numbers(reader, kind, segment, ty);
     if numbers.is_none() {
         reader.constants.truncate(before);
     }
-    Some(LayerType { kind, numbers: numbers? })
+    Some(LayerType { kind, numbers: numbers?, function: None })
+}
+
+/// `QuantAct<F>`.
+fn function(reader: &mut Reader<'_>, segment: &PathSegment, ty: &Type) -> Option<LayerType> {
+    let arguments = arguments(segment);
+    let message = match arguments.as_slice() {
+        [GenericArgument::Type(function)] => {
+            let text = source_text(&function.to_token_stream());
+            let function = Some(text.replace(" < ", "<").replace(" >", ">").replace(" ,", ","));
+            return Some(LayerType { kind: Kind::Act, numbers: Vec::new(), function });
+        }
+        [_] => Message::new("`F` is a type that implements `Activation`"),
+        _ => Message::new(format!("`QuantAct` takes one function, but has {}", arguments.len())),
+    };
+    reader.ctxt.error(ty, message.help("write `QuantAct<F>`, where `F` implements `Activation`"));
+    None
 }
 
 fn all() -> String {

@@ -18,6 +18,14 @@ pub(crate) struct Amount<T> {
     pub(crate) text: String,
 }
 
+/// A number that a law about the whole network blames.
+#[derive(Clone)]
+pub(crate) struct Blamed {
+    pub(crate) amount: Amount<i64>,
+    /// What the user wrote.
+    pub(crate) tokens: TokenStream,
+}
+
 impl<T: ToTokens + Copy + ToString> Amount<T> {
     /// A number that is known.
     pub(crate) fn now(value: T) -> Self {
@@ -30,9 +38,14 @@ impl<T: ToTokens + Copy + ToString> Amount<T> {
 }
 
 impl<T> Amount<T> {
+    /// A value that only const evaluation can read, from an expression of type `Known<T>`.
+    pub(crate) fn later(tokens: TokenStream) -> Self {
+        Self { known: Known::Later, tokens, text: "_".to_owned() }
+    }
+
     /// A number that was refused.
     pub(crate) fn refused() -> Self {
-        Self { known: Known::Later, tokens: quote!(__fheqat::spec::Known::Later), text: "_".to_owned() }
+        Self::later(quote!(__fheqat::spec::Known::Later))
     }
 }
 

@@ -5,6 +5,7 @@ use syn::{
     Expr, Token,
     ext::IdentExt,
     parse::{ParseStream, Parser},
+    parse_quote_spanned,
 };
 
 use super::layer::Kind;
@@ -42,6 +43,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("nonzero", "max_nonzero"),
     ("input_shape", "input"),
 ];
+
+/// Options that are `true` where they stand alone.
+const FLAGS: [&str; 3] = ["narrow_range", "per_channel", "signed"];
 
 /// A table of options: one line for each is all that reading it takes. Without `on`, it applies to every layer.
 macro_rules! options {
@@ -116,6 +120,10 @@ fn one(input: ParseStream<'_>) -> syn::Result<Opt> {
         ));
     }
     let equals: Option<Token![=]> = input.parse()?;
+    if equals.is_none() && FLAGS.contains(&key.unraw().to_string().as_str()) {
+        let value = parse_quote_spanned!(key.span()=> true);
+        return Ok(Opt { key, value });
+    }
     if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
         return Err(syn::Error::new(
             key.span(),

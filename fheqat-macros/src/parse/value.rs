@@ -9,7 +9,7 @@ use quote::{ToTokens, quote};
 use syn::{Expr, Lit, Path, ext::IdentExt};
 
 use super::{
-    number::{Amount, Number, Reader, foreign, number},
+    number::{Amount, Blamed, Number, Reader, foreign, number},
     option::Opt,
 };
 use crate::{
@@ -20,6 +20,14 @@ use crate::{
 /// An option whose value is a number in `limit`.
 pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i64> {
     move |reader, option| reader.count(limit, limit.name, &option.value)
+}
+
+/// A [`count`] that a law about the whole network blames.
+pub(crate) fn blamed(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Blamed {
+    move |reader, option| Blamed {
+        amount: reader.count(limit, limit.name, &option.value),
+        tokens: option.value.to_token_stream(),
+    }
 }
 
 /// An option whose value is a shape, whose dimensions are in `limit`.

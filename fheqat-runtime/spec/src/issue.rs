@@ -3,8 +3,8 @@
 //! What is wrong with both sides and their values; `note`: the arithmetic; `help`: the exact text to type.
 
 use crate::{
-    Axes, Range, Shape, Text,
-    limits::{ACC_BITS, Limit},
+    Axes, Field, Range, Shape, Source, Text,
+    limits::{ACC_BITS, Limit, MAX_BOOTSTRAPS},
 };
 
 /// The laws a field can break.
@@ -22,12 +22,21 @@ pub enum Law {
     Overflow,
     /// A layer reads as many fields as it takes, every field but the last is read, and the last is the output.
     Wiring,
+    /// One sample needs at most `max_bootstraps` bootstraps. Asked of the last field, about the whole network.
+    Bootstraps,
 }
 
 impl Law {
     /// Every law, in the order they are asked.
-    pub const ALL: [Self; 6] =
-        [Self::Input, Self::Quantized, Self::Scale, Self::Shape, Self::Overflow, Self::Wiring];
+    pub const ALL: [Self; 7] = [
+        Self::Input,
+        Self::Quantized,
+        Self::Scale,
+        Self::Shape,
+        Self::Overflow,
+        Self::Wiring,
+        Self::Bootstraps,
+    ];
 
     /// Position in [`Law::ALL`].
     #[must_use]
@@ -38,7 +47,7 @@ impl Law {
     /// Whether it needs numbers. The others are decided by the macro alone, whatever a path names.
     #[must_use]
     pub const fn is_numeric(self) -> bool {
-        matches!(self, Self::Shape | Self::Overflow)
+        matches!(self, Self::Shape | Self::Overflow | Self::Bootstraps)
     }
 }
 
@@ -72,10 +81,12 @@ pub enum Issue<'a> {
         producer: &'a str,
         /// That field's layer.
         producer_kind: &'static str,
-        /// What that layer sums.
-        sums: &'static str,
+        /// What that layer gives.
+        gives: &'static str,
         /// What that field outputs, where it is known.
         range: Option<Range>,
+        /// Every operand, where the field cannot read one that is put before it without saying so.
+        wires: Option<Wires<'a>>,
     },
     /// The operand's shape is not the one the layer takes.
     Width {
@@ -90,14 +101,14 @@ pub enum Issue<'a> {
         /// Shape of what it reads.
         gives: Shape,
     },
-    /// A layer with a window reads an input whose shape nobody gave.
+    /// Nothing says which shape the input has.
     NoInputShape {
-        /// The field.
+        /// The first field that has to know it.
         field: &'a str,
         /// Its layer.
         kind: &'static str,
-        /// The shape it takes.
-        takes: Shape,
+        /// The shape it takes, where it has a window.
+        takes: Option<Shape>,
     },
     /// A layer with a window reads a tensor with more axes than the window, or fewer.
     Rank {
@@ -296,13 +307,6 @@ pub enum Issue<'a> {
         /// Shape of what it reads.
         gives: Shape,
     },
-    /// Nothing says which shape the input has.
-    ShapeNeeded {
-        /// The field that needs it.
-        field: &'a str,
-        /// Its layer.
-        kind: &'static str,
-    },
     /// A sum of tensors wider than `acc_bits`.
     SumOverflow {
         /// The field.
@@ -316,6 +320,57 @@ pub enum Issue<'a> {
         /// The worst case.
         sum: Range,
     },
+    /// More bootstraps than `max_bootstraps`.
+    Bootstraps {
+        /// The network.
+        net: &'a str,
+        /// How many one sample needs at most.
+        needs: i64,
+        /// How many it may need.
+        most: i64,
+        /// Fields that need any.
+        count: usize,
+        /// Those that need most, in falling order.
+        dearest: [Option<Bootstraps<'a>>; Bootstraps::LISTED],
+        /// How many the first of them may need beside the others; below one where that is not enough.
+        fitting: i64,
+        /// A layer that gives so few.
+        fewer: Option<Fewer<'a>>,
+    },
+}
+
+/// What one field needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bootstraps<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// How many bootstraps it takes.
+    pub own: i64,
+}
+
+impl Bootstraps<'_> {
+    /// How many fields a message lists.
+    pub const LISTED: usize = 3;
+}
+
+/// A layer with weights that has fewer outputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fewer<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// Its layer.
+    pub kind: &'static str,
+    /// The most outputs that fit.
+    pub outputs: i64,
+}
+
+/// The operands of a field by name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wires<'a> {
+    /// The fields of the network.
+    pub fields: &'a [Field<'a>],
+    /// What the field reads.
+    pub from: &'a [Source],
 }
 
 impl Issue<'_> {
@@ -367,14 +422,8 @@ impl Issue<'_> {
             Self::Shapes { .. } => text.shapes(self),
             Self::Elements { .. } => text.elements(self),
             Self::Permutation { .. } | Self::AxisCount { .. } => text.order(self),
-            Self::ShapeNeeded { field, kind } => text
-                .code(field)
-                .text(" (")
-                .code(kind)
-                .text(") needs the shape of the input, which nothing says")
-                .help()
-                .text("give it: `#[quant_net(input = [1, 8, 8])]`"),
             Self::SumOverflow { .. } => text.sum_overflow(self),
+            Self::Bootstraps { .. } => text.bootstraps(self).bootstraps_help(self),
         }
     }
 
@@ -384,6 +433,15 @@ impl Issue<'_> {
         let text = self.render();
         panic!("{}", text.as_str())
     }
+}
+
+const fn is_same(here: &str, there: &str) -> bool {
+    let (here, there) = (here.as_bytes(), there.as_bytes());
+    let mut index = 0;
+    while index < here.len() && index < there.len() && here[index] == there[index] {
+        index += 1;
+    }
+    index == here.len() && index == there.len()
 }
 
 impl Text {
@@ -402,7 +460,7 @@ impl Text {
     }
 
     const fn raw_operand(self, issue: &Issue<'_>) -> Self {
-        let Issue::RawOperand { field, kind, producer, producer_kind, sums, range } = *issue else {
+        let Issue::RawOperand { field, kind, producer, producer_kind, gives, range, wires } = *issue else {
             return self;
         };
         let mut text = self
@@ -415,17 +473,48 @@ impl Text {
             .text(" reads quantized levels; ")
             .article(producer_kind)
             .code(producer_kind)
-            .text(" gives sums of ")
-            .text(sums);
+            .text(" gives ")
+            .text(gives);
         if let Some(range) = range {
             text = text.text(", here in ").range(range);
         }
-        text.help()
-            .text("insert a field before it: `quant_")
+        text = text.help().text("insert a field before it: `");
+        let Some(wires) = wires else {
+            return text
+                .text("quant_")
+                .text(producer)
+                .text(": QuantIdentity,` or `relu_")
+                .text(producer)
+                .text(": QuantReLU,`");
+        };
+        text.text("#[layer(from = ")
             .text(producer)
-            .text(": QuantIdentity,` or `relu_")
+            .text(")] quant_")
             .text(producer)
-            .text(": QuantReLU,`")
+            .text(": QuantIdentity,`")
+            .help()
+            .text("and read it: `#[layer(from = ")
+            .rewired(&wires, producer)
+            .text(")]`")
+    }
+
+    /// The operands, with a quantizer in place of `producer`.
+    const fn rewired(mut self, wires: &Wires<'_>, producer: &str) -> Self {
+        let is_list = wires.from.len() > 1;
+        self = self.text(if is_list { "[" } else { "" });
+        let mut operand = 0;
+        while operand < wires.from.len() {
+            let name = match wires.from[operand] {
+                Source::Field(index) => wires.fields[index].name,
+                Source::Input | Source::Broken => "input",
+            };
+            self = self
+                .text(if operand > 0 { ", " } else { "" })
+                .text(if is_same(name, producer) { "quant_" } else { "" })
+                .text(name);
+            operand += 1;
+        }
+        self.text(if is_list { "]" } else { "" })
     }
 
     const fn operands(
@@ -587,6 +676,70 @@ impl Text {
         text
     }
 
+    const fn bootstraps(self, issue: &Issue<'_>) -> Self {
+        let Issue::Bootstraps { net, needs, most, count, dearest, .. } = *issue else { return self };
+        let mut text = self
+            .code(net)
+            .text(" may need ")
+            .number(needs as i128)
+            .text(" bootstraps, but `max_bootstraps` is ")
+            .number(most as i128)
+            .note()
+            .text("a quantizer needs one for each number it gives: ");
+        let (mut listed, mut rest) = (0, needs);
+        while listed < dearest.len() {
+            if let Some(Bootstraps { field, own }) = dearest[listed] {
+                text = text.text(if listed > 0 { ", " } else { "" }).code(field).text(" ");
+                text = text.number(own as i128);
+                rest -= own;
+            }
+            listed += 1;
+        }
+        if count <= listed {
+            return text;
+        }
+        let others = count - listed;
+        text = text.text(", ").number(others as i128).text(if others > 1 { " others " } else { " other " });
+        text.number(rest as i128)
+    }
+
+    const fn bootstraps_help(self, issue: &Issue<'_>) -> Self {
+        let Issue::Bootstraps { needs, most, count, dearest: [Some(dearest), ..], fitting, fewer, .. } =
+            *issue
+        else {
+            return self;
+        };
+        let mut text = self;
+        if needs <= MAX_BOOTSTRAPS.most {
+            text = text.help().text("allow them: `max_bootstraps = ").number(needs as i128).text("`");
+        }
+        let text = text.help().text("or ");
+        match fewer {
+            Some(Fewer { field, kind, outputs }) => text
+                .text(if is_same(kind, "QuantLinear") {
+                    "use fewer neurons: `"
+                } else {
+                    "use fewer filters: `"
+                })
+                .text(field)
+                .text(": ")
+                .text(kind)
+                .text("<_, ")
+                .number(outputs as i128)
+                .text(if is_same(kind, "QuantLinear") { ">,`" } else { ", _>,`" }),
+            None if fitting > 0 => text
+                .text("let ")
+                .code(dearest.field)
+                .text(" give at most ")
+                .number(fitting as i128)
+                .text(" numbers: pool, or use fewer neurons or filters, before it"),
+            None if most < count as i64 => {
+                text.text("keep at most ").number(most as i128).text(" of these quantizers")
+            }
+            None => text.text("pool, or use fewer neurons or filters, before several of them"),
+        }
+    }
+
     const fn width_help(self, kind: &'static str, takes: i64, gives: &Shape) -> Self {
         match gives.dims() {
             [crate::Known::Now(width)] if *width != takes => self
@@ -629,20 +782,32 @@ impl Text {
 
     const fn image(self, issue: &Issue<'_>) -> Self {
         match *issue {
-            Issue::NoInputShape { field, kind, takes } => self
-                .code(field)
-                .text(" takes ")
-                .axis_names(&takes)
-                .text(", but `quant_net` does not say what shape the input has")
-                .note()
-                .text("a first `QuantLinear` tells the shape by itself, ")
-                .article(kind)
-                .code(kind)
-                .text(" does not")
-                .help()
-                .text("add it to `quant_net`: `input = ")
-                .axis_names(&takes)
-                .text("`"),
+            Issue::NoInputShape { field, kind, takes } => {
+                let text = self.code(field);
+                let text = match &takes {
+                    Some(takes) => text
+                        .text(" takes ")
+                        .axis_names(takes)
+                        .text(", but `quant_net` does not say what shape the input has"),
+                    None => text
+                        .text(" (")
+                        .code(kind)
+                        .text(") needs the shape of the input, which `quant_net` does not say"),
+                };
+                let text = text
+                    .note()
+                    .text("a first `QuantLinear` tells the shape by itself, ")
+                    .article(kind)
+                    .code(kind)
+                    .text(" does not")
+                    .help()
+                    .text("add it to `quant_net`: `input = ");
+                match &takes {
+                    Some(takes) => text.axis_names(takes),
+                    None => text.text("[1, 8, 8]"),
+                }
+                .text("`")
+            }
             Issue::Rank { field, kind, takes, producer, gives } => {
                 let text = self
                     .code(field)
@@ -822,12 +987,15 @@ impl Text {
                 .number(most as i128)
                 .text(")]`");
         }
+        let mut or = if fitting_nonzero.is_some() { "or " } else { "" };
         if let Some(most) = fitting_l1 {
-            text =
-                text.help().text("or bound their sum: `#[layer(max_l1 = ").number(most as i128).text(")]`");
+            text = text.help().text(or).text("bound their sum: `#[layer(max_l1 = ");
+            text = text.number(most as i128).text(")]`");
+            or = "or ";
         }
         if needs as i64 <= ACC_BITS.most {
-            return text.help().text("or allow it: `#[layer(acc_bits = ").number(needs as i128).text(")]`");
+            text = text.help().text(or).text("allow it: `#[layer(acc_bits = ");
+            return text.number(needs as i128).text(")]`");
         }
         if fitting_nonzero.is_none() && fitting_l1.is_none() {
             return text.help().text("even one weight is too much: use fewer `bits`");

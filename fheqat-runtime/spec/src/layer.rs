@@ -330,9 +330,14 @@ impl Linear {
 }
 
 impl Bias {
-    /// How a bias trains where the user does not say.
+    /// How a bias trains where the user does not say: in front of nothing but batch normalisations, whose offsets are enough,
+    /// in the last layer, and else.
     #[must_use]
-    pub const fn default_for(is_last: bool) -> Self {
-        if is_last { Self::Free } else { Self::Centred }
+    pub const fn default_for(is_last: bool, is_normalized: bool) -> Self {
+        match (is_last, is_normalized) {
+            (true, _) => Self::Free,
+            (false, true) => Self::None,
+            (false, false) => Self::Centred,
+        }
     }
 }

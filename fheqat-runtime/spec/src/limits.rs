@@ -27,6 +27,8 @@ pub const ACC_BITS: Limit = Limit { name: "acc_bits", least: 2, most: 16 };
 pub const MAX_NONZERO: Limit = Limit { name: "max_nonzero", least: 1, most: MAX_DIMENSION };
 /// `max_l1`.
 pub const MAX_L1: Limit = Limit { name: "max_l1", least: 1, most: MAX_DIMENSION };
+/// `max_bootstraps`.
+pub const MAX_BOOTSTRAPS: Limit = Limit { name: "max_bootstraps", least: 0, most: 1 << 32 };
 /// A dimension of a tensor. Products of it with two eight-bit operands stay far inside an `i64`.
 pub const DIMENSION: Limit = Limit { name: "dimension", least: 1, most: MAX_DIMENSION };
 

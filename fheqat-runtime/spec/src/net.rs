@@ -37,6 +37,31 @@ pub enum Source {
     Broken,
 }
 
+impl Field<'_> {
+    /// Whether it reads the network's input.
+    #[must_use]
+    pub const fn reads_plain_input(&self) -> bool {
+        self.has(Source::Input)
+    }
+
+    /// Whether a wire of it is broken.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.has(Source::Broken)
+    }
+
+    const fn has(&self, wanted: Source) -> bool {
+        let mut operand = 0;
+        while operand < self.from.len() {
+            match (self.from[operand], wanted) {
+                (Source::Input, Source::Input) | (Source::Broken, Source::Broken) => return true,
+                _ => operand += 1,
+            }
+        }
+        false
+    }
+}
+
 impl<'a> Net<'a> {
     /// Shape of one input sample: as given, else `[IN]` where the first layer with a shape that reads it in that shape is a
     /// `QuantLinear`.
@@ -67,6 +92,39 @@ impl<'a> Net<'a> {
             }
         }
         None
+    }
+
+    /// Where nothing says which shape the input has, the field to blame: the first that has to know it, else the first that
+    /// reads the input. A broken wire may have meant a field that tells.
+    #[must_use]
+    pub const fn misses_input_shape(&self) -> Option<usize> {
+        if let Known::Now(_) = self.input_shape() {
+            return None;
+        }
+        if let Some(index) = self.first_shaped() {
+            return Some(index);
+        }
+        let mut reader = None;
+        let mut index = self.fields.len();
+        while index > 0 {
+            index -= 1;
+            if !self.is_wired(index) || self.fields[index].is_broken() {
+                return None;
+            }
+            reader = match (self.fields[index].layer, self.fields[index].from[0]) {
+                (Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten | Layer::BatchNorm, _)
+                    if self.reads_input(index) =>
+                {
+                    Some((index, true))
+                }
+                (_, Source::Input) if !matches!(reader, Some((_, true))) => Some((index, false)),
+                _ => reader,
+            };
+        }
+        match reader {
+            Some((index, _)) => Some(index),
+            None => None,
+        }
     }
 
     /// Whether the field at `index` reads the input, or levels in its shape.

@@ -2,7 +2,9 @@
 
 use crate::{
     Axes, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range, Scale,
-    Shape, Source, Transfer, Window, limits,
+    Shape, Source, Transfer, Window,
+    issue::{Bootstraps, Fewer, Wires},
+    limits,
 };
 
 /// What is known about a field's output, and each law the field breaks.
@@ -76,27 +78,28 @@ pub const fn judge<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> V
         return Verdict::UNKNOWN.add(Law::Wiring, Some(operands(net, index)));
     }
     let verdict = match field.layer {
-        Layer::Quantizer(quantizer) => quantize(net, before, index, &field, &quantizer),
-        Layer::Linear(linear) => multiply(net, before, &field, &linear),
-        Layer::Add { acc_bits } => add(net, before, &field, acc_bits),
-        Layer::Concat => concat(net, before, &field),
+        Layer::Quantizer(quantizer) => quantize(net, before, index, &quantizer),
+        Layer::Linear(linear) => multiply(net, before, index, &linear),
+        Layer::Add { acc_bits } => add(net, before, index, acc_bits),
+        Layer::Concat => concat(net, before, index),
         Layer::Reshape(shape) => reshape(net, before, index, &shape),
         Layer::Transpose(axes) => transpose(net, before, index, &axes),
-        Layer::Conv(conv) => convolve(net, before, index, &field, &conv),
-        Layer::Pool(pool) => sum_windows(net, before, index, &field, &pool),
-        Layer::Flatten => flatten(net, before, &field),
-        Layer::BatchNorm => normalize(net, before, &field),
+        Layer::Conv(conv) => convolve(net, before, index, &conv),
+        Layer::Pool(pool) => sum_windows(net, before, index, &pool),
+        Layer::Flatten => flatten(net, before, index),
+        Layer::BatchNorm => normalize(net, before, index),
     };
-    verdict.add(Law::Wiring, unread(net, index))
+    let bootstraps = too_many_bootstraps(net, before, index, &verdict.fact);
+    verdict.add(Law::Wiring, unread(net, index)).add(Law::Bootstraps, bootstraps)
 }
 
 const fn quantize<'a>(
     net: &Net<'a>,
     before: &[Verdict<'a>],
     index: usize,
-    field: &Field<'a>,
     quantizer: &Quantizer,
 ) -> Verdict<'a> {
+    let field = &net.fields[index];
     let operand = operand(net, before, field, 0);
     let fact = Fact {
         shape: operand.shape,
@@ -110,6 +113,7 @@ const fn quantize<'a>(
     Verdict::new(fact)
         .add(Law::Input, plain_input(field, quantizer, &operand))
         .add(Law::Scale, no_scale(net, before, field, quantizer))
+        .add(Law::Shape, no_input_shape(net, index, None))
 }
 
 /// The form of levels, and nothing about anything else.
@@ -120,12 +124,8 @@ const fn levels_of(fact: &Fact) -> Known<Form> {
     }
 }
 
-const fn multiply<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    field: &Field<'a>,
-    linear: &Linear,
-) -> Verdict<'a> {
+const fn multiply<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, linear: &Linear) -> Verdict<'a> {
+    let field = &net.fields[index];
     let operand = operand(net, before, field, 0);
     let range = match operand.range {
         Known::Now(inputs) => linear.accumulator(inputs),
@@ -135,24 +135,20 @@ const fn multiply<'a>(
     let producer = net.name_of(field.from[0]);
     Verdict::new(fact)
         .add(Law::Input, unquantized_start(field, &operand))
-        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+        .add(Law::Quantized, raw_operand(net, index, 0, &operand))
         .add(Law::Shape, width(field, linear.inputs, producer, &operand))
         .add(Law::Overflow, overflow(field, linear, producer, &operand))
 }
 
-const fn add<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    field: &Field<'a>,
-    acc_bits: Known<i64>,
-) -> Verdict<'a> {
-    let joint = Joint::of(net, before, field);
+const fn add<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, acc_bits: Known<i64>) -> Verdict<'a> {
+    let field = &net.fields[index];
+    let joint = Joint::of(net, before, index);
     let fact = Fact { shape: joint.shape, range: joint.sum, form: Known::Now(Form::Raw) };
     joint.verdict(fact).add(Law::Overflow, joint.overflow(field, acc_bits))
 }
 
-const fn concat<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Verdict<'a> {
-    let joint = Joint::of(net, before, field);
+const fn concat<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> Verdict<'a> {
+    let joint = Joint::of(net, before, index);
     joint.verdict(Fact { shape: joint.shape, range: joint.cover, form: joint.form })
 }
 
@@ -171,7 +167,8 @@ struct Joint<'a> {
 }
 
 impl<'a> Joint<'a> {
-    const fn of(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Self {
+    const fn of(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> Self {
+        let field = &net.fields[index];
         let first = operand(net, before, field, 0);
         let mut joint = Self {
             operands: field.from.len(),
@@ -180,24 +177,25 @@ impl<'a> Joint<'a> {
             cover: first.range,
             form: levels_of(&first),
             plain: unquantized_start(field, &first),
-            raw: raw_operand(net, field, 0, &first),
+            raw: raw_operand(net, index, 0, &first),
             scales: None,
             shapes: None,
         };
         let mut position = 1;
         while position < field.from.len() {
-            joint = joint.with(net, field, position, &operand(net, before, field, position));
+            joint = joint.with(net, index, position, &operand(net, before, field, position));
             position += 1;
         }
         joint
     }
 
-    const fn with(mut self, net: &Net<'a>, field: &Field<'a>, position: usize, operand: &Fact) -> Self {
+    const fn with(mut self, net: &Net<'a>, index: usize, position: usize, operand: &Fact) -> Self {
+        let field = &net.fields[index];
         if self.plain.is_none() {
             self.plain = unquantized_start(field, operand);
         }
         if self.raw.is_none() {
-            self.raw = raw_operand(net, field, position, operand);
+            self.raw = raw_operand(net, index, position, operand);
         }
         self.form = match (self.form, levels_of(operand)) {
             (Known::Now(Form::Quantized { scale: here }), Known::Now(Form::Quantized { scale: there }))
@@ -304,10 +302,10 @@ const fn reshape<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, shape:
             }),
             _ => None,
         },
-        (_, Known::Later) => shape_needed(net, index),
+        (_, Known::Later) => no_input_shape(net, index, None),
         _ => None,
     };
-    rearranged(net, field, &operand, Known::Now(*shape)).add(Law::Shape, issue)
+    rearranged(net, index, &operand, Known::Now(*shape)).add(Law::Shape, issue)
 }
 
 const fn transpose<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, axes: &Axes) -> Verdict<'a> {
@@ -325,30 +323,21 @@ const fn transpose<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, axes
                 (Known::Later, Some(Issue::AxisCount { field: field.name, axes: *axes, producer, gives }))
             }
         }
-        Known::Later => (Known::Later, shape_needed(net, index)),
+        Known::Later => (Known::Later, no_input_shape(net, index, None)),
     };
-    rearranged(net, field, &operand, shape).add(Law::Shape, issue)
+    rearranged(net, index, &operand, shape).add(Law::Shape, issue)
 }
 
 /// The verdict on a layer that gives its operand's levels in another shape.
-const fn rearranged<'a>(
-    net: &Net<'a>,
-    field: &Field<'a>,
-    operand: &Fact,
-    shape: Known<Shape>,
-) -> Verdict<'a> {
+const fn rearranged<'a>(net: &Net<'a>, index: usize, operand: &Fact, shape: Known<Shape>) -> Verdict<'a> {
+    let field = &net.fields[index];
     Verdict::new(Fact { shape, range: operand.range, form: levels_of(operand) })
         .add(Law::Input, unquantized_start(field, operand))
-        .add(Law::Quantized, raw_operand(net, field, 0, operand))
+        .add(Law::Quantized, raw_operand(net, index, 0, operand))
 }
 
-const fn convolve<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    index: usize,
-    field: &Field<'a>,
-    conv: &Conv,
-) -> Verdict<'a> {
+const fn convolve<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, conv: &Conv) -> Verdict<'a> {
+    let field = &net.fields[index];
     let operand = operand(net, before, field, 0);
     let row = conv.row();
     let range = match operand.range {
@@ -359,7 +348,7 @@ const fn convolve<'a>(
     let fact = Fact { shape: Known::Now(shape), range, form: Known::Now(Form::Raw) };
     let producer = net.name_of(field.from[0]);
     let shape_issue = first([
-        no_input_shape(net, index, field, conv.window.axes, conv.filters.inputs),
+        no_input_shape(net, index, Some(image(conv.window.axes, conv.filters.inputs))),
         rank(field, conv.window.axes, conv.filters.inputs, producer, &operand),
         channels(field, conv.filters.inputs, producer, &operand),
         groups(field, conv),
@@ -367,18 +356,13 @@ const fn convolve<'a>(
     ]);
     Verdict::new(fact)
         .add(Law::Input, unquantized_start(field, &operand))
-        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+        .add(Law::Quantized, raw_operand(net, index, 0, &operand))
         .add(Law::Shape, shape_issue)
         .add(Law::Overflow, overflow(field, &row, producer, &operand))
 }
 
-const fn sum_windows<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    index: usize,
-    field: &Field<'a>,
-    pool: &Pool,
-) -> Verdict<'a> {
+const fn sum_windows<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize, pool: &Pool) -> Verdict<'a> {
+    let field = &net.fields[index];
     let operand = operand(net, before, field, 0);
     let elements = pool.elements(operand.shape);
     let range = match (operand.range, elements) {
@@ -396,7 +380,7 @@ const fn sum_windows<'a>(
     let fact = Fact { shape: Known::Now(shape), range, form: Known::Now(Form::Raw) };
     let producer = net.name_of(field.from[0]);
     let shape_issue = first([
-        no_input_shape(net, index, field, POOL_AXES, Known::Later),
+        no_input_shape(net, index, Some(image(POOL_AXES, Known::Later))),
         rank(field, POOL_AXES, Known::Later, producer, &operand),
         match pool.window {
             Some(seen) => window(field, &seen, producer, &operand),
@@ -407,14 +391,15 @@ const fn sum_windows<'a>(
     ]);
     Verdict::new(fact)
         .add(Law::Input, unquantized_start(field, &operand))
-        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+        .add(Law::Quantized, raw_operand(net, index, 0, &operand))
         .add(Law::Shape, shape_issue)
         .add(Law::Overflow, pool_overflow(field, pool, elements, producer, &operand))
 }
 
 const POOL_AXES: usize = 2;
 
-const fn flatten<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Verdict<'a> {
+const fn flatten<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> Verdict<'a> {
+    let field = &net.fields[index];
     let operand = operand(net, before, field, 0);
     let elements = match operand.shape {
         Known::Now(shape) => shape.elements(),
@@ -427,17 +412,21 @@ const fn flatten<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -
     };
     Verdict::new(fact)
         .add(Law::Input, unquantized_start(field, &operand))
-        .add(Law::Quantized, raw_operand(net, field, 0, &operand))
+        .add(Law::Quantized, raw_operand(net, index, 0, &operand))
+        .add(Law::Shape, no_input_shape(net, index, None))
 }
 
-/// The sums stay as they are: factor and offset are the business of the table behind them.
-const fn normalize<'a>(net: &Net<'a>, before: &[Verdict<'a>], field: &Field<'a>) -> Verdict<'a> {
+/// The integers stay as they are: factor and offset are the business of the table behind them.
+const fn normalize<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> Verdict<'a> {
+    let field = &net.fields[index];
     let operand = operand(net, before, field, 0);
     let form = match operand.form {
         Known::Now(Form::Raw | Form::Quantized { .. }) => Known::Now(Form::Raw),
         _ => Known::Later,
     };
-    Verdict::new(Fact { form, ..operand }).add(Law::Input, unquantized_start(field, &operand))
+    Verdict::new(Fact { form, ..operand })
+        .add(Law::Input, unquantized_start(field, &operand))
+        .add(Law::Shape, no_input_shape(net, index, None))
 }
 
 /// The first of some issues about one thing.
@@ -479,23 +468,25 @@ const fn unquantized_start<'a>(field: &Field<'a>, operand: &Fact) -> Option<Issu
     }
 }
 
-const fn raw_operand<'a>(
-    net: &Net<'a>,
-    field: &Field<'a>,
-    position: usize,
-    operand: &Fact,
-) -> Option<Issue<'a>> {
+const fn raw_operand<'a>(net: &Net<'a>, index: usize, position: usize, operand: &Fact) -> Option<Issue<'a>> {
+    let field = &net.fields[index];
     match (operand.form, field.from[position]) {
         (Known::Now(Form::Raw), Source::Field(producer)) => Some(Issue::RawOperand {
             field: field.name,
             kind: field.layer.kind(),
             producer: net.fields[producer].name,
             producer_kind: net.fields[producer].layer.kind(),
-            sums: match net.fields[producer].layer {
-                Layer::Pool(_) | Layer::Add { .. } => "levels",
-                _ => "products",
+            gives: match net.fields[producer].layer {
+                Layer::Pool(_) | Layer::Add { .. } => "sums of levels",
+                Layer::BatchNorm => "integers with a factor and an offset",
+                _ => "sums of products",
             },
             range: operand.range.get(),
+            wires: if field.layer.is_joint() || producer + 1 != index {
+                Some(Wires { fields: net.fields, from: field.from })
+            } else {
+                None
+            },
         }),
         _ => None,
     }
@@ -521,19 +512,13 @@ const fn width<'a>(
     Some(Issue::Width { field: field.name, kind: field.layer.kind(), takes, producer, gives })
 }
 
-const fn no_input_shape<'a>(
-    net: &Net<'a>,
-    index: usize,
-    field: &Field<'a>,
-    axes: usize,
-    channels: Known<i64>,
-) -> Option<Issue<'a>> {
-    match (net.input, net.first_shaped()) {
-        (None, Some(first)) if first == index => Some(Issue::NoInputShape {
-            field: field.name,
-            kind: field.layer.kind(),
-            takes: image(axes, channels),
-        }),
+/// Nothing says which shape the input has, and the field at `index` is the first to miss it.
+const fn no_input_shape<'a>(net: &Net<'a>, index: usize, takes: Option<Shape>) -> Option<Issue<'a>> {
+    match net.misses_input_shape() {
+        Some(first) if first == index => {
+            let field = &net.fields[index];
+            Some(Issue::NoInputShape { field: field.name, kind: field.layer.kind(), takes })
+        }
         _ => None,
     }
 }
@@ -754,13 +739,126 @@ const fn no_scale<'a>(
     }
 }
 
-/// Nothing else can say the shape of what reads the input before any matrix does.
-const fn shape_needed<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {
-    match net.input_shape() {
-        Known::Later if net.reads_input(index) => {
-            Some(Issue::ShapeNeeded { field: net.fields[index].name, kind: net.fields[index].layer.kind() })
+/// How many bootstraps one sample needs at most for a field of which `fact` is known: one for each number that a quantizer
+/// gives, unless the client quantizes them.
+#[must_use]
+pub const fn bootstraps(field: &Field<'_>, fact: &Fact) -> Known<i64> {
+    match (field.layer, fact.shape) {
+        (Layer::Quantizer(_), _) if field.reads_plain_input() => Known::Now(0),
+        (Layer::Quantizer(_), Known::Now(shape)) => shape.elements(),
+        (Layer::Quantizer(_), Known::Later) => Known::Later,
+        _ => Known::Now(0),
+    }
+}
+
+/// Asked of the last field, when everything before it is known.
+const fn too_many_bootstraps<'a>(
+    net: &Net<'a>,
+    before: &[Verdict<'a>],
+    index: usize,
+    last: &Fact,
+) -> Option<Issue<'a>> {
+    let Some(Known::Now(most)) = net.max_bootstraps else {
+        return None;
+    };
+    if index + 1 != net.fields.len() {
+        return None;
+    }
+    let mut needs: i64 = 0;
+    let mut count = 0;
+    let mut dearest: [Option<Bootstraps<'a>>; Bootstraps::LISTED] = [None; Bootstraps::LISTED];
+    let mut dearest_at = index;
+    let mut at = 0;
+    while at <= index {
+        let fact = if at == index { last } else { &before[at].fact };
+        let (Known::Now(own), field) = (bootstraps(&net.fields[at], fact), &net.fields[at]) else {
+            return None;
+        };
+        if own > 0 {
+            if own > dearest_of(&dearest) {
+                dearest_at = at;
+            }
+            needs = needs.saturating_add(own);
+            count += 1;
+            dearest = insert(dearest, Bootstraps { field: field.name, own });
         }
-        _ => None,
+        at += 1;
+    }
+    if needs <= most {
+        return None;
+    }
+    let fitting = most - (needs - dearest_of(&dearest));
+    Some(Issue::Bootstraps {
+        net: net.name,
+        needs,
+        most,
+        count,
+        dearest,
+        fitting,
+        fewer: fewer_outputs(net, before, dearest_at, fitting),
+    })
+}
+
+const fn dearest_of(dearest: &[Option<Bootstraps<'_>>; Bootstraps::LISTED]) -> i64 {
+    match &dearest[0] {
+        Some(dearest) => dearest.own,
+        None => 0,
+    }
+}
+
+/// The list, which is sorted by what each needs, with one more.
+const fn insert<'a>(
+    mut list: [Option<Bootstraps<'a>>; Bootstraps::LISTED],
+    mut new: Bootstraps<'a>,
+) -> [Option<Bootstraps<'a>>; Bootstraps::LISTED] {
+    let mut place = 0;
+    while place < list.len() {
+        match list[place] {
+            None => {
+                list[place] = Some(new);
+                return list;
+            }
+            Some(old) if new.own > old.own => {
+                list[place] = Some(new);
+                new = old;
+            }
+            Some(_) => {}
+        }
+        place += 1;
+    }
+    list
+}
+
+/// The layer with weights that the quantizer at `index` reads, with so many outputs that the quantizer gives at most
+/// `fitting` numbers.
+const fn fewer_outputs<'a>(
+    net: &Net<'a>,
+    before: &[Verdict<'a>],
+    index: usize,
+    fitting: i64,
+) -> Option<Fewer<'a>> {
+    let mut at = index;
+    loop {
+        at = match net.fields[at].from {
+            [Source::Field(from)] => *from,
+            _ => return None,
+        };
+        let field = &net.fields[at];
+        let outputs = match (field.layer, before[at].fact.shape) {
+            (Layer::BatchNorm, _) => continue,
+            (Layer::Linear(_), _) => fitting,
+            (Layer::Conv(Conv { groups: Known::Now(groups), .. }), Known::Now(shape)) => {
+                match shape.without_channels() {
+                    Known::Now(positions) => fitting / positions / groups * groups,
+                    Known::Later => return None,
+                }
+            }
+            _ => return None,
+        };
+        if outputs < 1 {
+            return None;
+        }
+        return Some(Fewer { field: field.name, kind: field.layer.kind(), outputs });
     }
 }
 

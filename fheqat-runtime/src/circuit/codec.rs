@@ -3,13 +3,14 @@
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::InputError, quant::Quantizer};
+use crate::{error::InputError, quant::Encoder};
 
 /// How features become integers and integers become logits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Codec {
-    /// Rounds each feature; features outside the range saturate, as in training.
-    pub input: Quantizer,
+    /// What turns features into the levels that the circuit reads: of each encoder those of all features, one encoder after
+    /// the other. Features outside the range saturate, as in training.
+    pub encoders: Vec<Encoder>,
     /// Features of one sample.
     pub features: usize,
     /// The step of each output: logit = accumulator * scale + bias.
@@ -34,13 +35,27 @@ impl Codec {
     /// When the sample has another width, or a feature is NaN or infinite.
     pub fn encode(&self, sample: &[f32]) -> Result<Vec<i64>, InputError> {
         crate::error::check_sample(sample, self.features)?;
-        Ok(sample.iter().map(|&feature| self.input.level(feature)).collect())
+        Ok(self.encoders.iter().flat_map(|encoder| encoder.levels(sample)).collect())
     }
 
-    /// The range of an encoded feature.
+    /// Levels of one sample.
     #[must_use]
-    pub const fn input_range(&self) -> Range {
-        self.input.levels
+    pub const fn inputs(&self) -> usize {
+        self.features * self.encoders.len()
+    }
+
+    /// Every level lies in it.
+    #[must_use]
+    pub fn input_range(&self) -> Range {
+        let ranges = self.encoders.iter().map(|encoder| encoder.quantizer.levels);
+        ranges.reduce(Range::cover).unwrap_or(Range::new(0, 0))
+    }
+
+    pub(crate) fn fits(&self, inputs: usize, outputs: usize) -> bool {
+        self.inputs() == inputs
+            && self.encoders.iter().all(|encoder| encoder.fits(self.features))
+            && self.scale.len() == outputs
+            && self.bias.len() == outputs
     }
 
     /// Scales the integers of one sample.

@@ -23,7 +23,7 @@ use crate::{
         quantized::{Decoder, Quantized, QuantizedField, QuantizedOp},
         window::{Filters, Windows, pairs},
     },
-    quant::{Quantizer, Requantize},
+    quant::{Encoder, Requantize},
 };
 
 /// A network that has no circuit.
@@ -79,7 +79,7 @@ type Values = Vec<Vec<Term>>;
 struct Lowering<'a> {
     quantized: &'a Quantized,
     facts: &'a [Fact],
-    input: Quantizer,
+    encoders: Vec<Encoder>,
     graph: Graph,
     values: Vec<Values>,
 }
@@ -89,7 +89,7 @@ impl<'a> Lowering<'a> {
         Self {
             quantized,
             facts,
-            input: Quantizer { step: 1.0, levels: Range::new(0, 0) },
+            encoders: Vec::new(),
             graph: Graph { inputs: vec![], layers: vec![], accumulators: vec![], outputs: vec![] },
             values: Vec::with_capacity(quantized.fields.len()),
         }
@@ -97,7 +97,7 @@ impl<'a> Lowering<'a> {
 
     fn field(&mut self, field: &QuantizedField) -> Result<(), CircuitError> {
         let values = match &field.op {
-            QuantizedOp::Encode(quantizer) => self.encode(*quantizer),
+            QuantizedOp::Encode(encoder) => self.encode(encoder),
             QuantizedOp::Linear { weights, .. } => multiply(weights, self.operand(field)),
             QuantizedOp::Conv { weights, filters, .. } => convolve(weights, filters, self.operand(field)),
             QuantizedOp::Pool(windows) => pool(windows, self.operand(field)),
@@ -124,10 +124,11 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn encode(&mut self, quantizer: Quantizer) -> Values {
-        self.input = quantizer;
-        self.graph.inputs = vec![quantizer.levels; self.quantized.features];
-        (0..self.quantized.features).map(|feature| wire(Wire::Input(feature))).collect()
+    fn encode(&mut self, encoder: &Encoder) -> Values {
+        let first = self.graph.inputs.len();
+        self.encoders.push(encoder.clone());
+        self.graph.inputs.extend(std::iter::repeat_n(encoder.quantizer.levels, self.quantized.features));
+        (first..self.graph.inputs.len()).map(|input| wire(Wire::Input(input))).collect()
     }
 
     fn requantize(
@@ -175,10 +176,10 @@ impl<'a> Lowering<'a> {
             .map(|terms| Output { range: self.graph.range_of(&terms), terms, constant: 0 })
             .collect();
         let codec = Codec {
-            input: self.input,
+            encoders: self.encoders,
             features: self.quantized.features,
-            scale: vec![output.scale; self.graph.outputs.len()],
-            bias: output.bias.to_vec(),
+            scale: output.scale.clone(),
+            bias: output.bias.clone(),
         };
         (codec, self.graph)
     }

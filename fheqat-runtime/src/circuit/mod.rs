@@ -73,11 +73,8 @@ impl Circuit {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let circuit: Self = artifact::from_bytes(bytes)?;
         verify::verify(&circuit.graph).map_err(|error| artifact::malformed::<Self>(&error.to_string()))?;
-        let (features, outputs) = (circuit.graph.inputs.len(), circuit.graph.outputs.len());
-        if circuit.codec.features != features
-            || circuit.codec.scale.len() != outputs
-            || circuit.codec.bias.len() != outputs
-        {
+        let (inputs, outputs) = (circuit.graph.inputs.len(), circuit.graph.outputs.len());
+        if !circuit.codec.fits(inputs, outputs) {
             return Err(artifact::malformed::<Self>("its ends do not fit its graph"));
         }
         Ok(circuit)

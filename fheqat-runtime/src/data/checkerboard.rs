@@ -49,7 +49,11 @@ fn noisy(cells: &[usize], rng: &mut impl Rng) -> Dataset {
         };
         (point[0], point[1]) = (moved(x), moved(y));
     }
-    Dataset { features, targets: Targets::Classes { labels, classes: 2 } }
+    Dataset {
+        features,
+        targets: Targets::Classes { labels, classes: 2 },
+        class_names: ["0", "1"].map(str::to_owned).into(),
+    }
 }
 
 /// Rounding to the nearest third gives four cells a side.

@@ -1,6 +1,10 @@
 //! Samples to train and evaluate on, checked once when they come in.
 
 mod checkerboard;
+pub mod csv;
+mod split;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::seq::SliceRandom;
@@ -15,6 +19,8 @@ use crate::Seed;
 pub struct Dataset {
     features: Array2<f32>,
     targets: Targets,
+    /// Of each class; empty where targets are numbers.
+    class_names: Arc<[String]>,
 }
 
 /// What a network is to predict.
@@ -75,6 +81,32 @@ pub enum DataError {
         /// Targets.
         targets: usize,
     },
+    /// Names that are not one for each class.
+    #[error("there are {names} different names for {classes} classes: give one name for each")]
+    Names {
+        /// Different names given.
+        names: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// Fractions that are no shares of a whole.
+    #[error("the fractions {fractions:?} are no shares of a whole: give positive ones that sum to 1")]
+    Fractions {
+        /// What was given.
+        fractions: Vec<f32>,
+    },
+    /// Fractions that leave a part empty.
+    #[error(
+        "the fractions {fractions:?} of {rows} samples leave part {part} (from 0) empty: give it a larger one"
+    )]
+    Part {
+        /// What was given.
+        fractions: Vec<f32>,
+        /// Samples there are.
+        rows: usize,
+        /// The empty part.
+        part: usize,
+    },
     /// A split that leaves one side empty.
     #[error(
         "a fraction of {fraction} splits {rows} samples into {first} and {second}: give a fraction that leaves samples on both sides"
@@ -103,7 +135,8 @@ impl Dataset {
         if let Some((row, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(DataError::Label { row, label, classes });
         }
-        Ok(Self { features: standard(features), targets: Targets::Classes { labels, classes } })
+        let class_names = (0..classes).map(|class| class.to_string()).collect();
+        Ok(Self { features: standard(features), targets: Targets::Classes { labels, classes }, class_names })
     }
 
     /// Features `[samples, features]` with numbers to predict, `[samples, outputs]`.
@@ -114,7 +147,21 @@ impl Dataset {
         check(&features, "features")?;
         check_rows(&features, values.nrows())?;
         check(&values, "targets")?;
-        Ok(Self { features: standard(features), targets: Targets::Values(standard(values)) })
+        let targets = Targets::Values(standard(values));
+        Ok(Self { features: standard(features), targets, class_names: Arc::default() })
+    }
+
+    /// The same with names for its classes, in their order; they are numbers till then.
+    ///
+    /// # Errors
+    /// When there is not one name for each class, different from the others.
+    pub fn with_class_names(self, names: Vec<String>) -> Result<Self, DataError> {
+        let classes = self.class_names.len();
+        let different = names.iter().collect::<BTreeSet<_>>().len();
+        if names.len() != classes || different != classes {
+            return Err(DataError::Names { names: different, classes });
+        }
+        Ok(Self { class_names: names.into(), ..self })
     }
 
     /// The features, `[samples, features]`.
@@ -141,6 +188,12 @@ impl Dataset {
             Targets::Classes { labels, .. } => labels,
             Targets::Values(_) => &[],
         }
+    }
+
+    /// The name of each class; nothing where the targets are numbers.
+    #[must_use]
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
     }
 
     /// How many samples there are, at least one.
@@ -194,7 +247,8 @@ impl Dataset {
             }
             Targets::Values(values) => Targets::Values(values.select(Axis(0), rows)),
         };
-        Self { features: self.features.select(Axis(0), rows), targets }
+        let class_names = Arc::clone(&self.class_names);
+        Self { features: self.features.select(Axis(0), rows), targets, class_names }
     }
 }
 

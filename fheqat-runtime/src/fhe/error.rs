@@ -18,10 +18,12 @@ pub enum CompileError {
     #[error("the circuit is malformed: {0}")]
     Malformed(#[from] GraphError),
     /// A codec that does not fit the graph.
-    #[error("the circuit's codec takes {features} features and its graph {inputs}: lower the network again")]
+    #[error(
+        "the circuit's codec gives {levels} levels and its graph takes {inputs}: lower the network again"
+    )]
     Codec {
-        /// Features of the codec.
-        features: usize,
+        /// Levels that the codec gives for a sample.
+        levels: usize,
         /// Inputs of the graph.
         inputs: usize,
     },

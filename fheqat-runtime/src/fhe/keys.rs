@@ -292,8 +292,8 @@ impl ClientKey {
     fn check(&self) -> Result<(), String> {
         let parameters = &self.plan.parameters;
         parameters.check()?;
-        if self.plan.inputs.len() != self.plan.codec.features {
-            return Err("its plan has another number of inputs than features".to_owned());
+        if !self.plan.codec.fits(self.plan.inputs.len(), self.plan.outputs.len()) {
+            return Err("the ends of its plan do not fit its inputs and outputs".to_owned());
         }
         if self.small.len() != parameters.lwe_dimension.0 || self.big.len() != parameters.big_dimension().0 {
             return Err("its secrets have other dimensions than its parameters".to_owned());

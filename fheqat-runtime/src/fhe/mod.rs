@@ -107,9 +107,9 @@ impl Circuit {
         if !(-256.0..=-1.0).contains(&options.p_fail.0) {
             return Err(CompileError::Probability { found: options.p_fail });
         }
-        let (features, inputs) = (self.codec.features, self.graph.inputs.len());
-        if features != inputs {
-            return Err(CompileError::Codec { features, inputs });
+        let (levels, inputs) = (self.codec.inputs(), self.graph.inputs.len());
+        if levels != inputs {
+            return Err(CompileError::Codec { levels, inputs });
         }
         let demand = Demand::of(&self.graph)?;
         let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };

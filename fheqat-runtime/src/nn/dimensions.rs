@@ -1,6 +1,9 @@
-//! The numbers in a layer's type, for const evaluation.
+//! What a layer's type says, for const evaluation.
 
-use super::layer::{AvgPool2d, QuantConv1d, QuantConv2d, QuantLinear};
+use super::{
+    activation::Activation,
+    layer::{AvgPool2d, QuantAct, QuantConv1d, QuantConv2d, QuantLinear},
+};
 
 /// A layer whose type has numbers.
 pub trait Dimensions {
@@ -34,4 +37,10 @@ impl<const K: usize> Dimensions for AvgPool2d<K> {
 #[must_use]
 pub const fn dimension<N, L: Dimensions>(_field: fn(&N) -> &L, index: usize) -> i128 {
     L::DIMENSIONS[index] as i128
+}
+
+/// Whether the function of the field that `_field` projects to has levels below zero where the user does not say.
+#[must_use]
+pub const fn is_signed<N, F: Activation>(_field: fn(&N) -> &QuantAct<F>) -> bool {
+    F::SIGNED
 }

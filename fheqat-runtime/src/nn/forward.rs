@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     head, head_mut,
-    layer::QuantizerState,
+    layer::{Curve, QuantizerState},
     program::{NetworkError, Op, Program},
     slice, slice_mut,
     window::{Filters, Windows},
 };
 use crate::quant::{
-    Quantizer, Requantize,
+    Encoder, Lookup, Quantizer, Requantize, Standardization,
     row::{RowLimits, RowRounder, exact_sum},
+    transition::{Dequantize, Origin},
 };
 
 /// How a network runs on plain data.
@@ -34,11 +35,13 @@ pub enum Precision {
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
     /// Features to levels.
-    Encode(Quantizer),
+    Encode(Encoder),
     /// Sums or levels to levels.
     Requantize(Staircase),
-    /// Floats through, or their positive part.
-    Pass { rectify: bool },
+    /// Floats through a curve.
+    Pass(Curve),
+    /// Features standardised.
+    Standardize(Standardization),
     /// Sums of products.
     Product(Product),
     /// Sums of windows, each times a unit.
@@ -68,18 +71,45 @@ pub(crate) enum Order {
 /// The staircases of a layer's neurons.
 #[derive(Clone, Debug)]
 pub(crate) struct Staircase {
-    pub(crate) gain: f32,
+    /// One for each neuron.
+    pub(crate) gains: Vec<f32>,
     /// One for each neuron.
     pub(crate) offsets: Vec<f32>,
+    pub(crate) lookup: Option<Lookup>,
     pub(crate) levels: Range,
     /// The step, where the levels are the network's output; else 1.
     pub(crate) unit: f32,
 }
 
 impl Staircase {
-    /// The staircase of the neuron with this offset.
-    fn at(&self, offset: f32) -> Requantize {
-        Requantize { gain: self.gain, offset, levels: self.levels }
+    fn set(&mut self, channels: &[Requantize]) {
+        let positions = self.gains.len() / channels.len().max(1);
+        let numbers = self.gains.chunks_exact_mut(positions).zip(self.offsets.chunks_exact_mut(positions));
+        for ((gains, offsets), channel) in numbers.zip(channels) {
+            gains.fill(channel.gain);
+            offsets.fill(channel.offset);
+        }
+        self.lookup = channels.first().and_then(|channel| channel.lookup);
+    }
+
+    /// From rows of sums to rows of levels.
+    pub(crate) fn run(&self, sums: &[f32], to: &mut [f32]) {
+        let levels = self.levels;
+        match self.lookup {
+            None => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup: None, levels }),
+            lookup => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup, levels }),
+        }
+    }
+
+    /// One loop for each kind of staircase, so that the one without a function runs on vectors.
+    fn each(&self, sums: &[f32], to: &mut [f32], neuron: impl Fn(f32, f32) -> Requantize) {
+        let width = self.gains.len();
+        for (to, sums) in to.chunks_exact_mut(width).zip(sums.chunks_exact(width)) {
+            let neurons = self.gains.iter().zip(&self.offsets);
+            for ((level, sum), (&gain, &offset)) in to.iter_mut().zip(sums).zip(neurons) {
+                *level = neuron(gain, offset).level(*sum) * self.unit;
+            }
+        }
     }
 }
 
@@ -98,9 +128,31 @@ pub(crate) struct Product {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Affine {
-    pub(crate) unit: f32,
     /// One for each number out.
-    pub(crate) bias: Vec<f32>,
+    pub(crate) units: Vec<f32>,
+    /// One for each number out.
+    pub(crate) biases: Vec<f32>,
+}
+
+impl Affine {
+    fn set(&mut self, channels: &[Dequantize]) {
+        let positions = self.units.len() / channels.len().max(1);
+        let numbers = self.units.chunks_exact_mut(positions).zip(self.biases.chunks_exact_mut(positions));
+        for ((units, biases), channel) in numbers.zip(channels) {
+            units.fill(channel.unit);
+            biases.fill(channel.bias());
+        }
+    }
+
+    /// Of rows of sums.
+    fn run(&self, sums: &mut [f32]) {
+        let Self { units, biases } = self;
+        for row in sums.chunks_exact_mut(units.len()) {
+            for ((value, unit), bias) in row.iter_mut().zip(units).zip(biases) {
+                *value = *value * unit + bias;
+            }
+        }
+    }
 }
 
 /// The windows of a batch, as matrices to multiply filters with.
@@ -222,25 +274,17 @@ impl Runner {
         let node = &program.nodes[index];
         let (before, rest) = self.kernels.split_at_mut(index);
         match (&mut rest[0], &node.op) {
-            (Kernel::Encode(quantizer), Op::Quantizer(_)) => {
-                quantizer.step = program.step(index)?;
+            (Kernel::Encode(encoder), Op::Quantizer(_)) => {
+                encoder.quantizer.step = program.step(index)?;
             }
             (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
                 let Some(from) = node.from else { return Ok(()) };
                 staircase.unit = if program.is_last(index) { program.step(index)? } else { 1.0 };
-                match (&before[from], &program.nodes[from].op) {
-                    (Kernel::Product(product), Op::Linear(state)) => {
-                        let transition = program.transition(from, index)?;
-                        staircase.gain = transition.gain();
-                        let positions = node.width / state.bias.len();
-                        let neurons = state.bias.iter().zip(&product.row_sums);
-                        let offsets = staircase.offsets.chunks_exact_mut(positions);
-                        for (offsets, (&bias, &sum)) in offsets.zip(neurons) {
-                            offsets.fill(transition.offset(bias, sum));
-                        }
-                    }
-                    _ => staircase.gain = program.coarser(from, index)?.gain,
-                }
+                let row_sums = match &before[from] {
+                    Kernel::Product(product) => product.row_sums.as_slice(),
+                    _ => &[],
+                };
+                staircase.set(&program.staircases(from, index, row_sums)?);
             }
             (Kernel::Wiring(wiring), _) => {
                 let is_output = self.precision == Precision::Quantized && program.is_last(index);
@@ -249,8 +293,8 @@ impl Runner {
             (Kernel::Product(product), Op::Linear(state)) => {
                 match self.precision {
                     Precision::Float => {
-                        let scale = state.scale.unwrap_or(1.0);
-                        product.weights.zip_mut_with(&state.weight, |to, &from| *to = from * scale);
+                        product.weights.assign(&state.weight);
+                        state.scale_rows(&mut product.weights);
                     }
                     Precision::Quantized => {
                         let limits = match max_nonzero {
@@ -267,21 +311,22 @@ impl Runner {
                         }
                     }
                 }
-                if let Some(affine) = &mut product.affine {
-                    affine.unit = match self.precision {
-                        Precision::Float => 1.0,
-                        Precision::Quantized => program.unit(index)?,
-                    };
-                    let positions = node.width / state.bias.len();
-                    for (to, &from) in affine.bias.chunks_exact_mut(positions).zip(&state.bias) {
-                        to.fill(from);
-                    }
+                let Product { affine, row_sums, .. } = product;
+                if let Some(affine) = affine {
+                    affine.set(&match self.precision {
+                        Precision::Float => state
+                            .bias
+                            .iter()
+                            .map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) })
+                            .collect(),
+                        Precision::Quantized => program.dequantize(index, row_sums)?,
+                    });
                 }
             }
             (Kernel::Pool { unit, .. }, _) => {
                 *unit = match (self.precision, &node.op) {
                     (Precision::Float, Op::Pool(windows)) => 1.0 / windows.elements as f32,
-                    (Precision::Quantized, _) if program.is_last(index) => program.unit(index)?,
+                    (Precision::Quantized, _) if program.is_last(index) => program.units(index)?[0],
                     _ => 1.0,
                 };
             }
@@ -305,31 +350,40 @@ impl Runner {
         let output = &mut rest[0];
         let width = output.ncols();
         match &mut self.kernels[index] {
-            Kernel::Encode(quantizer) => {
+            Kernel::Encode(encoder) => {
                 let rows = output.rows_mut().into_iter().zip(features.rows());
                 for (mut to, from) in rows {
-                    to.zip_mut_with(&from, |level, &feature| *level = quantizer.round(feature));
+                    for (feature, (level, &value)) in to.iter_mut().zip(from).enumerate() {
+                        *level = encoder.round(feature, value);
+                    }
                 }
             }
-            Kernel::Pass { rectify } => {
-                let floor = if *rectify { 0.0 } else { f32::NEG_INFINITY };
+            Kernel::Standardize(standardization) => {
+                for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {
+                    for (feature, (to, &value)) in to.iter_mut().zip(from).enumerate() {
+                        *to = standardization.apply(feature, value);
+                    }
+                }
+            }
+            Kernel::Pass(curve) => {
                 let operand = match self.sources[index] {
                     Some(from) => head(&before[from], count),
                     None => features.view(),
                 };
                 for (mut to, from) in output.rows_mut().into_iter().zip(operand.rows()) {
-                    to.zip_mut_with(&from, |to, &from| *to = from.max(floor));
+                    match curve {
+                        Curve::Identity => to.assign(&from),
+                        Curve::Rectify => to.zip_mut_with(&from, |to, &from| *to = from.max(0.0)),
+                        Curve::Function(function) => {
+                            to.zip_mut_with(&from, |to, &from| *to = function.apply(from));
+                        }
+                    }
                 }
             }
             Kernel::Requantize(staircase) => {
                 let Some(from) = self.sources[index] else { return };
-                let Staircase { offsets, unit, .. } = &*staircase;
-                let sums = slice(&before[from])[..count * width].chunks_exact(width);
-                for (to, from) in slice_mut(output).chunks_exact_mut(width).zip(sums) {
-                    for ((level, sum), offset) in to.iter_mut().zip(from).zip(offsets) {
-                        *level = staircase.at(*offset).level(*sum) * *unit;
-                    }
-                }
+                let length = count * width;
+                staircase.run(&slice(&before[from])[..length], &mut slice_mut(output)[..length]);
             }
             Kernel::Wiring(wiring) => wiring.run(before, output, count),
             Kernel::Product(product) => {
@@ -341,12 +395,8 @@ impl Runner {
                     let mut to = head_mut(output, count);
                     general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
                 }
-                if let Some(Affine { unit, bias }) = &product.affine {
-                    for row in slice_mut(output)[..count * width].chunks_exact_mut(width) {
-                        for (value, bias) in row.iter_mut().zip(bias) {
-                            *value = *value * *unit + bias;
-                        }
-                    }
+                if let Some(affine) = &product.affine {
+                    affine.run(&mut slice_mut(output)[..count * width]);
                 }
             }
             Kernel::Pool { windows, unit } => {
@@ -404,25 +454,35 @@ impl Wiring {
 fn allocate(program: &Program, index: usize, precision: Precision, batch: usize) -> Kernel {
     let node = &program.nodes[index];
     match (&node.op, precision) {
-        (Op::Quantizer(QuantizerState { transfer, .. }), Precision::Float) => {
-            Kernel::Pass { rectify: *transfer == fheqat_spec::Transfer::ReLU }
+        (Op::Quantizer(QuantizerState { curve, standardization, .. }), Precision::Float) => {
+            match standardization {
+                Some(standardization) => Kernel::Standardize(standardization.clone()),
+                None => Kernel::Pass(*curve),
+            }
         }
-        (Op::Quantizer(QuantizerState { levels, .. }), Precision::Quantized) => match node.from {
-            None => Kernel::Encode(Quantizer { step: 1.0, levels: *levels }),
-            Some(_) => Kernel::Requantize(Staircase {
-                gain: 1.0,
-                offsets: vec![0.0; node.width],
-                levels: *levels,
-                unit: 1.0,
-            }),
-        },
+        (Op::Quantizer(QuantizerState { levels, standardization, .. }), Precision::Quantized) => {
+            match node.from {
+                None => Kernel::Encode(Encoder {
+                    standardization: standardization.clone(),
+                    quantizer: Quantizer { step: 1.0, levels: *levels },
+                }),
+                Some(_) => Kernel::Requantize(Staircase {
+                    gains: vec![1.0; node.width],
+                    offsets: vec![0.0; node.width],
+                    lookup: None,
+                    levels: *levels,
+                    unit: 1.0,
+                }),
+            }
+        }
         (Op::Linear(state), _) => {
             let has_affine = precision == Precision::Float || program.is_last(index);
             Kernel::Product(Product {
                 weights: Array2::zeros(state.weight.dim()),
                 sliding: node.filters.as_ref().map(|filters| Sliding::new(filters, batch)),
                 row_sums: vec![0.0; state.bias.len()],
-                affine: has_affine.then(|| Affine { unit: 1.0, bias: vec![0.0; node.width] }),
+                affine: has_affine
+                    .then(|| Affine { units: vec![1.0; node.width], biases: vec![0.0; node.width] }),
             })
         }
         (Op::Sum(operands), _) => Kernel::Wiring(Wiring { order: Order::Sum(operands.clone()), unit: 1.0 }),

@@ -1,12 +1,15 @@
 //! Layers as they are trained: float state, and the integers it stands for.
 
+use std::{fmt, marker::PhantomData};
+
 use fheqat_spec as spec;
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::activation::{Activation, Function};
 use crate::quant::{
-    Quantizer,
+    Quantizer, Standardization,
     row::{RowLimits, RowRounder},
 };
 
@@ -22,6 +25,23 @@ pub struct QuantIdentity {
 pub struct QuantReLU {
     /// What trains.
     pub state: QuantizerState,
+}
+
+/// The function `F` of each number, rounded to integer levels.
+pub struct QuantAct<F> {
+    /// What trains.
+    pub state: QuantizerState,
+    function: PhantomData<fn() -> F>,
+}
+
+/// Batch normalisation of each channel, `gamma * (x - mean) / sqrt(variance + 1e-5) + beta`, with channels along axis 0.
+///
+/// Training normalises with the statistics of a batch and keeps running averages; everything else uses those, folded into
+/// the table behind it or the client's scale, so encrypted it costs nothing.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    /// What trains.
+    pub state: NormState,
 }
 
 /// A dense layer with integer weights and a float bias, `[IN]` to `[OUT]`.
@@ -78,13 +98,49 @@ pub struct Flatten;
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizerState {
     /// The function before the rounding.
-    pub(crate) transfer: spec::Transfer,
+    pub(crate) curve: Curve,
     /// The levels it gives.
     pub(crate) levels: spec::Range,
     /// The step the user fixed.
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
     pub(crate) step: Option<f32>,
+    /// What features go through before they are rounded, where the quantizer reads the network's input.
+    pub(crate) standardization: Option<Standardization>,
+}
+
+/// What a quantizer applies before it rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Curve {
+    /// Nothing.
+    Identity,
+    /// `max(x, 0)`, which is the clamp to levels from zero.
+    Rectify,
+    /// A function.
+    Function(Function),
+}
+
+impl Curve {
+    /// The function, where it is one.
+    pub(crate) fn function(self) -> Option<Function> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Identity | Self::Rectify => None,
+        }
+    }
+}
+
+/// The state of a batch normalisation, `[channels]` each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NormState {
+    /// What a channel is multiplied by.
+    pub(crate) gamma: Array1<f32>,
+    /// What is added to it.
+    pub(crate) beta: Array1<f32>,
+    /// Its mean, averaged over batches.
+    pub(crate) mean: Array1<f32>,
+    /// Its variance, averaged over batches.
+    pub(crate) variance: Array1<f32>,
 }
 
 /// The state of a layer with weights: a row for each neuron, or for each filter of a convolution.
@@ -94,9 +150,11 @@ pub struct LinearState {
     pub(crate) weight: Array2<f32>,
     /// Float bias, `[out]`, in the units of the layer's output.
     pub(crate) bias: Array1<f32>,
-    /// The float weight that one integer unit stands for; `None` until training or calibration has chosen it, and
-    /// weights are in the units of the layer till then.
-    pub(crate) scale: Option<f32>,
+    /// The float weight that one integer unit stands for, `[1]` of all rows or `[out]` of each; `None` until training or
+    /// calibration has chosen it, and weights are in the units of the layer till then.
+    pub(crate) scale: Option<Array1<f32>>,
+    /// Which rows share a scale.
+    pub(crate) weight_scale: spec::WeightScale,
     /// Which weights pruning keeps, `[out, in]`; the others are zero.
     pub(crate) mask: Option<Array2<bool>>,
     /// What the integers of a row keep.
@@ -116,6 +174,8 @@ pub enum LayerRef<'a> {
     Quantizer(&'a QuantizerState),
     /// A dense layer or a convolution.
     Linear(&'a LinearState),
+    /// A batch normalisation.
+    Norm(&'a NormState),
     /// A layer that nothing trains, by the name of its type.
     Stateless(&'static str),
 }
@@ -127,6 +187,8 @@ pub enum LayerMut<'a> {
     Quantizer(&'a mut QuantizerState),
     /// A dense layer or a convolution.
     Linear(&'a mut LinearState),
+    /// A batch normalisation.
+    Norm(&'a mut NormState),
     /// A layer that nothing trains.
     Stateless,
 }
@@ -138,8 +200,8 @@ pub enum LayerMut<'a> {
     note = "import fheqat's: `use fheqat::prelude::*;`"
 )]
 pub trait Module: Sized {
-    /// A fresh layer.
-    fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self;
+    /// A fresh layer, whose output is as `fact` says.
+    fn init(layer: &spec::Layer, fact: &spec::Fact, rng: &mut ChaCha8Rng) -> Self;
     /// The layer to read.
     fn layer(&self) -> LayerRef<'_>;
     /// The layer to change.
@@ -147,11 +209,11 @@ pub trait Module: Sized {
 }
 
 macro_rules! quantizer_module {
-    ($type:ident, $transfer:expr) => {
+    ($type:ident, $curve:expr) => {
         #[diagnostic::do_not_recommend]
         impl Module for $type {
-            fn init(layer: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
-                Self { state: QuantizerState::new(layer, $transfer) }
+            fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+                Self { state: QuantizerState::new(layer, $curve) }
             }
             fn layer(&self) -> LayerRef<'_> {
                 LayerRef::Quantizer(&self.state)
@@ -171,14 +233,94 @@ macro_rules! quantizer_module {
     };
 }
 
-quantizer_module!(QuantIdentity, spec::Transfer::Signed);
-quantizer_module!(QuantReLU, spec::Transfer::ReLU);
+quantizer_module!(QuantIdentity, Curve::Identity);
+quantizer_module!(QuantReLU, Curve::Rectify);
+
+impl<F: Activation> Module for QuantAct<F> {
+    fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+        let curve = Curve::Function(Function::of::<F>());
+        Self { state: QuantizerState::new(layer, curve), function: PhantomData }
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::Quantizer(&self.state)
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::Quantizer(&mut self.state)
+    }
+}
+
+impl<F> QuantAct<F> {
+    /// The step between two levels; `None` until training or calibration has chosen it.
+    #[must_use]
+    pub fn step(&self) -> Option<f32> {
+        self.state.step
+    }
+}
+
+impl<F> Clone for QuantAct<F> {
+    fn clone(&self) -> Self {
+        Self { state: self.state.clone(), function: PhantomData }
+    }
+}
+
+impl<F> fmt::Debug for QuantAct<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuantAct").field("state", &self.state).finish()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Module for BatchNorm {
+    fn init(_: &spec::Layer, fact: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+        Self { state: NormState::new(fact) }
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::Norm(&self.state)
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::Norm(&mut self.state)
+    }
+}
+
+impl BatchNorm {
+    /// What each channel is multiplied by once it is normalised, `[channels]`.
+    #[must_use]
+    pub fn gamma(&self) -> ArrayView1<'_, f32> {
+        self.state.gamma.view()
+    }
+
+    /// What is then added, `[channels]`; unused behind a layer whose bias is held centred.
+    #[must_use]
+    pub fn beta(&self) -> ArrayView1<'_, f32> {
+        self.state.beta.view()
+    }
+
+    /// The running average of each channel's mean, `[channels]`.
+    #[must_use]
+    pub fn mean(&self) -> ArrayView1<'_, f32> {
+        self.state.mean.view()
+    }
+
+    /// The running average of each channel's variance, `[channels]`.
+    #[must_use]
+    pub fn variance(&self) -> ArrayView1<'_, f32> {
+        self.state.variance.view()
+    }
+}
+
+impl QuantIdentity {
+    /// What features go through before they are rounded, where training standardised them.
+    #[must_use]
+    pub const fn standardization(&self) -> Option<&Standardization> {
+        self.state.standardization.as_ref()
+    }
+}
 
 macro_rules! stateless_module {
     ($type:ident $(<$number:ident>)?) => {
         #[diagnostic::do_not_recommend]
         impl $(<const $number: usize>)? Module for $type $(<$number>)? {
-            fn init(_: &spec::Layer, _: &mut ChaCha8Rng) -> Self {
+            fn init(_: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
                 Self
             }
             fn layer(&self) -> LayerRef<'_> {
@@ -203,7 +345,7 @@ macro_rules! weighted_module {
     ($type:ident<$($number:ident),*>, $width:literal, $inputs:expr) => {
         #[diagnostic::do_not_recommend]
         impl<$(const $number: usize),*> Module for $type<$($number),*> {
-            fn init(layer: &spec::Layer, rng: &mut ChaCha8Rng) -> Self {
+            fn init(layer: &spec::Layer, _: &spec::Fact, rng: &mut ChaCha8Rng) -> Self {
                 Self { state: LinearState::new(layer, [OUT, $inputs / groups(layer)], rng) }
             }
             fn layer(&self) -> LayerRef<'_> {
@@ -224,13 +366,14 @@ macro_rules! weighted_module {
             #[doc = concat!("The integer weights that run, `[OUT, ", $width, "]`; `None` until training or calibration has chosen their scale.")]
             #[must_use]
             pub fn integers(&self) -> Option<Array2<i32>> {
-                self.state.scale.map(|_| self.state.integers())
+                self.state.scale.as_ref().map(|_| self.state.integers())
             }
 
-            /// The float weight that one integer unit stands for.
+            /// The float weight that one integer unit stands for, `[1]`, or `[OUT]` where the layer is `per_channel`; `None`
+            /// until training or calibration has chosen it.
             #[must_use]
-            pub fn scale(&self) -> Option<f32> {
-                self.state.scale
+            pub fn scale(&self) -> Option<ArrayView1<'_, f32>> {
+                self.state.scale.as_ref().map(|scale| scale.view())
             }
 
             /// The float bias, `[OUT]`; unused where it is held centred.
@@ -256,19 +399,26 @@ fn groups(layer: &spec::Layer) -> usize {
 }
 
 impl QuantizerState {
-    fn new(layer: &spec::Layer, transfer: spec::Transfer) -> Self {
+    fn new(layer: &spec::Layer, curve: Curve) -> Self {
         let spec::Layer::Quantizer(quantizer) = layer else {
-            return Self { transfer, levels: spec::Range::new(0, 0), fixed: None, step: None };
+            return Self {
+                curve,
+                levels: spec::Range::new(0, 0),
+                fixed: None,
+                step: None,
+                standardization: None,
+            };
         };
         let fixed = match quantizer.scale {
             spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
             _ => None,
         };
         Self {
-            transfer: quantizer.transfer,
+            curve,
             levels: quantizer.levels().or(spec::Range::new(0, 0)),
             fixed,
             step: fixed,
+            standardization: None,
         }
     }
 
@@ -279,19 +429,37 @@ impl QuantizerState {
     }
 }
 
+impl NormState {
+    /// As many channels as axis 0 of the tensor has.
+    fn new(fact: &spec::Fact) -> Self {
+        let shape = fact.shape.get();
+        let first = shape.as_ref().and_then(|shape| shape.dims().first()?.get());
+        let channels = first.and_then(|channels| usize::try_from(channels).ok()).unwrap_or(0);
+        Self {
+            gamma: Array1::ones(channels),
+            beta: Array1::zeros(channels),
+            mean: Array1::zeros(channels),
+            variance: Array1::ones(channels),
+        }
+    }
+}
+
 impl LinearState {
     /// Fresh weights, and no bias.
     fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
-        let (limits, declared) = match layer {
-            spec::Layer::Linear(linear) => (RowLimits::of(linear).unwrap_or(nothing), linear.bias),
-            spec::Layer::Conv(conv) => (RowLimits::of(&conv.row()).unwrap_or(nothing), conv.filters.bias),
-            _ => (nothing, spec::Bias::None),
+        let row = match layer {
+            spec::Layer::Linear(linear) => Some(*linear),
+            spec::Layer::Conv(conv) => Some(conv.row()),
+            _ => None,
         };
+        let limits = row.as_ref().and_then(RowLimits::of).unwrap_or(nothing);
+        let declared = row.map_or(spec::Bias::None, |row| row.bias);
         let mut state = Self {
             weight: Array2::zeros(shape),
             bias: Array1::zeros(shape[0]),
             scale: None,
+            weight_scale: row.map_or(spec::WeightScale::PerTensor, |row| row.weight_scale),
             mask: None,
             limits,
             declared_l1: limits.max_l1,
@@ -311,8 +479,38 @@ impl LinearState {
     /// The weights in the layer's own units, `[out, in]`.
     #[must_use]
     pub fn float_weights(&self) -> Array2<f32> {
-        let scale = self.scale.unwrap_or(1.0);
-        self.weight.mapv(|weight| weight * scale)
+        let mut weights = self.weight.clone();
+        self.scale_rows(&mut weights);
+        weights
+    }
+
+    /// From integer units to the layer's own.
+    pub(crate) fn scale_rows(&self, weights: &mut Array2<f32>) {
+        let Some(scale) = &self.scale else { return };
+        for (mut row, scale) in weights.rows_mut().into_iter().zip(scale.iter().cycle()) {
+            row *= *scale;
+        }
+    }
+
+    /// How many scales it has: one, or one for each row.
+    pub(crate) fn scales(&self) -> usize {
+        match self.weight_scale {
+            spec::WeightScale::PerTensor => 1,
+            spec::WeightScale::PerChannel => self.weight.nrows(),
+        }
+    }
+
+    /// Gives all its scales one value.
+    pub(crate) fn set_scale(&mut self, scale: f32) {
+        self.scale = Some(Array1::from_elem(self.scales(), scale));
+    }
+
+    /// Makes every output `ratio` times as large.
+    pub(crate) fn stretch(&mut self, ratio: f32) {
+        if let Some(scale) = &mut self.scale {
+            *scale *= ratio;
+        }
+        self.bias *= ratio;
     }
 
     /// The integers nearest to the weights that keep every limit, `[out, in]`: exactly what quantized runs multiply by.

@@ -1,5 +1,6 @@
 //! The layers of a network, the trait that `#[quant_net]` implements, and how a network runs on plain data.
 
+pub mod activation;
 pub mod dimensions;
 pub(crate) mod forward;
 pub mod layer;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fheqat_spec::Net;
+use fheqat_spec::{Net, Verdict, judge};
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 
@@ -45,7 +45,7 @@ pub trait Network: Sized {
     /// A fresh network.
     #[must_use]
     fn new(seed: Seed) -> Self {
-        Self::init(&mut Init { spec: Self::SPEC, next: 0, rng: seed.rng(0) })
+        Self::init(&mut Init { spec: Self::SPEC, verdicts: Vec::new(), rng: seed.rng(0) })
     }
 
     /// Trains on `data`; the network is as before when it fails.
@@ -169,19 +169,34 @@ pub trait Network: Sized {
     }
 }
 
+/// What the expansion of `#[quant_net]` gives to an implementation of [`Network`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Parts<N> {
+    /// [`Network::SPEC`].
+    pub spec: Net<'static>,
+    /// [`Network::init`].
+    pub init: fn(&mut Init) -> N,
+    /// [`Network::layers`].
+    pub layers: fn(&N) -> Vec<LayerRef<'_>>,
+    /// [`Network::layers_mut`].
+    pub layers_mut: fn(&mut N) -> Vec<LayerMut<'_>>,
+}
+
 /// Makes the layers of a network one after the other.
 #[derive(Debug)]
 pub struct Init {
     spec: Net<'static>,
-    next: usize,
+    verdicts: Vec<Verdict<'static>>,
     rng: ChaCha8Rng,
 }
 
 impl Init {
     /// The next field.
     pub fn layer<M: Module>(&mut self) -> M {
-        let layer = &self.spec.fields[self.next].layer;
-        self.next += 1;
-        M::init(layer, &mut self.rng)
+        let index = self.verdicts.len();
+        let verdict = judge(&self.spec, &self.verdicts, index);
+        self.verdicts.push(verdict);
+        M::init(&self.spec.fields[index].layer, &verdict.fact, &mut self.rng)
     }
 }

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Shape, Source, Verdict};
+use ndarray::ArrayView2;
 use thiserror::Error;
 
 use super::{
+    activation::Function,
     layer::{LayerMut, LayerRef, LinearState, QuantizerState},
     network::Network,
     window::{Filters, Windows},
 };
 use crate::{
     Seed,
-    quant::{Requantize, transition::Transition},
+    quant::{
+        Requantize, Standardization,
+        transition::{Dequantize, Origin},
+    },
 };
 
 /// The stream of a seed that draws weights again.
@@ -180,6 +185,14 @@ impl Program {
         }
     }
 
+    /// The function of the quantizer at `index`, where it has one.
+    pub(crate) fn function(&self, index: usize) -> Option<Function> {
+        match &self.nodes[index].op {
+            Op::Quantizer(state) => state.curve.function(),
+            _ => None,
+        }
+    }
+
     /// The nodes that the node at `index` reads, in the order of its operands.
     pub(crate) fn operands(&self, index: usize) -> &[usize] {
         let node = &self.nodes[index];
@@ -252,40 +265,62 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, a share of `step_in` in a sum
-    /// that is an average, else the step.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, a
+    /// share of `step_in` in a sum that is an average, else the step.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
-    pub(crate) fn unit(&self, index: usize) -> Result<f32, NetworkError> {
+    pub(crate) fn units(&self, index: usize) -> Result<Vec<f32>, NetworkError> {
         match &self.nodes[index].op {
             Op::Linear(state) => {
-                Ok(state.scale.ok_or_else(|| self.not_calibrated(index))? * self.input_levels(index)?.0)
+                let scale = state.scale.as_ref().ok_or_else(|| self.not_calibrated(index))?;
+                let (step_in, _) = self.input_levels(index)?;
+                Ok(scale.iter().map(|scale| scale * step_in).collect())
             }
-            Op::Pool(windows) => Ok(self.input_levels(index)?.0 / windows.elements as f32),
-            _ => self.step(index),
+            Op::Pool(windows) => Ok(vec![self.input_levels(index)?.0 / windows.elements as f32]),
+            _ => Ok(vec![self.step(index)?]),
         }
     }
 
-    /// The transition from the linear layer at `linear` to the quantizer at `quantizer`.
+    /// What the integers that the node at `index` gives stand for: one for each neuron or filter where it has such, with
+    /// integer weights that sum to `row_sums`, else one for all.
     ///
     /// # Errors
-    /// When one of them is not calibrated.
-    pub(crate) fn transition(&self, linear: usize, quantizer: usize) -> Result<Transition, NetworkError> {
-        let (step_in, levels_in) = self.input_levels(linear)?;
-        let (step_out, levels_out) = self.levels(quantizer)?;
-        let state = self.linear(linear).ok_or_else(|| self.not_calibrated(linear))?;
-        let scale = state.scale.ok_or_else(|| self.not_calibrated(linear))?;
-        Ok(Transition { scale, bias: state.hold, step_in, levels_in, step_out, levels_out })
+    /// When the layer or its input is not calibrated.
+    pub(crate) fn dequantize(&self, index: usize, row_sums: &[f32]) -> Result<Vec<Dequantize>, NetworkError> {
+        let units = self.units(index)?;
+        let Some(state) = self.linear(index) else {
+            return Ok(units.into_iter().map(Dequantize::plain).collect());
+        };
+        let (_, levels) = self.input_levels(index)?;
+        let neurons = state.bias.iter().zip(units.into_iter().cycle());
+        Ok(match self.hold(index) {
+            Bias::None => neurons.map(|(_, unit)| Dequantize::plain(unit)).collect(),
+            Bias::Free => {
+                neurons.map(|(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) }).collect()
+            }
+            Bias::Centred => neurons
+                .zip(row_sums)
+                .map(|((_, unit), &weights)| Dequantize::centred(unit, weights, levels))
+                .collect(),
+        })
     }
 
-    /// The staircase from the levels, or sums of levels, of the node at `from` to those of the quantizer at `index`.
+    /// The staircases from the integers of the node at `from` to the levels of the quantizer at `index`, as many as
+    /// [`Program::dequantize`] gives.
     ///
     /// # Errors
     /// When one of them is not calibrated.
-    pub(crate) fn coarser(&self, from: usize, index: usize) -> Result<Requantize, NetworkError> {
-        let (step_out, levels) = self.levels(index)?;
-        Ok(Requantize { gain: self.unit(from)? / step_out, offset: 0.0, levels })
+    pub(crate) fn staircases(
+        &self,
+        from: usize,
+        index: usize,
+        row_sums: &[f32],
+    ) -> Result<Vec<Requantize>, NetworkError> {
+        let (step, levels) = self.levels(index)?;
+        let function = self.function(index);
+        let sums = self.dequantize(from, row_sums)?;
+        Ok(sums.iter().map(|sum| sum.requantize(step, levels, function)).collect())
     }
 
     /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
@@ -296,15 +331,19 @@ impl Program {
         }
     }
 
-    /// What one unit at `index` stands for, but for the scale of weights.
-    ///
-    /// # Errors
-    /// When it is not calibrated.
-    pub(crate) fn input_levels_or_own(&self, index: usize) -> Result<f32, NetworkError> {
-        match self.nodes[index].op {
-            Op::Linear(_) => Ok(self.input_levels(index)?.0),
-            _ => self.unit(index),
+    /// Measures samples `[n, features]` for the quantizers of the network's input that do not standardise yet, whose steps are
+    /// then to choose again. Gives those quantizers.
+    pub(crate) fn standardize(&mut self, samples: &ArrayView2<'_, f32>) -> Vec<usize> {
+        let mut fresh = Vec::new();
+        for (index, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| node.from.is_none()) {
+            let Op::Quantizer(state) = &mut node.op else { continue };
+            if state.standardization.is_none() {
+                state.standardization = Some(Standardization::of(samples));
+                state.step = state.fixed;
+                fresh.push(index);
+            }
         }
+        fresh
     }
 
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.
@@ -313,9 +352,8 @@ impl Program {
             match &mut node.op {
                 Op::Quantizer(state) => state.step = state.fixed,
                 Op::Linear(state) => {
-                    if let Some(scale) = state.scale.take() {
-                        state.weight.mapv_inplace(|weight| weight * scale);
-                    }
+                    state.weight = state.float_weights();
+                    state.scale = None;
                 }
                 Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
             }
@@ -341,7 +379,9 @@ impl Program {
         state.step = Some(step);
         for reader in readers {
             if let Op::Linear(state) = &mut self.nodes[reader].op {
-                state.scale = state.scale.map(|scale| scale * ratio);
+                if let Some(scale) = &mut state.scale {
+                    *scale *= ratio;
+                }
             }
         }
     }

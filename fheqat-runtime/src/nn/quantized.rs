@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use fheqat_spec::{Range, Source};
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 
 use super::{
     NetworkError,
+    layer::LinearState,
     network::Network,
     program::{Op, Program},
     window::{Filters, Windows, pairs},
 };
-use crate::quant::{Quantizer, Requantize};
+use crate::quant::{Encoder, Quantizer, Requantize, transition::Dequantize};
 
 /// The fields of a network in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +42,7 @@ pub struct QuantizedField {
 #[derive(Clone, Debug, PartialEq)]
 pub enum QuantizedOp {
     /// Features to levels.
-    Encode(Quantizer),
+    Encode(Encoder),
     /// Levels to accumulators: the integer weights, `[out, in]`.
     Linear {
         /// The weights that training and evaluation multiply by.
@@ -73,10 +74,10 @@ pub enum QuantizedOp {
 /// From the integers of the last field to the network's outputs: `integer * scale + bias`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoder {
-    /// What one unit stands for.
-    pub scale: f32,
+    /// What one unit of each output stands for.
+    pub scale: Vec<f32>,
     /// Added to each output.
-    pub bias: Array1<f32>,
+    pub bias: Vec<f32>,
 }
 
 impl Quantized {
@@ -98,9 +99,7 @@ impl Quantized {
                 Source::Input | Source::Broken => &[],
             };
             values.push(match &field.op {
-                QuantizedOp::Encode(quantizer) => {
-                    sample.iter().map(|&feature| quantizer.level(feature)).collect()
-                }
+                QuantizedOp::Encode(encoder) => encoder.levels(sample).collect(),
                 QuantizedOp::Linear { weights, .. } => {
                     let dot = |row: ndarray::ArrayView1<'_, i32>| {
                         row.iter().zip(operand).map(|(&weight, level)| i64::from(weight) * level).sum()
@@ -135,7 +134,8 @@ impl Quantized {
             });
         }
         let last = values.pop().unwrap_or_default();
-        last.iter().zip(&self.output.bias).map(|(&sum, bias)| sum as f32 * self.output.scale + bias).collect()
+        let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
+        outputs.map(|((&sum, scale), bias)| sum as f32 * scale + bias).collect()
     }
 }
 
@@ -155,11 +155,12 @@ impl Program {
         let node = &self.nodes[index];
         let op = match (&node.op, node.from) {
             (Op::Quantizer(state), None) => {
-                QuantizedOp::Encode(Quantizer { step: self.step(index)?, levels: state.levels })
+                let quantizer = Quantizer { step: self.step(index)?, levels: state.levels };
+                QuantizedOp::Encode(Encoder { standardization: state.standardization.clone(), quantizer })
             }
-            (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.staircases(from, index)?),
+            (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.every_staircase(from, index)?),
             (Op::Linear(state), _) => {
-                self.unit(index)?;
+                self.units(index)?;
                 let (weights, inputs) = (state.integers(), self.input_levels(index)?.1);
                 match &node.filters {
                     Some(filters) => QuantizedOp::Conv { weights, filters: Arc::clone(filters), inputs },
@@ -175,29 +176,32 @@ impl Program {
         Ok(QuantizedField { name: node.name, from, width: node.width, op })
     }
 
-    fn staircases(&self, from: usize, index: usize) -> Result<Vec<Requantize>, NetworkError> {
-        let Some(state) = self.linear(from) else {
-            return Ok(vec![self.coarser(from, index)?; self.nodes[index].width]);
+    /// One for each number.
+    fn every_staircase(&self, from: usize, index: usize) -> Result<Vec<Requantize>, NetworkError> {
+        let staircases = self.staircases(from, index, &self.row_sums(from))?;
+        Ok(spread(&staircases, self.nodes[index].width))
+    }
+
+    /// The sum of each row of integer weights; nothing where there are none.
+    fn row_sums(&self, index: usize) -> Vec<f32> {
+        let sums = |state: &LinearState| {
+            state.integers().map_axis(ndarray::Axis(1), |row| row.sum() as f32).to_vec()
         };
-        let transition = self.transition(from, index)?;
-        let row_sums = state.integers().map_axis(ndarray::Axis(1), |row| row.sum() as f32);
-        let positions = self.nodes[index].width / state.bias.len();
-        let neurons = state.bias.iter().zip(row_sums);
-        Ok(neurons
-            .flat_map(|(&bias, weights)| std::iter::repeat_n(transition.requantize(bias, weights), positions))
-            .collect())
+        self.linear(index).map(sums).unwrap_or_default()
     }
 
     fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
-        let width = self.nodes[last].width;
-        let bias = match &self.nodes[last].op {
-            Op::Linear(state) => {
-                let positions = width / state.bias.len();
-                state.bias.iter().flat_map(|&bias| std::iter::repeat_n(bias, positions)).collect()
-            }
-            _ => Array1::zeros(width),
-        };
-        Ok(Decoder { scale: self.unit(last)?, bias })
+        let sums = spread(&self.dequantize(last, &self.row_sums(last))?, self.nodes[last].width);
+        Ok(Decoder {
+            scale: sums.iter().map(|sum| sum.unit).collect(),
+            bias: sums.iter().map(Dequantize::bias).collect(),
+        })
     }
+}
+
+/// What each channel has, for each of its numbers.
+pub(super) fn spread<T: Clone>(channels: &[T], width: usize) -> Vec<T> {
+    let positions = width / channels.len().max(1);
+    channels.iter().flat_map(|channel| std::iter::repeat_n(channel.clone(), positions)).collect()
 }

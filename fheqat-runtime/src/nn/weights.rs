@@ -1,8 +1,10 @@
 //! What a network has learned, as a file of tensors named `field.part`.
 //!
-//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, `bias` `[out]` and, pruned, `mask` `[out, in]` of ones and
-//! zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step` `[1]` unless it has that of another. A scale or step that nothing has chosen yet is left out. The metadata say which
-//! biases are held centred, and which budget each layer has.
+//! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and,
+//! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
+//! `[1]` unless it has that of another, and where it standardises the network's input `mean` and `deviation` `[features]`. A
+//! scale or step that nothing has chosen yet is left out. The metadata say which biases are held centred, and which budget each
+//! layer has.
 
 use std::{collections::HashMap, path::Path};
 
@@ -16,7 +18,10 @@ use super::{
     layer::LinearState,
     program::{Node, Op, Program},
 };
-use crate::file::{self, FileError};
+use crate::{
+    file::{self, FileError},
+    quant::Standardization,
+};
 
 /// A file of weights that cannot be written, read or used.
 #[derive(Debug, Error)]
@@ -73,6 +78,8 @@ pub enum WeightsError {
 
 const CENTRED: &str = "centred";
 const FREE: &str = "free";
+const MEAN: &str = "mean";
+const DEVIATION: &str = "deviation";
 
 struct Tensor {
     name: String,
@@ -92,14 +99,20 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     let mut metadata = HashMap::new();
     for (index, Node { name, op, .. }) in program.nodes.iter().enumerate() {
         match op {
-            Op::Quantizer(_) if program.owner(index) != Some(index) => {}
             Op::Quantizer(state) => {
-                tensors.extend(state.step.iter().map(|step| Tensor::new(name, "step", &[1], [step])));
+                let step = state.step.iter().filter(|_| program.owner(index) == Some(index));
+                tensors.extend(step.map(|step| Tensor::new(name, "step", &[1], [step])));
+                tensors.extend(state.standardization.iter().flat_map(|standardization| {
+                    let (mean, deviation) = (standardization.mean(), standardization.deviation());
+                    [(MEAN, mean), (DEVIATION, deviation)]
+                        .map(|(part, values)| Tensor::new(name, part, &[values.len()], values))
+                }));
             }
             Op::Linear(state) => {
                 tensors.push(Tensor::new(name, "weight", state.weight.shape(), &state.weight));
                 tensors.push(Tensor::new(name, "bias", state.bias.shape(), &state.bias));
-                tensors.extend(state.scale.iter().map(|scale| Tensor::new(name, "scale", &[1], [scale])));
+                let scale = state.scale.iter();
+                tensors.extend(scale.map(|scale| Tensor::new(name, "scale", scale.shape(), scale)));
                 tensors.extend(state.mask.iter().map(|mask| {
                     let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
                     Tensor::new(name, "mask", mask.shape(), &ones)
@@ -128,10 +141,17 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
     let held = metadata.metadata().clone().unwrap_or_default();
     let mut reader = Reader { tensors, seen: Vec::new() };
     let owns: Vec<bool> = (0..program.nodes.len()).map(|index| program.owner(index) == Some(index)).collect();
-    for (Node { name, op, .. }, owns) in program.nodes.iter_mut().zip(owns) {
+    let features = program.features;
+    for (Node { name, from, op, .. }, owns) in program.nodes.iter_mut().zip(owns) {
         match op {
-            Op::Quantizer(state) if !owns => state.step = None,
-            Op::Quantizer(state) => state.step = reader.positive(name, "step")?,
+            Op::Quantizer(state) => {
+                let step = if owns { reader.positive(name, "step", 1)? } else { None };
+                state.step = step.and_then(|step| step.first().copied());
+                state.standardization = match from {
+                    None => reader.standardization(name, features)?,
+                    Some(_) => None,
+                };
+            }
             Op::Linear(state) => {
                 reader.linear(name, state)?;
                 state.hold = match held.get(&format!("{name}.bias")).map(String::as_str) {
@@ -161,7 +181,7 @@ impl Reader<'_> {
         let weight = self.required(field, "weight", &[rows, columns])?;
         state.weight = shaped(weight, (rows, columns));
         state.bias = Array1::from_vec(self.required(field, "bias", &[rows])?);
-        state.scale = self.positive(field, "scale")?;
+        state.scale = self.positive(field, "scale", state.scales())?.map(Array1::from_vec);
         let mask = self.optional(field, "mask", &[rows, columns])?;
         state.mask = mask.map(|mask| shaped(mask, (rows, columns)).mapv(|one: f32| one != 0.0));
         if let Some(mask) = &state.mask {
@@ -174,16 +194,28 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn positive(&mut self, field: &str, part: &str) -> Result<Option<f32>, WeightsError> {
-        let Some(values) = self.optional(field, part, &[1])? else { return Ok(None) };
-        match values[..] {
-            [value] if value > 0.0 => Ok(Some(value)),
-            _ => Err(WeightsError::Value {
-                tensor: format!("{field}.{part}"),
-                index: 0,
-                value: values.first().copied().unwrap_or(f32::NAN),
-            }),
+    fn positive(&mut self, field: &str, part: &str, count: usize) -> Result<Option<Vec<f32>>, WeightsError> {
+        let Some(values) = self.optional(field, part, &[count])? else { return Ok(None) };
+        match values.iter().position(|value| *value <= 0.0) {
+            None => Ok(Some(values)),
+            Some(index) => {
+                Err(WeightsError::Value { tensor: format!("{field}.{part}"), index, value: values[index] })
+            }
         }
+    }
+
+    fn standardization(
+        &mut self,
+        field: &str,
+        features: usize,
+    ) -> Result<Option<Standardization>, WeightsError> {
+        let Some(mean) = self.optional(field, MEAN, &[features])? else { return Ok(None) };
+        let deviation = self.required(field, DEVIATION, &[features])?;
+        if let Some(index) = deviation.iter().position(|deviation| *deviation <= 0.0) {
+            let tensor = format!("{field}.{DEVIATION}");
+            return Err(WeightsError::Value { tensor, index, value: deviation[index] });
+        }
+        Ok(Standardization::checked(mean, deviation, features))
     }
 
     fn required(&mut self, field: &str, part: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {

@@ -5,12 +5,16 @@
 
 pub mod observer;
 pub mod row;
+pub mod standardization;
 pub mod transition;
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
 pub use observer::Observer;
+pub use standardization::Standardization;
+
+use crate::nn::activation::Function;
 
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,24 +39,91 @@ impl Quantizer {
     }
 }
 
-/// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(sum * gain + offset))`.
+/// From the features of a sample to levels: deviations from the mean where features are standardised, then rounded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    /// What is done to features before the rounding.
+    pub standardization: Option<Standardization>,
+    /// The rounding.
+    pub quantizer: Quantizer,
+}
+
+impl Encoder {
+    /// The levels of a sample.
+    ///
+    /// # Panics
+    /// When features are standardised and the sample has more.
+    pub fn levels(&self, sample: &[f32]) -> impl Iterator<Item = i64> {
+        sample.iter().enumerate().map(|(feature, &value)| self.round(feature, value) as i64)
+    }
+
+    /// The level of a feature, as the float that training computes with.
+    ///
+    /// # Panics
+    /// When features are standardised and there is no such feature.
+    #[must_use]
+    pub fn round(&self, feature: usize, value: f32) -> f32 {
+        self.quantizer.round(standardized(self.standardization.as_ref(), feature, value))
+    }
+
+    pub(crate) fn fits(&self, features: usize) -> bool {
+        self.standardization.as_ref().is_none_or(|standardization| standardization.fits(features))
+    }
+}
+
+impl From<Quantizer> for Encoder {
+    fn from(quantizer: Quantizer) -> Self {
+        Self { standardization: None, quantizer }
+    }
+}
+
+/// A feature as a network sees it before it rounds.
+pub(crate) fn standardized(standardization: Option<&Standardization>, feature: usize, value: f32) -> f32 {
+    standardization.map_or(value, |standardization| standardization.apply(feature, value))
+}
+
+/// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(x))` of `x = sum * gain + offset`, or
+/// `clamp(round_half_even(f(x) / step))` of a function.
 ///
-/// Rising in `sum`, since each of its operations is; so it is a staircase, and lowering reads the thresholds off it.
+/// Lowering reads it off every value of the accumulator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requantize {
-    /// Levels for one unit of the accumulator, positive.
+    /// What one unit of the accumulator adds to `x`.
     pub gain: f32,
-    /// The level at zero: the float bias in steps.
+    /// `x` at zero: the float bias, in steps where there is no function.
     pub offset: f32,
+    /// The function, where there is one.
+    pub lookup: Option<Lookup>,
     /// The levels it gives.
     pub levels: Range,
+}
+
+/// A function whose values are rounded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lookup {
+    /// The function.
+    pub function: Function,
+    /// The distance between two levels.
+    pub step: f32,
 }
 
 impl Requantize {
     /// The level of an accumulator, in the arithmetic that training uses.
     #[must_use]
     pub fn level(&self, sum: f32) -> f32 {
-        round_level(sum * self.gain + self.offset, self.levels)
+        let x = sum * self.gain + self.offset;
+        match &self.lookup {
+            None => round_level(x, self.levels),
+            Some(lookup) => round_level(lookup.steps(x), self.levels),
+        }
+    }
+}
+
+impl Lookup {
+    /// `f(x) / step`.
+    #[must_use]
+    pub fn steps(&self, x: f32) -> f32 {
+        self.function.apply(x) / self.step
     }
 }
 

@@ -1,8 +1,9 @@
-//! Where the levels of a quantizer lie on the accumulator in front of it: gain and offset, in one place.
+//! What accumulators stand for, and where the levels of the quantizer behind lie on them: gain and offset, in one place.
 
-use fheqat_spec::{Bias, Range};
+use fheqat_spec::Range;
 
-use super::Requantize;
+use super::{Lookup, Requantize};
+use crate::nn::activation::Function;
 
 /// The middle of a range; exact in `f32`, for it is half an integer.
 #[must_use]
@@ -10,47 +11,61 @@ pub fn middle(range: Range) -> f32 {
     (range.lo + range.hi) as f32 / 2.0
 }
 
-/// A linear layer, its input and the quantizer behind it: all that gain and offset depend on.
-#[derive(Clone, Copy, Debug)]
-pub struct Transition {
-    /// The float weight of one integer unit.
-    pub scale: f32,
-    /// How the bias is held.
-    pub bias: Bias,
-    /// The step of the layer's input.
-    pub step_in: f32,
-    /// The levels of the layer's input.
-    pub levels_in: Range,
-    /// The step of the quantizer behind.
-    pub step_out: f32,
-    /// The levels of the quantizer behind.
-    pub levels_out: Range,
+/// What the integers of one channel stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dequantize {
+    /// The value of one unit: behind weights their scale times the step of what they multiply.
+    pub unit: f32,
+    /// Where values are counted from.
+    pub origin: Origin,
 }
 
-impl Transition {
-    /// Levels for one unit of the accumulator: `scale * step_in / step_out`.
+/// Where values are counted from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Origin {
+    /// `value = sum * unit + bias`.
+    Bias(f32),
+    /// `value = (sum - centre) * unit`, where the middle of the levels behind lies, whatever its own value.
+    Centre(f32),
+}
+
+impl Dequantize {
+    /// Sums without a bias.
     #[must_use]
-    pub fn gain(&self) -> f32 {
-        (self.scale * self.step_in) / self.step_out
+    pub const fn plain(unit: f32) -> Self {
+        Self { unit, origin: Origin::Bias(0.0) }
     }
 
-    /// The level at accumulator zero, for a neuron with float bias `bias` whose integer weights sum to `weights`.
-    ///
-    /// Free: `bias / step_out`. Centred: the accumulator `sum_i q_i a_i` over all inputs `a_i` in `lo..=hi` lies symmetric
-    /// about `sum_i q_i (lo + hi) / 2`, and that point takes the middle of the levels.
+    /// The accumulator `sum_i q_i a_i` of integer weights that sum to `weights`, over all inputs `a_i` in `levels`, lies
+    /// symmetric about `sum_i q_i (lo + hi) / 2`.
     #[must_use]
-    pub fn offset(&self, bias: f32, weights: f32) -> f32 {
-        match self.bias {
-            Bias::Free => bias / self.step_out,
-            Bias::None => 0.0,
-            Bias::Centred => middle(self.levels_out) - self.gain() * (weights * middle(self.levels_in)),
+    pub fn centred(unit: f32, weights: f32, levels: Range) -> Self {
+        Self { unit, origin: Origin::Centre(weights * middle(levels)) }
+    }
+
+    /// The value at zero.
+    #[must_use]
+    pub fn bias(&self) -> f32 {
+        match self.origin {
+            Origin::Bias(bias) => bias,
+            Origin::Centre(centre) => -(centre * self.unit),
         }
     }
 
-    /// The staircase of one neuron.
+    /// The staircase to `levels`, one `step` apart, of the values or of a function of them. In front of a function the middle
+    /// of a centred accumulator has the value zero.
     #[must_use]
-    pub fn requantize(&self, bias: f32, weights: f32) -> Requantize {
-        Requantize { gain: self.gain(), offset: self.offset(bias, weights), levels: self.levels_out }
+    pub fn requantize(&self, step: f32, levels: Range, function: Option<Function>) -> Requantize {
+        if let Some(function) = function {
+            let lookup = Some(Lookup { function, step });
+            return Requantize { gain: self.unit, offset: self.bias(), lookup, levels };
+        }
+        let gain = self.unit / step;
+        let offset = match self.origin {
+            Origin::Bias(bias) => bias / step,
+            Origin::Centre(centre) => middle(levels) - gain * centre,
+        };
+        Requantize { gain, offset, lookup: None, levels }
     }
 }
 
@@ -70,19 +85,14 @@ mod tests {
 
     #[test]
     fn a_centred_staircase_is_symmetric_about_its_range() {
-        let transition = Transition {
-            scale: 0.25,
-            bias: Bias::Centred,
-            step_in: 2.0,
-            levels_in: Range::unsigned(3),
-            step_out: 0.5,
-            levels_out: Range::unsigned(3),
-        };
+        let levels = Range::unsigned(3);
         // Weights 3, 3, -2: sums in -14..=42, middle 14.
-        let staircase = transition.requantize(7.0, 4.0);
+        let sums = Dequantize::centred(0.25 * 2.0, 4.0, levels);
+        let staircase = sums.requantize(0.5, levels, None);
         assert!((staircase.gain - 1.0).abs() < 1e-6);
         assert!((14.0 * staircase.gain + staircase.offset - 3.5).abs() < 1e-6);
         assert!((staircase.level(-14.0), staircase.level(42.0)) == (0.0, 7.0));
+        assert!((14.0 * sums.unit + sums.bias()).abs() < 1e-6);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 
 use crate::{
     nn::{
-        forward::{Kernel, Order, Product, Runner, Sliding, Staircase, Wiring},
+        forward::{Affine, Kernel, Order, Runner, Sliding, Staircase, Wiring},
         head, head_mut,
+        layer::Curve,
         program::{Op, Program},
         slice, slice_mut,
         window::Filters,
     },
-    quant::transition::middle,
+    quant::{Lookup, transition::middle},
 };
 
 /// Gradients of one batch, and the memory to find them.
@@ -26,10 +27,14 @@ pub(crate) struct Gradients {
     pub(crate) weights: Vec<Array2<f32>>,
     /// With respect to a constant added to each of a linear layer's sums; empty for other layers.
     pub(crate) biases: Vec<Vec<f32>>,
-    /// With respect to the logarithm of a quantizer's gain, or of the last layer's unit.
-    pub(crate) log_gains: Vec<f32>,
+    /// With respect to the logarithms of a quantizer's gains, or of the last layer's units: as many as train of each node.
+    pub(crate) log_gains: Vec<Vec<f32>>,
     /// Whether each operand of a node needs a gradient, and whether an earlier reader has written one.
     routes: Vec<Vec<Route>>,
+    /// With respect to the logarithm of the levels that one unit of a function's value makes.
+    pub(crate) log_rises: Vec<f32>,
+    /// With respect to the logarithm of each number's own gain, for whichever quantizer is at work.
+    numbers: Vec<f32>,
     /// With respect to the windows of one sample, for whichever convolution is at work.
     columns: Vec<f32>,
 }
@@ -52,9 +57,10 @@ impl Route {
 }
 
 impl Gradients {
-    /// `learns` says of each node whether it, or anything it reads, trains.
-    pub(crate) fn new(program: &Program, batch: usize, learns: &[bool]) -> Self {
+    /// `gains` says how many gains of each node train.
+    pub(crate) fn new(program: &Program, batch: usize, gains: &[usize]) -> Self {
         let nodes = &program.nodes;
+        let learns = what_learns(program, gains);
         let mut routes = vec![Vec::new(); nodes.len()];
         let mut written = vec![false; nodes.len()];
         for index in (0..nodes.len()).rev() {
@@ -76,7 +82,9 @@ impl Gradients {
             biases: (0..nodes.len())
                 .map(|index| vec![0.0; linear(index).map_or(0, |state| state.bias.len())])
                 .collect(),
-            log_gains: vec![0.0; nodes.len()],
+            log_gains: gains.iter().map(|&count| vec![0.0; count]).collect(),
+            log_rises: vec![0.0; nodes.len()],
+            numbers: Vec::new(),
             routes,
             columns: Vec::new(),
         }
@@ -97,45 +105,53 @@ impl Gradients {
         let routes = &self.routes[index];
         let route = routes.first().copied().unwrap_or(Route::Nothing);
         match &runner.kernels[index] {
-            Kernel::Encode(quantizer) => {
-                let mut sum = 0.0;
-                let levels = Inside::of(quantizer.levels);
-                for (slope, feature) in slopes.rows().into_iter().zip(features.rows()) {
-                    for (slope, feature) in slope.iter().zip(feature) {
-                        let z = feature / quantizer.step;
-                        sum += levels.keep(z, slope * z);
-                    }
-                }
-                self.log_gains[index] = sum;
-            }
-            Kernel::Pass { rectify } => {
+            Kernel::Encode(_) | Kernel::Standardize(_) => {}
+            Kernel::Pass(curve) => {
                 let Some(from) = node.from else { return };
                 let length = count * node.width;
                 let operand = &slice(&runner.outputs[from])[..length];
                 let to = &mut slice_mut(&mut before[from])[..length];
                 for ((to, &slope), &value) in to.iter_mut().zip(slice(slopes)).zip(operand) {
-                    let slope = if value > 0.0 || !rectify { slope } else { 0.0 };
-                    *to = if route == Route::Add { *to + slope } else { slope };
+                    let slope = match curve {
+                        Curve::Rectify if value <= 0.0 => 0.0,
+                        Curve::Identity | Curve::Rectify => slope,
+                        Curve::Function(function) => slope * function.slope(value),
+                    };
+                    route.pass(to, slope);
                 }
             }
             Kernel::Requantize(staircase) => {
                 let Some(from) = node.from else { return };
-                let hold = program.hold(from);
-                self.log_gains[index] = requantize(
-                    staircase,
-                    hold,
-                    count,
-                    slice(slopes),
-                    slice(&runner.outputs[from]),
-                    slice_mut(&mut before[from]),
+                let log_gains = &mut self.log_gains[index];
+                self.numbers.clear();
+                self.numbers.resize(if log_gains.is_empty() { 0 } else { node.width }, 0.0);
+                let passage = Passage {
+                    hold: program.hold(from),
+                    slopes: &slice(slopes)[..count * node.width],
+                    sums: slice(&runner.outputs[from]),
+                    to: slice_mut(&mut before[from]),
                     route,
-                );
+                };
+                match &staircase.lookup {
+                    None => requantize(staircase, passage, &mut self.numbers),
+                    Some(lookup) => {
+                        self.log_rises[index] = through_lookup(staircase, lookup, passage, &mut self.numbers);
+                    }
+                }
+                gather(&self.numbers, log_gains);
             }
             Kernel::Wiring(wiring) => through_wiring(wiring, routes, count, slopes, before),
             Kernel::Product(product) => {
                 let Some(from) = node.from else { return };
                 let out = &runner.outputs[index];
-                self.log_gains[index] = through_affine(product, count, slopes, out);
+                let (log_gains, slopes) = (&mut self.log_gains[index], &mut rest[0]);
+                if let Some(affine) = &product.affine {
+                    self.numbers.clear();
+                    self.numbers.resize(node.width, 0.0);
+                    let slopes = &mut slice_mut(slopes)[..count * node.width];
+                    through_affine(affine, slopes, slice(out), &mut self.numbers);
+                    gather(&self.numbers, log_gains);
+                }
                 let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
                 sum_columns(&slice(slopes)[..count * node.width], node.width, biases);
                 if let Some(sliding) = &product.sliding {
@@ -197,41 +213,84 @@ impl Inside {
     }
 }
 
-/// Passes slopes from levels to sums; gives the gradient by the logarithm of the gain.
+/// Slopes on their way from levels to sums.
+struct Passage<'a> {
+    /// How the bias of the sums is held.
+    hold: Bias,
+    slopes: &'a [f32],
+    sums: &'a [f32],
+    to: &'a mut [f32],
+    route: Route,
+}
+
+/// Passes slopes from levels to sums; adds those by the logarithm of each number's gain to `log_gains`, unless it is empty.
 ///
 /// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
-fn requantize(
-    staircase: &Staircase,
-    hold: Bias,
-    count: usize,
-    slopes: &[f32],
-    sums: &[f32],
-    to: &mut [f32],
-    route: Route,
-) -> f32 {
-    const LANES: usize = 8;
-    let Staircase { gain, offsets, levels, unit } = staircase;
+fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
+    let Passage { hold, slopes, sums, to, route } = passage;
+    let Staircase { gains, offsets, levels, unit, .. } = staircase;
     let width = offsets.len();
     let inside = Inside::of(*levels);
-    let centre = middle(*levels);
-    let mut lanes = [0.0f32; LANES];
-    let rows = slopes[..count * width].chunks_exact(width).zip(sums.chunks_exact(width));
+    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
     for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
-        for (column, (((slope, sum), to), offset)) in
-            slopes.iter().zip(sums).zip(to.iter_mut()).zip(offsets).enumerate()
-        {
+        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
+        for ((((slope, sum), gain), offset), to) in numbers.zip(to) {
             let z = sum * gain + offset;
-            let passed = inside.keep(z, slope * unit);
-            let anchor = if hold == Bias::Centred { centre } else { *offset };
-            lanes[column % LANES] += passed * (z - anchor);
-            match route {
-                Route::Nothing => {}
-                Route::Write => *to = passed * gain,
-                Route::Add => *to += passed * gain,
+            route.pass(to, inside.keep(z, slope * unit) * gain);
+        }
+        if log_gains.is_empty() {
+            continue;
+        }
+        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
+        for ((((slope, sum), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
+            let z = sum * gain + offset;
+            let anchor = if hold == Bias::Centred { middle(*levels) } else { *offset };
+            *log_gain += inside.keep(z, slope * unit) * (z - anchor);
+        }
+    }
+}
+
+/// Passes slopes from levels through `clamp(round(f(x) / step))` of `x = sum * gain + offset` to sums; adds those by the
+/// logarithm of each number's gain to `log_gains`, unless it is empty, and gives that by the logarithm of `1 / step`.
+fn through_lookup(
+    staircase: &Staircase,
+    lookup: &Lookup,
+    passage: Passage<'_>,
+    log_gains: &mut [f32],
+) -> f32 {
+    let Passage { hold, slopes, sums, to, route } = passage;
+    let Staircase { gains, offsets, levels, unit, .. } = staircase;
+    let width = offsets.len();
+    let inside = Inside::of(*levels);
+    let mut log_rise = 0.0;
+    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
+    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
+        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets).zip(to).enumerate();
+        for (number, ((((slope, sum), gain), offset), to)) in numbers {
+            let x = sum * gain + offset;
+            let steps = lookup.steps(x);
+            let passed = inside.keep(steps, slope * unit);
+            log_rise += passed * steps;
+            let by_x = passed * lookup.function.slope(x) / lookup.step;
+            route.pass(to, by_x * gain);
+            if let Some(log_gain) = log_gains.get_mut(number) {
+                let anchor = if hold == Bias::Centred { 0.0 } else { *offset };
+                *log_gain += by_x * (x - anchor);
             }
         }
     }
-    lanes.iter().sum()
+    log_rise
+}
+
+/// What each number has, summed to as many parts as there are.
+fn gather(numbers: &[f32], parts: &mut [f32]) {
+    if parts.is_empty() {
+        return;
+    }
+    let positions = numbers.len() / parts.len();
+    for (part, numbers) in parts.iter_mut().zip(numbers.chunks_exact(positions)) {
+        *part = numbers.iter().sum();
+    }
 }
 
 /// Passes slopes on to the operands whose numbers they are of.
@@ -279,19 +338,17 @@ fn through_wiring(
     }
 }
 
-/// Turns slopes of `sum * unit + bias` into slopes of `sum`; gives the gradient by the logarithm of `unit`.
-fn through_affine(product: &Product, count: usize, slopes: &mut Array2<f32>, out: &Array2<f32>) -> f32 {
-    let Some(affine) = &product.affine else { return 0.0 };
-    let width = affine.bias.len();
-    let mut log_unit = 0.0;
-    let rows = slice_mut(slopes).chunks_exact_mut(width).zip(slice(out).chunks_exact(width));
-    for (slopes, values) in rows.take(count) {
-        for ((slope, value), bias) in slopes.iter_mut().zip(values).zip(&affine.bias) {
-            log_unit += *slope * (value - bias);
-            *slope *= affine.unit;
+/// Turns slopes of `sum * unit + bias` into slopes of `sum`; adds those by the logarithm of each number's unit to
+/// `log_units`.
+fn through_affine(affine: &Affine, slopes: &mut [f32], out: &[f32], log_units: &mut [f32]) {
+    let width = affine.units.len();
+    for (slopes, values) in slopes.chunks_exact_mut(width).zip(out.chunks_exact(width)) {
+        let numbers = slopes.iter_mut().zip(values).zip(&affine.biases).zip(&affine.units);
+        for ((((slope, value), bias), unit), log_unit) in numbers.zip(&mut *log_units) {
+            *log_unit += *slope * (value - bias);
+            *slope *= unit;
         }
     }
-    log_unit
 }
 
 /// With respect to the weights of filters, summed over samples and positions.
@@ -374,10 +431,11 @@ fn subtract_middle(weights: &mut Array2<f32>, sums: &[f32], middle: f32) {
 }
 
 /// Of each node whether it, or anything it reads, trains.
-pub(crate) fn what_learns(program: &Program, gains: &[bool]) -> Vec<bool> {
+fn what_learns(program: &Program, gains: &[usize]) -> Vec<bool> {
     let mut learns = Vec::with_capacity(program.nodes.len());
     for (index, node) in program.nodes.iter().enumerate() {
-        let itself = matches!(node.op, Op::Linear(_)) || gains[index];
+        let itself =
+            matches!(node.op, Op::Linear(_)) || gains[index] > 0 || program.function(index).is_some();
         let reads_one = program.operands(index).iter().any(|&from| learns[from]);
         learns.push(itself || reads_one);
     }
@@ -390,8 +448,12 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::{Branch, Chain, Image},
-        nn::{Precision, network::Network},
+        fixture::{Branch, Chain, Curved, Image},
+        nn::{
+            Precision,
+            activation::{Function, Gelu, Sigmoid, Tanh},
+            network::Network,
+        },
         train::{
             calibrate::{Purpose, calibrate},
             config::Loss,
@@ -416,8 +478,7 @@ mod tests {
     fn gradients(program: &Program, data: &Dataset, precision: Precision, loss: Loss) -> (Runner, Gradients) {
         let rows: Vec<usize> = (0..BATCH).collect();
         let mut runner = Runner::new(program, precision, BATCH).unwrap();
-        let learns = what_learns(program, &vec![true; program.nodes.len()]);
-        let mut gradients = Gradients::new(program, BATCH, &learns);
+        let mut gradients = Gradients::new(program, BATCH, &vec![1; program.nodes.len()]);
         let last = program.nodes.len() - 1;
         let outputs = runner.run(&data.features());
         judge(loss, &outputs, data.targets(), &rows, gradients.outputs[last].view_mut());
@@ -436,6 +497,58 @@ mod tests {
     fn float_gradients_are_finite_differences() {
         let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
         check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn float_gradients_through_functions_are_finite_differences() {
+        let program = Program::of(&Curved::<Gelu, 7, 7, 0, false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+        let program = Program::of(&Curved::<Sigmoid, 7, 7, 0, false>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+    }
+
+    /// Steps so small that the levels of a sample's sums are smooth: then straight-through gradients are exact.
+    #[test]
+    fn gradients_through_a_fine_table_are_finite_differences() {
+        const SAMPLES: usize = 3000;
+        let sums: Vec<f32> = (0..SAMPLES).map(|k| ((k * 37) % 201) as f32 - 100.0).collect();
+        let slopes: Vec<f32> = sums.iter().map(|sum| sum / 100.0 + 0.3).collect();
+        let table = |gain: f32, offset: f32, step: f32| Staircase {
+            gains: vec![gain],
+            offsets: vec![offset],
+            lookup: Some(Lookup { function: Function::of::<Tanh>(), step }),
+            levels: fheqat_spec::Range::signed(8),
+            unit: 1.0,
+        };
+        let (gain, step) = (0.014, 0.009);
+        for (hold, offset) in [(Bias::Free, 0.3), (Bias::Centred, 0.2)] {
+            let loss = |gain: f32, offset: f32, step: f32| -> f64 {
+                let mut levels = vec![0.0; SAMPLES];
+                table(gain, offset, step).run(&sums, &mut levels);
+                levels.iter().zip(&slopes).map(|(level, slope)| f64::from(level * slope)).sum()
+            };
+            let staircase = table(gain, offset, step);
+            let lookup = staircase.lookup.unwrap();
+            let (mut to, mut log_gains) = (vec![0.0; SAMPLES], vec![0.0]);
+            let passage = Passage { hold, slopes: &slopes, sums: &sums, to: &mut to, route: Route::Write };
+            let log_rise = through_lookup(&staircase, &lookup, passage, &mut log_gains);
+            let delta = 0.05f32;
+            let (up, down) = (delta.exp(), (-delta).exp());
+            let moved = |scale: f32| if hold == Bias::Centred { offset * scale } else { offset };
+            let pairs = [
+                (log_gains[0], loss(gain * up, moved(up), step) - loss(gain * down, moved(down), step)),
+                (log_rise, loss(gain, offset, step * down) - loss(gain, offset, step * up)),
+                (
+                    to.iter().sum::<f32>() / gain,
+                    loss(gain, offset + delta, step) - loss(gain, offset - delta, step),
+                ),
+            ];
+            for (found, difference) in pairs {
+                let expected = difference / f64::from(2.0 * delta);
+                let close = (f64::from(found) - expected).abs() < 0.02 * expected.abs();
+                assert!(close, "{hold:?} {found} {expected}");
+            }
+        }
     }
 
     #[test]
@@ -495,7 +608,7 @@ mod tests {
         calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
         let (runner, quantized) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
         let Kernel::Requantize(staircase) = &runner.kernels[9] else { unreachable!() };
-        assert!((staircase.gain - 1.0).abs() < 1e-6);
+        assert!(staircase.gains.iter().all(|gain| (gain - 1.0).abs() < 1e-6));
         for found in [in_float, quantized] {
             let [relu1, flat, quant2, add, cat] = [2, 5, 7, 8, 10].map(|node| &found.outputs[node]);
             assert!(relu1.iter().any(|slope| *slope != 0.0));
@@ -525,11 +638,12 @@ mod tests {
         let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
         let Kernel::Requantize(staircase) = &runner.kernels[4] else { unreachable!() };
         let Kernel::Product(product) = &runner.kernels[5] else { unreachable!() };
-        let unit = product.affine.as_ref().unwrap().unit;
+        let unit = product.affine.as_ref().unwrap().units[0];
         let mut expected = Array2::<f32>::zeros((7, 7));
         for sample in 0..BATCH {
             for neuron in 0..7 {
-                let z = runner.outputs[3][[sample, neuron]] * staircase.gain + staircase.offsets[neuron];
+                let z =
+                    runner.outputs[3][[sample, neuron]] * staircase.gains[neuron] + staircase.offsets[neuron];
                 if !(-0.5..=7.5).contains(&z) {
                     continue;
                 }
@@ -538,7 +652,7 @@ mod tests {
                     (0..2).map(|out| found.outputs[5][[sample, out]] * product.weights[[out, neuron]]).sum();
                 for input in 0..7 {
                     expected[[neuron, input]] +=
-                        slope * staircase.gain * (runner.outputs[2][[sample, input]] - 3.5);
+                        slope * staircase.gains[neuron] * (runner.outputs[2][[sample, input]] - 3.5);
                 }
             }
         }
@@ -562,11 +676,11 @@ mod tests {
         for sample in 0..BATCH {
             for (filter, position) in (0..6 * 9).map(|out| (out / 9, out % 9)) {
                 let out = filter * 9 + position;
-                let z = runner.outputs[1][[sample, out]] * staircase.gain + staircase.offsets[out];
+                let z = runner.outputs[1][[sample, out]] * staircase.gains[out] + staircase.offsets[out];
                 if !(-0.5..=7.5).contains(&z) {
                     continue;
                 }
-                let slope = found.outputs[2][[sample, out]] * staircase.gain;
+                let slope = found.outputs[2][[sample, out]] * staircase.gains[out];
                 expected.row_mut(filter).mapv_inplace(|sum| sum - slope * 3.5);
                 for (weight, level) in filters.at(filter, position) {
                     expected[[filter, weight]] += slope * runner.outputs[0][[sample, level]];

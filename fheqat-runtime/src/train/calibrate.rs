@@ -7,13 +7,14 @@ use crate::{
     nn::{
         NetworkError, Precision,
         forward::{Kernel, Runner},
-        layer::LinearState,
+        layer::{LinearState, QuantizerState},
         program::{Op, Program},
         slice, slice_mut,
     },
     quant::{
         Observer,
         row::best_scale,
+        standardized,
         transition::{middle, units_per_level},
     },
 };
@@ -21,6 +22,8 @@ use crate::{
 /// Rows that calibration looks at.
 const SAMPLES: usize = 512;
 const SCALES: usize = 100;
+/// The standard deviation of what a function reads when training starts: so far that one which bends around zero does.
+const REACH: f32 = 2.0;
 
 /// Whether rounding starts a training or ends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +87,13 @@ fn fit_scale(
     observer: Observer,
 ) -> Result<(), NetworkError> {
     let is_free = program.linear(linear).is_some_and(|state| state.limits.max_l1.is_none());
-    if !is_free || program.readers(linear).count() > 1 {
+    let has_function = program.function(quantizer).is_some();
+    if !is_free || has_function || program.readers(linear).count() > 1 {
         return Ok(());
     }
     let ratio = program.step(quantizer)? / step_of(program, quantizer, features, observer, Purpose::Train)?;
     if let Op::Linear(state) = &mut program.nodes[linear].op {
-        state.scale = state.scale.map(|scale| scale * ratio);
-        state.bias *= ratio;
+        state.stretch(ratio);
     }
     Ok(())
 }
@@ -108,10 +111,7 @@ fn widest_step(
     for (index, node) in program.nodes.iter().enumerate() {
         let Op::Quantizer(state) = &node.op else { continue };
         if program.owner(index) == Some(owner) {
-            let step = match node.from {
-                Some(from) => observer.step(slice(&runner.outputs[from]), state.levels),
-                None => observer.step(&features.iter().copied().collect::<Vec<_>>(), state.levels),
-            };
+            let step = observer.step(slice(&runner.outputs[index]), state.levels);
             widest = widest.max(step);
         }
     }
@@ -138,13 +138,16 @@ fn scale_linear(
         }
     };
     let Some(budget) = budget else {
-        let width = state.weight.ncols();
-        let scale = best_scale(&state.limits, &slice(&state.weight).chunks_exact(width), SCALES);
-        state.weight.mapv_inplace(|weight| weight / scale);
-        state.scale = Some(scale);
-        return Ok(());
+        round_rows(state);
+        return match reader {
+            Some(reader) if purpose == Purpose::Train && program.function(reader).is_some() => {
+                reach(program, index, features, f32::max)
+            }
+            _ => Ok(()),
+        };
     };
-    state.scale = Some(sparse_start(state, budget));
+    let scale = sparse_start(state, budget);
+    state.set_scale(scale);
     let Some(reader) = reader else {
         return spread_outputs(program, index, features);
     };
@@ -152,20 +155,69 @@ fn scale_linear(
     let Op::Quantizer(quantizer) = &program.nodes[reader].op else { return Ok(()) };
     let units = units_per_level(budget, levels_in, quantizer.levels);
     let (fixed, levels_out) = (program.held_step(reader), quantizer.levels);
+    if program.function(reader).is_some() {
+        if program.hold(index) == Bias::Free {
+            centre_outputs(program, index, features, 0.0)?;
+        }
+        return reach(program, index, features, |_, ratio| ratio);
+    }
     if let (Some(step_out), Op::Linear(state)) = (fixed, &mut program.nodes[index].op) {
-        state.scale = Some(step_out / (units * step_in));
+        state.set_scale(step_out / (units * step_in));
     }
     if program.hold(index) == Bias::Free {
-        let sums = sums_of(program, index, features)?;
-        let unit = program.unit(index)?;
-        if let Op::Linear(state) = &mut program.nodes[index].op {
-            let positions = sums.ncols() / state.bias.len();
-            for (bias, columns) in state.bias.iter_mut().zip(sums.axis_chunks_iter(Axis(1), positions)) {
-                *bias = (middle(levels_out) * units - columns.sum() / columns.len() as f32) * unit;
-            }
+        centre_outputs(program, index, features, middle(levels_out) * units)?;
+    }
+    Ok(())
+}
+
+/// Chooses the free bias of each neuron so that its sums, bias included, are `middle` units on average.
+fn centre_outputs(
+    program: &mut Program,
+    index: usize,
+    features: &ArrayView2<'_, f32>,
+    middle: f32,
+) -> Result<(), NetworkError> {
+    let sums = sums_of(program, index, features)?;
+    let units = program.units(index)?;
+    if let Op::Linear(state) = &mut program.nodes[index].op {
+        let positions = sums.ncols() / state.bias.len();
+        let columns = sums.axis_chunks_iter(Axis(1), positions);
+        for ((bias, columns), unit) in state.bias.iter_mut().zip(columns).zip(units.iter().cycle()) {
+            *bias = (middle - columns.sum() / columns.len() as f32) * unit;
         }
     }
     Ok(())
+}
+
+/// Scales the linear layer at `index` so that the function behind it reads values of standard deviation [`REACH`];
+/// `choose` gives the factor from 1 and the one that does so.
+fn reach(
+    program: &mut Program,
+    index: usize,
+    features: &ArrayView2<'_, f32>,
+    choose: fn(f32, f32) -> f32,
+) -> Result<(), NetworkError> {
+    let deviation = deviation(slice(&values_of(program, index, features)?));
+    let ratio = choose(1.0, REACH / deviation);
+    if let Op::Linear(state) = &mut program.nodes[index].op {
+        state.stretch(ratio);
+    }
+    Ok(())
+}
+
+/// Gives each scale of a layer the value that rounds its weights with the least squared error, and puts them in its units.
+fn round_rows(state: &mut LinearState) {
+    let width = state.weight.ncols();
+    let shared = slice(&state.weight).len() / state.scales();
+    let parts = slice(&state.weight).chunks_exact(shared);
+    let scale: Vec<f32> =
+        parts.map(|rows| best_scale(&state.limits, &rows.chunks_exact(width), SCALES)).collect();
+    for (rows, scale) in slice_mut(&mut state.weight).chunks_exact_mut(shared).zip(&scale) {
+        for weight in rows {
+            *weight /= scale;
+        }
+    }
+    state.scale = Some(scale.into());
 }
 
 /// The start that tight budgets need: in each row half the budget in weights of 0.6 to 2.4 units, the others below 0.3.
@@ -208,7 +260,7 @@ fn spread_outputs(
     let deviation = deviation(slice(&sums));
     let step_in = program.input_levels(index)?.0;
     if let Op::Linear(state) = &mut program.nodes[index].op {
-        state.scale = Some(1.0 / (deviation * step_in));
+        state.set_scale(1.0 / (deviation * step_in));
         state.bias.fill(0.0);
     }
     Ok(())
@@ -225,52 +277,77 @@ fn step_of(
     let Op::Quantizer(quantizer) = &node.op else { return Err(program.not_calibrated(index)) };
     let levels = quantizer.levels;
     let Some(from) = node.from else {
-        let values: Vec<f32> = features.iter().copied().collect();
-        return Ok(observer.step(&values, levels));
+        return Ok(observer.step(&read(quantizer, features), levels));
     };
-    let Some(state) = program.linear(from) else {
-        let unit = program.unit(from)?;
-        let values = sums_of(program, from, features)?.mapv(|sum| sum * unit);
-        return Ok(observer.step(slice(&values), levels));
-    };
-    let unit = program.unit(from)?;
-    let hold = program.hold(from);
-    if let (Some(budget), Purpose::Train) = (state.limits.max_l1, purpose) {
-        return Ok(unit * units_per_level(budget, program.input_levels(from)?.1, levels));
+    let function = quantizer.curve.function();
+    if let (Some(state), None, Purpose::Train) = (program.linear(from), function, purpose)
+        && let Some(budget) = state.limits.max_l1
+    {
+        // Every row of a layer with a budget starts with the same scale.
+        let units = units_per_level(budget, program.input_levels(from)?.1, levels);
+        return Ok(program.units(from)?[0] * units);
     }
-    let mut sums = sums_of(program, from, features)?;
-    if hold != Bias::Centred {
-        let positions = sums.ncols() / state.bias.len();
-        for (mut columns, bias) in sums.axis_chunks_iter_mut(Axis(1), positions).zip(&state.bias) {
-            columns.mapv_inplace(|value| value * unit + bias);
+    let mut values = values_of(program, from, features)?;
+    match (function, program.hold(from)) {
+        (Some(function), _) => values.mapv_inplace(|value| function.apply(value)),
+        (None, Bias::Centred) => {
+            // Two standard deviations reach from the middle of the levels to their ends.
+            let half = (levels.hi - levels.lo).max(1) as f32 / 2.0;
+            return Ok(2.0 * deviation(slice(&values)) / half);
         }
-        return Ok(observer.step(slice(&sums), levels));
+        (None, _) => {}
     }
-    // Centred, two standard deviations reach from the middle of the levels to their ends.
-    let half = (levels.hi - levels.lo).max(1) as f32 / 2.0;
-    Ok(unit * 2.0 * deviation(slice(&sums)) / half)
+    Ok(observer.step(slice(&values), levels))
 }
 
-/// The outputs of the node at `index` before any scale: sums of a linear layer, centred where its bias is.
+/// What a quantizer of the network's input rounds.
+fn read(state: &QuantizerState, features: &ArrayView2<'_, f32>) -> Vec<f32> {
+    let standardization = state.standardization.as_ref();
+    features
+        .indexed_iter()
+        .map(|((_, feature), &value)| standardized(standardization, feature, value))
+        .collect()
+}
+
+/// The integers that the node at `index` gives, before any scale.
 fn sums_of(
     program: &Program,
     index: usize,
     features: &ArrayView2<'_, f32>,
 ) -> Result<Array2<f32>, NetworkError> {
+    Ok(run_to(program, index, features)?.0)
+}
+
+/// What the integers that the node at `index` gives stand for.
+fn values_of(
+    program: &Program,
+    index: usize,
+    features: &ArrayView2<'_, f32>,
+) -> Result<Array2<f32>, NetworkError> {
+    let (mut values, row_sums) = run_to(program, index, features)?;
+    let channels = program.dequantize(index, &row_sums)?;
+    let positions = values.ncols() / channels.len();
+    for (mut columns, channel) in values.axis_chunks_iter_mut(Axis(1), positions).zip(&channels) {
+        let bias = channel.bias();
+        columns.mapv_inplace(|sum| sum * channel.unit + bias);
+    }
+    Ok(values)
+}
+
+/// The integers that the node at `index` gives, and the sums of its rows of weights where it has such.
+fn run_to(
+    program: &Program,
+    index: usize,
+    features: &ArrayView2<'_, f32>,
+) -> Result<(Array2<f32>, Vec<f32>), NetworkError> {
     let mut runner = Runner::of_first(program, index + 1, Precision::Quantized, features.nrows())?;
+    let mut row_sums = Vec::new();
     if let Kernel::Product(product) = &mut runner.kernels[index] {
         product.affine = None;
+        row_sums.clone_from(&product.row_sums);
     }
-    let mut sums = runner.run(features).to_owned();
-    if let (Kernel::Product(product), Bias::Centred) = (&runner.kernels[index], program.hold(index)) {
-        let middle = middle(program.input_levels(index)?.1);
-        let positions = sums.ncols() / product.row_sums.len();
-        let neurons = sums.axis_chunks_iter_mut(Axis(1), positions).zip(&product.row_sums);
-        for (mut columns, weights) in neurons {
-            columns.mapv_inplace(|sum| sum - weights * middle);
-        }
-    }
-    Ok(sums)
+    let integers = runner.run(features).to_owned();
+    Ok((integers, row_sums))
 }
 
 fn deviation(values: &[f32]) -> f32 {

@@ -41,6 +41,10 @@ pub struct TrainConfig {
     /// Whether training looks for a network that is cheap to run encrypted. It needs validation data to choose by and layers
     /// that are fresh; without them, and in plain float, what is declared is trained.
     pub economy: Option<Economy>,
+    /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
+    /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
+    /// standardises them before it encrypts; a step that the user fixed is in standard deviations.
+    pub standardize: bool,
     /// Orders the samples.
     pub seed: Seed,
     /// A bar, where standard error is a terminal.
@@ -128,6 +132,7 @@ impl Default for TrainConfig {
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
             economy: Some(Economy::default()),
+            standardize: false,
             seed: Seed(0),
             progress: true,
         }

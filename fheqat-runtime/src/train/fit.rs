@@ -1,13 +1,13 @@
 //! The training loop.
 
-use fheqat_spec::Bias;
+use fheqat_spec::{Bias, WeightScale};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 
 use super::{
     TrainError,
-    backward::{Gradients, what_learns},
+    backward::Gradients,
     calibrate::{self, Purpose},
     config::{Activations, TrainConfig, Validation},
     evaluate::{Evaluator, Metrics},
@@ -20,8 +20,9 @@ use crate::{
     data::Dataset,
     nn::{
         Precision,
-        forward::{Kernel, Runner},
+        forward::{Kernel, Product, Runner},
         head, head_mut,
+        layer::LinearState,
         program::{Op, Program},
         slice, slice_mut,
     },
@@ -58,6 +59,9 @@ pub(crate) fn fit(
             (data.clone(), Some(held.clone()))
         }
     };
+    if config.standardize {
+        program.standardize(&train.features());
+    }
     match (config.economy, &validation) {
         (Some(economy), Some(validation)) if config.precision == Precision::Quantized && is_fresh(program) => {
             economy::search(program, &train, validation, config, economy)
@@ -101,17 +105,20 @@ struct Trainer<'a> {
     weights: Vec<Moments>,
     biases: Vec<Moments>,
     gains: Vec<Gain>,
+    /// Of each node that has a function, the levels that one unit of its value makes.
+    rises: Vec<Gain>,
     features: Array2<f32>,
     step: usize,
     steps: usize,
     an_epoch: usize,
 }
 
-/// The gain of a quantizer, or the unit of the last layer, as it trains.
+/// The gains of a quantizer, or the units of the last layer, as they train: one for each scale of the weights in front. In front of a function
+/// a gain is the unit of what it reads.
 struct Gain {
     moments: Moments,
-    value: f32,
-    log: f32,
+    values: Vec<f32>,
+    logs: Vec<f32>,
     learns: bool,
     /// The multiple of the rate at which it trains.
     haste: f32,
@@ -128,7 +135,9 @@ impl<'a> Trainer<'a> {
         let runner = Runner::new(&program, config.precision, batch)?;
         let gains: Vec<Gain> =
             (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
-        let learns = what_learns(&program, &gains.iter().map(|gain| gain.learns).collect::<Vec<_>>());
+        let trained: Vec<usize> =
+            gains.iter().map(|gain| if gain.learns { gain.logs.len() } else { 0 }).collect();
+        let rises = (0..program.nodes.len()).map(|index| rise(&program, index, config)).collect();
         let an_epoch = train.len().div_ceil(batch);
         let lengths = |count: fn(&Op) -> usize| {
             program.nodes.iter().map(|node| Moments::new(count(&node.op))).collect()
@@ -136,7 +145,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             weights: lengths(|op| if let Op::Linear(state) = op { state.weight.len() } else { 0 }),
             biases: lengths(|op| if let Op::Linear(state) = op { state.bias.len() } else { 0 }),
-            gradients: Gradients::new(&program, batch, &learns),
+            gradients: Gradients::new(&program, batch, &trained),
             features: Array2::zeros((batch, program.features)),
             step: 0,
             steps: an_epoch * config.epochs,
@@ -146,6 +155,7 @@ impl<'a> Trainer<'a> {
             program,
             runner,
             gains,
+            rises,
         })
     }
 
@@ -284,7 +294,7 @@ impl<'a> Trainer<'a> {
         self.update_gains(pace);
     }
 
-    /// Quantized, a bias in front of a quantizer trains in levels.
+    /// Quantized, a bias in front of a quantizer trains in levels, in front of a function in the units of what it reads.
     fn update_bias(&mut self, index: usize, pace: Pace) {
         let trains = match self.config.precision {
             Precision::Float => self.program.hold(index) != Bias::None,
@@ -294,23 +304,26 @@ impl<'a> Trainer<'a> {
             return;
         }
         let reader = self.runner.sources.iter().position(|from| *from == Some(index));
-        let gain = reader.and_then(|reader| match &self.runner.kernels[reader] {
-            Kernel::Requantize(staircase) => Some((staircase.gain, self.program.levels(reader).ok()?.0)),
-            _ => None,
-        });
+        let (unit, gains) = match (
+            reader.map(|reader| (reader, &self.runner.kernels[reader])),
+            &self.runner.kernels[index],
+        ) {
+            (Some((reader, Kernel::Requantize(staircase))), _) => {
+                let step = self.program.levels(reader).map_or(1.0, |(step, _)| step);
+                let unit = if staircase.lookup.is_some() { 1.0 } else { step };
+                (unit, Some(&staircase.gains))
+            }
+            (_, Kernel::Product(product)) => (1.0, product.affine.as_ref().map(|affine| &affine.units)),
+            _ => (1.0, None),
+        };
         let Op::Linear(state) = &mut self.program.nodes[index].op else { return };
-        let unit = gain.map_or(1.0, |(_, step)| step);
         let Some(bias) = state.bias.as_slice_mut() else { return };
         let slopes = &mut self.gradients.biases[index];
-        let to_bias = match gain {
-            Some((gain, _)) => 1.0 / gain,
-            None => match &self.runner.kernels[index] {
-                Kernel::Product(product) => product.affine.as_ref().map_or(1.0, |affine| 1.0 / affine.unit),
-                _ => 1.0,
-            },
-        };
-        for slope in slopes.iter_mut() {
-            *slope *= to_bias;
+        if let Some(gains) = gains {
+            let positions = gains.len() / slopes.len();
+            for (slope, gain) in slopes.iter_mut().zip(gains.iter().step_by(positions)) {
+                *slope /= gain;
+            }
         }
         for bias in bias.iter_mut() {
             *bias /= unit;
@@ -322,55 +335,62 @@ impl<'a> Trainer<'a> {
     }
 
     fn update_gains(&mut self, pace: Pace) {
-        if !self.gains.iter().any(|gain| gain.learns) {
-            return;
+        for (gain, slopes) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
+            gain.step(pace, slopes);
         }
-        for (gain, slope) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
-            if gain.learns {
-                gain.moments.step(
-                    pace.times(gain.haste),
-                    std::slice::from_mut(&mut gain.log),
-                    std::slice::from_ref(slope),
-                    (f32::NEG_INFINITY, f32::INFINITY),
-                );
-                gain.value = gain.log.exp();
+        for (rise, slope) in self.rises.iter_mut().zip(&self.gradients.log_rises) {
+            rise.step(pace, std::slice::from_ref(slope));
+        }
+        if self.gains.iter().chain(&self.rises).any(|gain| gain.learns) {
+            for index in 0..self.program.nodes.len() {
+                self.settle(index);
             }
-        }
-        for index in 0..self.program.nodes.len() {
-            self.settle(index);
         }
     }
 
-    /// Chooses the step of a quantizer, or the scale in front of it where its step is fixed, so that its gain is as trained.
+    /// Chooses the step of a quantizer, or the scales in front of it where its step is fixed or has several of them to follow,
+    /// so that its gains are as trained.
     fn settle(&mut self, index: usize) {
-        let gain = self.gains[index].value;
+        let gains = self.gains[index].values.clone();
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
-            (Op::Quantizer(state), None) if state.fixed.is_none() && self.gains[index].learns => {
-                self.set_step(index, 1.0 / gain);
-            }
-            (Op::Quantizer(_), Some(from)) => {
-                let held = self.program.held_step(index);
-                let Ok(step_in) = self.program.input_levels_or_own(from) else { return };
-                match (held, &mut self.program.nodes[from].op) {
-                    (Some(step_out), Op::Linear(state)) => state.scale = Some(gain * step_out / step_in),
-                    (Some(_), _) => {}
-                    (None, Op::Linear(state)) => {
-                        let step_out = state.scale.unwrap_or(1.0) * step_in / gain;
-                        self.set_step(index, step_out);
-                    }
-                    (None, _) => self.set_step(index, step_in / gain),
-                }
-            }
-            (Op::Linear(_), _) if last => {
-                if let Ok((step_in, _)) = self.program.input_levels(index)
-                    && let Op::Linear(state) = &mut self.program.nodes[index].op
+            (Op::Quantizer(_), Some(from)) if self.program.function(index).is_some() => {
+                if self.rises[index].learns
+                    && let Op::Quantizer(state) = &mut self.program.nodes[index].op
                 {
-                    state.scale = Some(gain / step_in);
+                    state.step = Some(1.0 / self.rises[index].values[0]);
+                }
+                if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
+                    self.set_units(from, &gains, 1.0);
                 }
             }
+            (Op::Quantizer(state), Some(from)) => {
+                let held = match self.program.linear(from) {
+                    Some(linear) if linear.weight_scale == WeightScale::PerChannel => state.step,
+                    _ => self.program.held_step(index),
+                };
+                match (held, &self.program.nodes[from].op) {
+                    (Some(step), Op::Linear(_)) => self.set_units(from, &gains, step),
+                    (Some(_), _) => {}
+                    (None, _) => {
+                        if let Ok(units) = self.program.units(from) {
+                            self.set_step(index, units[0] / gains[0]);
+                        }
+                    }
+                }
+            }
+            (Op::Linear(_), _) if last => self.set_units(index, &gains, 1.0),
             _ => {}
+        }
+    }
+
+    /// Chooses the scales of the linear layer at `index` so that a unit of its sums stands for a gain times `step`.
+    fn set_units(&mut self, index: usize, gains: &[f32], step: f32) {
+        if let Ok((step_in, _)) = self.program.input_levels(index)
+            && let Op::Linear(state) = &mut self.program.nodes[index].op
+        {
+            state.scale = Some(gains.iter().map(|gain| gain * step / step_in).collect());
         }
     }
 
@@ -394,6 +414,23 @@ impl<'a> Trainer<'a> {
     }
 }
 
+impl Gain {
+    fn step(&mut self, pace: Pace, slopes: &[f32]) {
+        if !self.learns {
+            return;
+        }
+        self.moments.step(pace.times(self.haste), &mut self.logs, slopes, (f32::NEG_INFINITY, f32::INFINITY));
+        for (value, log) in self.values.iter_mut().zip(&self.logs) {
+            *value = log.exp();
+        }
+    }
+
+    fn new(values: Vec<f32>, learns: bool, haste: f32) -> Self {
+        let logs = values.iter().map(|value| value.ln()).collect();
+        Self { moments: Moments::new(values.len()), values, logs, learns, haste }
+    }
+}
+
 fn nonzero(kernel: &Kernel) -> usize {
     match kernel {
         Kernel::Product(product) => product.weights.iter().filter(|weight| **weight != 0.0).count(),
@@ -405,27 +442,40 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let node = &program.nodes[index];
     let learned = config.activations == Activations::Learned;
     let haste = if program.is_last(index) { 1.0 } else { GAIN_HASTE };
-    let (value, learns) = match (&runner.kernels[index], &node.op) {
-        (Kernel::Encode(quantizer), Op::Quantizer(_)) => (1.0 / quantizer.step, false),
-        (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
-            (staircase.gain, learned && can_learn(program, index))
+    let scales = |index| program.linear(index).map_or(1, LinearState::scales);
+    let (numbers, count, learns) = match (&runner.kernels[index], node.from) {
+        (Kernel::Requantize(staircase), Some(from)) => {
+            (Some(&staircase.gains), scales(from), learned && can_learn(program, index))
         }
-        (Kernel::Product(product), Op::Linear(_)) => {
-            let unit = product.affine.as_ref().map(|affine| affine.unit);
-            (unit.unwrap_or(1.0), unit.is_some() && config.precision == Precision::Quantized)
+        (Kernel::Product(Product { affine: Some(affine), .. }), _) => {
+            (Some(&affine.units), scales(index), config.precision == Precision::Quantized)
         }
-        _ => (1.0, false),
+        _ => (None, 1, false),
     };
-    Gain { moments: Moments::new(1), value, log: value.ln(), learns, haste }
+    let values = match numbers {
+        Some(numbers) => numbers.iter().copied().step_by(numbers.len() / count).collect(),
+        None => vec![1.0],
+    };
+    Gain::new(values, learns, haste)
+}
+
+/// What a unit of a function's value makes trains where nothing holds the step.
+fn rise(program: &Program, index: usize, config: &TrainConfig) -> Gain {
+    let step = program.step(index).ok().filter(|_| program.function(index).is_some());
+    let learned = config.activations == Activations::Learned && config.precision == Precision::Quantized;
+    let learns = learned && step.is_some() && program.held_step(index).is_none();
+    Gain::new(vec![1.0 / step.unwrap_or(1.0)], learns, GAIN_HASTE)
 }
 
 /// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is
-/// held. What two quantizers read follows neither, and a budget needs the gain it starts with.
+/// held. What two quantizers read follows neither, and a budget needs the gain it starts with. The unit in front of a
+/// function is that of the weights.
 fn can_learn(program: &Program, index: usize) -> bool {
     let Some(from) = program.nodes[index].from else { return false };
+    let has_function = program.function(index).is_some();
     match program.linear(from) {
-        Some(state) => state.limits.max_l1.is_none() && program.readers(from).count() == 1,
-        None => program.held_step(index).is_none(),
+        Some(state) => (has_function || state.limits.max_l1.is_none()) && program.readers(from).count() == 1,
+        None => !has_function && program.held_step(index).is_none(),
     }
 }
 

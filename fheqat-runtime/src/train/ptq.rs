@@ -1,5 +1,7 @@
 //! Quantization after training.
 
+use fheqat_spec::Bias;
+use ndarray::{ArrayView2, aview1};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -7,25 +9,33 @@ use super::{
     calibrate::{Purpose, calibrate},
     config::within,
 };
-use crate::{data::Dataset, nn::program::Program, quant::Observer};
+use crate::{
+    data::Dataset,
+    nn::program::{Op, Program},
+    quant::{Observer, Standardization},
+};
 
 /// How to quantize a network that was trained in float.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PtqConfig {
     /// How the steps of quantizers are chosen.
     pub observer: Observer,
+    /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
+    /// data given; the weights and biases behind them change so that the float function stays.
+    pub standardize: bool,
 }
 
 impl Default for PtqConfig {
     fn default() -> Self {
-        Self { observer: Observer::MeanSquaredError }
+        Self { observer: Observer::MeanSquaredError, standardize: false }
     }
 }
 
 /// Chooses scales of least squared error and steps by observing `data`; float weights and biases stay.
 ///
 /// # Errors
-/// When the data has another width than the network, or an option is out of range.
+/// When the data has another width than the network, an option is out of range, or the layers that read the input cannot
+/// take over its standardisation.
 pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig) -> Result<(), TrainError> {
     if let Observer::Percentile(fraction) = config.observer {
         within("percentile", fraction, 0.0..=1.0)?;
@@ -34,5 +44,29 @@ pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig)
         return Err(TrainError::Width { found: data.width(), expected: program.features });
     }
     program.make_float();
+    if config.standardize {
+        standardize(program, &data.features())?;
+    }
     Ok(calibrate(program, &data.features(), config.observer, Purpose::Keep)?)
+}
+
+/// With `x = mean + deviation z`, the layer `w x + b` of features is the layer `(w deviation) z + (b + w mean)` of their
+/// deviations.
+fn standardize(program: &mut Program, samples: &ArrayView2<'_, f32>) -> Result<(), TrainError> {
+    let mut standardized = program.clone();
+    for encoder in standardized.standardize(samples) {
+        let measured = Standardization::of(samples);
+        for reader in program.readers(encoder) {
+            let node = &mut standardized.nodes[reader];
+            match &mut node.op {
+                Op::Linear(state) if node.filters.is_none() && state.declared != Bias::None => {
+                    state.bias += &state.weight.dot(&aview1(measured.mean()));
+                    state.weight *= &aview1(measured.deviation());
+                }
+                _ => return Err(TrainError::Standardize { field: node.name.to_owned() }),
+            }
+        }
+    }
+    *program = standardized;
+    Ok(())
 }

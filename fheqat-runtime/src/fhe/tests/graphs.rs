@@ -23,7 +23,7 @@ pub(super) fn circuit(
         name: "test".to_owned(),
         fields: Vec::new(),
         codec: Codec {
-            input: Quantizer { step: 1.0, levels: inputs },
+            encoders: vec![Quantizer { step: 1.0, levels: inputs }.into()],
             features,
             scale: vec![1.0; outputs.len()],
             bias: vec![0.0; outputs.len()],

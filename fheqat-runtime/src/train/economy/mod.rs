@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use fheqat_spec::Bias;
 use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array1;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +27,7 @@ use crate::{
     Seed,
     circuit::{lower::lower_program, price::Price},
     data::Dataset,
-    quant::transition::middle,
+    quant::{standardized, transition::middle},
     nn::{
         layer::QuantizerState,
         program::{Op, Program},
@@ -127,11 +128,10 @@ impl Search<'_> {
 
     /// Tries the widest feature at each level for the quantizers that read the input and have no step of their own.
     fn choose_input_steps(&mut self) -> Result<(), TrainError> {
-        let widest = self.train.features().iter().fold(0.0f32, |most, value| most.max(value.abs()));
-        let highest = input_quantizers(&self.fresh)
-            .filter(|state| state.step.is_none())
-            .map(|state| state.levels.hi.max(-state.levels.lo))
-            .max();
+        let open: Vec<&QuantizerState> =
+            input_quantizers(&self.fresh).filter(|state| state.step.is_none()).collect();
+        let widest = open.iter().fold(0.0f32, |most, state| most.max(self.widest(state)));
+        let highest = open.iter().map(|state| state.levels.hi).max();
         let Some(highest) = highest.filter(|_| widest > 0.0) else { return Ok(()) };
         let epochs = self.config.epochs.div_ceil(4);
         let base = self.with_budget(BUDGETS[0]);
@@ -160,6 +160,15 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The largest magnitude that a quantizer of the input rounds.
+    fn widest(&self, state: &QuantizerState) -> f32 {
+        let features = self.train.features();
+        let read = features
+            .indexed_iter()
+            .map(|((_, feature), &value)| standardized(state.standardization.as_ref(), feature, value));
+        read.fold(0.0, |most, value| most.max(value.abs()))
     }
 
     /// Moves the steps of the input to where the loss on the training data is least, with every weight as it is.
@@ -290,7 +299,7 @@ impl Search<'_> {
         let step_out = held.unwrap_or(units);
         if let Op::Linear(state) = &mut program.nodes[node].op {
             let rows = state.bias.len();
-            state.scale = Some(scale);
+            state.scale = Some(Array1::from_elem(state.scales(), scale));
             state.hold = Bias::Free;
             for row in 0..rows {
                 let sign = if row % 2 == 0 { 1.0 } else { -1.0 };

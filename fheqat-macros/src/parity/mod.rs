@@ -1,0 +1,129 @@
+//! The macro's verdict on a network is the verdict that const evaluation and the runtime reach on its `SPEC`.
+
+mod compiled;
+mod emitted;
+mod sketch;
+
+use std::collections::BTreeSet;
+
+use fheqat_spec::{Issue, Known, Law, Net, Verdict, judge};
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+
+use crate::{checks, diag::Ctxt, expand, model::Model, parse};
+use emitted::Emitted;
+use sketch::{Expected, KINDS, Reader, Sketch, Written, drawn, expected, sketches, tokens};
+
+/// What the macro says.
+fn reported(sketch: &Sketch, written: Written) -> BTreeSet<String> {
+    let (args, item) = tokens(sketch, written);
+    let ctxt = Ctxt::new();
+    if let Some(ast) = parse::ast(&ctxt, args, &item) {
+        let model = Model::resolve(&ctxt, &ast);
+        checks::run(&ctxt, &model);
+    }
+    ctxt.check().err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+fn emitted(sketch: &Sketch, written: Written) -> Emitted {
+    let (args, item) = tokens(sketch, written);
+    Emitted::read(expand::quant_net(args, &item))
+}
+
+/// What each field of a network breaks.
+fn verdicts(net: &Net<'static>) -> Vec<Verdict<'static>> {
+    let mut verdicts = Vec::new();
+    for index in 0..net.fields.len() {
+        verdicts.push(judge(net, &verdicts, index));
+    }
+    verdicts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn the_macro_says_what_the_laws_say(sketch in sketches()) {
+        for written in [Written::Literals, Written::Constants] {
+            let reported = reported(&sketch, written);
+            let expected = expected(&drawn(&sketch, Reader::Macro(written)));
+            for message in &reported {
+                prop_assert!(expected.iter().any(|known| known.message == *message), "{message}");
+            }
+            // A wire that is refused may leave a field unread; that is not reported as a second defect.
+            for Expected { law, message, .. } in &expected {
+                prop_assert!(*law == Some(Law::Wiring) || reported.contains(message), "{message}");
+            }
+            prop_assert_eq!(reported.is_empty(), expected.is_empty());
+            // Of numeric laws, only how many dimensions there are is known without numbers.
+            if written == Written::Constants {
+                prop_assert!(expected.iter().all(|known| known.is_structural));
+            }
+        }
+    }
+
+    #[test]
+    fn const_evaluation_says_what_the_laws_say(sketch in sketches()) {
+        let seen = drawn(&sketch, Reader::ConstEvaluation);
+        let by_macro = expected(&drawn(&sketch, Reader::Macro(Written::Constants)));
+        let by_laws: BTreeSet<_> = expected(&seen)
+            .into_iter()
+            .filter(|known| known.law.is_none_or(Law::is_numeric))
+            .filter(|known| {
+                let is_known = |found: &Expected| (found.field, found.law) == (known.field, known.law);
+                known.law.is_none() || !by_macro.iter().any(is_known)
+            })
+            .map(|known| known.message)
+            .collect();
+        let emitted = emitted(&sketch, Written::Constants);
+        prop_assert_eq!(emitted.net(), seen.net);
+        prop_assert_eq!(emitted.messages(), by_laws);
+    }
+
+    #[test]
+    fn literals_and_constants_are_refused_alike(sketch in sketches()) {
+        let literals = reported(&sketch, Written::Literals);
+        let of_literals = emitted(&sketch, Written::Literals);
+        let refused = !literals.is_empty() || !of_literals.messages().is_empty();
+        let constants = emitted(&sketch, Written::Constants);
+        let by_constants = !reported(&sketch, Written::Constants).is_empty() || !constants.messages().is_empty();
+        prop_assert_eq!(refused, by_constants);
+        // What a program that compiles hands to the runtime is what its user meant, and breaks no law there.
+        if !refused {
+            prop_assert_eq!(of_literals.net(), constants.net());
+            let issues = verdicts(&constants.net()).iter().flat_map(Verdict::issues).count();
+            prop_assert_eq!(issues, 0);
+            prop_assert!(constants.net().input_shape().get().is_some());
+        }
+    }
+
+    #[test]
+    fn as_many_bootstraps_as_are_needed_are_allowed(sketch in sketches()) {
+        let net = drawn(&sketch, Reader::ConstEvaluation).net;
+        let with = |most| {
+            let net = Net { max_bootstraps: Some(Known::Now(most)), ..net };
+            verdicts(&net).last().and_then(|verdict| verdict.issue(Law::Bootstraps).copied())
+        };
+        if let Some(Issue::Bootstraps { needs, .. }) = with(-1) {
+            prop_assert_eq!(with(needs), None);
+            prop_assert!(needs == 0 || with(needs - 1).is_some());
+        }
+    }
+}
+
+#[test]
+fn sketches_are_accepted_and_refused() {
+    let mut runner = TestRunner::deterministic();
+    let (mut accepted, mut refused, mut of_kind) = (0, 0, [0; KINDS as usize]);
+    for _ in 0..6000 {
+        let sketch = sketches().new_tree(&mut runner).map(|tree| tree.current());
+        let Ok(sketch) = sketch else { continue };
+        if reported(&sketch, Written::Literals).is_empty() {
+            accepted += 1;
+            sketch.layers.iter().for_each(|layer| of_kind[usize::from(layer.kind)] += 1);
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(accepted > 20 && refused > 20, "{accepted} accepted, {refused} refused");
+    assert!(of_kind.iter().all(|&count| count > 0), "layers of accepted networks: {of_kind:?}");
+}
