@@ -39,7 +39,7 @@ pub mod prelude {
             network::Network,
         },
         quant_net,
-        train::TrainConfig,
+        train::{Economy, TrainConfig},
     };
 }
 

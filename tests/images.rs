@@ -98,7 +98,7 @@ fn config() -> TrainConfig {
         rate: 0.03,
         validation: Validation::None,
         progress: false,
-        ..TrainConfig::default()
+        ..TrainConfig::declared()
     }
 }
 

@@ -30,3 +30,37 @@ pub(crate) fn caught(args: TokenStream, item: &TokenStream) -> TokenStream {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use quote::format_ident;
+
+    use super::*;
+
+    /// An image, ten blocks of convolution, normalisation and quantizer, and nothing that is refused.
+    fn thirty_one_layers() -> TokenStream {
+        let blocks = (0..10).map(|index| {
+            let [conv, norm, act] = ["conv", "norm", "act"].map(|name| format_ident!("{name}{index}"));
+            quote! {
+                #[layer(padding = 1, max_nonzero = 20)]
+                #conv: QuantConv2d<{ CHANNELS }, 4, 3>,
+                #norm: BatchNorm,
+                #act: QuantAct<Gelu>,
+            }
+        });
+        quote!(struct Deep { quant_inp: QuantIdentity, #(#blocks)* })
+    }
+
+    /// Prints how long the macro takes: `cargo test -p fheqat-macros -- --nocapture thirty`.
+    #[test]
+    fn thirty_layers_expand() {
+        let item = thirty_one_layers();
+        let args = quote!(bits = 3, input = [4, 8, 8], max_bootstraps = 3000);
+        let start = Instant::now();
+        let expansion = quant_net(args, &item);
+        println!("31 layers expand in {:?}", start.elapsed());
+        assert!(!expansion.to_string().contains("compile_error"));
+    }
+}

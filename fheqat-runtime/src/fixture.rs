@@ -1,15 +1,17 @@
 //! Networks for tests, written down as `#[quant_net]` would.
 
+pub(crate) mod drawn;
+
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
     WeightRange, WeightScale, Window,
 };
 
 use crate::nn::{
-    activation::Activation,
+    activation::{Activation, Tanh},
     layer::{
-        Add, AvgPool2d, Concat, Flatten, LayerMut, LayerRef, Module, QuantAct, QuantConv2d, QuantIdentity,
-        QuantLinear, QuantReLU, Reshape, Transpose,
+        Add, AvgPool2d, BatchNorm, Concat, Flatten, LayerMut, LayerRef, Module, QuantAct, QuantConv2d,
+        QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
     },
     network::{Init, Network},
 };
@@ -172,6 +174,142 @@ impl<const HIDDEN: usize, const L1: i64, const CENTRED: bool> Network for Rows<H
     };
 
     layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
+}
+
+/// Batch normalisation in front of a quantizer, of another that shares its step, of a function, behind a sum, twice, and as
+/// the output. `BIAS` of the layers in front is 0 for none, 1 for free, 2 for centred.
+#[derive(Clone, Debug)]
+pub(crate) struct Normed<const BIAS: u8, const L1: i64> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<2, 10>,
+    pub(crate) norm1: BatchNorm,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<10, 10>,
+    pub(crate) norm2: BatchNorm,
+    pub(crate) quant2: QuantIdentity,
+    pub(crate) add: Add,
+    pub(crate) norm3: BatchNorm,
+    pub(crate) again3: BatchNorm,
+    pub(crate) act3: QuantAct<Tanh>,
+    pub(crate) fc4: QuantLinear<10, 10>,
+    pub(crate) norm4: BatchNorm,
+    pub(crate) act4: QuantAct<Tanh>,
+    pub(crate) fc5: QuantLinear<10, 2>,
+    pub(crate) norm5: BatchNorm,
+}
+
+const fn biased(inputs: usize, outputs: usize, l1: i64, bias: u8, weight_scale: WeightScale) -> Linear {
+    let bias = match bias {
+        0 => Bias::None,
+        1 => Bias::Free,
+        _ => Bias::Centred,
+    };
+    Linear { bias, weight_scale, ..row(inputs, outputs, inputs as i64, l1, true) }
+}
+
+impl<const BIAS: u8, const L1: i64> Network for Normed<BIAS, L1> {
+    const SPEC: Net<'static> = Net {
+        name: "Normed",
+        input: None,
+        max_bootstraps: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
+            Field {
+                name: "fc1",
+                layer: Layer::Linear(biased(2, 10, L1, BIAS, WeightScale::PerTensor)),
+                from: &[Source::Field(0)],
+            },
+            Field { name: "norm1", layer: Layer::BatchNorm, from: &[Source::Field(1)] },
+            Field { name: "relu1", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(2)] },
+            Field {
+                name: "fc2",
+                layer: Layer::Linear(biased(10, 10, L1, BIAS, WeightScale::PerChannel)),
+                from: &[Source::Field(3)],
+            },
+            Field { name: "norm2", layer: Layer::BatchNorm, from: &[Source::Field(4)] },
+            Field { name: "quant2", layer: sharing(Transfer::Signed, 3), from: &[Source::Field(5)] },
+            Field {
+                name: "add",
+                layer: Layer::Add { acc_bits: Known::Now(16) },
+                from: &[Source::Field(6), Source::Field(3)],
+            },
+            Field { name: "norm3", layer: Layer::BatchNorm, from: &[Source::Field(7)] },
+            Field { name: "again3", layer: Layer::BatchNorm, from: &[Source::Field(8)] },
+            Field { name: "act3", layer: function::<Tanh>(3), from: &[Source::Field(9)] },
+            Field {
+                name: "fc4",
+                layer: Layer::Linear(biased(10, 10, L1, BIAS, WeightScale::PerTensor)),
+                from: &[Source::Field(10)],
+            },
+            Field { name: "norm4", layer: Layer::BatchNorm, from: &[Source::Field(11)] },
+            Field { name: "act4", layer: function::<Tanh>(3), from: &[Source::Field(12)] },
+            Field {
+                name: "fc5",
+                layer: Layer::Linear(biased(10, 2, 0, BIAS, WeightScale::PerChannel)),
+                from: &[Source::Field(13)],
+            },
+            Field { name: "norm5", layer: Layer::BatchNorm, from: &[Source::Field(14)] },
+        ],
+    };
+
+    layers!(
+        quant_inp, fc1, norm1, relu1, fc2, norm2, quant2, add, norm3, again3, act3, fc4, norm4, act4, fc5,
+        norm5
+    );
+}
+
+/// Batch normalisation of images: of levels, behind a convolution, behind a pool.
+#[derive(Clone, Debug)]
+pub(crate) struct NormedImage<const BIAS: u8> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) norm0: BatchNorm,
+    pub(crate) quant0: QuantIdentity,
+    pub(crate) conv: QuantConv2d<4, 6, 3>,
+    pub(crate) norm1: BatchNorm,
+    pub(crate) quant1: QuantIdentity,
+    pub(crate) pool: AvgPool2d<2>,
+    pub(crate) norm2: BatchNorm,
+    pub(crate) quant_pool: QuantIdentity,
+    pub(crate) flatten: Flatten,
+    pub(crate) fc: QuantLinear<24, 2>,
+}
+
+impl<const BIAS: u8> Network for NormedImage<BIAS> {
+    const SPEC: Net<'static> = Net {
+        name: "NormedImage",
+        max_bootstraps: None,
+        input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
+            Field { name: "norm0", layer: Layer::BatchNorm, from: &[Source::Field(0)] },
+            Field { name: "quant0", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(1)] },
+            Field {
+                name: "conv",
+                layer: Layer::Conv(Conv {
+                    filters: Linear {
+                        max_nonzero: Some(Known::Now(18)),
+                        ..biased(4, 6, 0, BIAS, WeightScale::PerChannel)
+                    },
+                    window: window(3, 2, 1),
+                    groups: Known::Now(2),
+                }),
+                from: &[Source::Field(2)],
+            },
+            Field { name: "norm1", layer: Layer::BatchNorm, from: &[Source::Field(3)] },
+            Field { name: "quant1", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(4)] },
+            Field {
+                name: "pool",
+                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: Known::Now(16) }),
+                from: &[Source::Field(5)],
+            },
+            Field { name: "norm2", layer: Layer::BatchNorm, from: &[Source::Field(6)] },
+            Field { name: "quant_pool", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(7)] },
+            Field { name: "flatten", layer: Layer::Flatten, from: &[Source::Field(8)] },
+            Field { name: "fc", layer: linear(24, 2, 24, 0, false), from: &[Source::Field(9)] },
+        ],
+    };
+
+    layers!(quant_inp, norm0, quant0, conv, norm1, quant1, pool, norm2, quant_pool, flatten, fc);
 }
 
 /// A quantizer behind a quantizer, a step the user fixed behind a layer with a budget, and levels as the output.

@@ -66,6 +66,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, field: &mut Field) -> FieldAst {
     let layer = layer::read(reader, &ty);
     if layer.is_none() && matches!(ty, Type::Path(_)) {
         field.ty = parse_quote!(());
+    } else if !reader.is_generic && layer.as_ref().is_some_and(|layer| layer.kind != Kind::Act) {
+        layer::brace(&mut field.ty);
     }
     let options = options(reader, layer.as_ref().map(|layer| layer.kind), attributes);
     FieldAst { ident, ty, layer, options }

@@ -1,8 +1,9 @@
 //! The type of a field.
 
 use fheqat_spec::limits::{self, Limit};
+use proc_macro2::{Delimiter, Group, Span};
 use quote::ToTokens;
-use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type};
+use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, spanned::Spanned};
 
 use super::number::{Amount, Number, Reader, number, source_text};
 use crate::{
@@ -263,6 +264,28 @@ fn one(
     };
     reader.ctxt.error(argument, message);
     None
+}
+
+/// Puts braces around the names of constants, as rustc reads a name that stands for nothing as a type and says so beside.
+pub(crate) fn brace(ty: &mut Type) {
+    let segment = match ty {
+        Type::Group(group) => return brace(&mut group.elem),
+        Type::Paren(paren) => return brace(&mut paren.elem),
+        Type::Path(path) => path.path.segments.last_mut(),
+        _ => None,
+    };
+    let Some(PathArguments::AngleBracketed(arguments)) = segment.map(|segment| &mut segment.arguments) else {
+        return;
+    };
+    for argument in &mut arguments.args {
+        if let GenericArgument::Type(Type::Path(path)) = argument
+            && path.path.get_ident().is_some()
+        {
+            let mut braces = Group::new(Delimiter::Brace, path.to_token_stream());
+            braces.set_span(Span::mixed_site().located_at(path.span()));
+            *argument = GenericArgument::Const(Expr::Verbatim(braces.into_token_stream()));
+        }
+    }
 }
 
 fn ungroup(ty: &Type) -> &Type {

@@ -30,7 +30,7 @@ pub(crate) struct Ast {
 /// Reads the attribute and the item; `None` when it is no struct, enum or union.
 pub(crate) fn ast(ctxt: &Ctxt, args: TokenStream, item: &TokenStream) -> Option<Ast> {
     let mut item = container::item(ctxt, item)?;
-    let mut reader = Reader::new(ctxt, item.ident.clone());
+    let mut reader = Reader::new(ctxt, &item);
     let options = container::options(&mut reader, args);
     let fields =
         container::fields(ctxt, &mut item).into_iter().map(|field| field::read(&mut reader, field)).collect();

@@ -3,7 +3,7 @@
 use fheqat_spec::{Known, limits::Limit};
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Expr, ExprUnary, Lit, UnOp, spanned::Spanned};
+use syn::{DeriveInput, Expr, ExprUnary, Lit, UnOp, spanned::Spanned};
 
 use crate::diag::{Ctxt, Message};
 
@@ -66,14 +66,17 @@ pub(crate) struct Reader<'a> {
     pub(crate) ctxt: &'a Ctxt,
     /// The struct.
     pub(crate) net: Ident,
+    /// Whether a name may be one of its parameters.
+    pub(crate) is_generic: bool,
     /// The field that is being read.
     pub(crate) field: Option<Ident>,
     pub(crate) constants: Vec<Constant>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(ctxt: &'a Ctxt, net: Ident) -> Self {
-        Self { ctxt, net, field: None, constants: Vec::new() }
+    pub(crate) fn new(ctxt: &'a Ctxt, item: &DeriveInput) -> Self {
+        let (net, is_generic) = (item.ident.clone(), !item.generics.params.is_empty());
+        Self { ctxt, net, is_generic, field: None, constants: Vec::new() }
     }
 
     pub(crate) fn constant<T>(

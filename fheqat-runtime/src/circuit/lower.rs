@@ -53,16 +53,36 @@ pub enum CircuitError {
 /// # Errors
 /// When the network breaks a law or a layer is not calibrated.
 pub(crate) fn lower<N: Network>(network: &N) -> Result<Circuit, CircuitError> {
-    let program = Program::of(network)?;
-    let (codec, graph) = lower_program(&program)?;
-    Ok(Circuit { name: N::SPEC.name.to_owned(), fields: describe(&N::SPEC, program.facts()), codec, graph })
+    optimised(&N::SPEC, &Program::of(network)?)
 }
 
-/// The client's maps, and the optimised graph between them.
+/// The optimised circuit of a network that is apart from its type.
 ///
 /// # Errors
 /// When a layer is not calibrated.
-pub(crate) fn lower_program(program: &Program) -> Result<(Codec, Graph), CircuitError> {
+pub(crate) fn optimised(net: &Net<'static>, program: &Program) -> Result<Circuit, CircuitError> {
+    let circuit = plain(net, program)?;
+    Ok(Circuit { graph: passes::optimise(circuit.graph)?, ..circuit })
+}
+
+/// The circuit before any pass.
+///
+/// # Errors
+/// When a layer is not calibrated.
+pub(crate) fn plain(net: &Net<'static>, program: &Program) -> Result<Circuit, CircuitError> {
+    let (codec, graph) = integers(program)?;
+    Ok(Circuit { name: net.name.to_owned(), fields: describe(net, program.facts()), codec, graph })
+}
+
+/// The optimised graph alone.
+///
+/// # Errors
+/// When a layer is not calibrated.
+pub(crate) fn graph(program: &Program) -> Result<Graph, CircuitError> {
+    Ok(passes::optimise(integers(program)?.1)?)
+}
+
+fn integers(program: &Program) -> Result<(Codec, Graph), CircuitError> {
     let quantized = program.quantized()?;
     let mut lowering = Lowering::new(&quantized, program.facts());
     for field in &quantized.fields {
@@ -70,7 +90,7 @@ pub(crate) fn lower_program(program: &Program) -> Result<(Codec, Graph), Circuit
     }
     let (codec, graph) = lowering.finish(&quantized.output);
     verify(&graph)?;
-    Ok((codec, passes::optimise(graph)?))
+    Ok((codec, graph))
 }
 
 /// What a field gives: for each number the sum of wires that it is.
@@ -102,6 +122,7 @@ impl<'a> Lowering<'a> {
             QuantizedOp::Conv { weights, filters, .. } => convolve(weights, filters, self.operand(field)),
             QuantizedOp::Pool(windows) => pool(windows, self.operand(field)),
             QuantizedOp::Requantize(staircases) => self.requantize(field, staircases)?,
+            QuantizedOp::Normalize => self.operand(field).to_vec(),
             QuantizedOp::Add(operands) => (0..field.width)
                 .map(|at| merge(operands.iter().flat_map(|&operand| self.values[operand][at].clone())))
                 .collect(),

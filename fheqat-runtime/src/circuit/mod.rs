@@ -6,6 +6,8 @@ pub mod lower;
 pub mod passes;
 pub mod price;
 pub mod simulate;
+#[cfg(test)]
+pub(crate) mod soundness;
 pub mod verify;
 
 use fheqat_spec::Range;

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use fheqat_spec::Range;
+use fheqat_spec::{Bias, Range};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use serde::{Deserialize, Serialize};
 
 use super::{
     head, head_mut,
-    layer::{Curve, QuantizerState},
+    layer::{Curve, NormState, QuantizerState},
     program::{NetworkError, Op, Program},
     slice, slice_mut,
     window::{Filters, Windows},
@@ -18,7 +18,7 @@ use super::{
 use crate::quant::{
     Encoder, Lookup, Quantizer, Requantize, Standardization,
     row::{RowLimits, RowRounder, exact_sum},
-    transition::{Dequantize, Origin},
+    transition::{Channel, Dequantize, Origin},
 };
 
 /// How a network runs on plain data.
@@ -29,6 +29,15 @@ pub enum Precision {
     /// Integer weights and levels, exactly as under encryption.
     #[default]
     Quantized,
+}
+
+/// What a batch normalisation normalises with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Statistics {
+    /// Averages over the batches of training.
+    Running,
+    /// Those of the batch at work.
+    Batch,
 }
 
 /// What a node does to a batch, with all numbers ready.
@@ -48,6 +57,10 @@ pub(crate) enum Kernel {
     Pool { windows: Arc<Windows>, unit: f32 },
     /// Numbers of other nodes.
     Wiring(Wiring),
+    /// A batch normalisation by running averages, or nothing where the staircase behind holds it.
+    Affine(Affine),
+    /// A batch normalisation by the statistics of the batch, in training.
+    Normalize(Normalize),
 }
 
 /// Numbers of other nodes, added or put in another order.
@@ -135,7 +148,11 @@ pub(crate) struct Affine {
 }
 
 impl Affine {
-    fn set(&mut self, channels: &[Dequantize]) {
+    fn new(width: usize) -> Self {
+        Self { units: vec![1.0; width], biases: vec![0.0; width] }
+    }
+
+    fn set(&mut self, channels: impl ExactSizeIterator<Item = Dequantize>) {
         let positions = self.units.len() / channels.len().max(1);
         let numbers = self.units.chunks_exact_mut(positions).zip(self.biases.chunks_exact_mut(positions));
         for ((units, biases), channel) in numbers.zip(channels) {
@@ -145,12 +162,86 @@ impl Affine {
     }
 
     /// Of rows of sums.
-    fn run(&self, sums: &mut [f32]) {
+    pub(crate) fn run(&self, sums: &mut [f32]) {
         let Self { units, biases } = self;
         for row in sums.chunks_exact_mut(units.len()) {
             for ((value, unit), bias) in row.iter_mut().zip(units).zip(biases) {
                 *value = *value * unit + bias;
             }
+        }
+    }
+}
+
+/// A batch normalisation by the statistics of the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Normalize {
+    /// What it reads stands for, one for each channel.
+    inputs: Vec<Dequantize>,
+    /// What it has learned, with the statistics of the last batch.
+    channels: Vec<Channel>,
+    pub(crate) affine: Affine,
+    /// What it read of each channel in the last batch.
+    pub(crate) seen: Vec<Seen>,
+    /// Numbers of each channel in the last batch.
+    pub(crate) count: usize,
+}
+
+/// What a batch normalisation read of one channel, in the units of what it reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) mean: f32,
+    /// What is normalised to zero: the mean, or the centre.
+    pub(crate) zero: f32,
+    pub(crate) is_centred: bool,
+    /// Deviations that one unit makes.
+    pub(crate) deviations: f32,
+}
+
+impl Normalize {
+    fn set(&mut self, state: &NormState, inputs: &[Dequantize]) {
+        self.inputs.clear();
+        self.inputs.extend(inputs.iter().cycle().take(self.seen.len()));
+        self.channels.clear();
+        self.channels.extend(state.channels());
+    }
+
+    /// Measures the channels of rows of what it reads, and scales by what it finds.
+    pub(crate) fn observe(&mut self, rows: &[f32]) {
+        let width = self.affine.units.len();
+        let positions = width / self.seen.len();
+        self.count = rows.len() / width * positions;
+        let of = |channel: usize| {
+            rows.chunks_exact(width).flat_map(move |row| &row[channel * positions..(channel + 1) * positions])
+        };
+        for (index, seen) in self.seen.iter_mut().enumerate() {
+            let (input, channel) = (&self.inputs[index], &mut self.channels[index]);
+            let mean = of(index).sum::<f32>() / self.count as f32;
+            let squares = of(index).map(|value| (value - mean) * (value - mean)).sum::<f32>();
+            channel.mean = mean * input.unit + input.bias();
+            channel.variance = squares / self.count as f32 * input.unit * input.unit;
+            let (zero, is_centred) = match input.origin {
+                Origin::Bias(_) => (mean, false),
+                Origin::Centre(centre) => (centre, true),
+            };
+            *seen = Seen {
+                mean,
+                zero,
+                is_centred,
+                deviations: input.unit / (channel.variance + Channel::EPSILON).sqrt(),
+            };
+        }
+        let Self { affine, inputs, channels, .. } = self;
+        affine.set(inputs.iter().zip(channels).map(|(input, channel)| input.normalize(*channel)));
+    }
+
+    /// Moves running averages to the statistics of the last batch, the variance as if estimated from a sample.
+    pub(crate) fn average_into(&self, state: &mut NormState) {
+        let unbiased = self.count as f32 / (self.count.max(2) - 1) as f32;
+        let move_to = |average: &mut f32, seen: f32| *average += NormState::MOMENTUM * (seen - *average);
+        for ((channel, mean), variance) in self.channels.iter().zip(&mut state.mean).zip(&mut state.variance)
+        {
+            move_to(mean, channel.mean);
+            move_to(variance, channel.variance * unbiased);
         }
     }
 }
@@ -225,7 +316,19 @@ impl Runner {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn new(program: &Program, precision: Precision, batch: usize) -> Result<Self, NetworkError> {
-        Self::of_first(program, program.nodes.len(), precision, batch)
+        Self::of_first(program, program.nodes.len(), precision, Statistics::Running, batch)
+    }
+
+    /// A runner that normalises with the statistics of each batch.
+    ///
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated.
+    pub(crate) fn training(
+        program: &Program,
+        precision: Precision,
+        batch: usize,
+    ) -> Result<Self, NetworkError> {
+        Self::of_first(program, program.nodes.len(), precision, Statistics::Batch, batch)
     }
 
     /// A runner of the first `count` nodes.
@@ -236,12 +339,14 @@ impl Runner {
         program: &Program,
         count: usize,
         precision: Precision,
+        statistics: Statistics,
         batch: usize,
     ) -> Result<Self, NetworkError> {
         let nodes = &program.nodes[..count];
+        let kernel = |index| allocate(program, index, precision, statistics, batch);
         let mut runner = Self {
             precision,
-            kernels: (0..count).map(|index| allocate(program, index, precision, batch)).collect(),
+            kernels: (0..count).map(kernel).collect(),
             sources: nodes.iter().map(|node| node.from).collect(),
             outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
             rounder: RowRounder::default(),
@@ -280,10 +385,12 @@ impl Runner {
             (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
                 let Some(from) = node.from else { return Ok(()) };
                 staircase.unit = if program.is_last(index) { program.step(index)? } else { 1.0 };
-                let row_sums = match &before[from] {
-                    Kernel::Product(product) => product.row_sums.as_slice(),
-                    _ => &[],
-                };
+                if let Kernel::Normalize(_) = &before[from] {
+                    let ((step, levels), function) = (program.levels(index)?, program.function(index));
+                    staircase.set(&[normalized(program, from).requantize(step, levels, function)]);
+                    return Ok(());
+                }
+                let row_sums = row_sums(before, program.source(from));
                 staircase.set(&program.staircases(from, index, row_sums)?);
             }
             (Kernel::Wiring(wiring), _) => {
@@ -313,14 +420,40 @@ impl Runner {
                 }
                 let Product { affine, row_sums, .. } = product;
                 if let Some(affine) = affine {
-                    affine.set(&match self.precision {
-                        Precision::Float => state
-                            .bias
-                            .iter()
-                            .map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) })
-                            .collect(),
-                        Precision::Quantized => program.dequantize(index, row_sums)?,
-                    });
+                    match self.precision {
+                        Precision::Float => affine.set(
+                            state
+                                .bias
+                                .iter()
+                                .map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) }),
+                        ),
+                        Precision::Quantized => {
+                            affine.set(program.dequantize(index, row_sums)?.into_iter());
+                        }
+                    }
+                }
+            }
+            (Kernel::Affine(affine), Op::Norm(state)) => match self.precision {
+                Precision::Float => {
+                    let float = Dequantize::plain(1.0);
+                    let channels: Vec<_> = state.channels().map(|channel| float.normalize(channel)).collect();
+                    affine.set(channels.into_iter());
+                }
+                Precision::Quantized if program.is_last(index) => {
+                    let row_sums = row_sums(before, program.source(index));
+                    affine.set(program.dequantize(index, row_sums)?.into_iter());
+                }
+                Precision::Quantized => {}
+            },
+            (Kernel::Normalize(normalize), Op::Norm(state)) => {
+                let Some(from) = node.from else { return Ok(()) };
+                match (self.precision, &before[from]) {
+                    (Precision::Float, _) => normalize.set(state, &[Dequantize::plain(1.0)]),
+                    (_, Kernel::Normalize(_)) => normalize.set(state, &[normalized(program, from)]),
+                    _ => {
+                        let row_sums = row_sums(before, program.source(from));
+                        normalize.set(state, &program.dequantize(from, row_sums)?);
+                    }
                 }
             }
             (Kernel::Pool { unit, .. }, _) => {
@@ -399,6 +532,19 @@ impl Runner {
                     affine.run(&mut slice_mut(output)[..count * width]);
                 }
             }
+            Kernel::Affine(affine) => {
+                let Some(from) = self.sources[index] else { return };
+                let output = &mut slice_mut(output)[..count * width];
+                output.copy_from_slice(&slice(&before[from])[..count * width]);
+                affine.run(output);
+            }
+            Kernel::Normalize(normalize) => {
+                let Some(from) = self.sources[index] else { return };
+                let output = &mut slice_mut(output)[..count * width];
+                output.copy_from_slice(&slice(&before[from])[..count * width]);
+                normalize.observe(output);
+                normalize.affine.run(output);
+            }
             Kernel::Pool { windows, unit } => {
                 let Some(from) = self.sources[index] else { return };
                 let samples = slice(&before[from]).chunks_exact(before[from].ncols());
@@ -451,7 +597,29 @@ impl Wiring {
     }
 }
 
-fn allocate(program: &Program, index: usize, precision: Precision, batch: usize) -> Kernel {
+/// The sums of the rows of weights at `index`; nothing where there are none.
+fn row_sums(kernels: &[Kernel], index: usize) -> &[f32] {
+    match &kernels[index] {
+        Kernel::Product(product) => &product.row_sums,
+        _ => &[],
+    }
+}
+
+/// What a batch normalisation gives in training: values, with the centre at zero where there is one.
+fn normalized(program: &Program, index: usize) -> Dequantize {
+    match program.hold(index) {
+        Bias::Centred => Dequantize { unit: 1.0, origin: Origin::Centre(0.0) },
+        Bias::Free | Bias::None => Dequantize::plain(1.0),
+    }
+}
+
+fn allocate(
+    program: &Program,
+    index: usize,
+    precision: Precision,
+    statistics: Statistics,
+    batch: usize,
+) -> Kernel {
     let node = &program.nodes[index];
     match (&node.op, precision) {
         (Op::Quantizer(QuantizerState { curve, standardization, .. }), Precision::Float) => {
@@ -481,9 +649,21 @@ fn allocate(program: &Program, index: usize, precision: Precision, batch: usize)
                 weights: Array2::zeros(state.weight.dim()),
                 sliding: node.filters.as_ref().map(|filters| Sliding::new(filters, batch)),
                 row_sums: vec![0.0; state.bias.len()],
-                affine: has_affine
-                    .then(|| Affine { units: vec![1.0; node.width], biases: vec![0.0; node.width] }),
+                affine: has_affine.then(|| Affine::new(node.width)),
             })
+        }
+        (Op::Norm(state), _) => {
+            let affine = Affine::new(node.width);
+            match statistics {
+                Statistics::Running => Kernel::Affine(affine),
+                Statistics::Batch => Kernel::Normalize(Normalize {
+                    inputs: Vec::new(),
+                    channels: Vec::new(),
+                    affine,
+                    seen: vec![Seen::default(); state.gamma.len()],
+                    count: 0,
+                }),
+            }
         }
         (Op::Sum(operands), _) => Kernel::Wiring(Wiring { order: Order::Sum(operands.clone()), unit: 1.0 }),
         (Op::Join(operands), _) => Kernel::Wiring(Wiring { order: Order::Join(operands.clone()), unit: 1.0 }),

@@ -11,6 +11,7 @@ use super::activation::{Activation, Function};
 use crate::quant::{
     Quantizer, Standardization,
     row::{RowLimits, RowRounder},
+    transition::Channel,
 };
 
 /// Reads the input: rounds floats to integer levels.
@@ -399,7 +400,7 @@ fn groups(layer: &spec::Layer) -> usize {
 }
 
 impl QuantizerState {
-    fn new(layer: &spec::Layer, curve: Curve) -> Self {
+    pub(crate) fn new(layer: &spec::Layer, curve: Curve) -> Self {
         let spec::Layer::Quantizer(quantizer) = layer else {
             return Self {
                 curve,
@@ -430,6 +431,9 @@ impl QuantizerState {
 }
 
 impl NormState {
+    /// The share of the last batch in the running averages, as in `PyTorch`.
+    pub(crate) const MOMENTUM: f32 = 0.1;
+
     /// As many channels as axis 0 of the tensor has.
     fn new(fact: &spec::Fact) -> Self {
         let shape = fact.shape.get();
@@ -442,11 +446,18 @@ impl NormState {
             variance: Array1::ones(channels),
         }
     }
+
+    pub(crate) fn channels(&self) -> impl Iterator<Item = Channel> {
+        let learned = self.gamma.iter().zip(&self.beta);
+        learned
+            .zip(self.mean.iter().zip(&self.variance))
+            .map(|((&gamma, &beta), (&mean, &variance))| Channel { gamma, beta, mean, variance })
+    }
 }
 
 impl LinearState {
     /// Fresh weights, and no bias.
-    fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
+    pub(crate) fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
         let row = match layer {
             spec::Layer::Linear(linear) => Some(*linear),

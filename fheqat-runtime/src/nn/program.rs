@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{
     activation::Function,
-    layer::{LayerMut, LayerRef, LinearState, QuantizerState},
+    layer::{LayerMut, LayerRef, LinearState, NormState, QuantizerState},
     network::Network,
     window::{Filters, Windows},
 };
@@ -75,6 +75,7 @@ pub(crate) struct Node {
 pub(crate) enum Op {
     Quantizer(QuantizerState),
     Linear(LinearState),
+    Norm(NormState),
     /// The sum of these nodes.
     Sum(Vec<usize>),
     /// The numbers of these nodes, one node after the other.
@@ -89,9 +90,13 @@ impl Program {
     /// # Errors
     /// When the network breaks a law, or its layers are not those of its specification.
     pub(crate) fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
-        let net = N::SPEC;
-        let facts: Vec<Fact> = verdicts(&net)?.iter().map(|verdict| verdict.fact).collect();
-        let layers = network.layers();
+        Self::new(&N::SPEC, network.layers())
+    }
+
+    /// # Errors
+    /// When the network breaks a law, or its layers are not those of its specification.
+    pub(crate) fn new(net: &spec::Net<'static>, layers: Vec<LayerRef<'_>>) -> Result<Self, NetworkError> {
+        let facts: Vec<Fact> = verdicts(net)?.iter().map(|verdict| verdict.fact).collect();
         let mismatch = |field: &str| NetworkError::Mismatch { field: field.to_owned() };
         let features = match net.input_shape() {
             Known::Now(shape) => shape.elements().get().and_then(|width| usize::try_from(width).ok()),
@@ -136,6 +141,9 @@ impl Program {
                     let windows = windows.ok_or_else(|| mismatch(field.name))?;
                     (windows.channels * windows.positions, Op::Pool(Arc::new(windows)))
                 }
+                (Layer::BatchNorm, LayerRef::Norm(state)) if shape.first() == Some(&state.gamma.len()) => {
+                    (operand, Op::Norm(state.clone()))
+                }
                 (layer, LayerRef::Stateless(kind)) if layer.kind() == kind => {
                     stateless(&layer, field.from, &nodes, &facts).ok_or_else(|| mismatch(field.name))?
                 }
@@ -158,6 +166,7 @@ impl Program {
             match (node.op, layer) {
                 (Op::Quantizer(from), LayerMut::Quantizer(to)) => *to = from,
                 (Op::Linear(from), LayerMut::Linear(to)) => *to = from,
+                (Op::Norm(from), LayerMut::Norm(to)) => *to = from,
                 _ => {}
             }
         }
@@ -282,12 +291,30 @@ impl Program {
         }
     }
 
-    /// What the integers that the node at `index` gives stand for: one for each neuron or filter where it has such, with
-    /// integer weights that sum to `row_sums`, else one for all.
+    /// The node whose integers the node at `index` gives: itself, or what a batch normalisation reads.
+    pub(crate) fn source(&self, index: usize) -> usize {
+        match (&self.nodes[index].op, self.nodes[index].from) {
+            (Op::Norm(_), Some(from)) => self.source(from),
+            _ => index,
+        }
+    }
+
+    /// Whether nothing but batch normalisations read the node at `index`.
+    pub(crate) fn is_normalized(&self, index: usize) -> bool {
+        !self.is_last(index) && self.readers(index).all(|reader| matches!(self.nodes[reader].op, Op::Norm(_)))
+    }
+
+    /// What the integers that the node at `index` gives stand for: one for each neuron, filter or normalised channel where it
+    /// has such, else one for all; the integer weights of its [`Program::source`] sum to `row_sums`.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
     pub(crate) fn dequantize(&self, index: usize, row_sums: &[f32]) -> Result<Vec<Dequantize>, NetworkError> {
+        if let (Op::Norm(state), Some(from)) = (&self.nodes[index].op, self.nodes[index].from) {
+            let sums = self.dequantize(from, row_sums)?;
+            let channels = state.channels().zip(sums.iter().cycle());
+            return Ok(channels.map(|(channel, sums)| sums.normalize(channel)).collect());
+        }
         let units = self.units(index)?;
         let Some(state) = self.linear(index) else {
             return Ok(units.into_iter().map(Dequantize::plain).collect());
@@ -323,12 +350,23 @@ impl Program {
         Ok(sums.iter().map(|sum| sum.requantize(step, levels, function)).collect())
     }
 
-    /// How the bias of the linear layer at `index` is held, quantized: nothing is there to centre on behind the last layer.
+    /// How the bias of the linear layer at `index`, or in front of the batch normalisation there, is held, quantized: nothing
+    /// is there to centre on where no quantizer follows.
     pub(crate) fn hold(&self, index: usize) -> Bias {
-        match self.linear(index).map_or(Bias::None, |state| state.hold) {
-            Bias::Centred if self.is_last(index) => Bias::Free,
+        let source = self.source(index);
+        match self.linear(source).map_or(Bias::None, |state| state.hold) {
+            Bias::Centred if !self.is_quantized(source) => Bias::Free,
             hold => hold,
         }
+    }
+
+    /// Whether a quantizer reads the node at `index`, or what batch normalisations make of it.
+    fn is_quantized(&self, index: usize) -> bool {
+        self.readers(index).any(|reader| match &self.nodes[reader].op {
+            Op::Quantizer(_) => true,
+            Op::Norm(_) => self.is_quantized(reader),
+            _ => false,
+        })
     }
 
     /// Measures samples `[n, features]` for the quantizers of the network's input that do not standardise yet, whose steps are
@@ -355,7 +393,7 @@ impl Program {
                     state.weight = state.float_weights();
                     state.scale = None;
                 }
-                Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
+                Op::Norm(_) | Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
             }
         }
     }
@@ -378,10 +416,8 @@ impl Program {
         let ratio = state.step.map_or(1.0, |old| old / step);
         state.step = Some(step);
         for reader in readers {
-            if let Op::Linear(state) = &mut self.nodes[reader].op {
-                if let Some(scale) = &mut state.scale {
-                    *scale *= ratio;
-                }
+            if let Op::Linear(LinearState { scale: Some(scale), .. }) = &mut self.nodes[reader].op {
+                *scale *= ratio;
             }
         }
     }
@@ -466,7 +502,7 @@ fn filters_of(conv: &spec::Conv, state: &LinearState, shape: &[usize]) -> Option
 ///
 /// # Errors
 /// When one breaks a law.
-fn verdicts(net: &spec::Net<'static>) -> Result<Vec<Verdict<'static>>, NetworkError> {
+pub(crate) fn verdicts(net: &spec::Net<'static>) -> Result<Vec<Verdict<'static>>, NetworkError> {
     let mut verdicts: Vec<Verdict<'static>> = Vec::with_capacity(net.fields.len());
     for index in 0..net.fields.len() {
         let verdict = spec::judge(net, &verdicts, index);

@@ -63,6 +63,8 @@ pub enum QuantizedOp {
     Pool(Arc<Windows>),
     /// Accumulators to levels, or levels to coarser ones: the staircase of each number.
     Requantize(Vec<Requantize>),
+    /// The numbers of the field it reads: the staircases behind it, or the decoder, hold what a batch normalisation does.
+    Normalize,
     /// The sum of the levels of these fields.
     Add(Vec<usize>),
     /// The levels of these fields, one field after the other.
@@ -124,6 +126,7 @@ impl Quantized {
                     .zip(operand)
                     .map(|(staircase, &sum)| staircase.level(sum as f32) as i64)
                     .collect(),
+                QuantizedOp::Normalize => operand.to_vec(),
                 QuantizedOp::Add(operands) => (0..field.width)
                     .map(|at| operands.iter().map(|&operand| values[operand][at]).sum())
                     .collect(),
@@ -167,6 +170,7 @@ impl Program {
                     None => QuantizedOp::Linear { weights, inputs },
                 }
             }
+            (Op::Norm(_), _) => QuantizedOp::Normalize,
             (Op::Sum(operands), _) => QuantizedOp::Add(operands.clone()),
             (Op::Join(operands), _) => QuantizedOp::Concat(operands.clone()),
             (Op::Permute(order), _) => QuantizedOp::Permute(order.clone()),
@@ -182,12 +186,12 @@ impl Program {
         Ok(spread(&staircases, self.nodes[index].width))
     }
 
-    /// The sum of each row of integer weights; nothing where there are none.
+    /// The sum of each row of integer weights of the source of the node at `index`; nothing where there are none.
     fn row_sums(&self, index: usize) -> Vec<f32> {
         let sums = |state: &LinearState| {
             state.integers().map_axis(ndarray::Axis(1), |row| row.sum() as f32).to_vec()
         };
-        self.linear(index).map(sums).unwrap_or_default()
+        self.linear(self.source(index)).map(sums).unwrap_or_default()
     }
 
     fn decoder(&self) -> Result<Decoder, NetworkError> {

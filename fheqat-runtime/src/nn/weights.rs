@@ -2,9 +2,9 @@
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and,
 //! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
-//! `[1]` unless it has that of another, and where it standardises the network's input `mean` and `deviation` `[features]`. A
-//! scale or step that nothing has chosen yet is left out. The metadata say which biases are held centred, and which budget each
-//! layer has.
+//! `[1]` unless it has that of another, and where it standardises the network's input `mean` and `deviation` `[features]`; a
+//! batch normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing
+//! has chosen yet is left out. The metadata say which biases are held centred, and which budget each layer has.
 
 use std::{collections::HashMap, path::Path};
 
@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::{
     NetworkError,
-    layer::LinearState,
+    layer::{LinearState, NormState},
     program::{Node, Op, Program},
 };
 use crate::{
@@ -123,6 +123,16 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                     metadata.insert(format!("{name}.max_l1"), budget.to_string());
                 }
             }
+            Op::Norm(state) => {
+                for (part, values) in [
+                    ("weight", &state.gamma),
+                    ("bias", &state.beta),
+                    ("running_mean", &state.mean),
+                    ("running_var", &state.variance),
+                ] {
+                    tensors.push(Tensor::new(name, part, values.shape(), values));
+                }
+            }
             Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
     }
@@ -164,6 +174,7 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                     (chosen, declared) => chosen.or(declared),
                 };
             }
+            Op::Norm(state) => reader.norm(name, state)?,
             Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
         }
     }
@@ -192,6 +203,26 @@ impl Reader<'_> {
             });
         }
         Ok(())
+    }
+
+    fn norm(&mut self, field: &str, state: &mut NormState) -> Result<(), WeightsError> {
+        let shape = [state.gamma.len()];
+        for (part, values) in [
+            ("weight", &mut state.gamma),
+            ("bias", &mut state.beta),
+            ("running_mean", &mut state.mean),
+            ("running_var", &mut state.variance),
+        ] {
+            *values = Array1::from_vec(self.required(field, part, &shape)?);
+        }
+        match state.variance.iter().position(|value| *value < 0.0) {
+            None => Ok(()),
+            Some(index) => Err(WeightsError::Value {
+                tensor: format!("{field}.running_var"),
+                index,
+                value: state.variance[index],
+            }),
+        }
     }
 
     fn positive(&mut self, field: &str, part: &str, count: usize) -> Result<Option<Vec<f32>>, WeightsError> {

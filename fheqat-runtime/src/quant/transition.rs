@@ -29,6 +29,30 @@ pub enum Origin {
     Centre(f32),
 }
 
+/// One channel of a batch normalisation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Channel {
+    /// What a normalised value is multiplied by.
+    pub gamma: f32,
+    /// What is then added.
+    pub beta: f32,
+    /// The mean of the values.
+    pub mean: f32,
+    /// Their variance.
+    pub variance: f32,
+}
+
+impl Channel {
+    /// Added to a variance before the root is taken, as in `PyTorch`.
+    pub const EPSILON: f32 = 1e-5;
+
+    /// What a value is multiplied by.
+    #[must_use]
+    pub fn factor(&self) -> f32 {
+        self.gamma / (self.variance + Self::EPSILON).sqrt()
+    }
+}
+
 impl Dequantize {
     /// Sums without a bias.
     #[must_use]
@@ -50,6 +74,18 @@ impl Dequantize {
             Origin::Bias(bias) => bias,
             Origin::Centre(centre) => -(centre * self.unit),
         }
+    }
+
+    /// The same normalised: `gamma * (value - mean) / sqrt(variance + epsilon) + beta`, where values are counted from a centre
+    /// without `mean` and `beta`, so that it stays the centre.
+    #[must_use]
+    pub fn normalize(&self, channel: Channel) -> Self {
+        let factor = channel.factor();
+        let origin = match self.origin {
+            Origin::Bias(bias) => Origin::Bias((bias - channel.mean) * factor + channel.beta),
+            Origin::Centre(centre) => Origin::Centre(centre),
+        };
+        Self { unit: self.unit * factor, origin }
     }
 
     /// The staircase to `levels`, one `step` apart, of the values or of a function of them. In front of a function the middle

@@ -190,7 +190,8 @@ impl fmt::Display for SearchReport<'_> {
         let mut table = table(&["tried", "kept", "right, %", "loss", "rotations", "core-seconds", "saved"]);
         let mut before: Option<f64> = None;
         for Trial { tried, accuracy, loss, price, is_kept } in self.0 {
-            let saved = before.map_or_else(String::new, |before| format!("{:+.3}", before - price.core_seconds));
+            let saved =
+                before.map_or_else(String::new, |before| format!("{:+.3}", before - price.core_seconds));
             table.add_row([
                 tried.clone(),
                 if *is_kept { "yes".to_owned() } else { String::new() },

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 
 use crate::{
     nn::{
-        forward::{Affine, Kernel, Order, Runner, Sliding, Staircase, Wiring},
+        forward::{Affine, Kernel, Normalize, Order, Product, Runner, Sliding, Staircase, Wiring},
         head, head_mut,
         layer::Curve,
         program::{Op, Program},
@@ -25,8 +25,11 @@ pub(crate) struct Gradients {
     pub(crate) outputs: Vec<Array2<f32>>,
     /// With respect to each linear layer's weights in integer units, `[out, in]`; empty for other layers.
     pub(crate) weights: Vec<Array2<f32>>,
-    /// With respect to a constant added to each of a linear layer's sums; empty for other layers.
+    /// With respect to a constant added to each of a linear layer's sums, or to each normalised channel; empty for other
+    /// layers.
     pub(crate) biases: Vec<Vec<f32>>,
+    /// With respect to what each normalised channel is multiplied by; empty for other layers.
+    pub(crate) gammas: Vec<Vec<f32>>,
     /// With respect to the logarithms of a quantizer's gains, or of the last layer's units: as many as train of each node.
     pub(crate) log_gains: Vec<Vec<f32>>,
     /// Whether each operand of a node needs a gradient, and whether an earlier reader has written one.
@@ -79,8 +82,20 @@ impl Gradients {
             weights: (0..nodes.len())
                 .map(|index| Array2::zeros(linear(index).map_or((0, 0), |state| state.weight.dim())))
                 .collect(),
-            biases: (0..nodes.len())
-                .map(|index| vec![0.0; linear(index).map_or(0, |state| state.bias.len())])
+            biases: nodes
+                .iter()
+                .map(|node| match &node.op {
+                    Op::Linear(state) => vec![0.0; state.bias.len()],
+                    Op::Norm(state) => vec![0.0; state.beta.len()],
+                    _ => Vec::new(),
+                })
+                .collect(),
+            gammas: nodes
+                .iter()
+                .map(|node| match &node.op {
+                    Op::Norm(state) => vec![0.0; state.gamma.len()],
+                    _ => Vec::new(),
+                })
                 .collect(),
             log_gains: gains.iter().map(|&count| vec![0.0; count]).collect(),
             log_rises: vec![0.0; nodes.len()],
@@ -111,14 +126,7 @@ impl Gradients {
                 let length = count * node.width;
                 let operand = &slice(&runner.outputs[from])[..length];
                 let to = &mut slice_mut(&mut before[from])[..length];
-                for ((to, &slope), &value) in to.iter_mut().zip(slice(slopes)).zip(operand) {
-                    let slope = match curve {
-                        Curve::Rectify if value <= 0.0 => 0.0,
-                        Curve::Identity | Curve::Rectify => slope,
-                        Curve::Function(function) => slope * function.slope(value),
-                    };
-                    route.pass(to, slope);
-                }
+                through_curve(*curve, slice(slopes), operand, to, route);
             }
             Kernel::Requantize(staircase) => {
                 let Some(from) = node.from else { return };
@@ -168,17 +176,23 @@ impl Gradients {
                 if route == Route::Nothing {
                     return;
                 }
-                if let Some(sliding) = &product.sliding {
-                    if route == Route::Write {
-                        before[from].fill(0.0);
-                    }
-                    let slopes = head(slopes, count);
-                    through_filters(sliding, &product.weights, &slopes, &mut self.columns, &mut before[from]);
-                } else {
-                    let beta = if route == Route::Add { 1.0 } else { 0.0 };
-                    let mut to = head_mut(&mut before[from], count);
-                    general_mat_mul(1.0, &head(slopes, count), &product.weights, beta, &mut to);
+                through_product(product, &head(slopes, count), &mut self.columns, &mut before[from], route);
+            }
+            Kernel::Affine(affine) => {
+                let Some(from) = node.from else { return };
+                let length = count * node.width;
+                let to = &mut slice_mut(&mut before[from])[..length];
+                for ((to, slope), unit) in to.iter_mut().zip(slice(slopes)).zip(affine.units.iter().cycle()) {
+                    route.pass(to, slope * unit);
                 }
+            }
+            Kernel::Normalize(normalize) => {
+                let Some(from) = node.from else { return };
+                let length = count * node.width;
+                let sums = &slice(&runner.outputs[from])[..length];
+                let by = (self.gammas[index].as_mut_slice(), self.biases[index].as_mut_slice());
+                let to = &mut slice_mut(&mut before[from])[..length];
+                through_norm(normalize, &slice(slopes)[..length], sums, to, route, by);
             }
             Kernel::Pool { windows, unit } => {
                 let (Some(from), false) = (node.from, route == Route::Nothing) else { return };
@@ -210,6 +224,37 @@ impl Inside {
 
     fn keep(self, z: f32, slope: f32) -> f32 {
         if self.lo <= z && z <= self.hi { slope } else { 0.0 }
+    }
+}
+
+/// Passes slopes through what a quantizer applies to `values`.
+fn through_curve(curve: Curve, slopes: &[f32], values: &[f32], to: &mut [f32], route: Route) {
+    for ((to, &slope), &value) in to.iter_mut().zip(slopes).zip(values) {
+        let slope = match curve {
+            Curve::Rectify if value <= 0.0 => 0.0,
+            Curve::Identity | Curve::Rectify => slope,
+            Curve::Function(function) => slope * function.slope(value),
+        };
+        route.pass(to, slope);
+    }
+}
+
+/// Passes slopes from sums to what was multiplied; `columns` is memory for the windows of a sample.
+fn through_product(
+    product: &Product,
+    slopes: &ArrayView2<'_, f32>,
+    columns: &mut Vec<f32>,
+    to: &mut Array2<f32>,
+    route: Route,
+) {
+    if let Some(sliding) = &product.sliding {
+        if route == Route::Write {
+            to.fill(0.0);
+        }
+        through_filters(sliding, &product.weights, slopes, columns, to);
+    } else {
+        let beta = if route == Route::Add { 1.0 } else { 0.0 };
+        general_mat_mul(1.0, slopes, &product.weights, beta, &mut head_mut(to, slopes.nrows()));
     }
 }
 
@@ -280,6 +325,50 @@ fn through_lookup(
         }
     }
     log_rise
+}
+
+/// Passes slopes through a normalisation by the statistics of the batch; gives those by `gamma` and `beta`.
+///
+/// Of a channel's values `x_i`, with `s` their deviation and `m` their mean, `y_i = gamma * p_i + beta`, where `p_i` is
+/// `(x_i - m) / s` or, centred, `x_i / s`. With `q_i = (x_i - m) / s`, `s` moves by `q_i / n` of `x_i`, so the slope by `x_i` is
+/// `gamma / s * (dy_i - q_i * mean(dy * p) - mean(dy))`, centred without the last term.
+fn through_norm(
+    normalize: &Normalize,
+    slopes: &[f32],
+    sums: &[f32],
+    to: &mut [f32],
+    route: Route,
+    (gammas, betas): (&mut [f32], &mut [f32]),
+) {
+    let width = normalize.affine.units.len();
+    let positions = width / normalize.seen.len();
+    gammas.fill(0.0);
+    betas.fill(0.0);
+    for (slopes, sums) in slopes.chunks_exact(width).zip(sums.chunks_exact(width)) {
+        let channels = slopes.chunks_exact(positions).zip(sums.chunks_exact(positions)).zip(&normalize.seen);
+        for (((slopes, sums), seen), (gamma, beta)) in channels.zip(gammas.iter_mut().zip(&mut *betas)) {
+            for (slope, sum) in slopes.iter().zip(sums) {
+                *gamma += slope * (sum - seen.zero) * seen.deviations;
+                *beta += slope;
+            }
+        }
+    }
+    let count = normalize.count as f32;
+    for ((slopes, sums), to) in
+        slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(to.chunks_exact_mut(width))
+    {
+        for (channel, seen) in normalize.seen.iter().enumerate() {
+            let numbers = channel * positions..(channel + 1) * positions;
+            let factor = normalize.affine.units[numbers.start];
+            let by_deviation = gammas[channel] / count;
+            let by_mean = if seen.is_centred { 0.0 } else { betas[channel] / count };
+            let pairs = slopes[numbers.clone()].iter().zip(&sums[numbers.clone()]);
+            for ((slope, sum), to) in pairs.zip(&mut to[numbers]) {
+                let q = (sum - seen.mean) * seen.deviations;
+                route.pass(to, factor * (slope - q * by_deviation - by_mean));
+            }
+        }
+    }
 }
 
 /// What each number has, summed to as many parts as there are.
@@ -448,7 +537,7 @@ mod tests {
     use crate::{
         Seed,
         data::{Dataset, checkerboard},
-        fixture::{Branch, Chain, Curved, Image},
+        fixture::{Branch, Chain, Curved, Image, Normed, NormedImage},
         nn::{
             Precision,
             activation::{Function, Gelu, Sigmoid, Tanh},
@@ -462,6 +551,7 @@ mod tests {
     };
 
     const BATCH: usize = 16;
+    const DELTA: f32 = 1e-3;
 
     fn batch() -> Dataset {
         checkerboard(Seed(1)).0.select(&(0..BATCH).collect::<Vec<_>>())
@@ -469,7 +559,7 @@ mod tests {
 
     fn loss(program: &Program, data: &Dataset, loss: Loss) -> f64 {
         let rows: Vec<usize> = (0..BATCH).collect();
-        let mut runner = Runner::new(program, Precision::Float, BATCH).unwrap();
+        let mut runner = Runner::training(program, Precision::Float, BATCH).unwrap();
         let outputs = runner.run(&data.features());
         let mut slopes = Array2::zeros(outputs.dim());
         judge(loss, &outputs, data.targets(), &rows, slopes.view_mut()).mean_loss()
@@ -477,7 +567,7 @@ mod tests {
 
     fn gradients(program: &Program, data: &Dataset, precision: Precision, loss: Loss) -> (Runner, Gradients) {
         let rows: Vec<usize> = (0..BATCH).collect();
-        let mut runner = Runner::new(program, precision, BATCH).unwrap();
+        let mut runner = Runner::training(program, precision, BATCH).unwrap();
         let mut gradients = Gradients::new(program, BATCH, &vec![1; program.nodes.len()]);
         let last = program.nodes.len() - 1;
         let outputs = runner.run(&data.features());
@@ -552,6 +642,60 @@ mod tests {
     }
 
     #[test]
+    fn float_gradients_through_normalisations_are_finite_differences() {
+        let program = Program::of(&Normed::<1, 0>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &batch(), &[1, 4, 11, 14], &[(0, 0), (1, 1)]);
+        check_norms_against_finite_differences(&program, &batch(), &[2, 5, 8, 9, 12, 15]);
+        let program = Program::of(&NormedImage::<0>::new(Seed(2))).unwrap();
+        check_against_finite_differences(&program, &images(), &[3], &[(0, 0), (2, 9), (5, 10)]);
+        check_norms_against_finite_differences(&program, &images(), &[1, 4, 7]);
+    }
+
+    /// Behind a centred layer the mean stays in the values, so the gradient is another.
+    #[test]
+    fn gradients_through_a_batch_s_statistics_are_finite_differences() {
+        for is_centred in [false, true] {
+            let mut program = if is_centred {
+                Program::of(&Normed::<2, 0>::new(Seed(2))).unwrap()
+            } else {
+                Program::of(&Normed::<1, 0>::new(Seed(2))).unwrap()
+            };
+            calibrate(&mut program, &batch().features(), crate::quant::Observer::MinMax, Purpose::Train)
+                .unwrap();
+            let (runner, _) = gradients(&program, &batch(), Precision::Quantized, Loss::CrossEntropy);
+            let Kernel::Normalize(normalize) = &runner.kernels[5] else { unreachable!() };
+            let mut normalize = normalize.clone();
+            let sums: Vec<f32> = (0..BATCH * 10).map(|k| ((k * k) % 23) as f32 - 4.0).collect();
+            let slopes: Vec<f32> = (0..BATCH * 10).map(|k| ((k * 7) % 11) as f32 / 11.0 - 0.3).collect();
+            let mut loss = |sums: &[f32]| -> f64 {
+                let mut values = sums.to_vec();
+                normalize.observe(sums);
+                normalize.affine.run(&mut values);
+                values.iter().zip(&slopes).map(|(value, slope)| f64::from(*value) * f64::from(*slope)).sum()
+            };
+            let expected: Vec<f64> = (0..sums.len())
+                .map(|at| {
+                    let mut moved = sums.clone();
+                    let mut at = |delta: f32| {
+                        moved[at] = sums[at] + delta;
+                        loss(&moved)
+                    };
+                    (at(0.25) - at(-0.25)) / 0.5
+                })
+                .collect();
+            loss(&sums);
+            let mut found = vec![0.0; sums.len()];
+            let (mut gammas, mut betas) = (vec![0.0; 10], vec![0.0; 10]);
+            through_norm(&normalize, &slopes, &sums, &mut found, Route::Write, (&mut gammas, &mut betas));
+            assert!(normalize.seen.iter().all(|seen| seen.is_centred == is_centred));
+            for (expected, found) in expected.iter().zip(found) {
+                let error = (expected - f64::from(found)).abs();
+                assert!(error < 1e-3 * (1.0 + expected.abs()), "{is_centred} {expected} {found}");
+            }
+        }
+    }
+
+    #[test]
     fn float_gradients_through_branches_are_finite_differences() {
         let program = Program::of(&Branch::new(Seed(3))).unwrap();
         check_against_finite_differences(&program, &batch(), &[1, 6, 11], &[(0, 0), (1, 1)]);
@@ -564,6 +708,16 @@ mod tests {
         check_against_finite_differences(&program, &images(), &[1], &[(2, 9), (3, 8), (5, 10)]);
     }
 
+    /// The slope of the loss, in the precision that training in float has, as `move_by` moves the program.
+    fn slope(program: &Program, data: &Dataset, criterion: Loss, move_by: impl Fn(&mut Program, f32)) -> f64 {
+        let at = |delta: f32| {
+            let mut moved = program.clone();
+            move_by(&mut moved, delta);
+            loss(&moved, data, criterion)
+        };
+        (at(DELTA) - at(-DELTA)) / f64::from(2.0 * DELTA)
+    }
+
     fn check_against_finite_differences(
         program: &Program,
         data: &Dataset,
@@ -572,28 +726,42 @@ mod tests {
     ) {
         for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
             let (_, found) = gradients(program, data, Precision::Float, criterion);
-            for &index in layers {
-                for &(row, column) in weights {
-                    let slope = |move_by: &dyn Fn(&mut Program, f32)| {
-                        let at = |delta: f32| {
-                            let mut moved = program.clone();
-                            move_by(&mut moved, delta);
-                            loss(&moved, data, criterion)
-                        };
-                        (at(1e-3) - at(-1e-3)) / 2e-3
-                    };
-                    let weight = slope(&|program, delta| {
-                        let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };
-                        state.weight[[row, column]] += delta;
+            for (&index, &(row, column)) in
+                layers.iter().flat_map(|layer| weights.iter().map(move |at| (layer, at)))
+            {
+                let weight = slope(program, data, criterion, |program, delta| {
+                    let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };
+                    state.weight[[row, column]] += delta;
+                });
+                let bias = slope(program, data, criterion, |program, delta| {
+                    let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };
+                    state.bias[row] += delta;
+                });
+                let found_weight = f64::from(found.weights[index][[row, column]]);
+                let found_bias = f64::from(found.biases[index][row]);
+                assert!((weight - found_weight).abs() < 2e-3, "{index}: {weight} {found_weight}");
+                assert!((bias - found_bias).abs() < 2e-3, "{index}: {bias} {found_bias}");
+            }
+        }
+    }
+
+    fn check_norms_against_finite_differences(program: &Program, data: &Dataset, norms: &[usize]) {
+        for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
+            let (_, found) = gradients(program, data, Precision::Float, criterion);
+            for &index in norms {
+                for channel in 0..found.gammas[index].len() {
+                    let gamma = slope(program, data, criterion, |program, delta| {
+                        let Op::Norm(state) = &mut program.nodes[index].op else { unreachable!() };
+                        state.gamma[channel] += delta;
                     });
-                    let bias = slope(&|program, delta| {
-                        let Op::Linear(state) = &mut program.nodes[index].op else { unreachable!() };
-                        state.bias[row] += delta;
+                    let beta = slope(program, data, criterion, |program, delta| {
+                        let Op::Norm(state) = &mut program.nodes[index].op else { unreachable!() };
+                        state.beta[channel] += delta;
                     });
-                    let found_weight = f64::from(found.weights[index][[row, column]]);
-                    let found_bias = f64::from(found.biases[index][row]);
-                    assert!((weight - found_weight).abs() < 2e-3, "{index}: {weight} {found_weight}");
-                    assert!((bias - found_bias).abs() < 2e-3, "{index}: {bias} {found_bias}");
+                    let found_gamma = f64::from(found.gammas[index][channel]);
+                    let found_beta = f64::from(found.biases[index][channel]);
+                    assert!((gamma - found_gamma).abs() < 2e-3, "{index}: {gamma} {found_gamma}");
+                    assert!((beta - found_beta).abs() < 2e-3, "{index}: {beta} {found_beta}");
                 }
             }
         }

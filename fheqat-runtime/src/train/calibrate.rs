@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use crate::{
     nn::{
         NetworkError, Precision,
-        forward::{Kernel, Runner},
+        forward::{Kernel, Runner, Statistics},
         layer::{LinearState, QuantizerState},
         program::{Op, Program},
         slice, slice_mut,
@@ -67,33 +67,66 @@ pub(crate) fn calibrate(
                 if let Op::Quantizer(state) = &mut program.nodes[index].op {
                     state.step = Some(step);
                 }
+                is_fresh[index] = true;
             }
             Op::Linear(state) if state.scale.is_none() => {
                 scale_linear(program, index, features, purpose)?;
                 is_fresh[index] = true;
             }
-            _ => {}
+            Op::Quantizer(_) | Op::Linear(_) => {}
+            op => {
+                let is_norm = matches!(op, Op::Norm(_));
+                is_fresh[index] = program.operands(index).iter().any(|&from| is_fresh[from]);
+                if is_norm && is_fresh[index] && purpose == Purpose::Train {
+                    measure(program, index, features)?;
+                }
+            }
         }
     }
     Ok(())
 }
 
-/// Scales a fresh layer to the step of the quantizer behind it, which is another quantizer's too.
+/// Gives a batch normalisation the statistics of the samples, to start its averages from.
+fn measure(program: &mut Program, index: usize, features: &ArrayView2<'_, f32>) -> Result<(), NetworkError> {
+    let Some(from) = program.nodes[index].from else { return Ok(()) };
+    let values = values_of(program, from, features)?;
+    if let Op::Norm(state) = &mut program.nodes[index].op {
+        let positions = values.ncols() / state.mean.len();
+        let channels = values.axis_chunks_iter(Axis(1), positions);
+        for ((columns, mean), variance) in channels.zip(&mut state.mean).zip(&mut state.variance) {
+            let count = columns.len() as f32;
+            *mean = columns.sum() / count;
+            *variance = columns.fold(0.0, |sum, value| sum + (value - *mean) * (value - *mean)) / count;
+        }
+    }
+    Ok(())
+}
+
+/// Scales a fresh layer, or the normalisation behind it, to the step of the quantizer behind, which is another quantizer's
+/// too.
 fn fit_scale(
     program: &mut Program,
-    linear: usize,
+    from: usize,
     quantizer: usize,
     features: &ArrayView2<'_, f32>,
     observer: Observer,
 ) -> Result<(), NetworkError> {
-    let is_free = program.linear(linear).is_some_and(|state| state.limits.max_l1.is_none());
-    let has_function = program.function(quantizer).is_some();
-    if !is_free || has_function || program.readers(linear).count() > 1 {
+    let is_free = match &program.nodes[from].op {
+        Op::Linear(state) => state.limits.max_l1.is_none(),
+        Op::Norm(_) => true,
+        _ => false,
+    };
+    if !is_free || program.function(quantizer).is_some() || program.readers(from).count() > 1 {
         return Ok(());
     }
     let ratio = program.step(quantizer)? / step_of(program, quantizer, features, observer, Purpose::Train)?;
-    if let Op::Linear(state) = &mut program.nodes[linear].op {
-        state.stretch(ratio);
+    match &mut program.nodes[from].op {
+        Op::Linear(state) => state.stretch(ratio),
+        Op::Norm(state) => {
+            state.gamma *= ratio;
+            state.beta *= ratio;
+        }
+        _ => {}
     }
     Ok(())
 }
@@ -340,10 +373,13 @@ fn run_to(
     index: usize,
     features: &ArrayView2<'_, f32>,
 ) -> Result<(Array2<f32>, Vec<f32>), NetworkError> {
-    let mut runner = Runner::of_first(program, index + 1, Precision::Quantized, features.nrows())?;
+    let count = features.nrows();
+    let mut runner = Runner::of_first(program, index + 1, Precision::Quantized, Statistics::Running, count)?;
     let mut row_sums = Vec::new();
     if let Kernel::Product(product) = &mut runner.kernels[index] {
         product.affine = None;
+    }
+    if let Kernel::Product(product) = &runner.kernels[program.source(index)] {
         row_sums.clone_from(&product.row_sums);
     }
     let integers = runner.run(features).to_owned();

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{TrainError, schedule::Schedule};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
-/// How to train; [`TrainConfig::default`] trains quantized, [`TrainConfig::float`] in plain float.
+/// How to train: [`TrainConfig::default`] quantized and looking for a cheap network, [`TrainConfig::declared`] quantized,
+/// [`TrainConfig::float`] in plain float.
 #[derive(Clone, Debug)]
 pub struct TrainConfig {
     /// Whether weights and activations are rounded in training.
@@ -140,6 +141,12 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Trains what is declared, and looks for nothing cheaper.
+    #[must_use]
+    pub fn declared() -> Self {
+        Self { economy: None, ..Self::default() }
+    }
+
     /// Plain float training.
     #[must_use]
     pub fn float() -> Self {

@@ -10,8 +10,8 @@ use super::{
     backward::Gradients,
     calibrate::{self, Purpose},
     config::{Activations, TrainConfig, Validation},
-    evaluate::{Evaluator, Metrics},
     economy,
+    evaluate::{Evaluator, Metrics},
     history::{Epoch, History},
     loss::{Tally, judge},
     optimizer::{Moments, Pace},
@@ -63,7 +63,9 @@ pub(crate) fn fit(
         program.standardize(&train.features());
     }
     match (config.economy, &validation) {
-        (Some(economy), Some(validation)) if config.precision == Precision::Quantized && is_fresh(program) => {
+        (Some(economy), Some(validation))
+            if config.precision == Precision::Quantized && is_fresh(program) =>
+        {
             economy::search(program, &train, validation, config, economy)
         }
         _ => train_once(program, &train, validation.as_ref(), config, &[]),
@@ -104,6 +106,7 @@ struct Trainer<'a> {
     gradients: Gradients,
     weights: Vec<Moments>,
     biases: Vec<Moments>,
+    gammas: Vec<Moments>,
     gains: Vec<Gain>,
     /// Of each node that has a function, the levels that one unit of its value makes.
     rises: Vec<Gain>,
@@ -132,7 +135,7 @@ impl<'a> Trainer<'a> {
         frozen: &'a [usize],
     ) -> Result<Self, TrainError> {
         let batch = config.batch.min(train.len());
-        let runner = Runner::new(&program, config.precision, batch)?;
+        let runner = Runner::training(&program, config.precision, batch)?;
         let gains: Vec<Gain> =
             (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
         let trained: Vec<usize> =
@@ -144,7 +147,12 @@ impl<'a> Trainer<'a> {
         };
         Ok(Self {
             weights: lengths(|op| if let Op::Linear(state) = op { state.weight.len() } else { 0 }),
-            biases: lengths(|op| if let Op::Linear(state) = op { state.bias.len() } else { 0 }),
+            biases: lengths(|op| match op {
+                Op::Linear(state) => state.bias.len(),
+                Op::Norm(state) => state.beta.len(),
+                _ => 0,
+            }),
+            gammas: lengths(|op| if let Op::Norm(state) = op { state.gamma.len() } else { 0 }),
             gradients: Gradients::new(&program, batch, &trained),
             features: Array2::zeros((batch, program.features)),
             step: 0,
@@ -234,6 +242,11 @@ impl<'a> Trainer<'a> {
         let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
         let tally = judge(config.loss, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, features);
+        for (node, kernel) in self.program.nodes.iter_mut().zip(&self.runner.kernels) {
+            if let (Op::Norm(state), Kernel::Normalize(normalize)) = (&mut node.op, kernel) {
+                normalize.average_into(state);
+            }
+        }
         self.update(Pace::new(config.optimizer, rate, self.step));
         self.step += 1;
         Ok(tally)
@@ -290,6 +303,7 @@ impl<'a> Trainer<'a> {
         }
         for index in 0..self.program.nodes.len() {
             self.update_bias(index, pace);
+            self.update_norm(index, pace);
         }
         self.update_gains(pace);
     }
@@ -300,7 +314,8 @@ impl<'a> Trainer<'a> {
             Precision::Float => self.program.hold(index) != Bias::None,
             Precision::Quantized => self.program.hold(index) == Bias::Free,
         };
-        if !trains {
+        // A normalisation takes every constant away.
+        if !trains || self.program.is_normalized(index) {
             return;
         }
         let reader = self.runner.sources.iter().position(|from| *from == Some(index));
@@ -334,6 +349,19 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    fn update_norm(&mut self, index: usize, pace: Pace) {
+        let is_centred =
+            self.config.precision == Precision::Quantized && self.program.hold(index) == Bias::Centred;
+        let Op::Norm(state) = &mut self.program.nodes[index].op else { return };
+        let free = (f32::NEG_INFINITY, f32::INFINITY);
+        if let Some(gamma) = state.gamma.as_slice_mut() {
+            self.gammas[index].step(pace, gamma, &self.gradients.gammas[index], free);
+        }
+        if let (Some(beta), false) = (state.beta.as_slice_mut(), is_centred) {
+            self.biases[index].step(pace, beta, &self.gradients.biases[index], free);
+        }
+    }
+
     fn update_gains(&mut self, pace: Pace) {
         for (gain, slopes) in self.gains.iter_mut().zip(&self.gradients.log_gains) {
             gain.step(pace, slopes);
@@ -349,7 +377,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Chooses the step of a quantizer, or the scales in front of it where its step is fixed or has several of them to follow,
-    /// so that its gains are as trained.
+    /// so that its gains are as trained. What a normalisation reads keeps its unit, and with it the running averages.
     fn settle(&mut self, index: usize) {
         let gains = self.gains[index].values.clone();
         let from = self.program.nodes[index].from;
@@ -365,6 +393,7 @@ impl<'a> Trainer<'a> {
                     self.set_units(from, &gains, 1.0);
                 }
             }
+            (Op::Quantizer(_), Some(from)) if matches!(self.program.nodes[from].op, Op::Norm(_)) => {}
             (Op::Quantizer(state), Some(from)) => {
                 let held = match self.program.linear(from) {
                     Some(linear) if linear.weight_scale == WeightScale::PerChannel => state.step,
@@ -380,7 +409,9 @@ impl<'a> Trainer<'a> {
                     }
                 }
             }
-            (Op::Linear(_), _) if last => self.set_units(index, &gains, 1.0),
+            (Op::Linear(_), _) if last || self.program.is_normalized(index) => {
+                self.set_units(index, &gains, 1.0);
+            }
             _ => {}
         }
     }
@@ -443,6 +474,9 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let learned = config.activations == Activations::Learned;
     let haste = if program.is_last(index) { 1.0 } else { GAIN_HASTE };
     let scales = |index| program.linear(index).map_or(1, LinearState::scales);
+    if config.precision == Precision::Quantized && program.is_normalized(index) {
+        return Gain::new(program.units(index).unwrap_or_else(|_| vec![1.0]), false, haste);
+    }
     let (numbers, count, learns) = match (&runner.kernels[index], node.from) {
         (Kernel::Requantize(staircase), Some(from)) => {
             (Some(&staircase.gains), scales(from), learned && can_learn(program, index))
@@ -469,12 +503,13 @@ fn rise(program: &Program, index: usize, config: &TrainConfig) -> Gain {
 
 /// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is
 /// held. What two quantizers read follows neither, and a budget needs the gain it starts with. The unit in front of a
-/// function is that of the weights.
+/// function is that of the weights. A batch normalisation has gains of its own.
 fn can_learn(program: &Program, index: usize) -> bool {
     let Some(from) = program.nodes[index].from else { return false };
     let has_function = program.function(index).is_some();
     match program.linear(from) {
         Some(state) => (has_function || state.limits.max_l1.is_none()) && program.readers(from).count() == 1,
+        None if matches!(program.nodes[from].op, Op::Norm(_)) => false,
         None => !has_function && program.held_step(index).is_none(),
     }
 }

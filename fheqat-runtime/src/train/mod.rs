@@ -118,7 +118,7 @@ mod tests {
     use crate::{
         Seed,
         data::{checkerboard, checkerboard_points},
-        fixture::{Branch, Chain, Curved, Rows, Stairs},
+        fixture::{Branch, Chain, Curved, Normed, NormedImage, Rows, Stairs},
         nn::{
             Precision,
             activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
@@ -134,7 +134,7 @@ mod tests {
     type Sparse = Chain<2, 30, 2, 10, 0, true>;
 
     fn short() -> TrainConfig {
-        TrainConfig { epochs: 2, progress: false, ..TrainConfig::default() }
+        TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() }
     }
 
     fn small() -> Dataset {
@@ -145,7 +145,7 @@ mod tests {
     fn the_checkerboard_converges_to_the_ceiling() {
         let (train, _) = checkerboard(Seed(11));
         let mut net = Budget::new(Seed(1));
-        let config = TrainConfig { progress: false, ..TrainConfig::default() };
+        let config = TrainConfig { progress: false, ..TrainConfig::declared() };
         let history = net.train(&train, &config).unwrap();
         let accuracy = net.evaluate(&checkerboard_points(20_000, Seed(12))).unwrap().accuracy.unwrap();
         assert!(accuracy > 0.93, "{accuracy}");
@@ -161,7 +161,7 @@ mod tests {
             .map(|seed| {
                 let mut net = Chain::<2, 100, 2, 30, 8, true>::new(Seed(seed));
                 (net.quant_inp.state.fixed, net.quant_inp.state.step) = (Some(0.333), Some(0.333));
-                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::default() };
+                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
                 net.train(&checkerboard(Seed(2000 + seed)).0, &config).unwrap();
                 net.evaluate(&fresh).unwrap().accuracy.unwrap()
             })
@@ -178,7 +178,7 @@ mod tests {
                 let mut net = N::new(Seed(seed));
                 let LayerMut::Quantizer(input) = &mut net.layers_mut()[0] else { unreachable!() };
                 (input.fixed, input.step) = (Some(0.333), Some(0.333));
-                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::default() };
+                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
                 net.train(&checkerboard(Seed(2000 + seed)).0, &config).unwrap();
                 net.evaluate(&fresh).unwrap().accuracy.unwrap()
             })
@@ -222,11 +222,14 @@ mod tests {
     }
 
     fn trains<N: Network>(seed: u64) -> N {
-        let data = small();
+        trains_on(seed, &small())
+    }
+
+    fn trains_on<N: Network>(seed: u64, data: &Dataset) -> N {
         let mut net = N::new(Seed(seed));
-        let history = net.train(&data, &TrainConfig { epochs: 6, ..short() }).unwrap();
+        let history = net.train(data, &TrainConfig { epochs: 6, ..short() }).unwrap();
         assert!(history.epochs[5].train_loss < history.epochs[0].train_loss);
-        check_bits(&net, &data);
+        check_bits(&net, data);
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("net.safetensors");
@@ -238,14 +241,88 @@ mod tests {
     }
 
     fn quantizes<N: Network>(seed: u64) -> N {
-        let data = small();
+        quantizes_on(seed, &small())
+    }
+
+    fn quantizes_on<N: Network>(seed: u64, data: &Dataset) -> N {
         let mut net = N::new(Seed(seed));
-        net.quantize(&data, &PtqConfig::default()).unwrap();
-        check_bits(&net, &data);
-        net.train(&data, &TrainConfig { epochs: 6, progress: false, ..TrainConfig::float() }).unwrap();
-        net.quantize(&data, &PtqConfig::default()).unwrap();
-        check_bits(&net, &data);
+        net.quantize(data, &PtqConfig::default()).unwrap();
+        check_bits(&net, data);
+        net.train(data, &TrainConfig { epochs: 6, progress: false, ..TrainConfig::float() }).unwrap();
+        net.quantize(data, &PtqConfig::default()).unwrap();
+        check_bits(&net, data);
         net
+    }
+
+    /// Two classes of images that differ in brightness.
+    fn images() -> Dataset {
+        let pixels = Array2::from_shape_fn((400, 120), |(sample, pixel)| {
+            ((sample * 37 + pixel * pixel * 11) % 29) as f32 / 29.0 + 0.2 * (sample % 2) as f32 - 0.3
+        });
+        Dataset::classes(pixels, (0..400).map(|sample| sample % 2).collect(), 2).unwrap()
+    }
+
+    #[test]
+    fn normalisations_train_round_and_save() {
+        for seed in 0..3 {
+            trains::<Normed<0, 0>>(seed);
+            trains::<Normed<1, 8>>(seed);
+            trains::<Normed<2, 0>>(seed);
+            trains::<Normed<2, 8>>(seed);
+            quantizes::<Normed<1, 0>>(seed);
+            quantizes::<Normed<2, 6>>(seed);
+            trains_on::<NormedImage<0>>(seed, &images());
+            trains_on::<NormedImage<2>>(seed, &images());
+            quantizes_on::<NormedImage<1>>(seed, &images());
+        }
+    }
+
+    #[test]
+    fn a_negative_factor_falls_and_a_centre_stays() {
+        let mut net = trains::<Normed<2, 0>>(4);
+        net.norm1.state.gamma.mapv_inplace(|gamma| -gamma);
+        net.norm5.state.gamma[0] = 0.0;
+        check_bits(&net, &small());
+        let integers = net.fc1.integers().unwrap();
+        let Quantized { fields, .. } = net.quantized().unwrap();
+        let QuantizedOp::Requantize(staircases) = &fields[3].op else { unreachable!() };
+        assert!(staircases.iter().any(|staircase| staircase.gain < 0.0));
+        for (staircase, row) in staircases.iter().zip(integers.rows()) {
+            let centre = row.sum() as f32 * 1.5;
+            assert!((staircase.gain * centre + staircase.offset - 3.5).abs() < 1e-4, "{staircase:?}");
+        }
+    }
+
+    /// One step over all samples: the averages have moved by a tenth, the variance as if estimated from a sample.
+    #[test]
+    fn running_averages_are_those_of_pytorch() {
+        let data = small();
+        let mut net = Normed::<1, 0>::new(Seed(3));
+        let inputs = data.features().dot(&net.fc1.weights().t());
+        let config = TrainConfig {
+            epochs: 1,
+            batch: data.len(),
+            rate: 1e-6,
+            validation: Validation::None,
+            progress: false,
+            ..TrainConfig::float()
+        };
+        net.train(&data, &config).unwrap();
+        for (channel, values) in inputs.columns().into_iter().enumerate() {
+            let mean = values.mean().unwrap();
+            let variance = values.var(1.0);
+            assert!((net.norm1.mean()[channel] - 0.1 * mean).abs() < 1e-5);
+            assert!((net.norm1.variance()[channel] - (0.9 + 0.1 * variance)).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn normalised_networks_learn_the_checkerboard() {
+        let (train, _) = checkerboard(Seed(11));
+        let mut net = Normed::<0, 0>::new(Seed(1));
+        net.train(&train, &TrainConfig { progress: false, ..TrainConfig::declared() }).unwrap();
+        let accuracy = net.evaluate(&checkerboard_points(20_000, Seed(12))).unwrap().accuracy.unwrap();
+        assert!(accuracy > 0.9, "{accuracy}");
     }
 
     /// A function of a user's own, which jumps, and is neither even nor odd, nor a number everywhere.

@@ -40,3 +40,5 @@ pub fn optimise(graph: Graph) -> Result<Graph, VerifyError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows;

@@ -19,7 +19,7 @@ fn compile(circuit: &Circuit, p_fail: f64) -> Compiled {
     circuit.compile(&CompileOptions::default().p_fail(Log2Probability(p_fail))).unwrap()
 }
 
-fn agree(circuit: &Circuit, p_fail: f64, samples: &[Vec<f32>]) {
+pub(super) fn agree(circuit: &Circuit, p_fail: f64, samples: &[Vec<f32>]) {
     let compiled = compile(circuit, p_fail);
     let prediction = compiled.prediction();
     assert!(prediction.p_fail <= Log2Probability(p_fail));

@@ -2,6 +2,7 @@
 
 mod exact;
 mod graphs;
+mod kinds;
 mod noise;
 mod refuses;
 mod timing;

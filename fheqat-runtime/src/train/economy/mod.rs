@@ -4,6 +4,8 @@
 //! ([`budgets`](Search::budgets)), one direction for a whole layer ([`tie`](Search::tie)), and fewer units
 //! ([`eliminate`](Search::eliminate)). Every choice is by the validation data and by [`Price`].
 
+#[cfg(test)]
+mod tests;
 pub(crate) mod units;
 
 use std::collections::BTreeMap;
@@ -25,13 +27,13 @@ use super::{
 };
 use crate::{
     Seed,
-    circuit::{lower::lower_program, price::Price},
+    circuit::{lower::graph, price::Price},
     data::Dataset,
-    quant::{standardized, transition::middle},
     nn::{
         layer::QuantizerState,
         program::{Op, Program},
     },
+    quant::{standardized, transition::middle},
 };
 
 /// Budgets that are tried for the layers that declare none, from the loosest.
@@ -87,8 +89,16 @@ pub(crate) fn search(
     economy: Economy,
 ) -> Result<History, TrainError> {
     let bar = bar(config);
-    let mut search =
-        Search { train, validation, config, economy, bar, best: None, trials: Vec::new(), fresh: program.clone() };
+    let mut search = Search {
+        train,
+        validation,
+        config,
+        economy,
+        bar,
+        best: None,
+        trials: Vec::new(),
+        fresh: program.clone(),
+    };
     let found = search.run()?;
     search.bar.finish_and_clear();
     *program = found.program;
@@ -120,7 +130,8 @@ impl Search<'_> {
             .collect::<Result<Vec<_>, TrainError>>()?;
         let ends: Vec<Candidate> = eliminated.iter().map(|(candidate, _)| candidate.clone()).collect();
         let chosen = self.cheapest(&ends);
-        let (mut found, trials) = eliminated.into_iter().nth(chosen).unwrap_or_else(|| unreachable!("one was chosen"));
+        let (mut found, trials) =
+            eliminated.into_iter().nth(chosen).unwrap_or_else(|| unreachable!("one was chosen"));
         self.trials.extend(trials);
         self.refine_input_steps(&mut found.program)?;
         Ok(found)
@@ -245,7 +256,8 @@ impl Search<'_> {
         let price = |index: &usize| tried[*index].price.core_seconds;
         finalists.sort_by(|a, b| price(a).total_cmp(&price(b)));
         finalists.truncate(FINALISTS);
-        let names = plans.into_iter().map(|(name, ..)| name).chain(restarts.into_iter().map(|(name, _)| name));
+        let names =
+            plans.into_iter().map(|(name, ..)| name).chain(restarts.into_iter().map(|(name, _)| name));
         for (index, name) in names.enumerate() {
             self.note(name, &tried[index], finalists.contains(&index));
         }
@@ -260,15 +272,17 @@ impl Search<'_> {
             let mut readers = self.fresh.readers(index);
             let reader = readers.next();
             let is_quantized = reader.is_some_and(|reader| {
-                matches!(self.fresh.nodes[reader].op, Op::Quantizer(_)) && self.fresh.owner(reader) == Some(reader)
+                matches!(self.fresh.nodes[reader].op, Op::Quantizer(_))
+                    && self.fresh.owner(reader) == Some(reader)
             });
             reads_input
                 && node.filters.is_none()
                 && is_quantized
                 && readers.next().is_none()
-                && self.fresh.linear(index).is_some_and(|state| {
-                    state.scale.is_none() && !dictionary(state, DIRECTIONS).is_empty()
-                })
+                && self
+                    .fresh
+                    .linear(index)
+                    .is_some_and(|state| state.scale.is_none() && !dictionary(state, DIRECTIONS).is_empty())
         })
     }
 
@@ -505,7 +519,9 @@ fn best_of(candidates: &[Candidate]) -> usize {
 /// A layer whose bias was set free by a tie keeps its direction.
 fn held_still(program: &Program) -> Vec<usize> {
     let is_tied = |index: &usize| {
-        program.linear(*index).is_some_and(|state| state.hold == Bias::Free && state.declared == Bias::Centred)
+        program
+            .linear(*index)
+            .is_some_and(|state| state.hold == Bias::Free && state.declared == Bias::Centred)
     };
     (0..program.nodes.len()).filter(is_tied).collect()
 }
@@ -523,7 +539,7 @@ fn describe(program: &Program, removed: &[Unit]) -> String {
 }
 
 fn price(program: &Program) -> Result<Price, TrainError> {
-    Ok(lower_program(program)?.1.price())
+    Ok(graph(program)?.price())
 }
 
 fn input_quantizers(program: &Program) -> impl Iterator<Item = &QuantizerState> {

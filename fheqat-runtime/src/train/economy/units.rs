@@ -65,7 +65,9 @@ impl Program {
                     forget(state, |row, _| own.contains(&row));
                     (0..width).map(|number| own.contains(&(number / positions))).collect()
                 }
-                Op::Quantizer(_) => from.map_or_else(|| vec![false; width], |from| gone[from].clone()),
+                Op::Quantizer(_) | Op::Norm(_) => {
+                    from.map_or_else(|| vec![false; width], |from| gone[from].clone())
+                }
                 Op::Join(operands) => {
                     operands.iter().flat_map(|&operand| gone[operand].iter().copied()).collect()
                 }
@@ -122,7 +124,8 @@ fn greatest_common_divisor(mut a: i32, mut b: i32) -> i32 {
 pub(crate) fn dictionary(state: &LinearState, most: usize) -> Vec<Vec<i32>> {
     let inputs = state.weight.ncols();
     let range = state.limits.weights;
-    let Some(rows) = u32::try_from(inputs).ok().and_then(|inputs| (range.count() as usize).checked_pow(inputs))
+    let Some(rows) =
+        u32::try_from(inputs).ok().and_then(|inputs| (range.count() as usize).checked_pow(inputs))
     else {
         return Vec::new();
     };
@@ -156,5 +159,77 @@ fn forget(state: &mut LinearState, is_gone: impl Fn(usize, usize) -> bool) {
             state.weight[[row, column]] = 0.0;
             state.mask.get_or_insert_with(|| Array2::from_elem((rows, columns), true))[[row, column]] = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fheqat_spec::Range;
+
+    use super::*;
+    use crate::{
+        Seed,
+        circuit::lower,
+        data,
+        fixture::{Chain, Image},
+        nn::network::Network,
+        quant::row::RowLimits,
+        train::TrainConfig,
+    };
+
+    fn trained<N: Network>(data: &data::Dataset) -> Program {
+        let mut net = N::new(Seed(0));
+        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        net.train(data, &config).unwrap();
+        Program::of(&net).unwrap()
+    }
+
+    #[test]
+    fn two_inputs_of_three_bits_have_sixteen_directions() {
+        let program = trained::<Chain<2, 8, 2, 8, 0, true>>(&data::checkerboard(Seed(0)).0);
+        let mut state = program.linear(1).unwrap().clone();
+        assert_eq!(dictionary(&state, 40).len(), 16);
+        assert!(dictionary(&state, 15).is_empty());
+        state.limits = RowLimits { weights: Range::narrow(3), max_nonzero: 1, max_l1: None };
+        assert_eq!(dictionary(&state, 40), [[0, 1], [1, 0]]);
+    }
+
+    #[test]
+    fn rows_that_are_multiples_are_one_direction() {
+        let rows: [&[i32]; 5] = [&[2, -4, 0], &[-1, 2, 0], &[1, 2, 0], &[0, 0, 0], &[3, -6, 0]];
+        let directions: Vec<_> = rows.iter().map(|row| direction(row.iter().copied())).collect();
+        assert_eq!(directions[0], Some(vec![1, -2, 0]));
+        assert!(directions[0] == directions[1] && directions[0] == directions[4]);
+        assert!(directions[2] == Some(vec![1, 2, 0]) && directions[3].is_none());
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_from_the_circuit() {
+        let mut program = trained::<Chain<2, 16, 2, 8, 0, true>>(&data::checkerboard(Seed(0)).0);
+        let before = lower::graph(&program).unwrap().price();
+        for units in program.directions() {
+            let mut without = program.clone();
+            without.remove(&units);
+            assert!(!without.directions().contains(&units));
+            assert!(lower::graph(&without).unwrap().price().rotations <= before.rotations);
+        }
+        let all: Vec<Unit> = program.directions().into_iter().flatten().collect();
+        program.remove(&all);
+        assert_eq!(lower::graph(&program).unwrap().price().rotations, 0);
+    }
+
+    #[test]
+    fn a_filter_that_is_removed_is_read_by_nothing() {
+        let features =
+            Array2::from_shape_fn((40, 120), |(row, column)| ((row * 7 + column) % 11) as f32 / 10.0);
+        let data = data::Dataset::classes(features, (0..40).map(|row| row % 2).collect(), 2).unwrap();
+        let mut program = trained::<Image<true>>(&data);
+        let filter = program.directions()[0][0];
+        program.remove(&[filter]);
+        let state = program.linear(filter.node).unwrap();
+        assert!(state.integers().row(filter.row).iter().all(|&weight| weight == 0));
+        let last = program.linear(program.nodes.len() - 1).unwrap();
+        let masked = last.mask.as_ref().map_or(0, |mask| mask.iter().filter(|kept| !**kept).count());
+        assert!(masked > 0 && masked % last.bias.len() == 0);
     }
 }
