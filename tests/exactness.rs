@@ -33,6 +33,83 @@ struct Mixed {
     quant_out: QuantIdentity,
 }
 
+/// A function of the user's own: it rises and falls, and jumps.
+struct Wave;
+
+impl Activation for Wave {
+    const SIGNED: bool = true;
+
+    fn apply(x: f32) -> f32 {
+        if x > 2.0 { -1.0 } else { (2.0 * x).sin() }
+    }
+}
+
+/// Functions behind centred, free and no biases, of a scale for each neuron and of one, of levels and of a sum.
+#[quant_net(bits = 3, max_nonzero = 6)]
+struct Curves {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 10>,
+    act1: QuantAct<Sigmoid>,
+    #[layer(per_channel, bias = free)]
+    fc2: QuantLinear<10, 8>,
+    act2: QuantAct<Wave>,
+    #[layer(max_l1 = 8)]
+    fc3: QuantLinear<8, 8>,
+    #[layer(scale_from = act2)]
+    act3: QuantAct<Tanh>,
+    #[layer(from = [act3, act2])]
+    add: Add,
+    #[layer(signed = false)]
+    act_sum: QuantAct<Gelu>,
+    #[layer(bits = 2)]
+    coarse: QuantAct<LeakyReLU>,
+    #[layer(per_channel, bias = none)]
+    fc4: QuantLinear<8, 2>,
+}
+
+/// A scale for each neuron of every layer, in front of steps that train, are fixed and are shared.
+#[quant_net(bits = 3, max_nonzero = 6, per_channel)]
+struct Channels {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 10>,
+    relu1: QuantReLU,
+    #[layer(max_l1 = 8)]
+    fc2: QuantLinear<10, 8>,
+    #[layer(scale = 0.2)]
+    relu2: QuantReLU,
+    #[layer(bias = free)]
+    fc3: QuantLinear<8, 8>,
+    #[layer(scale_from = relu2)]
+    quant3: QuantIdentity,
+    #[layer(from = [quant3, relu2])]
+    add: Add,
+    relu3: QuantReLU,
+    fc4: QuantLinear<8, 2>,
+}
+
+/// Batch normalisation of levels, behind every hold of a bias, behind a sum, in front of a function, and as the output.
+#[quant_net(bits = 3, max_nonzero = 6)]
+struct Normalized {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 10>,
+    norm1: BatchNorm,
+    relu1: QuantReLU,
+    #[layer(per_channel, bias = centred)]
+    fc2: QuantLinear<10, 10>,
+    norm2: BatchNorm,
+    #[layer(scale_from = relu1)]
+    quant2: QuantIdentity,
+    #[layer(from = [quant2, relu1])]
+    add: Add,
+    norm3: BatchNorm,
+    act3: QuantAct<Tanh>,
+    norm_act: BatchNorm,
+    quant_act: QuantIdentity,
+    #[layer(bias = free, max_l1 = 8)]
+    fc4: QuantLinear<10, 2>,
+    norm4: BatchNorm,
+}
+
 fn trained<N: Network>(seed: Seed) -> (N, Circuit) {
     let (train, _) = data::checkerboard(seed);
     let mut net = N::new(seed);
@@ -59,6 +136,34 @@ fn simulation_is_evaluation_of_the_guide_s_network() {
 fn simulation_is_evaluation_of_every_layer() {
     for seed in 0..8 {
         simulation_is_evaluation::<Mixed>(Seed(seed));
+    }
+}
+
+#[test]
+fn simulation_is_evaluation_of_functions_channels_and_normalisations() {
+    for seed in 0..3 {
+        simulation_is_evaluation::<Curves>(Seed(seed));
+        simulation_is_evaluation::<Channels>(Seed(seed));
+        simulation_is_evaluation::<Normalized>(Seed(seed));
+    }
+}
+
+#[test]
+fn a_function_s_levels_are_the_function_s() {
+    #[quant_net(bits = 6, input = [1])]
+    struct Only {
+        #[layer(bits = 7, scale = 0.05)]
+        quant_inp: QuantIdentity,
+        #[layer(scale = 0.04)]
+        act: QuantAct<Wave>,
+    }
+
+    let circuit = Only::new(Seed(0)).circuit().unwrap();
+    for level in -64..64i8 {
+        let x = f32::from(level) * 0.05;
+        let expected = (Wave::apply(x) / 0.04).round().clamp(-32.0, 31.0) * 0.04;
+        let found = circuit.simulate(&[x]).unwrap().values[0];
+        assert!((found - expected).abs() < 1e-5, "{x}: {found} {expected}");
     }
 }
 
@@ -113,6 +218,24 @@ fn encrypted_is_simulated_of_every_layer() {
     for seed in 0..3 {
         encrypted_is_simulated::<Mixed>(Seed(seed), 4);
     }
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_functions() {
+    encrypted_is_simulated::<Curves>(Seed(1), 2);
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_scales_by_channel() {
+    encrypted_is_simulated::<Channels>(Seed(1), 2);
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated_of_normalisations() {
+    encrypted_is_simulated::<Normalized>(Seed(1), 2);
 }
 
 #[cfg(feature = "fhe")]
@@ -227,6 +350,20 @@ fn networks_that_branch_are_simulated_exactly() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn random_networks_of_functions_channels_and_normalisations_are_simulated_exactly(seed in any::<u64>()) {
+        fn check<N: Network>(data: &Dataset, seed: u64) {
+            let mut net = N::new(Seed(seed));
+            net.quantize(data, &PtqConfig::default()).unwrap();
+            check_bits(&net, data).unwrap();
+        }
+
+        let data = data::checkerboard_points(64, Seed(seed));
+        check::<Curves>(&data, seed);
+        check::<Channels>(&data, seed);
+        check::<Normalized>(&data, seed);
+    }
 
     #[test]
     fn random_networks_that_branch_are_simulated_exactly(seed in any::<u64>()) {

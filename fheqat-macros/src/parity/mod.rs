@@ -6,7 +6,7 @@ mod sketch;
 
 use std::collections::BTreeSet;
 
-use fheqat_spec::{Issue, Known, Law, Net, Verdict, judge};
+use fheqat_spec::{Field, Issue, Known, Law, Layer, Net, Verdict, judge, rules::bootstraps};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{checks, diag::Ctxt, expand, model::Model, parse};
@@ -36,6 +36,25 @@ fn verdicts(net: &Net<'static>) -> Vec<Verdict<'static>> {
         verdicts.push(judge(net, &verdicts, index));
     }
     verdicts
+}
+
+/// How many bootstraps a network needs at most, where every shape is known.
+fn most_bootstraps(net: &Net<'static>) -> Option<i64> {
+    let verdicts = verdicts(net);
+    let each =
+        net.fields.iter().zip(&verdicts).map(|(field, verdict)| bootstraps(field, &verdict.fact).get());
+    each.sum()
+}
+
+/// A field that gives so many channels.
+fn narrowed(field: &Field<'static>, outputs: i64) -> Field<'static> {
+    let mut narrowed = *field;
+    match &mut narrowed.layer {
+        Layer::Linear(linear) => linear.outputs = Known::Now(outputs),
+        Layer::Conv(conv) => conv.filters.outputs = Known::Now(outputs),
+        other => panic!("a `{}` has no channels of its own", other.kind()),
+    }
+    narrowed
 }
 
 proptest! {
@@ -93,6 +112,28 @@ proptest! {
             let issues = verdicts(&constants.net()).iter().flat_map(Verdict::issues).count();
             prop_assert_eq!(issues, 0);
             prop_assert!(constants.net().input_shape().get().is_some());
+        }
+    }
+
+    #[test]
+    fn fewer_neurons_or_filters_are_few_enough(sketch in sketches(), share in 0..100i64) {
+        let net = drawn(&sketch, Reader::ConstEvaluation).net;
+        let most = Known::Now(most_bootstraps(&net).unwrap_or(0) * share / 100);
+        let net = Net { max_bootstraps: Some(most), ..net };
+        let verdicts = verdicts(&net);
+        if let Some(Issue::Bootstraps { fewer: Some(fewer), .. }) =
+            verdicts.last().and_then(|verdict| verdict.issue(Law::Bootstraps))
+        {
+            let fields: Vec<_> = net
+                .fields
+                .iter()
+                .map(|field| if field.name == fewer.field { narrowed(field, fewer.outputs) } else { *field })
+                .collect();
+            let narrowed = Net { fields: fields.leak(), ..net };
+            // Where shapes no longer fit, nothing is known of what follows.
+            if let Some(needs) = most_bootstraps(&narrowed) {
+                prop_assert!(needs <= most.or(0), "{needs} by {fewer:?}, but {most:?}");
+            }
         }
     }
 
