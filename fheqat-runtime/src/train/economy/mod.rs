@@ -8,7 +8,7 @@
 mod tests;
 pub(crate) mod units;
 
-use std::collections::BTreeMap;
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use fheqat_spec::Bias;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -124,16 +124,29 @@ impl Search<'_> {
         let tied = self.tie(&finalists[0])?;
         finalists.extend(tied);
         self.bar.inc_length(finalists.len() as u64);
-        let eliminated = finalists
+        let branches = finalists
             .into_par_iter()
             .map(|finalist| self.eliminate(finalist).inspect(|_| self.bar.inc(1)))
             .collect::<Result<Vec<_>, TrainError>>()?;
-        let ends: Vec<Candidate> = eliminated.iter().map(|(candidate, _)| candidate.clone()).collect();
-        let chosen = self.cheapest(&ends);
-        let (mut found, trials) =
-            eliminated.into_iter().nth(chosen).unwrap_or_else(|| unreachable!("one was chosen"));
-        self.trials.extend(trials);
-        self.refine_input_steps(&mut found.program)?;
+        for (_, candidate) in branches.iter().flatten() {
+            self.consider(candidate.metrics);
+        }
+        let places: Vec<(usize, usize)> = branches
+            .iter()
+            .enumerate()
+            .flat_map(|(branch, steps)| (0..steps.len()).map(move |step| (branch, step)))
+            .collect();
+        let ends: Vec<&Candidate> = branches.iter().flatten().map(|(_, candidate)| candidate).collect();
+        let (branch, last) = places[self.cheapest(&ends)];
+        let mut found = branches[branch][last].1.clone();
+        for (step, (name, candidate)) in branches[branch].iter().enumerate().skip(1) {
+            self.note(name.clone(), candidate, step <= last);
+        }
+        let mut refined = found.program.clone();
+        self.refine_input_steps(&mut refined)?;
+        if self.is_enough(&self.evaluate(&refined)?) {
+            found.program = refined;
+        }
         Ok(found)
     }
 
@@ -160,6 +173,9 @@ impl Search<'_> {
             .collect();
         let short = TrainConfig { epochs, ..self.config.clone() };
         let mut tried = self.train_all(&plans, |(_, program)| (program, &short, &[]))?;
+        for candidate in &tried {
+            self.consider(candidate.metrics);
+        }
         let chosen = best_of(&tried);
         for (index, ((name, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
             self.note(name, candidate, index == chosen);
@@ -329,11 +345,10 @@ impl Search<'_> {
     }
 
     /// Removes the directions whose removal costs least for what it saves, trains on, and again, while the result is good
-    /// enough.
-    fn eliminate(&self, found: Candidate) -> Result<(Candidate, Vec<Trial>), TrainError> {
-        let mut cheapest = found.clone();
+    /// enough. Gives what it was given and every network that it went on from.
+    fn eliminate(&self, found: Candidate) -> Result<Vec<(String, Candidate)>, TrainError> {
+        let mut steps = vec![(String::new(), found.clone())];
         let mut current = found;
-        let mut trials = Vec::new();
         let mut share = SHARE;
         let mut blocked: Vec<Unit> = Vec::new();
         let mut failures = 0;
@@ -348,11 +363,7 @@ impl Search<'_> {
             let candidate = self.recover(&program)?;
             let is_last_resort = count == 1 && self.is_over(current.price);
             if self.is_enough(&candidate.metrics) || is_last_resort {
-                let is_cheaper = candidate.price.core_seconds < cheapest.price.core_seconds;
-                trials.push(trial(describe(&program, &units), &candidate, is_cheaper));
-                if is_cheaper {
-                    cheapest = candidate.clone();
-                }
+                steps.push((describe(&program, &units), candidate.clone()));
                 current = candidate;
             } else if count > 1 {
                 share /= 4.0;
@@ -361,7 +372,7 @@ impl Search<'_> {
                 failures += 1;
             }
         }
-        Ok((cheapest, trials))
+        Ok(steps)
     }
 
     /// Trains on until the result is good enough, at most twice.
@@ -489,12 +500,18 @@ impl Search<'_> {
         })
     }
 
-    /// The index of the cheapest that is good enough, else of the best.
-    fn cheapest(&self, candidates: &[Candidate]) -> usize {
-        let price = |index: &usize| candidates[*index].price.core_seconds;
+    /// The index of the cheapest that is good enough; else of the best that keeps what the user set, else of the best.
+    fn cheapest(&self, candidates: &[impl Borrow<Candidate>]) -> usize {
+        let price = |index: &usize| candidates[*index].borrow().price;
+        let is_fine = |index: &usize| {
+            !self.is_over(price(index)) && self.is_enough(&candidates[*index].borrow().metrics)
+        };
+        let by_price = |a: &usize, b: &usize| price(a).core_seconds.total_cmp(&price(b).core_seconds);
+        let affordable = || (0..candidates.len()).filter(|index| !self.is_over(price(index)));
         (0..candidates.len())
-            .filter(|&index| self.is_enough(&candidates[index].metrics))
-            .min_by(|a, b| price(a).total_cmp(&price(b)))
+            .filter(is_fine)
+            .min_by(by_price)
+            .or_else(|| affordable().reduce(|a, b| better(candidates, a, b)))
             .unwrap_or_else(|| best_of(candidates))
     }
 
@@ -509,11 +526,13 @@ fn trial(tried: String, candidate: &Candidate, is_kept: bool) -> Trial {
 }
 
 /// The index of the best, the first of equals; 0 when there is none.
-fn best_of(candidates: &[Candidate]) -> usize {
-    let better = |a: usize, b: usize| {
-        if candidates[b].metrics.is_better(&candidates[a].metrics) { b } else { a }
-    };
-    (0..candidates.len()).reduce(better).unwrap_or(0)
+fn best_of(candidates: &[impl Borrow<Candidate>]) -> usize {
+    (0..candidates.len()).reduce(|a, b| better(candidates, a, b)).unwrap_or(0)
+}
+
+fn better(candidates: &[impl Borrow<Candidate>], a: usize, b: usize) -> usize {
+    let is_better = candidates[b].borrow().metrics.is_better(&candidates[a].borrow().metrics);
+    if is_better { b } else { a }
 }
 
 /// A layer whose bias was set free by a tie keeps its direction.

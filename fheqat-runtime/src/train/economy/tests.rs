@@ -10,7 +10,7 @@ use crate::{
 type Guide = Chain<2, 16, 2, 16, 0, true>;
 
 fn quiet(economy: Economy) -> TrainConfig {
-    TrainConfig { epochs: 6, progress: false, economy: Some(economy), ..TrainConfig::default() }
+    TrainConfig { epochs: 6, batch: 16, progress: false, economy: Some(economy), ..TrainConfig::default() }
 }
 
 fn points() -> Dataset {
