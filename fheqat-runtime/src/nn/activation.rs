@@ -26,7 +26,7 @@ pub trait Activation: 'static {
     /// Whether it is below zero anywhere that matters: its levels are then `-2^(b-1)..=2^(b-1)-1`, else `0..=2^b-1`.
     const SIGNED: bool;
 
-    /// The function. Where it is not a number, it counts as zero.
+    /// The function: the same for the same `x`, always. Where it is not a number, it counts as zero.
     fn apply(x: f32) -> f32;
 
     /// Its derivative, for training; by default the central difference over `x / 256`, or `1 / 256` near zero.

@@ -562,7 +562,7 @@ mod tests {
         let mut runner = Runner::training(program, Precision::Float, BATCH).unwrap();
         let outputs = runner.run(&data.features());
         let mut slopes = Array2::zeros(outputs.dim());
-        judge(loss, &outputs, data.targets(), &rows, slopes.view_mut()).mean_loss()
+        judge(loss.into(), &outputs, data.targets(), &rows, slopes.view_mut()).mean_loss()
     }
 
     fn gradients(program: &Program, data: &Dataset, precision: Precision, loss: Loss) -> (Runner, Gradients) {
@@ -571,7 +571,7 @@ mod tests {
         let mut gradients = Gradients::new(program, BATCH, &vec![1; program.nodes.len()]);
         let last = program.nodes.len() - 1;
         let outputs = runner.run(&data.features());
-        judge(loss, &outputs, data.targets(), &rows, gradients.outputs[last].view_mut());
+        judge(loss.into(), &outputs, data.targets(), &rows, gradients.outputs[last].view_mut());
         gradients.run(program, &runner, &data.features());
         (runner, gradients)
     }

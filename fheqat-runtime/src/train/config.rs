@@ -27,6 +27,9 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// What is minimised.
     pub loss: Loss,
+    /// Label smoothing: the fraction of a class target that all classes share. It keeps a network from growing ever surer of
+    /// samples that it has right, which helps where there are few.
+    pub smoothing: f32,
     /// What is held out to choose by.
     pub validation: Validation,
     /// Stop when so many epochs in a row bring nothing better on the validation data.
@@ -126,6 +129,7 @@ impl Default for TrainConfig {
             warmup: 0.0,
             optimizer: Optimizer::AdamW { decay: 0.0 },
             loss: Loss::CrossEntropy,
+            smoothing: 0.0,
             validation: Validation::Fraction(0.1),
             patience: None,
             restore_best: true,
@@ -159,6 +163,7 @@ impl TrainConfig {
         at_least_one("patience", self.patience.unwrap_or(1))?;
         within("rate", self.rate, f32::MIN_POSITIVE..=1e3)?;
         within("warmup", self.warmup, 0.0..=1.0)?;
+        within("smoothing", self.smoothing, 0.0..=1.0)?;
         within("ramp", self.ramp, 0.0..=1.0)?;
         match self.optimizer {
             Optimizer::AdamW { decay } => within("decay", decay, 0.0..=1.0)?,

@@ -60,7 +60,7 @@ impl Evaluator {
         for (features, rows) in data.features().axis_chunks_iter(Axis(0), BATCH).zip(rows.chunks(BATCH)) {
             let outputs = self.runner.run(&features);
             let slopes = head_mut(&mut self.slopes, rows.len());
-            tally.add(judge(loss, &outputs, data.targets(), rows, slopes));
+            tally.add(judge(loss.into(), &outputs, data.targets(), rows, slopes));
         }
         let accuracy = match data.targets() {
             Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),

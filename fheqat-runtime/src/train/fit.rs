@@ -13,7 +13,7 @@ use super::{
     economy,
     evaluate::{Evaluator, Metrics},
     history::{Epoch, History},
-    loss::{Tally, judge},
+    loss::{Objective, Tally, judge},
     optimizer::{Moments, Pace},
 };
 use crate::{
@@ -240,7 +240,8 @@ impl<'a> Trainer<'a> {
         let outputs = self.runner.run(features);
         let last = self.gradients.outputs.len() - 1;
         let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
-        let tally = judge(config.loss, &outputs, train.targets(), rows, slopes);
+        let objective = Objective { loss: config.loss, smoothing: config.smoothing };
+        let tally = judge(objective, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, features);
         for (node, kernel) in self.program.nodes.iter_mut().zip(&self.runner.kernels) {
             if let (Op::Norm(state), Kernel::Normalize(normalize)) = (&mut node.op, kernel) {

@@ -171,30 +171,34 @@ mod tests {
         assert!(accuracies.iter().all(|accuracy| *accuracy >= 0.94), "{accuracies:?}");
     }
 
+    /// Trains as the guide's network is trained; prints accuracy, and what the price depends on.
     fn figures<N: Network>(name: &str) {
         let fresh = checkerboard_points(50_000, Seed(5));
-        let accuracies: Vec<f64> = (0..3)
-            .map(|seed| {
-                let mut net = N::new(Seed(seed));
-                let LayerMut::Quantizer(input) = &mut net.layers_mut()[0] else { unreachable!() };
-                (input.fixed, input.step) = (Some(0.333), Some(0.333));
-                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
-                net.train(&checkerboard(Seed(2000 + seed)).0, &config).unwrap();
-                net.evaluate(&fresh).unwrap().accuracy.unwrap()
-            })
-            .collect();
-        println!("{name}: {accuracies:.4?}");
+        for seed in 0..3 {
+            let mut net = N::new(Seed(seed));
+            let LayerMut::Quantizer(input) = &mut net.layers_mut()[0] else { unreachable!() };
+            (input.fixed, input.step) = (Some(0.333), Some(0.333));
+            let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
+            net.train(&checkerboard(Seed(2000 + seed)).0, &config).unwrap();
+            let accuracy = net.evaluate(&fresh).unwrap().accuracy.unwrap();
+            let circuit = net.circuit().unwrap();
+            let accumulators = &circuit.graph.accumulators;
+            let slots = accumulators.iter().map(crate::circuit::ir::Accumulator::slots).max().unwrap_or(0);
+            println!("{name}: {accuracy:.4}, {} rotations of at most {slots} slots", accumulators.len());
+            assert!(accuracy > 0.94, "{accuracy}");
+        }
     }
 
     #[test]
-    #[ignore = "prints figures: eighteen trainings of the guide's network"]
-    fn functions_in_place_of_relu() {
+    #[ignore = "21 trainings of the guide's network"]
+    fn functions_and_scales_of_rows_reach_the_ceiling() {
         figures::<Chain<2, 100, 2, 30, 8, true>>("relu, budget 8");
         figures::<Curved<Sigmoid, 100, 30, 8, true>>("sigmoid, budget 8");
         figures::<Curved<Tanh, 100, 30, 8, true>>("tanh, budget 8");
         figures::<Chain<2, 100, 2, 30, 0, true>>("relu, no budget");
         figures::<Curved<Sigmoid, 100, 30, 0, true>>("sigmoid, no budget");
         figures::<Curved<Tanh, 100, 30, 0, true>>("tanh, no budget");
+        figures::<Rows<100, 8, true>>("relu by row, budget 8");
     }
 
     #[test]
@@ -543,6 +547,7 @@ mod tests {
             format!("`rate` is -1, but must be in {}..=1000", f32::MIN_POSITIVE)
         );
         assert!(refused(TrainConfig { batch: 0, ..short() }, &mut net).starts_with("`batch` is 0"));
+        assert!(refused(TrainConfig { smoothing: 1.5, ..short() }, &mut net).starts_with("`smoothing` is 1.5"));
         assert!(
             refused(TrainConfig { validation: Validation::Fraction(2.0), ..short() }, &mut net)
                 .contains("splits 800")

@@ -1,0 +1,115 @@
+//! What the examples share: options, and encrypted predictions beside their simulation.
+
+use std::{error::Error, num::NonZeroUsize, time::Instant};
+
+use clap::Args;
+use fheqat::prelude::*;
+use serde_json::json;
+
+/// Options of every example.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Encrypted predictions to make
+    #[arg(long, default_value_t = 10)]
+    samples: usize,
+    /// Seed of data and training; keys never depend on it
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Threads of the encrypted run; all cores by default
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Close with one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is known before anything is encrypted.
+pub(crate) struct Clear {
+    /// Accuracy of the same network trained in float.
+    pub(crate) float: f64,
+    /// Accuracy on integers.
+    pub(crate) quantized: f64,
+    /// Samples that both are measured on.
+    pub(crate) points: usize,
+    /// Seconds that the quantized training took.
+    pub(crate) train_s: f64,
+}
+
+/// Accuracy on samples with classes.
+pub(crate) fn accuracy<N: Network>(
+    net: &N,
+    precision: Precision,
+    data: &Dataset,
+) -> Result<f64, Box<dyn Error>> {
+    Ok(net.evaluate_in(precision, data)?.accuracy.ok_or("the data has no classes")?)
+}
+
+/// A fresh network, trained, and the seconds it took.
+pub(crate) fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), Box<dyn Error>> {
+    let mut net = N::new(config.seed);
+    let (history, seconds) = timed(|| net.train(data, config));
+    history?;
+    Ok((net, seconds))
+}
+
+/// Predicts some of `test` encrypted, compares every result with simulation, and prints what it took.
+pub(crate) fn predict(
+    options: &Options,
+    circuit: &Circuit,
+    test: &Dataset,
+    clear: &Clear,
+) -> Result<(), Box<dyn Error>> {
+    let compiled = circuit.compile(&CompileOptions::default().threads(options.threads))?;
+    let report = compiled.report();
+    println!("{report}\n");
+
+    let samples: Vec<Vec<f32>> = test.samples().take(options.samples).collect();
+    let (keys, keygen_s) = timed(|| compiled.keygen());
+    let (client, server) = keys?;
+    let encrypted = client.encrypt_batch(&samples)?;
+    let (results, run_s) = timed(|| server.run_batch(&encrypted));
+    let decrypted = client.decrypt_batch(&results?)?;
+
+    let simulated = samples.iter().map(|sample| circuit.simulate(sample)).collect::<Result<Vec<_>, _>>()?;
+    let mismatches = decrypted.iter().zip(&simulated).filter(|(decrypted, clear)| decrypted != clear).count();
+    let right =
+        decrypted.iter().zip(test.labels()).filter(|(logits, label)| logits.class() == **label).count();
+    let accuracy_encrypted = right as f64 / samples.len() as f64;
+    let threads = server.threads();
+    let core_s = run_s * threads as f64 / samples.len() as f64;
+
+    let Clear { float, quantized, points, train_s } = clear;
+    println!("float {float:.4}, quantized {quantized:.4} on {points} samples ({train_s:.2} s to train)");
+    println!(
+        "encrypted {accuracy_encrypted:.4} on {} samples, {mismatches} differ from simulation",
+        samples.len()
+    );
+    println!("keys {keygen_s:.2} s; {core_s:.3} core-seconds a sample on {threads} threads");
+    if options.json {
+        let line = json!({
+            "accuracy_fp32": float,
+            "accuracy_clear": quantized,
+            "accuracy_encrypted": accuracy_encrypted,
+            "samples": samples.len(),
+            "mismatches": mismatches,
+            "accumulator_bits": circuit.accumulator_bits(),
+            "max_slots": report.max_slots(),
+            "rotations": report.rotations(),
+            "p_fail": report.p_fail.probability(),
+            "keygen_s": keygen_s,
+            "core_s_per_sample": core_s,
+            "predicted_core_s": report.core_seconds,
+            "threads": threads,
+            "server_key_bytes": report.server_key,
+            "ciphertext_bytes": report.input,
+            "train_s": train_s,
+        });
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let started = Instant::now();
+    (work(), started.elapsed().as_secs_f64())
+}
