@@ -25,6 +25,8 @@ pub use fheqat_runtime::*;
 pub mod prelude {
     #[cfg(feature = "fhe")]
     pub use crate::fhe::{ClientKey, CompileOptions, Compiled, ServerKey};
+    #[cfg(feature = "fhe")]
+    pub use crate::params::cost::Prices;
     pub use crate::{
         Seed,
         circuit::{Circuit, Logits},

@@ -59,7 +59,8 @@ pub(crate) fn predict(
     test: &Dataset,
     clear: &Clear,
 ) -> Result<(), Box<dyn Error>> {
-    let compiled = circuit.compile(&CompileOptions::default().threads(options.threads))?;
+    let prices = Prices::of_this_machine()?;
+    let compiled = circuit.compile(&CompileOptions::default().threads(options.threads).prices(prices))?;
     let report = compiled.report();
     println!("{report}\n");
 

@@ -61,6 +61,7 @@ pub(crate) enum Kind {
     ServerKey = 2,
     Input = 3,
     Output = 4,
+    Prices = 5,
 }
 
 /// Something with a byte form.
@@ -69,7 +70,8 @@ pub(crate) trait Artifact: Serialize + DeserializeOwned {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Circuit, Self::ClientKey, Self::ServerKey, Self::Input, Self::Output];
+    const ALL: [Self; 6] =
+        [Self::Circuit, Self::ClientKey, Self::ServerKey, Self::Input, Self::Output, Self::Prices];
 
     const fn name(self) -> &'static str {
         match self {
@@ -78,6 +80,7 @@ impl Kind {
             Self::ServerKey => "server key",
             Self::Input => "encrypted input",
             Self::Output => "encrypted output",
+            Self::Prices => "table of prices",
         }
     }
 }

@@ -7,7 +7,8 @@ use std::{fmt::Write, fs, path::Path};
 use fheqat_runtime::params::{
     Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
     constraint::failure,
-    demand::{Demand, NoiseForm, Rotation},
+    cost::Prices,
+    demand::{Demand, Moves, NoiseForm, Rotation},
     grid::{self, Rounding, Switching},
     search::{Bounds, Infeasible, Solution, Space, search},
 };
@@ -26,6 +27,7 @@ fn rotation(slots: u32, norm2: f64) -> Rotation {
         first: 0,
         noise: NoiseForm { fresh: 0.0, independent: norm2, correlated: norm2 },
         encoding: TorusDistance(0.0),
+        moves: Moves::default(),
     }
 }
 
@@ -36,6 +38,7 @@ fn demand(rotations: Vec<Rotation>) -> Demand {
         inputs: Vec::new(),
         rotations,
         outputs: Vec::new(),
+        ends: Moves::default(),
     }
 }
 
@@ -44,7 +47,8 @@ fn bounds(p_fail: f64) -> Bounds {
 }
 
 fn row(slots: u32, p_fail: f64) -> String {
-    let found = search(&demand(vec![rotation(slots, 64.0)]), bounds(p_fail), &Space::default());
+    let found =
+        search(&demand(vec![rotation(slots, 64.0)]), bounds(p_fail), &Space::default(), &Prices::shipped());
     let Ok(Solution { parameters, rotations, p_fail: predicted, cost, .. }) = found else {
         return format!("{slots:>4} {p_fail:>5} infeasible\n");
     };
@@ -136,6 +140,7 @@ fn dumb_rotation(
     share: Log2Probability,
     switchings: &[(Switching, Rounding)],
 ) -> Option<f64> {
+    let prices = Prices::shipped();
     let form = rotation.noise.variance(Variance(0.0), parameters.extraction(), parameters.correlation());
     switchings
         .iter()
@@ -145,7 +150,7 @@ fn dumb_rotation(
             let noise = Variance(form.0 + parameters.key_switch_noise().0 + switch.0);
             failure(margin, noise) <= share
         })
-        .map(|(_, rounding)| parameters.rotation_cost(*rounding).0 + parameters.key_switch_cost().0)
+        .map(|(_, rounding)| prices.rotation(parameters, *rounding).0 + prices.key_switch(parameters).0)
         .min_by(f64::total_cmp)
 }
 
@@ -155,7 +160,7 @@ fn agrees_with_the_dumb_search() {
         for p_fail in [-40.0, -64.0] {
             let demand = demand(slots.iter().map(|&slots| rotation(slots, norm2)).collect());
             let space = small_space();
-            let clever = search(&demand, bounds(p_fail), &space).unwrap();
+            let clever = search(&demand, bounds(p_fail), &space, &Prices::shipped()).unwrap();
             let dumb = dumb(&demand, bounds(p_fail), &space).unwrap();
             assert!((clever.cost.0 / dumb - 1.0).abs() < 1e-9, "{slots:?}: {} and {dumb}", clever.cost);
             assert!(clever.p_fail <= Log2Probability(p_fail));
@@ -166,7 +171,7 @@ fn agrees_with_the_dumb_search() {
 #[test]
 fn too_wide_an_accumulator_is_named() {
     let demand = demand(vec![rotation(1 << 20, 64.0)]);
-    let error = search(&demand, bounds(-40.0), &Space::default()).unwrap_err();
+    let error = search(&demand, bounds(-40.0), &Space::default(), &Prices::shipped()).unwrap_err();
     let Infeasible::Noise { required, p_fail, .. } = &error else { panic!("{error}") };
     assert!(p_fail > required);
     let message = error.to_string();
@@ -180,9 +185,12 @@ fn too_wide_an_accumulator_is_named() {
 fn too_small_a_bound_on_keys_says_what_would_do() {
     let demand = demand(vec![rotation(64, 64.0)]);
     let bounds = Bounds { server_key: Bytes(10_000_000), ..bounds(-40.0) };
-    let error = search(&demand, bounds, &Space::default()).unwrap_err();
+    let error = search(&demand, bounds, &Space::default(), &Prices::shipped()).unwrap_err();
     let Infeasible::ServerKey { smallest, allowed } = error else { panic!("{error}") };
     assert!(smallest > allowed && smallest < Bytes(120_000_000), "{smallest}");
     let bounds = Bounds { server_key: smallest, ..bounds };
-    assert!(search(&demand, bounds, &Space::default()).unwrap().parameters.server_key_bytes() <= smallest);
+    assert!(
+        search(&demand, bounds, &Space::default(), &Prices::shipped()).unwrap().parameters.server_key_bytes()
+            <= smallest
+    );
 }

@@ -9,7 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
     prelude::{
-        CiphertextModulus, Fft, LweCiphertext, SeededLweCiphertextList,
+        CiphertextModulus, Fft, LweCiphertext, LweDimension, SeededLweCiphertextList, UnsignedTorus,
         keyswitch_lwe_ciphertext_with_scalar_change,
     },
 };
@@ -156,29 +156,12 @@ impl ServerKey {
 
     fn expand_input(&self, input: &EncryptedInput) -> Inputs {
         let parameters = &self.plan().parameters;
-        let seed = CompressionSeed::from(TorusSeed(input.seed));
         match &input.bodies {
-            Bodies::Small(bodies) if bodies.is_empty() => Inputs::Small(Vec::new()),
-            Bodies::Big(bodies) if bodies.is_empty() => Inputs::Big(Vec::new()),
             Bodies::Small(bodies) => {
-                let size = parameters.lwe_dimension.to_lwe_size();
-                let list = SeededLweCiphertextList::from_container(
-                    bodies.clone(),
-                    size,
-                    seed,
-                    CiphertextModulus::new_native(),
-                );
-                Inputs::Small(list.decompress_into_lwe_ciphertext_list().into_container())
+                Inputs::Small(expand(bodies.clone(), parameters.lwe_dimension, input.seed))
             }
             Bodies::Big(bodies) => {
-                let size = parameters.big_dimension().to_lwe_size();
-                let list = SeededLweCiphertextList::from_container(
-                    bodies.clone(),
-                    size,
-                    seed,
-                    CiphertextModulus::new_native(),
-                );
-                Inputs::Big(list.decompress_into_lwe_ciphertext_list().into_container())
+                Inputs::Big(expand(bodies.clone(), parameters.big_dimension(), input.seed))
             }
         }
     }
@@ -196,7 +179,7 @@ impl ServerKey {
             }
             _ => flight.sum_small(&rotation.sum, small),
         }
-        let component = rotate::rotate(rotation, small, &self.bootstrap, &self.fft, scratch);
+        let component = rotate::rotate(rotation, small, self.bootstrap.as_view(), &self.fft, scratch);
         let length = extracted.len();
         let mut wires = vec![0; rotation.tables * length];
         for tap in &rotation.taps {
@@ -254,7 +237,27 @@ impl Flight {
     }
 }
 
-fn add_scaled(output: &mut [u64], input: &[u64], factor: i64) {
+/// Ciphertexts with their masks, `[bodies, dimension + 1]`.
+pub(crate) fn expand<Scalar: UnsignedTorus>(
+    bodies: Vec<Scalar>,
+    dimension: LweDimension,
+    seed: u128,
+) -> Vec<Scalar> {
+    // A circuit that reads no input: tfhe refuses empty lists.
+    if bodies.is_empty() {
+        return bodies;
+    }
+    SeededLweCiphertextList::from_container(
+        bodies,
+        dimension.to_lwe_size(),
+        CompressionSeed::from(TorusSeed(seed)),
+        CiphertextModulus::new_native(),
+    )
+    .decompress_into_lwe_ciphertext_list()
+    .into_container()
+}
+
+pub(crate) fn add_scaled(output: &mut [u64], input: &[u64], factor: i64) {
     for (output, input) in output.iter_mut().zip(input) {
         *output = output.wrapping_add(input.wrapping_mul(factor as u64));
     }

@@ -84,39 +84,71 @@ fn generate_with(
 ) -> (ClientKey, ServerKey) {
     let parameters = &plan.client.parameters;
     let id = KeyId(seeder.seed().0.to_le_bytes());
-    let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
-    let small: LweSecretKeyOwned<u32> =
-        allocate_and_generate_new_binary_lwe_secret_key(parameters.lwe_dimension, &mut generator);
-    let big: GlweSecretKeyOwned<u64> = allocate_and_generate_new_binary_glwe_secret_key(
-        parameters.glwe_dimension,
-        parameters.polynomial_size,
-        &mut generator,
-    );
-
-    let bootstrap_seed = seeder.seed().0;
-    let mut bootstrap = parameters.seeded_bootstrap_key(bootstrap_seed);
-    let noise = DynamicDistribution::<u64>::new_gaussian(parameters.big_encryption());
-    par_generate_seeded_lwe_bootstrap_key(&small, &big, &mut bootstrap, noise, seeder);
-
-    let key_switch_seed = seeder.seed().0;
-    let key_switch = parameters.key_switch.map_or_else(Vec::new, |decomposition| {
-        let mut key = parameters.seeded_key_switching_key(decomposition, key_switch_seed);
-        let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
-        generate_seeded_lwe_keyswitch_key(&big.as_lwe_secret_key(), &small, &mut key, noise, seeder);
-        key.into_container()
-    });
-
+    let secrets = Secrets::new(parameters, seeder);
+    let (bootstrap_seed, bootstrap) = secrets.bootstrap_key(parameters, seeder);
+    let (key_switch_seed, key_switch) = secrets.key_switching_key(parameters, seeder);
     let seeded = SeededServerKey {
         id,
         plan: plan.server.clone(),
         bootstrap_seed,
-        bootstrap: bootstrap.into_container(),
+        bootstrap,
         key_switch_seed,
         key_switch,
     };
+    let Secrets { small, big } = secrets;
     let client =
         ClientKey { id, plan: plan.client.clone(), small: small.into_container(), big: big.into_container() };
     (client, ServerKey::expand(seeded, workers))
+}
+
+/// Both secret keys.
+pub(crate) struct Secrets {
+    small: LweSecretKeyOwned<u32>,
+    big: GlweSecretKeyOwned<u64>,
+}
+
+impl Secrets {
+    pub(crate) fn new(parameters: &Parameters, seeder: &mut (dyn Seeder + 'static)) -> Self {
+        let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
+        Self {
+            small: allocate_and_generate_new_binary_lwe_secret_key(parameters.lwe_dimension, &mut generator),
+            big: allocate_and_generate_new_binary_glwe_secret_key(
+                parameters.glwe_dimension,
+                parameters.polynomial_size,
+                &mut generator,
+            ),
+        }
+    }
+
+    /// The seed of its masks, and its bodies.
+    pub(crate) fn bootstrap_key(
+        &self,
+        parameters: &Parameters,
+        seeder: &mut (dyn Seeder + 'static),
+    ) -> (u128, Vec<u64>) {
+        let seed = seeder.seed().0;
+        let mut key = parameters.seeded_bootstrap_key(seed);
+        let noise = DynamicDistribution::<u64>::new_gaussian(parameters.big_encryption());
+        par_generate_seeded_lwe_bootstrap_key(&self.small, &self.big, &mut key, noise, seeder);
+        (seed, key.into_container())
+    }
+
+    /// The seed of its masks, and its bodies; none where there is no key switch.
+    pub(crate) fn key_switching_key(
+        &self,
+        parameters: &Parameters,
+        seeder: &mut (dyn Seeder + 'static),
+    ) -> (u128, Vec<u32>) {
+        let seed = seeder.seed().0;
+        let key = parameters.key_switch.map_or_else(Vec::new, |decomposition| {
+            let mut key = parameters.seeded_key_switching_key(decomposition, seed);
+            let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
+            let big = self.big.as_lwe_secret_key();
+            generate_seeded_lwe_keyswitch_key(&big, &self.small, &mut key, noise, seeder);
+            key.into_container()
+        });
+        (seed, key)
+    }
 }
 
 impl Parameters {
@@ -148,6 +180,45 @@ impl Parameters {
             CiphertextModulus::new_native(),
         )
     }
+    pub(crate) fn expand_bootstrap_key(&self, seed: u128, bodies: Vec<u64>) -> FourierLweBootstrapKeyOwned {
+        let standard = SeededLweBootstrapKey::from_container(
+            bodies,
+            self.glwe_dimension.to_glwe_size(),
+            self.polynomial_size,
+            self.rotation.base_log,
+            self.rotation.levels,
+            CompressionSeed::from(TorusSeed(seed)),
+            CiphertextModulus::new_native(),
+        )
+        .par_decompress_into_lwe_bootstrap_key();
+        let mut fourier = FourierLweBootstrapKey::new(
+            self.lwe_dimension,
+            self.glwe_dimension.to_glwe_size(),
+            self.polynomial_size,
+            self.rotation.base_log,
+            self.rotation.levels,
+        );
+        par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut fourier);
+        fourier
+    }
+
+    pub(crate) fn expand_key_switching_key(
+        &self,
+        seed: u128,
+        bodies: Vec<u32>,
+    ) -> Option<LweKeyswitchKeyOwned<u32>> {
+        self.key_switch.map(|decomposition| {
+            SeededLweKeyswitchKey::from_container(
+                bodies,
+                decomposition.base_log,
+                decomposition.levels,
+                self.lwe_dimension.to_lwe_size(),
+                CompressionSeed::from(TorusSeed(seed)),
+                CiphertextModulus::new_native(),
+            )
+            .par_decompress_into_lwe_keyswitch_key()
+        })
+    }
 }
 
 impl ClientKey {
@@ -175,35 +246,9 @@ impl ClientKey {
 impl ServerKey {
     pub(crate) fn expand(seeded: SeededServerKey, workers: Arc<Workers>) -> Self {
         let parameters = seeded.plan.parameters;
-        let bootstrap_key = SeededLweBootstrapKey::from_container(
-            seeded.bootstrap.clone(),
-            parameters.glwe_dimension.to_glwe_size(),
-            parameters.polynomial_size,
-            parameters.rotation.base_log,
-            parameters.rotation.levels,
-            CompressionSeed::from(TorusSeed(seeded.bootstrap_seed)),
-            CiphertextModulus::new_native(),
-        )
-        .par_decompress_into_lwe_bootstrap_key();
-        let mut bootstrap = FourierLweBootstrapKey::new(
-            parameters.lwe_dimension,
-            parameters.glwe_dimension.to_glwe_size(),
-            parameters.polynomial_size,
-            parameters.rotation.base_log,
-            parameters.rotation.levels,
-        );
-        par_convert_standard_lwe_bootstrap_key_to_fourier(&bootstrap_key, &mut bootstrap);
-        let key_switch = parameters.key_switch.map(|decomposition| {
-            SeededLweKeyswitchKey::from_container(
-                seeded.key_switch.clone(),
-                decomposition.base_log,
-                decomposition.levels,
-                parameters.lwe_dimension.to_lwe_size(),
-                CompressionSeed::from(TorusSeed(seeded.key_switch_seed)),
-                CiphertextModulus::new_native(),
-            )
-            .par_decompress_into_lwe_keyswitch_key()
-        });
+        let bootstrap = parameters.expand_bootstrap_key(seeded.bootstrap_seed, seeded.bootstrap.clone());
+        let key_switch =
+            parameters.expand_key_switching_key(seeded.key_switch_seed, seeded.key_switch.clone());
         let fft = Fft::new(parameters.polynomial_size);
         Self { seeded, bootstrap, key_switch, fft, workers }
     }

@@ -8,6 +8,8 @@ pub mod encrypt;
 pub mod error;
 pub mod execute;
 pub mod keys;
+mod machine;
+mod measure;
 pub mod plan;
 pub mod predict;
 mod product;
@@ -28,6 +30,7 @@ use crate::{
     circuit::Circuit,
     params::{
         Bytes, Log2Probability,
+        cost::Prices,
         demand::Demand,
         grid::MAX_EXTENSION,
         search::{self, Bounds, Space},
@@ -46,6 +49,9 @@ pub struct CompileOptions {
     pub max_extension: u32,
     /// Threads of key generation and of the server; none means all cores.
     pub threads: Option<NonZeroUsize>,
+    /// What operations take: parameters are chosen and times predicted by them. Default: [`Prices::shipped`], which give
+    /// the same parameters everywhere; [`Prices::of_this_machine`] predicts times here.
+    pub prices: Prices,
 }
 
 impl Default for CompileOptions {
@@ -55,6 +61,7 @@ impl Default for CompileOptions {
             max_server_key: Bytes(250_000_000),
             max_extension: MAX_EXTENSION,
             threads: None,
+            prices: Prices::shipped(),
         }
     }
 }
@@ -87,6 +94,13 @@ impl CompileOptions {
         self.threads = threads;
         self
     }
+
+    /// Sets [`prices`](Self::prices).
+    #[must_use]
+    pub fn prices(mut self, prices: Prices) -> Self {
+        self.prices = prices;
+        self
+    }
 }
 
 /// A circuit with parameters, ready for keys.
@@ -114,9 +128,9 @@ impl Circuit {
         let demand = Demand::of(&self.graph)?;
         let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };
         let space = Space { extension: options.max_extension, ..Space::default() };
-        let solution = search::search(&demand, bounds, &space)?;
+        let solution = search::search(&demand, bounds, &space, &options.prices)?;
         let plan = Plan::new(self, &demand, &solution);
-        let prediction = Prediction::new(&demand, &solution, &plan);
+        let prediction = Prediction::new(&demand, &solution, &plan, &options.prices);
         Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })
     }
 }

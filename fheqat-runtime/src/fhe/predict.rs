@@ -6,6 +6,7 @@ use tfhe::core_crypto::prelude::Variance;
 use super::plan::Plan;
 use crate::params::{
     Bytes, Log2Probability, Parameters, Seconds, Slots,
+    cost::Prices,
     demand::Demand,
     search::{Event, Solution},
 };
@@ -59,7 +60,7 @@ pub struct LayerPrediction {
 }
 
 impl Prediction {
-    pub(crate) fn new(demand: &Demand, solution: &Solution, plan: &Plan) -> Self {
+    pub(crate) fn new(demand: &Demand, solution: &Solution, plan: &Plan, prices: &Prices) -> Self {
         let parameters = solution.parameters;
         let server_key_seeded = Bytes(
             parameters.bootstrap_key_bytes().0 / (parameters.glwe_dimension.0 as u64 + 1)
@@ -77,7 +78,7 @@ impl Prediction {
             input: Bytes(16 + body * plan.server.inputs as u64),
             output: Bytes(output as u64),
             run: solution.cost,
-            keygen: parameters.keygen_cost(),
+            keygen: prices.keygen(&parameters),
         }
     }
 }

@@ -11,10 +11,10 @@
 //! products. The order depends on the public mask only.
 
 use tfhe::core_crypto::{
-    fft_impl::fft64::crypto::ggsw::FourierGgswCiphertextView,
+    fft_impl::fft64::crypto::{bootstrap::FourierLweBootstrapKeyView, ggsw::FourierGgswCiphertextView},
     prelude::{
-        CiphertextModulus, Fft, FftView, FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext,
-        MonomialDegree, extract_lwe_sample_from_glwe_ciphertext,
+        CiphertextModulus, Fft, FftView, GlweCiphertext, LweCiphertext, MonomialDegree,
+        extract_lwe_sample_from_glwe_ciphertext,
     },
 };
 
@@ -88,7 +88,7 @@ impl Scratch {
 pub(crate) fn rotate<'s>(
     rotation: &Rotation,
     ciphertext: &[u32],
-    key: &FourierLweBootstrapKeyOwned,
+    key: FourierLweBootstrapKeyView<'_>,
     fft: &Fft,
     scratch: &'s mut Scratch,
 ) -> GlweCiphertext<&'s [u64]> {
@@ -112,7 +112,7 @@ pub(crate) fn rotate<'s>(
         }
     }
 
-    let ggsws: Vec<_> = key.as_view().into_ggsw_iter().collect();
+    let ggsws: Vec<_> = key.into_ggsw_iter().collect();
     let mut ring = Ring { glwe_length, extension, fft: fft.as_view(), workspace };
     for (family, steps) in switched.families.iter().enumerate().rev() {
         for &(index, shift) in steps {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Slots, TorusDistance};
-use crate::circuit::ir::{Graph, Jump, Layer, Table, Term, Wire};
+use crate::circuit::ir::{Accumulator, Graph, Jump, Layer, Table, Term, Wire};
 
 /// A graph that breaks its own rules.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -52,6 +52,21 @@ pub struct NoiseForm {
     pub correlated: f64,
 }
 
+/// What is done with whole ciphertexts, beside switching keys and rotating. Small ones are under the small key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moves {
+    /// Ciphertexts expanded from a seed.
+    pub inputs: usize,
+    /// The same under the small key.
+    pub small_inputs: usize,
+    /// Weighted ciphertexts added to a sum.
+    pub additions: usize,
+    /// The same under the small key.
+    pub small_additions: usize,
+    /// Coefficients extracted.
+    pub extractions: usize,
+}
+
 /// One blind rotation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rotation {
@@ -76,6 +91,8 @@ pub struct Rotation {
     pub noise: NoiseForm,
     /// Distance lost to rounding encodings to the small torus.
     pub encoding: TorusDistance,
+    /// Its sum in front and its extractions behind.
+    pub moves: Moves,
 }
 
 /// One decryption.
@@ -102,6 +119,22 @@ pub struct Demand {
     pub rotations: Vec<Rotation>,
     /// Outputs that are not constant.
     pub outputs: Vec<Output>,
+    /// What is done with inputs and outputs.
+    pub ends: Moves,
+}
+
+impl Moves {
+    /// These and others.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            inputs: self.inputs + other.inputs,
+            small_inputs: self.small_inputs + other.small_inputs,
+            additions: self.additions + other.additions,
+            small_additions: self.small_additions + other.small_additions,
+            extractions: self.extractions + other.extractions,
+        }
+    }
 }
 
 impl Rotation {
@@ -156,6 +189,12 @@ impl Demand {
     #[must_use]
     pub fn events(&self) -> usize {
         self.rotations.len() + self.outputs.len()
+    }
+
+    /// Everything that is done with whole ciphertexts.
+    #[must_use]
+    pub fn moves(&self) -> Moves {
+        self.rotations.iter().fold(self.ends, |moves, rotation| moves.plus(rotation.moves))
     }
 }
 
@@ -217,6 +256,7 @@ impl<'a> Reader<'a> {
             let slots = self.groups.slots(&accumulator.terms, own);
             let gain = i64::from(slots.0 / own.0);
             let jumps = self.merged(index, |_| 1);
+            let moves = self.rotation_moves(index, direct && depth == 0, jumps.len());
             let (first, offsets) = offsets(jumps.keys().copied(), gain);
             rotations.push(Rotation {
                 accumulator: index,
@@ -229,6 +269,7 @@ impl<'a> Reader<'a> {
                 first,
                 noise: self.noise(&accumulator.terms).scaled(gain),
                 encoding: encoding_loss(&accumulator.terms, gain),
+                moves,
             });
         }
         let outputs = (0..graph.outputs.len())
@@ -240,13 +281,44 @@ impl<'a> Reader<'a> {
             })
             .collect();
         let inputs = self.input_slots();
+        let ends = self.end_moves(direct, &inputs);
         Ok(Demand {
             layers: graph.layers.iter().map(|layer| layer.name.clone()).collect(),
             direct,
             inputs,
             rotations,
             outputs,
+            ends,
         })
+    }
+
+    /// A single table is read off one extraction; several sum those of their jumps.
+    fn rotation_moves(&self, accumulator: usize, small: bool, jumps: usize) -> Moves {
+        let tables = self.live_tables(accumulator);
+        let Accumulator { terms, tables: all, .. } = &self.graph.accumulators[accumulator];
+        let sum = self.ciphertexts(terms);
+        let (extractions, readings) = match tables.len() {
+            1 => (1, 1),
+            _ => (jumps, tables.iter().map(|&table| all[table].jumps.len()).sum()),
+        };
+        match small {
+            true => Moves { small_additions: sum, additions: readings, extractions, ..Moves::default() },
+            false => Moves { additions: sum + readings, extractions, ..Moves::default() },
+        }
+    }
+
+    fn end_moves(&self, direct: bool, inputs: &[Option<Slots>]) -> Moves {
+        let inputs = inputs.iter().flatten().count();
+        let additions = self.graph.outputs.iter().map(|output| self.ciphertexts(&output.terms)).sum();
+        match direct {
+            true => Moves { small_inputs: inputs, additions, ..Moves::default() },
+            false => Moves { inputs, additions, ..Moves::default() },
+        }
+    }
+
+    /// Terms that are not constant.
+    fn ciphertexts(&self, terms: &[Term]) -> usize {
+        terms.iter().filter(|term| self.table(term.wire).is_none_or(|table| !table.jumps.is_empty())).count()
     }
 
     fn name(&self, accumulator: usize) -> String {
@@ -298,7 +370,7 @@ impl<'a> Reader<'a> {
     }
 
     fn has_ciphertext(&self, terms: &[Term]) -> bool {
-        terms.iter().any(|term| self.table(term.wire).is_none_or(|table| !table.jumps.is_empty()))
+        self.ciphertexts(terms) > 0
     }
 
     /// Wires that one reader sums share one M, and so do the tables of one rotation.
@@ -523,7 +595,7 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::ir::{Accumulator, Output as GraphOutput};
+    use crate::circuit::ir::Output as GraphOutput;
 
     fn term(wire: Wire, weight: i64) -> Term {
         Term { wire, weight }

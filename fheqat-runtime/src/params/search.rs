@@ -9,8 +9,8 @@ use thiserror::Error;
 use super::{
     Bytes, Decomposition, Log2Probability, Parameters, Seconds, Slots, TorusDistance,
     constraint::{Deviations, deviations, failure},
-    cost,
-    demand::{Demand, NoiseForm, Rotation},
+    cost::{self, Prices},
+    demand::{Demand, Moves, NoiseForm, Rotation},
     grid::{self, MAX_EXTENSION, Rounding, Switching},
     noise::{Correlation, small_encryption},
 };
@@ -61,7 +61,7 @@ pub struct Chosen {
     pub switching: Switching,
     /// External products for each element of the small key.
     pub products: f64,
-    /// One core, key switch included.
+    /// One core, with its sum, key switch and extractions.
     pub cost: Seconds,
     /// Its noise against its margin.
     pub event: Event,
@@ -116,12 +116,17 @@ pub enum Infeasible {
     },
 }
 
-/// The cheapest parameters in core-seconds.
+/// The cheapest parameters in core-seconds at given prices.
 ///
 /// # Errors
 /// Names the layer and the inequality that no parameters keep.
-pub fn search(demand: &Demand, bounds: Bounds, space: &Space) -> Result<Solution, Infeasible> {
-    let search = Search::new(demand, bounds, space);
+pub fn search(
+    demand: &Demand,
+    bounds: Bounds,
+    space: &Space,
+    prices: &Prices,
+) -> Result<Solution, Infeasible> {
+    let search = Search::new(demand, bounds, space, prices);
     match search.best(bounds.server_key) {
         Some(parameters) => Ok(search.solution(parameters)),
         None => Err(search.explain(bounds.server_key)),
@@ -172,17 +177,21 @@ const ROUNDING: f64 = 1e-9;
 struct Search<'a> {
     demand: &'a Demand,
     space: &'a Space,
+    prices: &'a Prices,
+    moves: Moves,
     required: Log2Probability,
     deviations: Deviations,
     candidates: Vec<Vec<(Switching, Rounding)>>,
 }
 
 impl<'a> Search<'a> {
-    fn new(demand: &'a Demand, bounds: Bounds, space: &'a Space) -> Self {
+    fn new(demand: &'a Demand, bounds: Bounds, space: &'a Space, prices: &'a Prices) -> Self {
         let required = bounds.p_fail.share(demand.events());
         Self {
             demand,
             space,
+            prices,
+            moves: demand.moves(),
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
             candidates: (0..=space.extension.min(MAX_EXTENSION)).map(grid::candidates).collect(),
@@ -227,9 +236,11 @@ impl<'a> Search<'a> {
         if parameters.bootstrap_key_bytes() > server_key {
             return None;
         }
-        let step = parameters.lwe_dimension.0 as f64 * parameters.step_cost().0;
+        let n = parameters.lwe_dimension.0 as f64;
+        let step = self.prices.shape(&parameters).step(parameters.rotation.levels);
+        let moves = self.prices.moves(&parameters, self.moves).0;
         let rotations = self.demand.rotations.len() as f64;
-        if rotations > 0.0 && step * rotations >= bound {
+        if rotations > 0.0 && moves + n * step.of(1.0).0 * rotations >= bound {
             return None;
         }
         let noise = Noises::new(self.demand, &parameters);
@@ -259,9 +270,8 @@ impl<'a> Search<'a> {
             if parameters.server_key_bytes() > server_key {
                 continue;
             }
-            let fixed = switched as f64 * parameters.key_switch_cost().0;
             let key_switch_noise = parameters.key_switch_noise().0;
-            let mut cost = fixed;
+            let mut cost = moves + switched as f64 * self.prices.key_switch(&parameters).0;
             for index in 0..self.demand.rotations.len() {
                 let before =
                     noise.rotations[index] + if margins.switched[index] { key_switch_noise } else { 0.0 };
@@ -269,7 +279,7 @@ impl<'a> Search<'a> {
                     cost = f64::INFINITY;
                     break;
                 };
-                cost += step * rounding.products;
+                cost += n * step.of(rounding.products).0;
                 if cost >= bound {
                     break;
                 }
@@ -323,11 +333,13 @@ impl<'a> Search<'a> {
                     .unwrap_or((Switching::PLAIN, Switching::PLAIN.rounding()));
                 let margin = TorusDistance(margins.of(index)[switching.extension as usize]);
                 let added = parameters.modulus_switch_noise(rounding, switching.extension);
-                let key_switch = if switched { parameters.key_switch_cost().0 } else { 0.0 };
+                let key_switch = if switched { self.prices.key_switch(&parameters).0 } else { 0.0 };
+                let moves = self.prices.moves(&parameters, demand.rotations[index].moves).0;
+                let rotation = self.prices.rotation(&parameters, rounding).0;
                 Chosen {
                     switching,
                     products: rounding.products,
-                    cost: Seconds(parameters.rotation_cost(rounding).0 + key_switch),
+                    cost: Seconds(rotation + key_switch + moves),
                     event: Event::new(margin, Variance(before + added.0)),
                 }
             })
@@ -339,9 +351,10 @@ impl<'a> Search<'a> {
             .map(|(output, &noise)| Event::new(output.slots.half(), Variance(noise)))
             .collect();
         let events = rotations.iter().map(|chosen| &chosen.event).chain(&outputs);
+        let ends = self.prices.moves(&parameters, demand.ends).0;
         Solution {
             p_fail: Log2Probability::sum(events.map(|event| event.p_fail)),
-            cost: Seconds(rotations.iter().map(|chosen| chosen.cost.0).sum()),
+            cost: Seconds(rotations.iter().map(|chosen| chosen.cost.0).sum::<f64>() + ends),
             parameters,
             rotations,
             outputs,

@@ -547,7 +547,9 @@ mod tests {
             format!("`rate` is -1, but must be in {}..=1000", f32::MIN_POSITIVE)
         );
         assert!(refused(TrainConfig { batch: 0, ..short() }, &mut net).starts_with("`batch` is 0"));
-        assert!(refused(TrainConfig { smoothing: 1.5, ..short() }, &mut net).starts_with("`smoothing` is 1.5"));
+        assert!(
+            refused(TrainConfig { smoothing: 1.5, ..short() }, &mut net).starts_with("`smoothing` is 1.5")
+        );
         assert!(
             refused(TrainConfig { validation: Validation::Fraction(2.0), ..short() }, &mut net)
                 .contains("splits 800")

@@ -118,7 +118,7 @@ fn extraction_errors(
         .map(|index| {
             let ciphertext = encryptor.small(&client, (index as u32).wrapping_mul(0x9e37_79b9));
             let component =
-                rotate::rotate(&rotation, &ciphertext, &server.bootstrap, &server.fft, &mut scratch);
+                rotate::rotate(&rotation, &ciphertext, server.bootstrap.as_view(), &server.fft, &mut scratch);
             (0..taps)
                 .map(|tap| {
                     rotate::extract(&component, tap * parameters.polynomial_size.0 / taps, &mut output);

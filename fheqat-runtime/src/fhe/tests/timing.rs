@@ -39,35 +39,6 @@ fn guide_network() {
     }
 }
 
-/// Nanoseconds for each integer of the key-switching key.
-#[test]
-#[ignore = "a timing: run alone, with --nocapture"]
-fn key_switches() {
-    use tfhe::core_crypto::prelude::*;
-
-    for (levels, n) in [(5, 850), (8, 850), (9, 940)] {
-        let key = LweKeyswitchKey::new(
-            7_u32,
-            DecompositionBaseLog(2),
-            DecompositionLevelCount(levels),
-            LweDimension(2048),
-            LweDimension(n),
-            CiphertextModulus::new_native(),
-        );
-        let input: Vec<u64> = (0..=2048_u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-        let input = LweCiphertext::from_container(input, CiphertextModulus::new_native());
-        let mut output = LweCiphertext::new(0_u32, LweSize(n + 1), CiphertextModulus::new_native());
-        let best = (0..40)
-            .map(|_| {
-                let start = Instant::now();
-                keyswitch_lwe_ciphertext_with_scalar_change(&key, &input, &mut output);
-                start.elapsed().as_secs_f64()
-            })
-            .fold(f64::INFINITY, f64::min);
-        println!("levels {levels} n {n}: {:.3} ns", best * 1e9 / (2048 * levels * (n + 1)) as f64);
-    }
-}
-
 #[test]
 #[ignore = "prints what the search finds"]
 fn predictions() {

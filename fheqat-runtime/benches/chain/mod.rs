@@ -1,0 +1,46 @@
+//! A circuit with a rotation of as many slots as asked.
+
+use fheqat_runtime::{
+    circuit::{
+        Circuit, Codec,
+        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Wire},
+    },
+    quant::Quantizer,
+    spec::Range,
+};
+
+/// A chain of two neurons of `slots` slots: the second has a key switch, and noise from the first.
+pub(crate) fn chain(slots: i64) -> Circuit {
+    let inputs = Range::new(0, 7);
+    let neuron = |layer, wire, slots: i64| {
+        let half = slots / 2 - 3;
+        let (weight, range) = (((half - 1) / 7).max(1), Range::new(-half, half - 1));
+        let jumps = (-3..=3).map(|at| Jump { at, rise: 1 }).collect();
+        let tables = vec![Table { base: 0, jumps }];
+        Accumulator { layer, terms: vec![Term { wire, weight }], range, tables }
+    };
+    let first = neuron(0, Wire::Input(0), 24);
+    let second = neuron(1, Wire::Table { accumulator: 0, table: 0 }, slots);
+    let wire = Wire::Table { accumulator: 1, table: 0 };
+    let outputs = vec![Output { terms: vec![Term { wire, weight: 1 }], range: inputs, constant: 0 }];
+    Circuit {
+        name: format!("{slots} slots"),
+        fields: Vec::new(),
+        codec: Codec {
+            input: Quantizer { step: 1.0, levels: inputs },
+            features: 1,
+            scale: vec![1.0],
+            bias: vec![0.0],
+        },
+        graph: Graph {
+            inputs: vec![inputs],
+            layers: vec![layer("relu0", "fc0"), layer("relu1", "fc1")],
+            accumulators: vec![first, second],
+            outputs,
+        },
+    }
+}
+
+fn layer(name: &str, reads: &str) -> Layer {
+    Layer { name: name.to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
+}

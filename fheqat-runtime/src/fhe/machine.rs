@@ -1,0 +1,136 @@
+//! Prices of this machine, measured once.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
+
+use super::error::ThreadError;
+use crate::{
+    artifact::{self, Artifact},
+    file,
+    params::cost::Prices,
+};
+
+/// Prices, and what they are the prices of.
+#[derive(Serialize, Deserialize)]
+struct Measured {
+    machine: String,
+    prices: Prices,
+}
+
+impl Artifact for Measured {
+    const KIND: artifact::Kind = artifact::Kind::Prices;
+}
+
+impl Prices {
+    /// Those of this machine: from the user's cache directory, else measured, which takes some seconds, and kept there for
+    /// this processor and build. A cache that cannot be read is measured again; one that cannot be written is done without.
+    ///
+    /// # Errors
+    /// When a thread cannot start.
+    pub fn of_this_machine() -> Result<Self, ThreadError> {
+        let folder = etcetera::choose_base_strategy().ok().map(|base| base.cache_dir().join("fheqat"));
+        cached(folder.as_deref(), &machine(), Self::measure)
+    }
+}
+
+fn cached(
+    folder: Option<&Path>,
+    machine: &str,
+    measure: impl FnOnce() -> Result<Prices, ThreadError>,
+) -> Result<Prices, ThreadError> {
+    let path = folder.map(|folder| path(folder, machine));
+    if let Some(prices) = path.as_deref().and_then(|path| read(path, machine)) {
+        return Ok(prices);
+    }
+    let measured = Measured { machine: machine.to_owned(), prices: measure()? };
+    if let (Some(folder), Some(path)) = (folder, path) {
+        // Without a cache the next run measures again, and nothing else is lost.
+        let _ = std::fs::create_dir_all(folder).map(|()| file::save(path, &artifact::to_bytes(&measured)));
+    }
+    Ok(measured.prices)
+}
+
+fn read(path: &Path, machine: &str) -> Option<Prices> {
+    let measured: Measured = artifact::from_bytes(&file::load(path).ok()?).ok()?;
+    (measured.machine == machine).then_some(measured.prices)
+}
+
+fn path(folder: &Path, machine: &str) -> PathBuf {
+    let digest: String = Sha256::digest(machine).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    folder.join(format!("prices-{digest}"))
+}
+
+/// Whatever changes how fast operations are: the processor, this crate and how it was built.
+fn machine() -> String {
+    let processor = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+    let system = System::new_with_specifics(processor);
+    let cpu = system.as_ref().ok().and_then(|system| system.cpus().first());
+    let brand = cpu.map_or("", |cpu| cpu.brand());
+    let built = [
+        ("avx512", cfg!(feature = "avx512")),
+        ("target avx2", cfg!(target_feature = "avx2")),
+        ("target avx512f", cfg!(target_feature = "avx512f")),
+        ("debug", cfg!(debug_assertions)),
+    ];
+    let built: Vec<&str> = built.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    let (arch, os, version) = (std::env::consts::ARCH, std::env::consts::OS, env!("CARGO_PKG_VERSION"));
+    format!("{brand}, {arch}, {os}, {version}, {}", built.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never() -> Result<Prices, ThreadError> {
+        unreachable!("the prices are in the cache")
+    }
+
+    fn dear() -> Prices {
+        Prices { key_switch: crate::params::Seconds(1.0), ..Prices::shipped() }
+    }
+
+    #[test]
+    fn prices_are_measured_once_a_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("absent").join("fheqat");
+        assert_eq!(cached(Some(&folder), "one", || Ok(dear())).unwrap(), dear());
+        assert_eq!(cached(Some(&folder), "one", never).unwrap(), dear());
+        assert_eq!(cached(Some(&folder), "other", || Ok(Prices::shipped())).unwrap(), Prices::shipped());
+        assert_eq!(cached(Some(&folder), "one", never).unwrap(), dear());
+    }
+
+    #[test]
+    fn a_damaged_cache_is_measured_again() {
+        let folder = tempfile::tempdir().unwrap();
+        cached(Some(folder.path()), "one", || Ok(dear())).unwrap();
+        let file = path(folder.path(), "one");
+        let whole = std::fs::read(&file).unwrap();
+        for index in [0, 7, 20, whole.len() - 1] {
+            let mut damaged = whole.clone();
+            damaged[index] ^= 1;
+            std::fs::write(&file, damaged).unwrap();
+            let found = cached(Some(folder.path()), "one", || Ok(Prices::shipped())).unwrap();
+            assert_eq!(found, Prices::shipped(), "byte {index}");
+        }
+        std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(cached(Some(folder.path()), "one", || Ok(Prices::shipped())).unwrap(), Prices::shipped());
+        assert_eq!(cached(Some(folder.path()), "one", never).unwrap(), Prices::shipped());
+        std::fs::write(&file, &whole).unwrap();
+        std::fs::copy(&file, path(folder.path(), "other")).unwrap();
+        assert_eq!(
+            cached(Some(folder.path()), "other", || Ok(Prices::shipped())).unwrap(),
+            Prices::shipped()
+        );
+    }
+
+    #[test]
+    fn no_cache_directory_is_no_error() {
+        assert_eq!(cached(None, "one", || Ok(dear())).unwrap(), dear());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(cached(Some(file.path()), "one", || Ok(dear())).unwrap(), dear());
+    }
+}

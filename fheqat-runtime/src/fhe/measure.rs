@@ -1,0 +1,357 @@
+//! What the engine's operations take on this machine: they are run on keys as large as real ones, with noise for numbers.
+
+use std::{hint::black_box, time::Duration};
+
+use aligned_vec::{AVec, ConstAlign};
+use indicatif::{ProgressBar, ProgressStyle};
+use pulp::c64;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tfhe::core_crypto::{
+    commons::{generators::DeterministicSeeder, math::random::Seed as TorusSeed},
+    prelude::{
+        CiphertextModulus, DefaultRandomGenerator, Fft, FourierLweBootstrapKey, GlweCiphertext,
+        GlweDimension, LweCiphertext, LweDimension, LweKeyswitchKey, PolynomialSize,
+        keyswitch_lwe_ciphertext_with_scalar_change,
+    },
+};
+
+use super::{
+    error::ThreadError,
+    execute::{add_scaled, expand},
+    keys::Secrets,
+    plan::{Rotation, Sum},
+    rotate::{self, Scratch},
+};
+use crate::params::{
+    Decomposition, Parameters, Seconds, Slots,
+    cost::{self, Prices, ShapePrices, StepPrice},
+    grid::Switching,
+};
+
+/// Bytes of the key that rotations read: those of a server key, and more than a processor caches.
+const KEY: usize = 1 << 27;
+
+/// Parts of it, each the key of one measurement: until its turn comes again, the caches have forgotten it.
+const WINDOWS: usize = 8;
+
+/// A noisy moment spoils one round of all.
+const ROUNDS: usize = 3;
+
+/// The rotation whose further products are measured.
+const EXTENDED: Switching = Switching { extension: 3, exchange: 1e9 };
+
+/// What this thread has run: other programs' turns do not count.
+#[cfg(unix)]
+fn clock() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+#[cfg(not(unix))]
+fn clock() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}
+
+/// Times of one operation, in seconds a unit.
+#[derive(Default)]
+struct Times(Vec<f64>);
+
+impl Times {
+    fn take<R>(&mut self, units: f64, work: impl FnOnce() -> R) {
+        let start = clock();
+        black_box(work());
+        self.0.push((clock() - start).as_secs_f64() / units);
+    }
+
+    /// The lower quartile: neighbours in the caches slow an operation and never speed it up.
+    fn typical(mut self) -> Seconds {
+        self.0.sort_by(f64::total_cmp);
+        Seconds(self.0.get(self.0.len() / 4).copied().unwrap_or(0.0))
+    }
+}
+
+/// A multiplicative sequence: uniform, and no cache line like another.
+const fn scramble(index: usize) -> u64 {
+    (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// What one core does, with keys that do not fit its caches.
+struct Machine {
+    key: AVec<c64, ConstAlign<128>>,
+    workers: ThreadPool,
+}
+
+/// One shape's times by levels, for one external product an element and for several.
+struct ShapeTimes {
+    shape: (GlweDimension, PolynomialSize),
+    single: [Times; 2],
+    extended: [Times; 2],
+    bootstrap_key: Times,
+}
+
+impl Prices {
+    /// Measures this machine: a few seconds, with a bar on a terminal.
+    ///
+    /// # Errors
+    /// When a thread cannot start.
+    pub fn measure() -> Result<Self, ThreadError> {
+        let machine = Machine::new()?;
+        let mut shapes: Vec<ShapeTimes> = cost::shapes().into_iter().map(ShapeTimes::new).collect();
+        let mut whole = Whole::new();
+        let bar = bar(ROUNDS * (shapes.len() + 1));
+        for round in 0..ROUNDS {
+            for shape in &mut shapes {
+                machine.workers.install(|| shape.measure(&machine, round));
+                bar.inc(1);
+            }
+            machine.workers.install(|| whole.measure());
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(Self {
+            shapes: shapes.into_iter().map(ShapeTimes::prices).collect(),
+            key_switch: whole.key_switch.typical(),
+            addition: whole.addition.typical(),
+            extraction: whole.extraction.typical(),
+            expansion: whole.expansion.typical(),
+            key_switching_key: whole.key_switching_key.typical(),
+        })
+    }
+}
+
+fn bar(steps: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("measuring this machine {bar:32} {eta}");
+    ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+impl Machine {
+    fn new() -> Result<Self, ThreadError> {
+        let value = |index| (scramble(index) >> 40) as f64 * 2.0_f64.powi(-24) - 0.5;
+        let numbers =
+            (0..KEY / size_of::<c64>()).map(|index| c64::new(value(2 * index), value(2 * index + 1)));
+        let workers = ThreadPoolBuilder::new().num_threads(1).build();
+        let workers = workers.map_err(|error| ThreadError { threads: 1, reason: error.to_string() })?;
+        Ok(Self { key: AVec::from_iter(128, numbers), workers })
+    }
+}
+
+/// Parameters of a shape whose bootstrap key is one window.
+fn parameters(
+    (glwe_dimension, polynomial_size): (GlweDimension, PolynomialSize),
+    levels: usize,
+) -> Parameters {
+    let one = Parameters {
+        lwe_dimension: LweDimension(1),
+        glwe_dimension,
+        polynomial_size,
+        rotation: Decomposition::new(22 / levels, levels),
+        key_switch: None,
+    };
+    let elements = KEY / WINDOWS / one.bootstrap_key_bytes().0 as usize;
+    Parameters { lwe_dimension: LweDimension(elements), ..one }
+}
+
+impl ShapeTimes {
+    fn new(shape: (GlweDimension, PolynomialSize)) -> Self {
+        Self {
+            shape,
+            single: Default::default(),
+            extended: Default::default(),
+            bootstrap_key: Times::default(),
+        }
+    }
+
+    fn measure(&mut self, machine: &Machine, round: usize) {
+        let fft = Fft::new(self.shape.1);
+        for (index, levels) in [1, 2].into_iter().enumerate() {
+            let parameters = parameters(self.shape, levels);
+            let mut scratch = Scratch::new(&parameters, EXTENDED.extension, &fft);
+            for window in 0..WINDOWS / 2 {
+                let window = (2 * window + round) % WINDOWS;
+                let times = &mut self.single[index];
+                rotate(machine, &parameters, Switching::PLAIN, window, &fft, &mut scratch, times);
+            }
+            for window in 0..WINDOWS / 4 {
+                let window = (4 * window + round) % WINDOWS;
+                let times = &mut self.extended[index];
+                rotate(machine, &parameters, EXTENDED, window, &fft, &mut scratch, times);
+            }
+        }
+        self.generate();
+    }
+
+    /// Keys of a few ciphertexts.
+    fn generate(&mut self) {
+        let small = self.shape.0.to_equivalent_lwe_dimension(self.shape.1).0 <= 4096;
+        let (elements, takes) = if small { (2, 4) } else { (1, 1) };
+        let parameters = Parameters { lwe_dimension: LweDimension(elements), ..parameters(self.shape, 1) };
+        let mut seeder = seeder();
+        let secrets = Secrets::new(&parameters, &mut seeder);
+        let ciphertexts = elements * parameters.glwe_dimension.to_glwe_size().0;
+        for _ in 0..takes {
+            self.bootstrap_key.take(ciphertexts as f64, || {
+                let (seed, bodies) = secrets.bootstrap_key(&parameters, &mut seeder);
+                parameters.expand_bootstrap_key(seed, bodies)
+            });
+        }
+    }
+
+    fn prices(self) -> ShapePrices {
+        let [single_one, single_two] = self.single.map(Times::typical);
+        let [extended_one, extended_two] = self.extended.map(Times::typical);
+        let products = products(EXTENDED, 1 << 12);
+        let further =
+            |single: Seconds, extended: Seconds| Seconds((extended.0 - single.0) / (products - 1.0));
+        let (further_one, further_two) =
+            (further(single_one, extended_one), further(single_two, extended_two));
+        let (glwe_dimension, polynomial_size) = (self.shape.0.0, self.shape.1.0);
+        ShapePrices {
+            glwe_dimension,
+            polynomial_size,
+            one_level: StepPrice { first: single_one, further: further_one },
+            further_level: StepPrice {
+                first: Seconds(single_two.0 - single_one.0),
+                further: Seconds(further_two.0 - further_one.0),
+            },
+            bootstrap_key: self.bootstrap_key.typical(),
+        }
+    }
+}
+
+/// One rotation over one window of the key.
+fn rotate(
+    machine: &Machine,
+    parameters: &Parameters,
+    switching: Switching,
+    window: usize,
+    fft: &Fft,
+    scratch: &mut Scratch,
+    times: &mut Times,
+) {
+    let numbers = parameters.bootstrap_key_bytes().0 as usize / size_of::<c64>();
+    let start = window * (machine.key.len() / WINDOWS);
+    let key = FourierLweBootstrapKey::from_container(
+        &machine.key[start..start + numbers],
+        parameters.lwe_dimension,
+        parameters.glwe_dimension.to_glwe_size(),
+        parameters.polynomial_size,
+        parameters.rotation.base_log,
+        parameters.rotation.levels,
+    );
+    let rotation = Rotation {
+        layer: 0,
+        sum: Sum { terms: Vec::new(), constant: 0 },
+        key_switched: false,
+        switching,
+        log_grid: parameters.coarse_grid() + switching.extension,
+        stairs: vec![(0, 1)],
+        origin: 0,
+        slots: Slots(2),
+        taps: Vec::new(),
+        tables: 1,
+    };
+    let n = parameters.lwe_dimension.0;
+    let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
+    times.take(n as f64, || rotate::rotate(&rotation, &ciphertext, key, fft, scratch).as_ref()[0]);
+}
+
+/// Times of what does not depend on the big key's shape, over memory that the caches have forgotten.
+struct Whole {
+    key: Vec<u32>,
+    wires: Vec<u64>,
+    key_switch: Times,
+    addition: Times,
+    extraction: Times,
+    expansion: Times,
+    key_switching_key: Times,
+}
+
+impl Whole {
+    fn new() -> Self {
+        Self {
+            key: (0..KEY / 2 / size_of::<u32>()).map(|index| (scramble(index) >> 32) as u32).collect(),
+            wires: (0..KEY / 2 / size_of::<u64>()).map(scramble).collect(),
+            key_switch: Times::default(),
+            addition: Times::default(),
+            extraction: Times::default(),
+            expansion: Times::default(),
+            key_switching_key: Times::default(),
+        }
+    }
+
+    /// With a big key of dimension 2048 and a small one of about 1000.
+    fn measure(&mut self) {
+        const BIG: usize = 2048;
+        const WIRE: usize = BIG + 1;
+        const INPUTS: usize = 16;
+        let decomposition = Decomposition::new(4, 4);
+        let part = self.key.len() / 4;
+        let n = part / (BIG * decomposition.levels.0) - 1;
+        let modulus = CiphertextModulus::new_native();
+        let input = LweCiphertext::from_container(&self.wires[..WIRE], modulus);
+        let small = CiphertextModulus::new_native();
+        let mut output = LweCiphertext::new(0_u32, LweDimension(n).to_lwe_size(), small);
+        for key in self.key.chunks_exact(part) {
+            let key = LweKeyswitchKey::from_container(
+                &key[..BIG * decomposition.levels.0 * (n + 1)],
+                decomposition.base_log,
+                decomposition.levels,
+                LweDimension(n).to_lwe_size(),
+                small,
+            );
+            let integers = (BIG * decomposition.levels.0 * (n + 1)) as f64;
+            self.key_switch.take(integers, || {
+                keyswitch_lwe_ciphertext_with_scalar_change(&key, &input, &mut output);
+            });
+        }
+
+        let mut sum = vec![0; WIRE];
+        for wires in self.wires.chunks_exact(64 * WIRE) {
+            self.addition.take(size_of_val(wires) as f64, || {
+                wires.chunks_exact(WIRE).for_each(|wire| add_scaled(&mut sum, wire, 3));
+            });
+        }
+
+        let glwe = GlweCiphertext::from_container(&self.wires[..2 * BIG], PolynomialSize(BIG), modulus);
+        for tap in 0..32_usize {
+            let mut wire = |index: usize| rotate::extract(&glwe, (31 * tap + 64 * index) % BIG, &mut sum);
+            self.extraction.take((8 * 8 * WIRE) as f64, || (0..8).for_each(&mut wire));
+        }
+
+        for seed in 0..8 {
+            let bodies = self.wires[..INPUTS].to_vec();
+            let bytes = 8 * INPUTS * WIRE;
+            self.expansion.take(bytes as f64, || expand(bodies, LweDimension(BIG), seed));
+        }
+
+        let parameters = Parameters {
+            lwe_dimension: LweDimension(n),
+            glwe_dimension: GlweDimension(1),
+            polynomial_size: PolynomialSize(256),
+            rotation: Decomposition::new(22, 1),
+            key_switch: Some(Decomposition::new(4, 1)),
+        };
+        let mut seeder = seeder();
+        let secrets = Secrets::new(&parameters, &mut seeder);
+        for _ in 0..4 {
+            self.key_switching_key.take(parameters.key_switching_key_bytes().0 as f64 / 4.0, || {
+                let (seed, bodies) = secrets.key_switching_key(&parameters, &mut seeder);
+                parameters.expand_key_switching_key(seed, bodies)
+            });
+        }
+    }
+}
+
+fn seeder() -> DeterministicSeeder<DefaultRandomGenerator> {
+    DeterministicSeeder::new(TorusSeed(0))
+}
+
+/// External products an element of a rotation over as many elements.
+fn products(switching: Switching, elements: usize) -> f64 {
+    let log_grid = 12 + switching.extension;
+    let of = |index| 1_u64 << switching.round((scramble(index) >> 32) as u32, log_grid).family;
+    (0..elements).map(of).sum::<u64>() as f64 / elements as f64
+}
