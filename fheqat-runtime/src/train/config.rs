@@ -58,8 +58,8 @@ pub struct TrainConfig {
 /// How training looks for a cheap network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Economy {
-    /// How far the fraction of the validation data classified right may fall below the best that was found; where targets
-    /// are numbers, by how much of itself the loss may rise.
+    /// How far the fraction of the validation data classified right may fall below the best that was found, beside its
+    /// standard error; where targets are numbers, by how much of itself the loss may rise.
     pub margin: f64,
     /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes.
     pub max_rotations: Option<usize>,

@@ -492,10 +492,15 @@ impl Search<'_> {
         }
     }
 
+    /// Whether a result is within the margin and one standard error of the best: on little validation data the best of many
+    /// is the luckiest (the one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984).
     fn is_enough(&self, metrics: &Metrics) -> bool {
         let margin = self.economy.margin;
         self.best.is_none_or(|best| match (metrics.accuracy, best.accuracy) {
-            (Some(accuracy), Some(best)) => accuracy >= best - margin,
+            (Some(accuracy), Some(best)) => {
+                let error = (best * (1.0 - best) / self.validation.len() as f64).sqrt();
+                accuracy >= best - margin - error
+            }
             _ => metrics.loss <= best.loss * (1.0 + margin),
         })
     }

@@ -33,7 +33,8 @@ fn the_cheapest_within_the_margin_is_kept() {
     assert!(price.core_seconds < declared.price.core_seconds / 2.0, "{price:?} {declared:?}");
     let (_, held) = points().split(0.1, Seed(0)).unwrap();
     let kept = net.evaluate(&held).unwrap().accuracy.unwrap();
-    assert!(kept >= best - 0.0051, "{kept} {best}");
+    let error = (best * (1.0 - best) / held.len() as f64).sqrt();
+    assert!(kept >= best - 0.005 - error - 1e-9, "{kept} {best}");
     let report = SearchReport(&history.trials).to_string();
     assert!(report.contains("max_l1 = 8") && report.contains("core-seconds"), "{report}");
 }

@@ -230,6 +230,6 @@ mod tests {
         assert!(state.integers().row(filter.row).iter().all(|&weight| weight == 0));
         let last = program.linear(program.nodes.len() - 1).unwrap();
         let masked = last.mask.as_ref().map_or(0, |mask| mask.iter().filter(|kept| !**kept).count());
-        assert!(masked > 0 && masked % last.bias.len() == 0);
+        assert!(masked > 0 && masked.is_multiple_of(last.bias.len()));
     }
 }
