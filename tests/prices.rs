@@ -43,7 +43,8 @@ fn core_seconds<T>(work: impl FnOnce() -> T) -> (T, f64) {
         Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32).as_secs_f64()
     };
     let start = now();
-    (work(), now() - start)
+    let result = work();
+    (result, now() - start)
 }
 
 /// Neighbours in the caches slow a run and never speed it up.

@@ -40,13 +40,11 @@ impl Recipe {
     /// Trains, then predicts encrypted, or evaluates on several splits.
     pub(crate) fn run<N: Network>(&self, options: &Options) -> Result<(), Box<dyn Error>> {
         let digits = csv::read(FILE, &CsvOptions { header: false, ..CsvOptions::default() })?;
-        match options.splits {
-            Some(splits) => self.evaluate::<N>(&digits, splits, options.common.json),
-            None => {
-                let (net, test, clear) = self.train::<N>(&digits, Seed(options.common.seed))?;
-                common::predict(&options.common, &net.circuit()?, &test, &clear)
-            }
+        if let Some(splits) = options.splits {
+            return self.evaluate::<N>(&digits, splits, options.common.json);
         }
+        let (net, test, clear) = self.train::<N>(&digits, Seed(options.common.seed))?;
+        common::predict(&options.common, &net.circuit()?, &test, &clear)
     }
 
     fn evaluate<N: Network>(&self, digits: &Dataset, splits: u64, json: bool) -> Result<(), Box<dyn Error>> {

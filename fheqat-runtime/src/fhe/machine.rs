@@ -60,8 +60,8 @@ fn read(path: &Path, machine: &str) -> Option<Prices> {
 }
 
 fn path(folder: &Path, machine: &str) -> PathBuf {
-    let digest: String = Sha256::digest(machine).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    folder.join(format!("prices-{digest}"))
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = Sha256::digest(machine).into();
+    folder.join(format!("prices-{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h])))
 }
 
 /// Whatever changes how fast operations are: the processor, this crate and how it was built.

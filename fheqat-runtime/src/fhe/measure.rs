@@ -63,7 +63,7 @@ impl Times {
     fn take<R>(&mut self, units: f64, work: impl FnOnce() -> R) {
         let start = clock();
         black_box(work());
-        self.0.push((clock() - start).as_secs_f64() / units);
+        self.0.push(clock().saturating_sub(start).as_secs_f64() / units);
     }
 
     /// The lower quartile: neighbours in the caches slow an operation and never speed it up.

@@ -301,19 +301,15 @@ impl<'a> Reader<'a> {
             1 => (1, 1),
             _ => (jumps, tables.iter().map(|&table| all[table].jumps.len()).sum()),
         };
-        match small {
-            true => Moves { small_additions: sum, additions: readings, extractions, ..Moves::default() },
-            false => Moves { additions: sum + readings, extractions, ..Moves::default() },
-        }
+        let (small_additions, big) = if small { (sum, 0) } else { (0, sum) };
+        Moves { small_additions, additions: big + readings, extractions, ..Moves::default() }
     }
 
     fn end_moves(&self, direct: bool, inputs: &[Option<Slots>]) -> Moves {
         let inputs = inputs.iter().flatten().count();
         let additions = self.graph.outputs.iter().map(|output| self.ciphertexts(&output.terms)).sum();
-        match direct {
-            true => Moves { small_inputs: inputs, additions, ..Moves::default() },
-            false => Moves { inputs, additions, ..Moves::default() },
-        }
+        let (small_inputs, inputs) = if direct { (inputs, 0) } else { (0, inputs) };
+        Moves { inputs, small_inputs, additions, ..Moves::default() }
     }
 
     /// Terms that are not constant.

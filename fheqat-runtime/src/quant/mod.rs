@@ -110,6 +110,7 @@ pub struct Lookup {
 impl Requantize {
     /// The level of an accumulator, in the arithmetic that training uses.
     #[must_use]
+    #[inline]
     pub fn level(&self, sum: f32) -> f32 {
         let x = sum * self.gain + self.offset;
         match &self.lookup {
@@ -132,6 +133,7 @@ impl Lookup {
 /// Clamping to integers commutes with rounding, and between levels, which fit 8 bits, adding `1.5 * 2^23` leaves no
 /// bits for a fraction: the addition rounds half to even, in one instruction that every processor runs on vectors.
 #[must_use]
+#[inline]
 pub fn round_level(value: f32, levels: Range) -> f32 {
     const NO_FRACTION: f32 = 1.5 * (1 << 23) as f32;
     (value.clamp(levels.lo as f32, levels.hi as f32) + NO_FRACTION) - NO_FRACTION

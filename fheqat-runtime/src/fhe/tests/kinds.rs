@@ -7,6 +7,7 @@ use crate::{
     Seed,
     circuit::{
         Circuit,
+        ir::Accumulator,
         soundness::{covering, extremes, features},
     },
     fixture::drawn::{Draw, PLAIN, Weights, window},
@@ -137,7 +138,7 @@ fn any_network_encrypted() {
     for seed in 0..60 {
         let circuit = Draw::any(Seed(seed)).circuit();
         let rotations = circuit.graph.accumulators.len();
-        let slots = circuit.graph.accumulators.iter().map(|accumulator| accumulator.slots()).max();
+        let slots = circuit.graph.accumulators.iter().map(Accumulator::slots).max();
         // Larger ones take a minute each and show no more.
         if (1..=40).contains(&rotations) && slots.is_some_and(|slots| slots <= 128) {
             run += 1;

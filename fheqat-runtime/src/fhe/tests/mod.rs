@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod exact;
+mod failures;
 mod graphs;
 mod kinds;
 mod noise;
