@@ -27,7 +27,7 @@ pub(crate) fn chain(slots: i64) -> Circuit {
         name: format!("{slots} slots"),
         fields: Vec::new(),
         codec: Codec {
-            input: Quantizer { step: 1.0, levels: inputs },
+            encoders: vec![Quantizer { step: 1.0, levels: inputs }.into()],
             features: 1,
             scale: vec![1.0],
             bias: vec![0.0],

@@ -18,7 +18,7 @@ fn agree_at_extremes(circuit: &Circuit, p_fail: f64, most: usize, seed: Seed) {
     let ends = covering(&circuit.graph, &extremes(&circuit.graph, usize::MAX, seed));
     let ends = ends.iter().take(most).map(|levels| features(circuit, levels));
     let random = samples(circuit, 2, seed).into_iter().map(|levels| {
-        let step = circuit.codec.input.step;
+        let step = circuit.codec.encoders[0].quantizer.step;
         levels.into_iter().map(|level| level * step).collect()
     });
     agree(circuit, p_fail, &ends.chain(random).collect::<Vec<_>>());
