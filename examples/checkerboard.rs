@@ -31,6 +31,17 @@ checkerboard!(Checkerboard10, 10, 32);
 checkerboard!(Checkerboard30, 30, 32);
 checkerboard!(Checkerboard100, 100, 8);
 
+/// As the guide has it: nothing but widths and pruning.
+#[quant_net(bits = 3, max_nonzero = 30)]
+struct Plain {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 100>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<100, 100>,
+    relu2: QuantReLU,
+    fc3: QuantLinear<100, 2>,
+}
+
 /// Trains the guide's network on the checkerboard and predicts encrypted points.
 #[derive(Parser)]
 struct Options {
@@ -39,11 +50,18 @@ struct Options {
     /// Neurons of each hidden layer
     #[arg(long, default_value = "100", value_parser = ["10", "30", "100"])]
     hidden: String,
+    /// No budget and no step of the input by hand, 100 neurons
+    #[arg(long)]
+    plain: bool,
+    /// Train what is declared, without a search for something cheaper
+    #[arg(long)]
+    declared: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     match options.hidden.as_str() {
+        _ if options.plain => run::<Plain>(&options),
         "10" => run::<Checkerboard10>(&options),
         "30" => run::<Checkerboard30>(&options),
         _ => run::<Checkerboard100>(&options),
@@ -56,7 +74,8 @@ fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
     let fresh = data::checkerboard_points(50_000, Seed(seed.0.wrapping_add(1 << 32)));
 
     let (float, _) = trained::<N>(&train, &TrainConfig { seed, ..TrainConfig::float() })?;
-    let (net, train_s) = trained::<N>(&train, &TrainConfig { seed, ..TrainConfig::default() })?;
+    let config = if options.declared { TrainConfig::declared() } else { TrainConfig::default() };
+    let (net, train_s) = trained::<N>(&train, &TrainConfig { seed, ..config })?;
     let clear = Clear {
         float: accuracy(&float, Precision::Float, &fresh)?,
         quantized: accuracy(&net, Precision::Quantized, &fresh)?,

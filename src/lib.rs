@@ -41,7 +41,7 @@ pub mod prelude {
             network::Network,
         },
         quant_net,
-        train::TrainConfig,
+        train::{Economy, TrainConfig},
     };
 }
 

@@ -15,7 +15,7 @@ struct Small {
 fn circuit(seed: Seed) -> Circuit {
     let (train, _) = data::checkerboard(seed);
     let mut net = Small::new(seed);
-    net.train(&train, &TrainConfig { epochs: 1, ..TrainConfig::default() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
     net.circuit().unwrap()
 }
 

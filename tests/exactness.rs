@@ -113,7 +113,7 @@ struct Normalized {
 fn trained<N: Network>(seed: Seed) -> (N, Circuit) {
     let (train, _) = data::checkerboard(seed);
     let mut net = N::new(seed);
-    net.train(&train, &TrainConfig { epochs: 5, seed, ..TrainConfig::default() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: 5, seed, ..TrainConfig::declared() }).unwrap();
     let circuit = net.circuit().unwrap();
     (net, circuit)
 }
@@ -251,7 +251,7 @@ fn encrypted_is_simulated_of_every_wiring() {
     let classes = (0..points.len()).map(|row| row % 4).collect();
     let four = Dataset::classes(points.features().to_owned(), classes, 4).unwrap();
     let mut net = Woven::new(Seed(1));
-    net.train(&four, &TrainConfig { epochs: 4, progress: false, ..TrainConfig::default() }).unwrap();
+    net.train(&four, &TrainConfig { epochs: 4, progress: false, ..TrainConfig::declared() }).unwrap();
     let circuit = net.circuit().unwrap();
     assert!(circuit.graph.accumulators.len() > 4);
     check_encrypted(&circuit, Seed(5), 2);
@@ -325,7 +325,7 @@ fn check_bits<N: Network>(net: &N, data: &Dataset) -> Result<(), Box<dyn std::er
 #[test]
 fn networks_that_branch_are_simulated_exactly() {
     let (train, test) = (data::checkerboard_points(600, Seed(3)), data::checkerboard_points(300, Seed(4)));
-    let config = TrainConfig { epochs: 4, progress: false, ..TrainConfig::default() };
+    let config = TrainConfig { epochs: 4, progress: false, ..TrainConfig::declared() };
     for seed in 0..4 {
         let mut net = Residual::new(Seed(seed));
         let history = net.train(&train, &config).unwrap();

@@ -118,7 +118,7 @@ fn checkerboards() {
     within_a_fifth((0..3).map(|seed| {
         let (train, _) = data::checkerboard(Seed(seed));
         let mut net = Checkerboard::new(Seed(seed));
-        let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::default() };
+        let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
         net.train(&train, &config).unwrap();
         (format!("checkerboard {seed}"), net.circuit().unwrap())
     }));

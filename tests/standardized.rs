@@ -28,7 +28,7 @@ fn points(count: usize, seed: u64) -> Dataset {
 }
 
 fn config() -> TrainConfig {
-    TrainConfig { epochs: 4, standardize: true, progress: false, ..TrainConfig::default() }
+    TrainConfig { epochs: 4, standardize: true, progress: false, ..TrainConfig::declared() }
 }
 
 fn trained() -> Points {

@@ -3,7 +3,7 @@
 use std::{error::Error, num::NonZeroUsize, time::Instant};
 
 use clap::Args;
-use fheqat::prelude::*;
+use fheqat::{prelude::*, report::SearchReport};
 use serde_json::json;
 
 /// Options of every example.
@@ -44,11 +44,14 @@ pub(crate) fn accuracy<N: Network>(
     Ok(net.evaluate_in(precision, data)?.accuracy.ok_or("the data has no classes")?)
 }
 
-/// A fresh network, trained, and the seconds it took.
+/// A fresh network, trained, and the seconds it took; prints what a search for a cheap one tried.
 pub(crate) fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), Box<dyn Error>> {
     let mut net = N::new(config.seed);
     let (history, seconds) = timed(|| net.train(data, config));
-    history?;
+    let trials = history?.trials;
+    if !trials.is_empty() {
+        println!("{}\n", SearchReport(&trials));
+    }
     Ok((net, seconds))
 }
 

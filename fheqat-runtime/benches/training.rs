@@ -105,7 +105,7 @@ fn epoch(criterion: &mut Criterion) {
             batch,
             validation: Validation::None,
             progress: false,
-            ..TrainConfig::default()
+            ..TrainConfig::declared()
         };
         group.bench_function(format!("batch {batch}"), |bencher| {
             bencher.iter_batched(

@@ -4,13 +4,16 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use fheqat_runtime::params::{
-    Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
-    constraint::failure,
-    cost::Prices,
-    demand::{Demand, Moves, NoiseForm, Rotation},
-    grid::{self, Rounding, Switching},
-    search::{Bounds, Infeasible, Solution, Space, search},
+use fheqat_runtime::{
+    circuit::price::rotation_seconds,
+    params::{
+        Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
+        constraint::failure,
+        cost::Prices,
+        demand::{Demand, Moves, NoiseForm, Rotation},
+        grid::{self, Rounding, Switching},
+        search::{Bounds, Infeasible, Solution, Space, search},
+    },
 };
 use tfhe::core_crypto::prelude::{LweDimension, Variance};
 
@@ -70,6 +73,21 @@ fn row(slots: u32, p_fail: f64) -> String {
         cost.0 * 1e3,
         parameters.server_key_bytes().0 as f64 / 1e6,
     )
+}
+
+/// Training prices a rotation by a curve, for it knows nothing of cryptography: the search's own prices.
+#[test]
+fn the_curve_of_training_follows_the_search() {
+    for slots in [8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024] {
+        let demand = demand(vec![rotation(slots, 64.0)]);
+        let bounds = Bounds { server_key: Bytes(1_000_000_000), ..bounds(-40.0) };
+        let found = search(&demand, bounds, &Space::default(), &Prices::shipped()).unwrap();
+        let (curve, searched) = (rotation_seconds(slots), found.cost.0);
+        assert!(
+            (curve / searched - 1.0).abs() < 0.1,
+            "{slots} slots: {curve} s by the curve, {searched} s searched"
+        );
+    }
 }
 
 /// With `FHEQAT_BLESS` set, writes the table instead.

@@ -71,6 +71,6 @@ pub(crate) fn config() -> TrainConfig {
         rate: 0.03,
         validation: Validation::None,
         progress: false,
-        ..TrainConfig::default()
+        ..TrainConfig::declared()
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use fheqat_spec::{Known, Layer as SpecLayer, Net, Range, Shape, Source, Verdict};
+use fheqat_spec::{Fact, Known, Layer as SpecLayer, Net, Range, Shape, Source};
 use ndarray::Array2;
 use thiserror::Error;
 
@@ -19,7 +19,7 @@ use crate::{
     nn::{
         NetworkError,
         network::Network,
-        program::verdicts,
+        program::Program,
         quantized::{Decoder, Quantized, QuantizedField, QuantizedOp},
         window::{Filters, Windows, pairs},
     },
@@ -53,31 +53,44 @@ pub enum CircuitError {
 /// # Errors
 /// When the network breaks a law or a layer is not calibrated.
 pub(crate) fn lower<N: Network>(network: &N) -> Result<Circuit, CircuitError> {
-    optimised(&N::SPEC, &network.quantized()?)
+    optimised(&N::SPEC, &Program::of(network)?)
 }
 
 /// The optimised circuit of a network that is apart from its type.
 ///
 /// # Errors
-/// When the network breaks a law.
-pub(crate) fn optimised(net: &Net<'static>, quantized: &Quantized) -> Result<Circuit, CircuitError> {
-    let circuit = plain(net, quantized)?;
+/// When a layer is not calibrated.
+pub(crate) fn optimised(net: &Net<'static>, program: &Program) -> Result<Circuit, CircuitError> {
+    let circuit = plain(net, program)?;
     Ok(Circuit { graph: passes::optimise(circuit.graph)?, ..circuit })
 }
 
 /// The circuit before any pass.
 ///
 /// # Errors
-/// When the network breaks a law.
-pub(crate) fn plain(net: &Net<'static>, quantized: &Quantized) -> Result<Circuit, CircuitError> {
-    let verdicts = verdicts(net)?;
-    let mut lowering = Lowering::new(quantized, &verdicts);
+/// When a layer is not calibrated.
+pub(crate) fn plain(net: &Net<'static>, program: &Program) -> Result<Circuit, CircuitError> {
+    let (codec, graph) = integers(program)?;
+    Ok(Circuit { name: net.name.to_owned(), fields: describe(net, program.facts()), codec, graph })
+}
+
+/// The optimised graph alone.
+///
+/// # Errors
+/// When a layer is not calibrated.
+pub(crate) fn graph(program: &Program) -> Result<Graph, CircuitError> {
+    Ok(passes::optimise(integers(program)?.1)?)
+}
+
+fn integers(program: &Program) -> Result<(Codec, Graph), CircuitError> {
+    let quantized = program.quantized()?;
+    let mut lowering = Lowering::new(&quantized, program.facts());
     for field in &quantized.fields {
         lowering.field(field)?;
     }
     let (codec, graph) = lowering.finish(&quantized.output);
     verify(&graph)?;
-    Ok(Circuit { name: net.name.to_owned(), fields: describe(net, &verdicts), codec, graph })
+    Ok((codec, graph))
 }
 
 /// What a field gives: for each number the sum of wires that it is.
@@ -85,17 +98,17 @@ type Values = Vec<Vec<Term>>;
 
 struct Lowering<'a> {
     quantized: &'a Quantized,
-    verdicts: &'a [Verdict<'static>],
+    facts: &'a [Fact],
     encoders: Vec<Encoder>,
     graph: Graph,
     values: Vec<Values>,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(quantized: &'a Quantized, verdicts: &'a [Verdict<'static>]) -> Self {
+    fn new(quantized: &'a Quantized, facts: &'a [Fact]) -> Self {
         Self {
             quantized,
-            verdicts,
+            facts,
             encoders: Vec::new(),
             graph: Graph { inputs: vec![], layers: vec![], accumulators: vec![], outputs: vec![] },
             values: Vec::with_capacity(quantized.fields.len()),
@@ -155,7 +168,7 @@ impl<'a> Lowering<'a> {
 
     fn layer(&self, field: &QuantizedField) -> Layer {
         let (reads, bound) = match field.from {
-            Source::Field(index) => (self.quantized.fields[index].name, self.verdicts[index].fact.range),
+            Source::Field(index) => (self.quantized.fields[index].name, self.facts[index].range),
             Source::Input | Source::Broken => ("input", Known::Later),
         };
         Layer { name: field.name.to_owned(), reads: reads.to_owned(), bound: bound.or(Range::new(0, 0)) }
@@ -233,28 +246,28 @@ fn sum<'a>(products: impl Iterator<Item = (&'a Vec<Term>, i32)>) -> Vec<Term> {
     merge(products.flat_map(|(level, weight)| level.iter().map(move |term| term.times(i64::from(weight)))))
 }
 
-fn describe(net: &Net<'static>, verdicts: &[Verdict<'static>]) -> Vec<Field> {
+fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
     net.fields
         .iter()
-        .zip(verdicts)
-        .map(|(field, verdict)| {
+        .zip(facts)
+        .map(|(field, fact)| {
             let (weight_bits, level_bits) = match field.layer {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
                 SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
                 SpecLayer::Add { .. } | SpecLayer::Pool(_) | SpecLayer::BatchNorm => (None, None),
                 SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) | SpecLayer::Flatten => {
-                    (None, verdict.fact.range.get().map(|range| i64::from(range.bits())))
+                    (None, fact.range.get().map(|range| i64::from(range.bits())))
                 }
             };
-            let shape = verdict.fact.shape.get();
+            let shape = fact.shape.get();
             Field {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
                 weight_bits,
                 level_bits,
-                range: verdict.fact.range.get(),
+                range: fact.range.get(),
             }
         })
         .collect()

@@ -4,6 +4,7 @@ pub mod codec;
 pub mod ir;
 pub mod lower;
 pub mod passes;
+pub mod price;
 pub mod simulate;
 #[cfg(test)]
 pub(crate) mod soundness;

@@ -160,6 +160,8 @@ pub struct LinearState {
     pub(crate) mask: Option<Array2<bool>>,
     /// What the integers of a row keep.
     pub(crate) limits: RowLimits,
+    /// The budget that was declared; training may choose a smaller one.
+    pub(crate) declared_l1: Option<usize>,
     /// How the user wants the bias held.
     pub(crate) declared: spec::Bias,
     /// How it is held: free behind float training, whatever was declared.
@@ -454,10 +456,8 @@ impl NormState {
 }
 
 impl LinearState {
-    /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`, and no bias.
+    /// Fresh weights, and no bias.
     pub(crate) fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
-        let bound = 1.0 / (shape[1] as f32).sqrt();
-        let weight = Array2::from_shape_fn(shape, |_| rng.random_range(-bound..bound));
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
         let row = match layer {
             spec::Layer::Linear(linear) => Some(*linear),
@@ -466,16 +466,25 @@ impl LinearState {
         };
         let limits = row.as_ref().and_then(RowLimits::of).unwrap_or(nothing);
         let declared = row.map_or(spec::Bias::None, |row| row.bias);
-        Self {
-            weight,
+        let mut state = Self {
+            weight: Array2::zeros(shape),
             bias: Array1::zeros(shape[0]),
             scale: None,
             weight_scale: row.map_or(spec::WeightScale::PerTensor, |row| row.weight_scale),
             mask: None,
             limits,
+            declared_l1: limits.max_l1,
             declared,
             hold: declared,
-        }
+        };
+        state.draw(rng);
+        state
+    }
+
+    /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`.
+    pub(crate) fn draw(&mut self, rng: &mut ChaCha8Rng) {
+        let bound = 1.0 / (self.weight.ncols() as f32).sqrt();
+        self.weight.mapv_inplace(|_| rng.random_range(-bound..bound));
     }
 
     /// The weights in the layer's own units, `[out, in]`.

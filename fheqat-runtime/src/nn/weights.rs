@@ -4,7 +4,7 @@
 //! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
 //! `[1]` unless it has that of another, and where it standardises the network's input `mean` and `deviation` `[features]`; a
 //! batch normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing
-//! has chosen yet is left out. The metadata say which biases are held centred.
+//! has chosen yet is left out. The metadata say which biases are held centred, and which budget each layer has.
 
 use std::{collections::HashMap, path::Path};
 
@@ -119,6 +119,9 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
                 }));
                 let held = if state.hold == Bias::Centred { CENTRED } else { FREE };
                 metadata.insert(format!("{name}.bias"), held.to_owned());
+                if let Some(budget) = state.limits.max_l1 {
+                    metadata.insert(format!("{name}.max_l1"), budget.to_string());
+                }
             }
             Op::Norm(state) => {
                 for (part, values) in [
@@ -164,6 +167,11 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
                 state.hold = match held.get(&format!("{name}.bias")).map(String::as_str) {
                     Some(FREE) if state.declared != Bias::None => Bias::Free,
                     _ => state.declared,
+                };
+                let budget = held.get(&format!("{name}.max_l1")).and_then(|budget| budget.parse().ok());
+                state.limits.max_l1 = match (budget, state.declared_l1) {
+                    (Some(chosen), Some(declared)) => Some(declared.min(chosen)),
+                    (chosen, declared) => chosen.or(declared),
                 };
             }
             Op::Norm(state) => reader.norm(name, state)?,

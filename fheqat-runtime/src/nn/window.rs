@@ -176,6 +176,17 @@ impl Filters {
             Some((channel * self.windows.elements + element, (first + channel) * self.windows.area + index))
         })
     }
+
+    /// Which weights of a filter see nothing but numbers that are gone, or padding, at every position.
+    pub(crate) fn unseen(&self, filter: usize, gone: &[bool]) -> Vec<bool> {
+        let mut unseen = vec![true; self.fan_in()];
+        for position in 0..self.windows.positions {
+            for (weight, number) in self.at(filter, position) {
+                unseen[weight] &= gone[number];
+            }
+        }
+        unseen
+    }
 }
 
 /// Every pair of indices, the second moving first.

@@ -9,7 +9,10 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
-use crate::circuit::{Circuit, Graph};
+use crate::{
+    circuit::{Circuit, Graph},
+    train::Trial,
+};
 
 #[cfg(feature = "fhe")]
 pub use encrypted::{EncryptedLayer, KeyParameters, Report};
@@ -174,6 +177,35 @@ impl LayerReport {
             None => cells.extend(std::iter::repeat_n(String::new(), 2)),
         }
         cells
+    }
+}
+
+/// What a search for a cheap network tried, step by step: what each step did to the validation result and to the price of the
+/// step that was kept before it.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchReport<'a>(pub &'a [Trial]);
+
+impl fmt::Display for SearchReport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = table(&["tried", "kept", "right, %", "loss", "rotations", "core-seconds", "saved"]);
+        let mut before: Option<f64> = None;
+        for Trial { tried, accuracy, loss, price, is_kept } in self.0 {
+            let saved =
+                before.map_or_else(String::new, |before| format!("{:+.3}", before - price.core_seconds));
+            table.add_row([
+                tried.clone(),
+                if *is_kept { "yes".to_owned() } else { String::new() },
+                accuracy.map_or_else(String::new, |accuracy| format!("{:.2}", 100.0 * accuracy)),
+                format!("{loss:.4}"),
+                price.rotations.to_string(),
+                format!("{:.3}", price.core_seconds),
+                saved,
+            ]);
+            if *is_kept {
+                before = Some(price.core_seconds);
+            }
+        }
+        write!(f, "{table}")
     }
 }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{TrainError, schedule::Schedule};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
-/// How to train; [`TrainConfig::default`] trains quantized, [`TrainConfig::float`] in plain float.
+/// How to train: [`TrainConfig::default`] quantized and looking for a cheap network, [`TrainConfig::declared`] quantized,
+/// [`TrainConfig::float`] in plain float.
 #[derive(Clone, Debug)]
 pub struct TrainConfig {
     /// Whether weights and activations are rounded in training.
@@ -41,6 +42,9 @@ pub struct TrainConfig {
     pub activations: Activations,
     /// How an input quantizer without a step chooses it.
     pub observer: Observer,
+    /// Whether training looks for a network that is cheap to run encrypted. It needs validation data to choose by and layers
+    /// that are fresh; without them, and in plain float, what is declared is trained.
+    pub economy: Option<Economy>,
     /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
     /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
     /// standardises them before it encrypts; a step that the user fixed is in standard deviations.
@@ -49,6 +53,25 @@ pub struct TrainConfig {
     pub seed: Seed,
     /// A bar, where standard error is a terminal.
     pub progress: bool,
+}
+
+/// How training looks for a cheap network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Economy {
+    /// How far the fraction of the validation data classified right may fall below the best that was found, beside its
+    /// standard error; where targets are numbers, by how much of itself the loss may rise.
+    pub margin: f64,
+    /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes.
+    pub max_rotations: Option<usize>,
+    /// Most core-seconds of one inference, by [`Price`](crate::circuit::price::Price); units are removed until they suffice,
+    /// whatever it takes.
+    pub max_core_seconds: Option<f64>,
+}
+
+impl Default for Economy {
+    fn default() -> Self {
+        Self { margin: 0.005, max_rotations: None, max_core_seconds: None }
+    }
 }
 
 /// Whether steps of activations train.
@@ -113,6 +136,7 @@ impl Default for TrainConfig {
             ramp: 0.4,
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
+            economy: Some(Economy::default()),
             standardize: false,
             seed: Seed(0),
             progress: true,
@@ -121,6 +145,12 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Trains what is declared, and looks for nothing cheaper.
+    #[must_use]
+    pub fn declared() -> Self {
+        Self { economy: None, ..Self::default() }
+    }
+
     /// Plain float training.
     #[must_use]
     pub fn float() -> Self {
@@ -142,6 +172,11 @@ impl TrainConfig {
         if let Schedule::Step { every, factor } = self.schedule {
             at_least_one("every", every)?;
             within("factor", factor, 0.0..=1.0)?;
+        }
+        if let Some(economy) = self.economy {
+            within("margin", economy.margin as f32, 0.0..=1.0)?;
+            at_least_one("max_rotations", economy.max_rotations.unwrap_or(1))?;
+            within("max_core_seconds", economy.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }
         if let Observer::Percentile(fraction) = self.observer {
             within("percentile", fraction, 0.0..=1.0)?;

@@ -23,6 +23,15 @@ pub struct Metrics {
     pub accuracy: Option<f64>,
 }
 
+impl Metrics {
+    /// Whether more is right, or as much at a smaller loss.
+    #[must_use]
+    pub fn is_better(&self, other: &Self) -> bool {
+        let (here, there) = (self.accuracy.unwrap_or(0.0), other.accuracy.unwrap_or(0.0));
+        here > there || (here >= there && self.loss < other.loss)
+    }
+}
+
 /// Runs a program on whole data sets, batch by batch.
 pub(crate) struct Evaluator {
     runner: Runner,

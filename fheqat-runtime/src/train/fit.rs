@@ -10,7 +10,8 @@ use super::{
     backward::Gradients,
     calibrate::{self, Purpose},
     config::{Activations, TrainConfig, Validation},
-    evaluate::Evaluator,
+    economy,
+    evaluate::{Evaluator, Metrics},
     history::{Epoch, History},
     loss::{Objective, Tally, judge},
     optimizer::{Moments, Pace},
@@ -61,19 +62,45 @@ pub(crate) fn fit(
     if config.standardize {
         program.standardize(&train.features());
     }
+    match (config.economy, &validation) {
+        (Some(economy), Some(validation))
+            if config.precision == Precision::Quantized && is_fresh(program) =>
+        {
+            economy::search(program, &train, validation, config, economy)
+        }
+        _ => train_once(program, &train, validation.as_ref(), config, &[]),
+    }
+}
+
+fn is_fresh(program: &Program) -> bool {
+    (0..program.nodes.len()).filter_map(|index| program.linear(index)).all(|state| state.scale.is_none())
+}
+
+/// Trains one network; the weights of the layers in `frozen` stay as they are.
+///
+/// # Errors
+/// When a layer cannot be calibrated, or the loss diverges.
+pub(crate) fn train_once(
+    program: &mut Program,
+    train: &Dataset,
+    validation: Option<&Dataset>,
+    config: &TrainConfig,
+    frozen: &[usize],
+) -> Result<History, TrainError> {
     if config.precision == Precision::Quantized {
         calibrate::calibrate(program, &train.features(), config.observer, Purpose::Train)?;
     } else {
         program.make_float();
     }
-    let mut trainer = Trainer::new(program.clone(), config, &train)?;
-    let history = trainer.run(&train, validation.as_ref())?;
+    let mut trainer = Trainer::new(program.clone(), config, train, frozen)?;
+    let history = trainer.run(train, validation)?;
     *program = trainer.program;
     Ok(history)
 }
 
 struct Trainer<'a> {
     config: &'a TrainConfig,
+    frozen: &'a [usize],
     program: Program,
     runner: Runner,
     gradients: Gradients,
@@ -101,7 +128,12 @@ struct Gain {
 }
 
 impl<'a> Trainer<'a> {
-    fn new(program: Program, config: &'a TrainConfig, train: &Dataset) -> Result<Self, TrainError> {
+    fn new(
+        program: Program,
+        config: &'a TrainConfig,
+        train: &Dataset,
+        frozen: &'a [usize],
+    ) -> Result<Self, TrainError> {
         let batch = config.batch.min(train.len());
         let runner = Runner::training(&program, config.precision, batch)?;
         let gains: Vec<Gain> =
@@ -127,6 +159,7 @@ impl<'a> Trainer<'a> {
             steps: an_epoch * config.epochs,
             an_epoch,
             config,
+            frozen,
             program,
             runner,
             gains,
@@ -138,7 +171,7 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let mut evaluator = Evaluator::new(&self.program, config.precision)?;
         let mut history = History::default();
-        let mut best: Option<(f64, f64, Program)> = None;
+        let mut best: Option<(Metrics, Program)> = None;
         let mut order: Vec<usize> = (0..train.len()).collect();
         let mut rng = config.seed.rng(BATCHES);
         let bar = bar(config);
@@ -171,15 +204,12 @@ impl<'a> Trainer<'a> {
                 history.kept = epoch - 1;
                 continue;
             };
-            let (accuracy, loss) = (held.accuracy.unwrap_or(0.0), held.loss);
-            let is_better = best
-                .as_ref()
-                .is_none_or(|(most, least, _)| accuracy > *most || (accuracy >= *most && loss < *least));
+            let is_better = best.as_ref().is_none_or(|(best, _)| held.is_better(best));
             if is_better || !config.restore_best {
                 history.kept = epoch - 1;
             }
             if is_better {
-                best = Some((accuracy, loss, self.program.clone()));
+                best = Some((held, self.program.clone()));
             }
             if config.patience.is_some_and(|patience| epoch > history.kept + patience && config.restore_best)
             {
@@ -187,7 +217,7 @@ impl<'a> Trainer<'a> {
             }
         }
         bar.finish_and_clear();
-        if let (true, Some((_, _, program))) = (config.restore_best, best) {
+        if let (true, Some((_, program))) = (config.restore_best, best) {
             self.program = program;
         }
         Ok(history)
@@ -253,6 +283,9 @@ impl<'a> Trainer<'a> {
         let quantized = self.config.precision == Precision::Quantized;
         for (index, node) in self.program.nodes.iter_mut().enumerate() {
             let Op::Linear(state) = &mut node.op else { continue };
+            if self.frozen.contains(&index) {
+                continue;
+            }
             let limit = if quantized {
                 let range = state.limits.weights;
                 (range.lo as f32 - MARGIN, range.hi as f32 + MARGIN)

@@ -4,6 +4,7 @@ use std::{io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::economy::Trial;
 use crate::file::{self, FileError};
 
 /// The log of a training run.
@@ -13,6 +14,8 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// Index in `epochs` of the weights that were kept.
     pub kept: usize,
+    /// What the search for a cheap network tried, in order; the epochs are those of the last that was kept.
+    pub trials: Vec<Trial>,
 }
 
 /// One pass over the data.

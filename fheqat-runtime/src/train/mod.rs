@@ -3,6 +3,7 @@
 mod backward;
 pub(crate) mod calibrate;
 pub mod config;
+pub mod economy;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
 pub mod history;
@@ -13,13 +14,15 @@ pub mod schedule;
 
 use thiserror::Error;
 
-pub use config::{Activations, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, Economy, Loss, Optimizer, TrainConfig, Validation};
+pub use economy::Trial;
 pub use evaluate::Metrics;
 pub use history::{Epoch, History};
 pub use ptq::PtqConfig;
 pub use schedule::Schedule;
 
 use crate::{
+    circuit::CircuitError,
     data::{DataError, Dataset, Targets},
     nn::{NetworkError, program::Program},
 };
@@ -31,6 +34,9 @@ pub enum TrainError {
     /// The network cannot run.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The network has no circuit to price: a defect of fheqat.
+    #[error(transparent)]
+    Circuit(#[from] CircuitError),
     /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -128,7 +134,7 @@ mod tests {
     type Sparse = Chain<2, 30, 2, 10, 0, true>;
 
     fn short() -> TrainConfig {
-        TrainConfig { epochs: 2, progress: false, ..TrainConfig::default() }
+        TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() }
     }
 
     fn small() -> Dataset {
@@ -139,7 +145,7 @@ mod tests {
     fn the_checkerboard_converges_to_the_ceiling() {
         let (train, _) = checkerboard(Seed(11));
         let mut net = Budget::new(Seed(1));
-        let config = TrainConfig { progress: false, ..TrainConfig::default() };
+        let config = TrainConfig { progress: false, ..TrainConfig::declared() };
         let history = net.train(&train, &config).unwrap();
         let accuracy = net.evaluate(&checkerboard_points(20_000, Seed(12))).unwrap().accuracy.unwrap();
         assert!(accuracy > 0.93, "{accuracy}");
@@ -155,7 +161,7 @@ mod tests {
             .map(|seed| {
                 let mut net = Chain::<2, 100, 2, 30, 8, true>::new(Seed(seed));
                 (net.quant_inp.state.fixed, net.quant_inp.state.step) = (Some(0.333), Some(0.333));
-                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::default() };
+                let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
                 net.train(&checkerboard(Seed(2000 + seed)).0, &config).unwrap();
                 net.evaluate(&fresh).unwrap().accuracy.unwrap()
             })
@@ -172,7 +178,7 @@ mod tests {
             let mut net = N::new(Seed(seed));
             let LayerMut::Quantizer(input) = &mut net.layers_mut()[0] else { unreachable!() };
             (input.fixed, input.step) = (Some(0.333), Some(0.333));
-            let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::default() };
+            let config = TrainConfig { seed: Seed(seed), progress: false, ..TrainConfig::declared() };
             net.train(&checkerboard(Seed(2000 + seed)).0, &config).unwrap();
             let accuracy = net.evaluate(&fresh).unwrap().accuracy.unwrap();
             let circuit = net.circuit().unwrap();
@@ -318,7 +324,7 @@ mod tests {
     fn normalised_networks_learn_the_checkerboard() {
         let (train, _) = checkerboard(Seed(11));
         let mut net = Normed::<0, 0>::new(Seed(1));
-        net.train(&train, &TrainConfig { progress: false, ..TrainConfig::default() }).unwrap();
+        net.train(&train, &TrainConfig { progress: false, ..TrainConfig::declared() }).unwrap();
         let accuracy = net.evaluate(&checkerboard_points(20_000, Seed(12))).unwrap().accuracy.unwrap();
         assert!(accuracy > 0.9, "{accuracy}");
     }
