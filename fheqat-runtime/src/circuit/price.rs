@@ -25,8 +25,8 @@ const CURVE: [(u32, f64); 11] = [
     (128, 43.3),
     (256, 100.3),
     (512, 207.0),
-    (1024, 455.0),
-    (2048, 1000.0),
+    (1024, 384.0),
+    (2048, 780.0),
 ];
 
 /// Seconds of one core for one blind rotation of an accumulator of so many slots, as a line through points of the parameter search with
