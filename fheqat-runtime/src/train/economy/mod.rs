@@ -1,8 +1,7 @@
 //! Price-aware training: the cheapest network whose validation result is within a margin of the best that was found.
 //!
-//! Four things make a network cheap encrypted, and each is tried in turn: the step of the input, the budgets of the layers
-//! ([`budgets`](Search::budgets)), one direction for a whole layer ([`tie`](Search::tie)), and fewer units
-//! ([`eliminate`](Search::eliminate)). Every choice is by the validation data and by [`Price`].
+//! Four things are tried in turn: the step of the input, smaller budgets of the layers, one direction for a whole layer, and
+//! fewer units. Every choice is by the validation data and by [`Price`].
 
 #[cfg(test)]
 mod tests;
