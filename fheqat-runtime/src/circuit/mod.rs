@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod ir;
 pub mod lower;
+pub mod observe;
 pub mod passes;
 pub mod price;
 pub mod simulate;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 pub use codec::{Codec, Logits};
 pub use ir::Graph;
 pub use lower::CircuitError;
+pub use observe::Observed;
 
 use crate::{
     artifact::{self, Artifact, ArtifactError},

@@ -45,7 +45,7 @@ impl Graph {
     }
 }
 
-fn weighted_sum(terms: &[Term], inputs: &[i64], levels: &[Vec<i64>]) -> i64 {
+pub(super) fn weighted_sum(terms: &[Term], inputs: &[i64], levels: &[Vec<i64>]) -> i64 {
     terms
         .iter()
         .map(|term| {
