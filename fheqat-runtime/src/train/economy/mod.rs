@@ -35,9 +35,9 @@ use crate::{
     quant::{standardized, transition::middle},
 };
 
-/// Budgets that are tried for the layers that declare none, from the loosest.
+/// Budgets that are tried where they are smaller than what a layer declares, from the loosest.
 const BUDGETS: [usize; 4] = [32, 16, 8, 4];
-/// The last layer's sums are decrypted, not bootstrapped: below this budget they cost accuracy and save nothing.
+/// The last layer's sums are decrypted, not bootstrapped: a smaller budget loses accuracy and saves no rotation.
 const LAST_BUDGET: usize = 16;
 /// Directions that a layer may have for each of them to be tried alone.
 const DIRECTIONS: usize = 40;
