@@ -73,7 +73,7 @@ mod tests {
         Dataset::classes(features, labels, 1).unwrap()
     }
 
-    /// `3 relu(a - 2 b) + 5` of two bits each, the rectifier clipped at 1.
+    /// `3 clamp(a - 2 b, 0, 1) + 5` of two bits each.
     fn small() -> Circuit {
         let level = Range::unsigned(2);
         let terms = vec![Term { wire: Wire::Input(0), weight: 1 }, Term { wire: Wire::Input(1), weight: -2 }];
