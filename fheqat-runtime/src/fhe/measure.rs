@@ -241,7 +241,15 @@ fn rotate(
         parameters.rotation.base_log,
         parameters.rotation.levels,
     );
-    let rotation = Rotation {
+    let rotation = signs(parameters, switching);
+    let n = parameters.lwe_dimension.0;
+    let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
+    times.take(n as f64, || rotate::rotate(&rotation, &ciphertext, key, fft, scratch).as_ref()[0]);
+}
+
+/// The rotation of one jump at zero.
+pub(super) fn signs(parameters: &Parameters, switching: Switching) -> Rotation {
+    Rotation {
         layer: 0,
         sum: Sum { terms: Vec::new(), constant: 0 },
         key_switched: false,
@@ -252,10 +260,7 @@ fn rotate(
         slots: Slots(2),
         taps: Vec::new(),
         tables: 1,
-    };
-    let n = parameters.lwe_dimension.0;
-    let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
-    times.take(n as f64, || rotate::rotate(&rotation, &ciphertext, key, fft, scratch).as_ref()[0]);
+    }
 }
 
 /// Times of what does not depend on the big key's shape, over memory that the caches have forgotten.

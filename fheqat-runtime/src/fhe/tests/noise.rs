@@ -19,7 +19,8 @@ use crate::{
         encoding::half_steps,
         execute::Workers,
         keys,
-        plan::{Plan, Rotation, Sum},
+        measure::signs,
+        plan::Plan,
         rotate::{self, Scratch},
     },
     params::{Decomposition, Parameters, Slots, grid::Switching, noise::small_encryption},
@@ -44,21 +45,6 @@ fn keys(parameters: Parameters) -> (ClientKey, ServerKey) {
     let plan = Plan { client, server };
     let workers = Arc::new(Workers::new(None, &plan.server).unwrap());
     keys::generate(&plan, workers)
-}
-
-fn signs(parameters: &Parameters, switching: Switching) -> Rotation {
-    Rotation {
-        layer: 0,
-        sum: Sum { terms: Vec::new(), constant: 0 },
-        key_switched: false,
-        switching,
-        log_grid: parameters.coarse_grid() + switching.extension,
-        stairs: vec![(0, 1)],
-        origin: 0,
-        slots: Slots(2),
-        taps: Vec::new(),
-        tables: 1,
-    }
 }
 
 struct Encryptor(EncryptionRandomGenerator<DefaultRandomGenerator>);

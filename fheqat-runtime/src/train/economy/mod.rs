@@ -180,11 +180,7 @@ impl Search<'_> {
             self.note(name, candidate, index == chosen);
         }
         self.refine_input_steps(&mut tried[chosen].program)?;
-        for (to, from) in self.fresh.nodes.iter_mut().zip(&tried[chosen].program.nodes) {
-            if let (Op::Quantizer(to), Op::Quantizer(from), None) = (&mut to.op, &from.op, from.from) {
-                to.step = from.step;
-            }
-        }
+        copy_input_steps(&tried[chosen].program, &mut self.fresh);
         Ok(())
     }
 
@@ -217,9 +213,9 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Trains with each budget, and keeps the cheapest network that is good enough; then tries half of it layer by layer.
+    /// Trains with each budget, and keeps the cheapest network that is good enough.
     fn budgets(&mut self) -> Result<Candidate, TrainError> {
-        let config = self.config.clone();
+        let config = self.config;
         let mut plans = vec![("the budgets as declared".to_owned(), self.fresh.clone())];
         for budget in BUDGETS {
             let program = self.with_budget(budget);
@@ -227,7 +223,7 @@ impl Search<'_> {
                 plans.push((format!("`max_l1 = {budget}`"), program));
             }
         }
-        let tried = self.train_all(&plans, |(_, program)| (program, &config, &[]))?;
+        let tried = self.train_all(&plans, |(_, program)| (program, config, &[]))?;
         for candidate in &tried {
             self.consider(candidate.metrics);
         }
@@ -254,8 +250,8 @@ impl Search<'_> {
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
         let frozen = [node];
-        let config = self.config.clone();
-        let mut tried = self.train_all(&plans, |(_, _, program)| (program, &config, &frozen))?;
+        let config = self.config;
+        let mut tried = self.train_all(&plans, |(_, _, program)| (program, config, &frozen))?;
         let best = self.cheapest(&tried);
         let restarts = (1..RESTARTS)
             .map(|restart| {
@@ -265,7 +261,7 @@ impl Search<'_> {
                 Ok((format!("{}, start {}", plans[best].0, restart + 1), program))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        tried.extend(self.train_all(&restarts, |(_, program)| (program, &config, &frozen))?);
+        tried.extend(self.train_all(&restarts, |(_, program)| (program, config, &frozen))?);
         let mut finalists: Vec<usize> =
             (0..tried.len()).filter(|&index| self.is_enough(&tried[index].metrics)).collect();
         let price = |index: &usize| tried[*index].price.core_seconds;
@@ -306,11 +302,7 @@ impl Search<'_> {
         let mut program = base.clone();
         let mut calibrated = base.clone();
         self.calibrate(&mut calibrated)?;
-        for (to, from) in program.nodes.iter_mut().zip(&calibrated.nodes) {
-            if let (Op::Quantizer(to), Op::Quantizer(from), None) = (&mut to.op, &from.op, from.from) {
-                to.step = from.step;
-            }
-        }
+        copy_input_steps(&calibrated, &mut program);
         let (step_in, levels_in) = calibrated.input_levels(node)?;
         let reader = calibrated.readers(node).next().unwrap_or(node);
         let levels_out = calibrated.levels(reader)?.1;
@@ -578,6 +570,14 @@ fn set_input_steps(program: &mut Program, step: Option<f32>) {
             && state.fixed.is_none()
         {
             state.step = step;
+        }
+    }
+}
+
+fn copy_input_steps(from: &Program, to: &mut Program) {
+    for (from, to) in from.nodes.iter().zip(&mut to.nodes) {
+        if let (Op::Quantizer(from_state), Op::Quantizer(to), None) = (&from.op, &mut to.op, from.from) {
+            to.step = from_state.step;
         }
     }
 }
