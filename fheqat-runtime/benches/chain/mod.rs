@@ -3,7 +3,7 @@
 use fheqat_runtime::{
     circuit::{
         Circuit, Codec,
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Wire},
+        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
     },
     quant::Quantizer,
     spec::Range,
@@ -17,12 +17,17 @@ pub(crate) fn chain(slots: i64) -> Circuit {
         let (weight, range) = (((half - 1) / 7).max(1), Range::new(-half, half - 1));
         let jumps = (-3..=3).map(|at| Jump { at, rise: 1 }).collect();
         let tables = vec![Table { base: 0, jumps }];
-        Accumulator { layer, terms: vec![Term { wire, weight }], range, tables }
+        Accumulator { layer, terms: vec![Term { wire, weight }], range, tolerance: Tolerance::EXACT, tables }
     };
     let first = neuron(0, Wire::Input(0), 24);
     let second = neuron(1, Wire::Table { accumulator: 0, table: 0 }, slots);
     let wire = Wire::Table { accumulator: 1, table: 0 };
-    let outputs = vec![Output { terms: vec![Term { wire, weight: 1 }], range: inputs, constant: 0 }];
+    let outputs = vec![Output {
+        terms: vec![Term { wire, weight: 1 }],
+        range: inputs,
+        tolerance: Tolerance::EXACT,
+        constant: 0,
+    }];
     Circuit {
         name: format!("{slots} slots"),
         fields: Vec::new(),

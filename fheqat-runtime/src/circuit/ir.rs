@@ -49,8 +49,12 @@ pub struct Table {
     pub jumps: Vec<Jump>,
 }
 
+/// How much noise a sum may carry encrypted: a standard deviation in units of the sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct Tolerance(pub f64);
+
 /// A sum of weighted wires, and the tables that read it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accumulator {
     /// Index in [`Graph::layers`].
     pub layer: usize,
@@ -58,6 +62,8 @@ pub struct Accumulator {
     pub terms: Vec<Term>,
     /// Every value the sum can take lies in it, over all inputs.
     pub range: Range,
+    /// What the tables may be off by.
+    pub tolerance: Tolerance,
     /// The tables that read it, at least one.
     pub tables: Vec<Table>,
 }
@@ -74,18 +80,20 @@ pub struct Layer {
 }
 
 /// A sum the client decrypts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     /// Terms by strictly rising wire; empty when the output is constant.
     pub terms: Vec<Term>,
     /// Every value the sum of the terms can take lies in it, over all inputs.
     pub range: Range,
+    /// What the client may read it off by.
+    pub tolerance: Tolerance,
     /// Added by the client behind decryption.
     pub constant: i64,
 }
 
 /// The integers between the client's quantizer and the client's scaling of the outputs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
     /// The range of each input wire.
     pub inputs: Vec<Range>,
@@ -95,6 +103,29 @@ pub struct Graph {
     pub accumulators: Vec<Accumulator>,
     /// What the client decrypts.
     pub outputs: Vec<Output>,
+}
+
+impl Tolerance {
+    /// No value may be off at all.
+    pub const EXACT: Self = Self(0.0);
+
+    /// Whether no value may be off at all.
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self.0 <= 0.0
+    }
+
+    /// That of a sum whose units are `factor` times as large.
+    #[must_use]
+    pub fn per(self, factor: i64) -> Self {
+        Self(self.0 / factor.unsigned_abs() as f64)
+    }
+
+    /// The stricter of both.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
+    }
 }
 
 impl Table {

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::{
     Circuit, Codec, Field,
-    ir::{Accumulator, Graph, Layer, Output, Table, Term, Wire},
+    ir::{Accumulator, Graph, Layer, Output, Table, Term, Tolerance, Wire},
     passes,
     verify::{VerifyError, verify},
 };
@@ -186,7 +186,13 @@ impl<'a> Lowering<'a> {
             return Err(CircuitError::OutsideBound { field: name.clone(), exact: range, bound: *bound });
         }
         let table = Table::tabulate(range, |sum| staircase.level(sum as f32) as i64);
-        self.graph.accumulators.push(Accumulator { layer, terms, range, tables: vec![table] });
+        self.graph.accumulators.push(Accumulator {
+            layer,
+            terms,
+            range,
+            tolerance: Tolerance::EXACT,
+            tables: vec![table],
+        });
         Ok(wire(Wire::Table { accumulator: self.graph.accumulators.len() - 1, table: 0 }))
     }
 
@@ -194,7 +200,12 @@ impl<'a> Lowering<'a> {
         let sums = self.values.pop().unwrap_or_default();
         self.graph.outputs = sums
             .into_iter()
-            .map(|terms| Output { range: self.graph.range_of(&terms), terms, constant: 0 })
+            .map(|terms| Output {
+                range: self.graph.range_of(&terms),
+                terms,
+                tolerance: Tolerance::EXACT,
+                constant: 0,
+            })
             .collect();
         let codec = Codec {
             encoders: self.encoders,

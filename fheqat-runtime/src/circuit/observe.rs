@@ -61,7 +61,7 @@ mod tests {
         Seed,
         circuit::{
             Codec, Graph,
-            ir::{Accumulator, Layer, Output, Table, Wire},
+            ir::{Accumulator, Layer, Output, Table, Tolerance, Wire},
             verify::verify,
         },
         fixture::drawn::Draw,
@@ -82,10 +82,11 @@ mod tests {
         let graph = Graph {
             inputs: vec![level; 2],
             layers: vec![Layer { name: "relu".into(), reads: "fc".into(), bound: range }],
-            accumulators: vec![Accumulator { layer: 0, terms, range, tables }],
+            accumulators: vec![Accumulator { layer: 0, terms, range, tolerance: Tolerance::EXACT, tables }],
             outputs: vec![Output {
                 terms: vec![Term { wire: Wire::Table { accumulator: 0, table: 0 }, weight: 3 }],
                 range: Range::new(0, 3),
+                tolerance: Tolerance::EXACT,
                 constant: 5,
             }],
         };

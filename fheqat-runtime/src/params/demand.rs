@@ -591,7 +591,7 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::ir::Output as GraphOutput;
+    use crate::circuit::ir::{Output as GraphOutput, Tolerance};
 
     fn term(wire: Wire, weight: i64) -> Term {
         Term { wire, weight }
@@ -611,7 +611,10 @@ mod tests {
 
     fn graph(accumulators: Vec<Accumulator>, outputs: Vec<Vec<Term>>) -> Graph {
         let range = Range::new(-3, 4);
-        let outputs = outputs.into_iter().map(|terms| GraphOutput { terms, range, constant: 0 }).collect();
+        let outputs = outputs
+            .into_iter()
+            .map(|terms| GraphOutput { terms, range, tolerance: Tolerance::EXACT, constant: 0 })
+            .collect();
         Graph {
             inputs: vec![Range::new(0, 3); 2],
             layers: ["fc0", "fc1"].map(layer).into(),
@@ -621,7 +624,7 @@ mod tests {
     }
 
     fn accumulator(layer: usize, terms: Vec<Term>, reach: i64, tables: Vec<Table>) -> Accumulator {
-        Accumulator { layer, terms, range: Range::new(-reach, reach), tables }
+        Accumulator { layer, terms, range: Range::new(-reach, reach), tolerance: Tolerance::EXACT, tables }
     }
 
     fn demand(graph: &Graph) -> Demand {

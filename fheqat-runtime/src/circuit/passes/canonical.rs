@@ -41,7 +41,7 @@ fn coprime(accumulator: Accumulator) -> Accumulator {
     if divisor == 1 {
         return accumulator;
     }
-    let Accumulator { layer, mut terms, range, mut tables } = accumulator;
+    let Accumulator { layer, mut terms, range, tolerance, mut tables } = accumulator;
     for term in &mut terms {
         term.weight /= divisor;
     }
@@ -49,7 +49,8 @@ fn coprime(accumulator: Accumulator) -> Accumulator {
         *table = divided(table, divisor);
     }
     let (lo, hi) = (range.lo / divisor, range.hi / divisor);
-    Accumulator { layer, terms, range: Range::new(lo.min(hi), lo.max(hi)), tables }
+    let (range, tolerance) = (Range::new(lo.min(hi), lo.max(hi)), tolerance.per(divisor));
+    Accumulator { layer, terms, range, tolerance, tables }
 }
 
 /// The table of `x` where `table` is the table of `divisor * x`.

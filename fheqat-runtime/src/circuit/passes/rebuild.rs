@@ -66,7 +66,7 @@ impl Rebuild {
         let (terms, constant) = self.sum(&old.terms);
         let range = self.graph.range_of(&terms);
         let tables = old.tables.iter().map(|table| table.shifted(-constant)).collect();
-        Accumulator { layer: old.layer, terms, range, tables }
+        Accumulator { layer: old.layer, terms, range, tolerance: old.tolerance, tables }
     }
 
     /// Says what the tables of the next old accumulator have become.
@@ -90,7 +90,12 @@ impl Rebuild {
         for output in &old.outputs {
             let (terms, constant) = self.sum(&output.terms);
             let range = self.graph.range_of(&terms);
-            self.graph.outputs.push(Output { terms, range, constant: output.constant + constant });
+            self.graph.outputs.push(Output {
+                terms,
+                range,
+                tolerance: output.tolerance,
+                constant: output.constant + constant,
+            });
         }
         self.graph
     }

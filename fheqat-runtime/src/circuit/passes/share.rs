@@ -10,12 +10,14 @@ pub(super) fn merge(old: &Graph) -> Graph {
     let mut seen = HashMap::<Vec<Term>, usize>::new();
     for accumulator in &old.accumulators {
         let mut accumulator = new.carry(accumulator);
-        let tables = std::mem::take(&mut accumulator.tables);
+        let (tables, tolerance) = (std::mem::take(&mut accumulator.tables), accumulator.tolerance);
         let index = *seen.entry(accumulator.terms.clone()).or_insert_with(|| {
             new.graph.accumulators.push(accumulator);
             new.graph.accumulators.len() - 1
         });
-        let shared = &mut new.graph.accumulators[index].tables;
+        let shared = &mut new.graph.accumulators[index];
+        shared.tolerance = shared.tolerance.stricter(tolerance);
+        let shared = &mut shared.tables;
         let replaced = tables
             .into_iter()
             .map(|table| {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::{PASSES, optimise};
 use crate::circuit::{
-    ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Wire},
+    ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
     verify::verify,
 };
 
@@ -24,12 +24,18 @@ fn graph(inputs: usize, neurons: &[(Vec<(Wire, i64)>, Table)], outputs: &[Vec<(W
     for (terms, table) in neurons {
         let terms = sorted(terms);
         let range = graph.range_of(&terms);
-        graph.accumulators.push(Accumulator { layer: 0, terms, range, tables: vec![table.clone()] });
+        graph.accumulators.push(Accumulator {
+            layer: 0,
+            terms,
+            range,
+            tolerance: Tolerance::EXACT,
+            tables: vec![table.clone()],
+        });
     }
     for terms in outputs {
         let terms = sorted(terms);
         let range = graph.range_of(&terms);
-        graph.outputs.push(Output { terms, range, constant: 0 });
+        graph.outputs.push(Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 });
     }
     graph
 }

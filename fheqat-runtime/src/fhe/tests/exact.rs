@@ -9,7 +9,7 @@ use crate::{
     Seed,
     circuit::{
         Circuit,
-        ir::{Accumulator, Jump, Output, Table, Wire},
+        ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
     fhe::{CompileOptions, Compiled},
     params::Log2Probability,
@@ -38,12 +38,18 @@ fn one_accumulator(inputs: Range, weights: &[i64], tables: impl FnOnce(Range) ->
     let wires: Vec<Wire> = (0..weights.len()).map(Wire::Input).collect();
     let terms_ = terms(&wires, weights);
     let range = reach(&terms_, inputs, &[]);
-    let accumulators = vec![Accumulator { layer: 0, terms: terms_, range, tables: tables(range) }];
+    let accumulators = vec![Accumulator {
+        layer: 0,
+        terms: terms_,
+        range,
+        tolerance: Tolerance::EXACT,
+        tables: tables(range),
+    }];
     let outputs = (0..accumulators[0].tables.len())
         .map(|table| {
             let terms = terms(&[Wire::Table { accumulator: 0, table }], &[1]);
             let range = reach(&terms, inputs, &accumulators);
-            Output { terms, range, constant: 0 }
+            Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }
         })
         .collect();
     circuit(inputs, weights.len(), accumulators, outputs)
@@ -98,7 +104,7 @@ fn outputs_may_read_inputs() {
     let wires = [Wire::Input(0), Wire::Input(1), Wire::Table { accumulator: 0, table: 0 }];
     let terms = terms(&wires, &[1, 3, -2]);
     let range = reach(&terms, inputs, &circuit.graph.accumulators);
-    circuit.graph.outputs.push(Output { terms, range, constant: 9 });
+    circuit.graph.outputs.push(Output { terms, range, tolerance: Tolerance::EXACT, constant: 9 });
     circuit.codec.scale.push(0.5);
     circuit.codec.bias.push(-1.0);
     agree(&circuit, -40.0, &samples(&circuit, 6, Seed(4)));
@@ -114,7 +120,13 @@ fn accumulators_may_skip_layers() {
         let terms = terms(wires, weights);
         let range = reach(&terms, inputs, &accumulators);
         let layer = accumulators.len();
-        accumulators.push(Accumulator { layer, terms, range, tables: tables(range) });
+        accumulators.push(Accumulator {
+            layer,
+            terms,
+            range,
+            tolerance: Tolerance::EXACT,
+            tables: tables(range),
+        });
     };
     add(&[Wire::Input(0), Wire::Input(1)], &[1, -2], &|range| {
         vec![relu(range.lo + 5, 2, 3), relu(range.lo + 8, 1, 4)]
@@ -124,7 +136,7 @@ fn accumulators_may_skip_layers() {
     let wires = [Wire::Input(0), table(0, 1), table(1, 0), table(2, 0)];
     let terms = terms(&wires, &[-1, 1, 2, 1]);
     let range = reach(&terms, inputs, &accumulators);
-    let outputs = vec![Output { terms, range, constant: 0 }];
+    let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
     let circuit = circuit(inputs, 2, accumulators, outputs);
     let compiled = compile(&circuit, -40.0);
     assert!(!compiled.plan().client.direct);
@@ -139,8 +151,14 @@ fn a_circuit_without_tables() {
     let inputs = Range::new(-8, 7);
     let terms = terms(&[Wire::Input(0), Wire::Input(2)], &[3, -2]);
     let range = reach(&terms, inputs, &[]);
-    let constant = Output { terms: Vec::new(), range: Range::new(0, 0), constant: 7 };
-    let circuit = circuit(inputs, 3, Vec::new(), vec![Output { terms, range, constant: -1 }, constant]);
+    let constant =
+        Output { terms: Vec::new(), range: Range::new(0, 0), tolerance: Tolerance::EXACT, constant: 7 };
+    let circuit = circuit(
+        inputs,
+        3,
+        Vec::new(),
+        vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: -1 }, constant],
+    );
     agree(&circuit, -40.0, &samples(&circuit, 6, Seed(5)));
 }
 
@@ -236,7 +254,7 @@ fn wide_accumulators() {
 
 #[test]
 fn a_circuit_that_nothing_enters() {
-    let output = Output { terms: vec![], range: Range::new(0, 0), constant: 7 };
+    let output = Output { terms: vec![], range: Range::new(0, 0), tolerance: Tolerance::EXACT, constant: 7 };
     let circuit = circuit(Range::new(0, 3), 2, vec![], vec![output]);
     agree(&circuit, -40.0, &[vec![0.0, 1.0]]);
 }

@@ -4,7 +4,7 @@ use fheqat_spec::Range;
 
 use super::graphs::{circuit, reach, terms};
 use crate::{
-    circuit::ir::{Accumulator, Jump, Output, Table, Wire},
+    circuit::ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     fhe::CompileOptions,
     params::Log2Probability,
 };
@@ -23,10 +23,17 @@ fn failures_are_as_frequent_as_predicted() {
     for layer in 0..2 {
         let terms = terms(&[wire], &[1]);
         let range = reach(&terms, inputs, &accumulators);
-        accumulators.push(Accumulator { layer, terms, range, tables: vec![every.clone()] });
+        accumulators.push(Accumulator {
+            layer,
+            terms,
+            range,
+            tolerance: Tolerance::EXACT,
+            tables: vec![every.clone()],
+        });
         wire = Wire::Table { accumulator: layer, table: 0 };
     }
-    let outputs = vec![Output { terms: terms(&[wire], &[1]), range: inputs, constant: 0 }];
+    let outputs =
+        vec![Output { terms: terms(&[wire], &[1]), range: inputs, tolerance: Tolerance::EXACT, constant: 0 }];
     let circuit = circuit(inputs, 1, accumulators, outputs);
     let compiled = circuit.compile(&CompileOptions::default().p_fail(Log2Probability(-7.0))).unwrap();
     let predicted = compiled.prediction().p_fail.probability() * INFERENCES as f64;

@@ -7,7 +7,7 @@ use crate::{
     Seed,
     circuit::{
         Circuit, Codec,
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Wire},
+        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
     },
     quant::Quantizer,
 };
@@ -109,7 +109,7 @@ pub(super) fn random(dice: Dice, seed: Seed) -> Circuit {
                 (0..rng.random_range(1..=dice.tables)).map(|_| any_table(range, &mut rng)).collect();
             let accumulator = accumulators.len();
             next.extend((0..tables.len()).map(|table| Wire::Table { accumulator, table }));
-            accumulators.push(Accumulator { layer, terms, range, tables });
+            accumulators.push(Accumulator { layer, terms, range, tolerance: Tolerance::EXACT, tables });
         }
         wires = next;
     }
@@ -117,7 +117,7 @@ pub(super) fn random(dice: Dice, seed: Seed) -> Circuit {
         .map(|_| {
             let terms = sparse(&wires, dice.l1, &mut rng);
             let range = reach(&terms, dice.inputs, &accumulators);
-            Output { terms, range, constant: rng.random_range(-5..=5) }
+            Output { terms, range, tolerance: Tolerance::EXACT, constant: rng.random_range(-5..=5) }
         })
         .collect();
     circuit(dice.inputs, dice.features, accumulators, outputs)
@@ -177,7 +177,7 @@ pub(super) fn guide(seed: Seed) -> Circuit {
             .collect();
         let accumulator = accumulators.len();
         neurons.extend((0..tables.len()).map(|table| Wire::Table { accumulator, table }));
-        accumulators.push(Accumulator { layer: 0, terms, range, tables });
+        accumulators.push(Accumulator { layer: 0, terms, range, tolerance: Tolerance::EXACT, tables });
     }
     let mut hidden = Vec::new();
     for _ in 0..15 {
@@ -185,13 +185,19 @@ pub(super) fn guide(seed: Seed) -> Circuit {
         let range = reach(&terms, inputs, &accumulators);
         let table = relu(i64::midpoint(range.lo, range.hi) - 3, 1, 7);
         hidden.push(Wire::Table { accumulator: accumulators.len(), table: 0 });
-        accumulators.push(Accumulator { layer: 1, terms, range, tables: vec![table] });
+        accumulators.push(Accumulator {
+            layer: 1,
+            terms,
+            range,
+            tolerance: Tolerance::EXACT,
+            tables: vec![table],
+        });
     }
     let outputs = (0..2)
         .map(|output| {
             let terms = terms(&hidden[7 * output..], &[1, -1, 1, 1, -1, 1, -1, -1]);
             let range = reach(&terms, inputs, &accumulators);
-            Output { terms, range, constant: 0 }
+            Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }
         })
         .collect();
     circuit(inputs, 2, accumulators, outputs)
