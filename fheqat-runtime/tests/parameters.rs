@@ -23,6 +23,7 @@ fn rotation(slots: u32, norm2: f64) -> Rotation {
         accumulator: 0,
         layer: 0,
         depth: 1,
+        share: 1.0,
         slots: Slots(slots),
         gain: 1,
         promise: Promise { room: Slots(slots).half(), tolerance: None },
@@ -197,7 +198,10 @@ fn dumb_rotation(
             let within = rotation.promise.tolerance.is_none_or(|tolerance| noise.0.sqrt() <= tolerance.0);
             within && failure(margin, noise) <= share
         })
-        .map(|(_, rounding)| prices.rotation(parameters, *rounding).0 + prices.key_switch(parameters).0)
+        .map(|(_, rounding)| {
+            prices.rotation(parameters, *rounding, rotation.share).0
+                + prices.key_switch(parameters, rotation.share).0
+        })
         .min_by(f64::total_cmp)
 }
 

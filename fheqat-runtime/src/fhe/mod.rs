@@ -14,6 +14,8 @@ pub mod plan;
 pub mod predict;
 mod product;
 mod rotate;
+mod schedule;
+mod switch;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +26,7 @@ pub use error::{CompileError, DecryptError, EncryptError, Mismatch, RunError, Th
 pub use keys::{ClientKey, KeyId, ServerKey};
 pub use plan::Plan;
 pub use predict::Prediction;
+pub use schedule::Control;
 
 use crate::{
     Seed,

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::{
     Log2Probability, Slots, TorusDistance,
     constraint::{Deviations, deviations},
+    cost::BLOCK,
 };
 use crate::circuit::ir::{Accumulator, Graph, Jump, Layer, Table, Term, Tolerance, Wire};
 
@@ -88,6 +89,8 @@ pub struct Rotation {
     pub layer: usize,
     /// Rotations with a smaller depth come first.
     pub depth: usize,
+    /// Its part of a pass over the bootstrap key: rotations of one depth go through it in blocks.
+    pub share: f64,
     /// M of the wires it reads.
     pub slots: Slots,
     /// The weights are multiplied by it: an accumulator that needs fewer slots than its wires have spends the rest on
@@ -299,6 +302,11 @@ impl Demand {
         self.rotations.len() + self.outputs.len()
     }
 
+    /// Rotations behind a key switch.
+    pub fn switched(&self) -> impl Iterator<Item = &Rotation> {
+        self.rotations.iter().filter(|rotation| rotation.key_switched(self.direct))
+    }
+
     /// Everything that is done with whole ciphertexts.
     #[must_use]
     pub fn moves(&self) -> Moves {
@@ -385,6 +393,7 @@ impl<'a> Reader<'a> {
                 accumulator: index,
                 layer: accumulator.layer,
                 depth,
+                share: 1.0,
                 slots,
                 gain,
                 promise,
@@ -396,6 +405,7 @@ impl<'a> Reader<'a> {
                 moves,
             });
         }
+        share_passes(&mut rotations);
         let outputs = (0..graph.outputs.len())
             .filter(|&index| self.has_ciphertext(&graph.outputs[index].terms))
             .map(|index| {
@@ -647,6 +657,17 @@ impl<'a> Reader<'a> {
             }
         }
         form
+    }
+}
+
+fn share_passes(rotations: &mut [Rotation]) {
+    let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+    for rotation in &*rotations {
+        *depths.entry(rotation.depth).or_default() += 1;
+    }
+    for rotation in rotations {
+        let count = depths.get(&rotation.depth).copied().unwrap_or(1);
+        rotation.share = count.div_ceil(BLOCK) as f64 / count as f64;
     }
 }
 

@@ -240,7 +240,7 @@ impl<'a> Search<'a> {
     }
 
     fn key_switches(&self) -> usize {
-        self.demand.rotations.iter().filter(|rotation| rotation.key_switched(self.demand.direct)).count()
+        self.demand.switched().count()
     }
 
     /// The cheapest that costs less than `below`.
@@ -282,7 +282,8 @@ impl<'a> Search<'a> {
         let step = self.prices.shape(&parameters).step(parameters.rotation.levels);
         let moves = self.prices.moves(&parameters, self.moves).0;
         let rotations = self.demand.rotations.len() as f64;
-        if rotations > 0.0 && moves + n * step.of(1.0).0 * rotations >= bound {
+        let least = step.of(1.0, 0.0).0 * rotations;
+        if rotations > 0.0 && moves + n * least >= bound {
             return None;
         }
         let noise = Noises::new(self.demand, &parameters);
@@ -305,6 +306,7 @@ impl<'a> Search<'a> {
         } else {
             self.space.key_switches.iter().copied().map(Some).collect()
         };
+        let passes: f64 = self.demand.switched().map(|rotation| rotation.share).sum();
         let mut found = None;
         for key_switch in key_switches {
             let parameters = Parameters { key_switch, ..parameters };
@@ -312,7 +314,9 @@ impl<'a> Search<'a> {
                 continue;
             }
             let key_switch_noise = parameters.key_switch_noise().0;
-            let mut cost = moves + switched as f64 * self.prices.key_switch(&parameters).0;
+            let mut cost = moves
+                + self.prices.key_switch(&parameters, 1.0).0 * passes
+                + self.prices.key_switch(&parameters, 0.0).0 * (switched as f64 - passes);
             for index in 0..self.demand.rotations.len() {
                 let before =
                     noise.rotations[index] + if spreads.switched[index] { key_switch_noise } else { 0.0 };
@@ -320,7 +324,7 @@ impl<'a> Search<'a> {
                     cost = f64::INFINITY;
                     break;
                 };
-                cost += n * step.of(rounding.products).0;
+                cost += n * step.of(rounding.products, self.demand.rotations[index].share).0;
                 if cost >= bound {
                     break;
                 }
@@ -375,9 +379,10 @@ impl<'a> Search<'a> {
                 let rotation = &demand.rotations[index];
                 let log_grid = rotation.log_grid(parameters.coarse_grid(), switching.extension);
                 let added = parameters.modulus_switch_noise(rounding, switching.extension);
-                let key_switch = if switched { self.prices.key_switch(&parameters).0 } else { 0.0 };
+                let key_switch =
+                    if switched { self.prices.key_switch(&parameters, rotation.share).0 } else { 0.0 };
                 let moves = self.prices.moves(&parameters, rotation.moves).0;
-                let turns = self.prices.rotation(&parameters, rounding).0;
+                let turns = self.prices.rotation(&parameters, rounding, rotation.share).0;
                 let noise = Variance(before + added.0);
                 Chosen {
                     switching,

@@ -23,6 +23,7 @@ use crate::{
         keys::generate,
         plan::{ServerPlan, Source, Sum},
         rotate,
+        schedule::Schedule,
     },
     params::{
         Bytes, Log2Probability, Slots,
@@ -112,16 +113,18 @@ impl Probe<'_> {
         let sent = levels.iter().zip(&self.client.plan().inputs);
         let inputs: Vec<u64> =
             sent.filter_map(|(&level, slots)| slots.map(|slots| half_steps(2 * level, slots))).collect();
-        let mut flight = self.server.take_off(&self.client.encrypt(sample).unwrap());
+        let schedule = Schedule::new(plan);
+        let flight = self.server.take_off(&self.client.encrypt(sample).unwrap());
         let mut levels: Vec<Vec<Vec<i64>>> = Vec::new();
         for (stage, rotations) in plan.stages.iter().enumerate() {
-            let (mut wires, mut read) = (Vec::new(), Vec::new());
+            let mut read = Vec::new();
             for (index, rotation) in rotations.iter().enumerate() {
                 let ideal = turns(ideal(plan, &rotation.sum, &inputs, &levels));
-                let (outputs, small) = self.server.workers.with_desk(|desk| {
-                    let outputs = self.server.rotate(&flight, rotation, desk);
-                    (outputs, desk.small.clone())
+                let (mut outputs, small) = self.server.workers.with_desk(|desk| {
+                    let outputs = self.server.rotate(&schedule, &[(&flight, rotation)], desk);
+                    (outputs, desk.small[0].clone())
                 });
+                let outputs = outputs.pop().unwrap();
                 let position =
                     rotate::phase_on_grid(&small, rotation.switching, rotation.log_grid, &self.small);
                 let phase = (f64::from(position) + 0.5) * (-f64::from(rotation.log_grid)).exp2();
@@ -129,9 +132,9 @@ impl Probe<'_> {
                 let phases: Vec<u64> = ciphertexts.map(|wire| self.phase(wire)).collect();
                 let reader = &mut self.stages[stage][index];
                 read.push(reader.take(centred(ideal), centred(phase - ideal), plan, rotation.slots, &phases));
-                wires.push(outputs);
+                let number = schedule.number(Source::Table { stage, rotation: index, table: 0 }).unwrap();
+                flight.wires[number].set(outputs).unwrap();
             }
-            flight.stages.push(wires);
             levels.push(read);
         }
     }
