@@ -24,6 +24,7 @@ const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
         max_l1: None,
         acc_bits: Known::Now(16),
         bias: Bias::Centred,
+        tolerance: None,
     }
 }
 
@@ -61,7 +62,7 @@ fn the_spec_is_what_was_written() {
     ];
     assert_eq!(
         Checkerboard::SPEC,
-        Net { name: "Checkerboard", input: None, max_bootstraps: None, fields: &fields }
+        Net { name: "Checkerboard", input: None, max_bootstraps: None, tolerance: None, fields: &fields }
     );
 }
 
