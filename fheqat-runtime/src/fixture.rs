@@ -330,7 +330,12 @@ pub(crate) struct Stairs {
 }
 
 const fn fixed(transfer: Transfer, bits: i64, step: f64) -> Layer {
-    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Fixed(Known::Now(step)), tolerance: None })
+    Layer::Quantizer(Quantizer {
+        transfer,
+        bits: Known::Now(bits),
+        scale: Scale::Fixed(Known::Now(step)),
+        tolerance: None,
+    })
 }
 
 impl Network for Stairs {
@@ -419,7 +424,12 @@ pub(crate) struct Branch {
 
 /// A quantizer of three bits with the scale of the field at `owner`.
 const fn sharing(transfer: Transfer, owner: usize) -> Layer {
-    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(3), scale: Scale::From(Source::Field(owner)), tolerance: None })
+    Layer::Quantizer(Quantizer {
+        transfer,
+        bits: Known::Now(3),
+        scale: Scale::From(Source::Field(owner)),
+        tolerance: None,
+    })
 }
 
 impl Network for Branch {
@@ -465,4 +475,24 @@ impl Network for Branch {
     };
 
     layers!(quant_inp, fc1, relu1, grid, turned, flat, fc2, quant2, add, relu2, cat, fc3);
+}
+
+/// A network whose sums may all be off by so many tenths of a step.
+#[derive(Clone, Debug)]
+pub(crate) struct Tolerant<N, const TENTHS: u8>(pub(crate) N);
+
+impl<N: Network, const TENTHS: u8> Network for Tolerant<N, TENTHS> {
+    const SPEC: Net<'static> = Net { tolerance: Some(Known::Now(TENTHS as f64 / 10.0)), ..N::SPEC };
+
+    fn init(init: &mut Init) -> Self {
+        Self(N::init(init))
+    }
+
+    fn layers(&self) -> Vec<LayerRef<'_>> {
+        self.0.layers()
+    }
+
+    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+        self.0.layers_mut()
+    }
 }
