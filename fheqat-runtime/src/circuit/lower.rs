@@ -74,12 +74,13 @@ pub(crate) fn plain(net: &Net<'static>, program: &Program) -> Result<Circuit, Ci
     Ok(Circuit { name: net.name.to_owned(), fields: describe(net, program.facts()), codec, graph })
 }
 
-/// The optimised graph alone.
+/// What runs, without names, optimised.
 ///
 /// # Errors
 /// When a layer is not calibrated.
-pub(crate) fn graph(program: &Program) -> Result<Graph, CircuitError> {
-    Ok(passes::optimise(integers(program)?.1)?)
+pub(crate) fn unnamed(program: &Program) -> Result<(Codec, Graph), CircuitError> {
+    let (codec, graph) = integers(program)?;
+    Ok((codec, passes::optimise(graph)?))
 }
 
 fn integers(program: &Program) -> Result<(Codec, Graph), CircuitError> {

@@ -189,6 +189,11 @@ impl Program {
         index + 1 == self.nodes.len()
     }
 
+    /// Whether any sum may be off encrypted.
+    pub(crate) fn is_tolerant(&self) -> bool {
+        self.nodes.iter().any(|node| node.tolerance > 0.0)
+    }
+
     /// The state of the linear layer at `index`, where it is one.
     pub(crate) fn linear(&self, index: usize) -> Option<&LinearState> {
         match &self.nodes[index].op {
