@@ -29,9 +29,9 @@ pub(crate) struct Workers {
     desks: Vec<Mutex<Desk>>,
 }
 
-struct Desk {
+pub(super) struct Desk {
     big: Vec<u64>,
-    small: Vec<u32>,
+    pub(super) small: Vec<u32>,
     extracted: Vec<u64>,
     scratch: Scratch,
 }
@@ -70,16 +70,16 @@ impl Workers {
         self.pool.install(work)
     }
 
-    fn with_desk<R>(&self, work: impl FnOnce(&mut Desk) -> R) -> R {
+    pub(super) fn with_desk<R>(&self, work: impl FnOnce(&mut Desk) -> R) -> R {
         let desk = &self.desks[rayon::current_thread_index().unwrap_or(0)];
         work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A sample on its way: its inputs, and the wires of each rotation done, `[tables, kN + 1]`.
-struct Flight {
+pub(super) struct Flight {
     inputs: Inputs,
-    stages: Vec<Vec<Vec<u64>>>,
+    pub(super) stages: Vec<Vec<Vec<u64>>>,
 }
 
 enum Inputs {
@@ -132,10 +132,7 @@ impl ServerKey {
 
     fn run_wave(&self, inputs: &[EncryptedInput]) -> Vec<EncryptedOutput> {
         let plan = self.plan();
-        let mut flights: Vec<Flight> = inputs
-            .par_iter()
-            .map(|input| Flight { inputs: self.expand_input(input), stages: Vec::new() })
-            .collect();
+        let mut flights: Vec<Flight> = inputs.par_iter().map(|input| self.take_off(input)).collect();
         for stage in &plan.stages {
             let tasks: Vec<(&Flight, &Rotation)> = flights
                 .iter()
@@ -154,6 +151,10 @@ impl ServerKey {
         flights.par_iter().map(|flight| self.outputs(flight)).collect()
     }
 
+    pub(super) fn take_off(&self, input: &EncryptedInput) -> Flight {
+        Flight { inputs: self.expand_input(input), stages: Vec::new() }
+    }
+
     fn expand_input(&self, input: &EncryptedInput) -> Inputs {
         let parameters = &self.plan().parameters;
         match &input.bodies {
@@ -166,9 +167,9 @@ impl ServerKey {
         }
     }
 
-    /// Gives the wires of one rotation, `[tables, kN + 1]`.
-    fn rotate(&self, flight: &Flight, rotation: &Rotation, desk: &mut Desk) -> Vec<u64> {
-        let Desk { big, small, extracted, scratch } = desk;
+    /// Leaves the sum that one rotation reads on the desk, under the small key.
+    fn sum(&self, flight: &Flight, rotation: &Rotation, desk: &mut Desk) {
+        let Desk { big, small, .. } = desk;
         match &self.key_switch {
             Some(key) if rotation.key_switched => {
                 flight.sum_big(&rotation.sum, big);
@@ -179,6 +180,12 @@ impl ServerKey {
             }
             _ => flight.sum_small(&rotation.sum, small),
         }
+    }
+
+    /// Gives the wires of one rotation, `[tables, kN + 1]`.
+    pub(super) fn rotate(&self, flight: &Flight, rotation: &Rotation, desk: &mut Desk) -> Vec<u64> {
+        self.sum(flight, rotation, desk);
+        let Desk { small, extracted, scratch, .. } = desk;
         let component = rotate::rotate(rotation, small, self.bootstrap.as_view(), &self.fft, scratch);
         let length = extracted.len();
         let mut wires = vec![0; rotation.tables * length];

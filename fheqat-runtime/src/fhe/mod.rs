@@ -125,12 +125,13 @@ impl Circuit {
         if levels != inputs {
             return Err(CompileError::Codec { levels, inputs });
         }
-        let demand = Demand::of(&self.graph)?;
+        let usual = Demand::of(&self.graph, options.p_fail)?;
+        let others = Demand::alternatives(&usual, &self.graph, options.p_fail)?;
         let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };
         let space = Space { extension: options.max_extension, ..Space::default() };
-        let solution = search::search(&demand, bounds, &space, &options.prices)?;
-        let plan = Plan::new(self, &demand, &solution);
-        let prediction = Prediction::new(&demand, &solution, &plan, &options.prices);
+        let (demand, solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)?;
+        let plan = Plan::new(self, demand, &solution);
+        let prediction = Prediction::new(demand, &solution, &plan, &options.prices);
         Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })
     }
 }

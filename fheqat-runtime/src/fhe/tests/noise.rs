@@ -125,7 +125,7 @@ fn mean_product(errors: &[Vec<f64>], lag: usize) -> f64 {
 
 /// The variance of `samples` normal samples of variance 1 has deviation `sqrt(2 / samples)`; five of them leave one false
 /// alarm in a million.
-fn slack(samples: usize) -> f64 {
+pub(super) fn slack(samples: usize) -> f64 {
     5.0 * (2.0 / samples as f64).sqrt()
 }
 
