@@ -182,6 +182,7 @@ mod tests {
     #[test]
     fn tables_of_a_sum_share_its_noise_and_end_at_their_last_level() {
         const DEVIATION: f64 = 5.0;
+        const RUNS: u32 = 20_000;
         let range = Range::new(-20, 20);
         let identity = Table::tabulate(range, |sum| sum);
         let wire = |table| Term { wire: Wire::Table { accumulator: 0, table }, weight: 1 };
@@ -204,7 +205,6 @@ mod tests {
         };
         crate::circuit::verify::verify(&graph).unwrap();
         let mut squares = [0.0; 2];
-        const RUNS: u32 = 20_000;
         for seed in 0..RUNS {
             let found = graph.simulate_noisy(&[0], Seed(seed.into()));
             assert_eq!(found[1], 7);

@@ -74,7 +74,7 @@ impl Noise {
         let steepest = steepest(staircase.lookup.as_ref(), staircase.levels);
         let units = units(before, sources, sources[index], width);
         let rises = staircase.gains.iter().zip(&units).map(|(gain, unit)| gain * unit * steepest);
-        let deviations = rises.map(|rise| deviation(steps, rise)).collect();
+        let deviations: Vec<f64> = rises.map(|rise| deviation(steps, rise)).collect();
         let directions = match product(before, sources, sources[index]) {
             Some(product) => Directions::of(&product.weights),
             None => Directions::apart(width),
@@ -82,7 +82,7 @@ impl Noise {
         let read = &mut self.read[index];
         read.clear();
         read.extend_from_slice(sums);
-        add(read, &Spread::new(&directions, deviations, units), &mut self.rng);
+        add(read, &Spread::new(&directions, &deviations, &units), &mut self.rng);
         read
     }
 
@@ -105,9 +105,9 @@ impl Noise {
         }
         let positions = width / squares.len();
         let squares = squares.iter().flat_map(|&squares| std::iter::repeat_n(squares, positions));
-        let deviations = squares.map(|squares| output_deviation(self.output, squares)).collect();
+        let deviations: Vec<f64> = squares.map(|squares| output_deviation(self.output, squares)).collect();
         let units = units(kernels, sources, kernels.len().checked_sub(1), width);
-        add(outputs, &Spread::new(&Directions::apart(width), deviations, units), &mut self.rng);
+        add(outputs, &Spread::new(&Directions::apart(width), &deviations, &units), &mut self.rng);
     }
 }
 
@@ -155,10 +155,10 @@ struct Spread {
 impl Spread {
     /// From how far each number is off in units of its sum, and what one such unit adds to it. Of sums in one direction the
     /// strictest counts, as where they are merged.
-    fn new(directions: &Directions, deviations: Vec<f64>, units: Vec<f32>) -> Self {
+    fn new(directions: &Directions, deviations: &[f64], units: &[f32]) -> Self {
         let positions = units.len() / directions.rows.len().max(1);
         let mut strictest = vec![f64::INFINITY; directions.count * positions];
-        let numbers = units.iter().zip(&deviations).enumerate().map(|(number, (unit, deviation))| {
+        let numbers = units.iter().zip(deviations).enumerate().map(|(number, (unit, deviation))| {
             let (direction, factor) = directions.rows[number / positions];
             let draw = direction * positions + number % positions;
             if *deviation > 0.0 {
@@ -249,10 +249,8 @@ mod tests {
     fn run<N: Network>(data: &Dataset, seed: Seed, is_training: bool) -> (Program, Runner, Runner) {
         let mut program = Program::of(&N::new(Seed(2))).unwrap();
         calibrate(&mut program, &data.features(), Observer::MinMax, Purpose::Train).unwrap();
-        let runner = |program| match is_training {
-            true => Runner::training(program, Precision::Quantized, data.len()).unwrap(),
-            false => Runner::new(program, Precision::Quantized, data.len()).unwrap(),
-        };
+        let make = if is_training { Runner::training } else { Runner::new };
+        let runner = |program| make(program, Precision::Quantized, data.len()).unwrap();
         let (mut clean, mut noisy) = (runner(&program), runner(&program));
         clean.run(&data.features());
         noisy.noise = Noise::new(&program, seed, 1.0);
@@ -379,7 +377,7 @@ mod tests {
         assert_eq!(count, 4);
         assert_eq!(rows, [(0, 2.0), (1, 3.0), (0, -1.0), (2, 1.0), (3, 1.0), (0, -3.0)]);
         // Of multiples of one sum the largest is off by as much as it may, and the others by a share of that.
-        let spread = Spread::new(&Directions { rows, count }, vec![6.0; 6], vec![1.0; 6]);
+        let spread = Spread::new(&Directions { rows, count }, &[6.0; 6], &[1.0; 6]);
         assert_eq!(spread.deviations, [2.0, 2.0, 6.0, 6.0]);
         assert_eq!(spread.numbers[5], (0, -3.0));
     }

@@ -58,13 +58,11 @@ pub(crate) fn noisy(
         Ok((0..draws).map(|_| codec.decode(graph.run_noisy(&inputs, &mut rng)).values).collect())
     });
     let runs: Vec<Vec<Vec<f32>>> = runs.collect::<Result<_, InputError>>()?;
-    let rows: Vec<usize> = (0..data.len()).collect();
-    let mut slopes = Array2::zeros((data.len(), graph.outputs.len()));
-    let mut tally = Tally::default();
-    for draw in 0..draws {
-        let outputs = Array2::from_shape_fn(slopes.dim(), |(row, output)| runs[row][draw][output]);
-        tally.add(judge(loss.into(), &outputs.view(), data.targets(), &rows, slopes.view_mut()));
-    }
+    let runs: Vec<Vec<f32>> = runs.into_iter().flatten().collect();
+    let rows: Vec<usize> = (0..data.len()).flat_map(|row| std::iter::repeat_n(row, draws)).collect();
+    let outputs = Array2::from_shape_fn((runs.len(), graph.outputs.len()), |(run, output)| runs[run][output]);
+    let mut slopes = Array2::zeros(outputs.dim());
+    let tally = judge(loss.into(), &outputs.view(), data.targets(), &rows, slopes.view_mut());
     Ok(metrics(tally, data))
 }
 
