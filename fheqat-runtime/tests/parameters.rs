@@ -2,7 +2,7 @@
 #![cfg(feature = "fhe")]
 #![allow(clippy::unwrap_used)]
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fmt::Write, fs, num::NonZeroUsize, path::Path};
 
 use fheqat_runtime::{
     circuit::price::rotation_seconds,
@@ -12,6 +12,7 @@ use fheqat_runtime::{
         cost::Prices,
         demand::{Demand, Moves, NoiseForm, Promise, Rotation},
         grid::{self, Rounding, Switching},
+        objective::Objective,
         search::{Bounds, Infeasible, Solution, Space, search},
     },
 };
@@ -57,7 +58,11 @@ fn demand(rotations: Vec<Rotation>) -> Demand {
 }
 
 fn bounds(p_fail: f64) -> Bounds {
-    Bounds { p_fail: Log2Probability(p_fail), server_key: Bytes(250_000_000) }
+    Bounds {
+        p_fail: Log2Probability(p_fail),
+        server_key: Bytes(250_000_000),
+        objective: Objective::CoreSeconds,
+    }
 }
 
 fn row(rotation: Rotation, p_fail: f64) -> String {
@@ -163,12 +168,13 @@ fn dumb(demand: &Demand, bounds: Bounds, space: &Space) -> Option<f64> {
                         rotation,
                         key_switch: Some(key_switch),
                     };
-                    let cost: Option<f64> = demand
+                    let costs: Option<Vec<f64>> = demand
                         .rotations
                         .iter()
                         .map(|rotation| dumb_rotation(rotation, &parameters, share, &switchings))
-                        .sum();
-                    if let Some(cost) = cost
+                        .collect();
+                    if let Some(cost) =
+                        costs.map(|costs| value(bounds.objective, demand, &parameters, &costs))
                         && parameters.server_key_bytes() <= bounds.server_key
                         && cheapest.is_none_or(|cheapest| cost < cheapest)
                     {
@@ -179,6 +185,22 @@ fn dumb(demand: &Demand, bounds: Bounds, space: &Space) -> Option<f64> {
         }
     }
     cheapest
+}
+
+fn value(objective: Objective, demand: &Demand, parameters: &Parameters, costs: &[f64]) -> f64 {
+    match objective {
+        Objective::CoreSeconds => costs.iter().sum(),
+        Objective::ServerKey => parameters.server_key_bytes().0 as f64,
+        Objective::Latency { cores } => (0..3)
+            .map(|depth| {
+                let pairs = demand.rotations.iter().zip(costs);
+                let of: Vec<f64> =
+                    pairs.filter(|(one, _)| one.depth == depth).map(|(_, cost)| *cost).collect();
+                let longest = of.iter().copied().fold(0.0, f64::max);
+                longest.max(of.iter().sum::<f64>() / cores.get() as f64)
+            })
+            .sum(),
+    }
 }
 
 fn dumb_rotation(
@@ -217,6 +239,29 @@ fn agrees_with_the_dumb_search() {
             assert!(clever.p_fail <= Log2Probability(p_fail));
         }
     }
+}
+
+#[test]
+fn agrees_with_the_dumb_search_on_other_objectives() {
+    let rotations = [(24, 1), (96, 1), (40, 1), (64, 2), (30, 2)];
+    let rotations = rotations.map(|(slots, depth)| Rotation { depth, ..rotation(slots, 64.0) });
+    let demand = demand(rotations.to_vec());
+    let space = small_space();
+    let found = |objective| {
+        let bounds = Bounds { objective, ..bounds(-40.0) };
+        let solution = search(&demand, bounds, &space, &Prices::shipped()).unwrap();
+        let costs: Vec<f64> = solution.rotations.iter().map(|chosen| chosen.cost.0).collect();
+        let clever = value(objective, &demand, &solution.parameters, &costs);
+        let dumb = dumb(&demand, bounds, &space).unwrap();
+        assert!((clever / dumb - 1.0).abs() < 1e-9, "{objective:?}: {clever} and {dumb}");
+        solution
+    };
+    let cheap = found(Objective::CoreSeconds);
+    let small = found(Objective::ServerKey);
+    found(Objective::Latency { cores: NonZeroUsize::new(2).unwrap() });
+    found(Objective::Latency { cores: NonZeroUsize::new(8).unwrap() });
+    assert!(small.cost > cheap.cost);
+    assert!(small.parameters.server_key_bytes() < cheap.parameters.server_key_bytes());
 }
 
 /// Offsets of one rotation rounded to the grid move its noise as well: those of a power of two are not.

@@ -36,6 +36,7 @@ use crate::{
         cost::Prices,
         demand::Demand,
         grid::MAX_EXTENSION,
+        objective::Objective,
         search::{self, Bounds, Space},
     },
 };
@@ -50,6 +51,8 @@ pub struct CompileOptions {
     pub max_server_key: Bytes,
     /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default: the most there is.
     pub max_extension: u32,
+    /// What parameters are chosen for. Default: the least work.
+    pub objective: Objective,
     /// Threads of key generation and of the server; none means all cores.
     pub threads: Option<NonZeroUsize>,
     /// What operations take: parameters are chosen and times predicted by them. Default: [`Prices::shipped`], which give
@@ -63,6 +66,7 @@ impl Default for CompileOptions {
             p_fail: Log2Probability(-40.0),
             max_server_key: Bytes(250_000_000),
             max_extension: MAX_EXTENSION,
+            objective: Objective::CoreSeconds,
             threads: None,
             prices: Prices::shipped(),
         }
@@ -88,6 +92,13 @@ impl CompileOptions {
     #[must_use]
     pub const fn max_extension(mut self, extension: u32) -> Self {
         self.max_extension = extension;
+        self
+    }
+
+    /// Sets [`objective`](Self::objective).
+    #[must_use]
+    pub const fn objective(mut self, objective: Objective) -> Self {
+        self.objective = objective;
         self
     }
 
@@ -130,7 +141,11 @@ impl Circuit {
         }
         let usual = Demand::of(&self.graph, options.p_fail)?;
         let others = Demand::alternatives(&usual, &self.graph, options.p_fail)?;
-        let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };
+        let bounds = Bounds {
+            p_fail: options.p_fail,
+            server_key: options.max_server_key,
+            objective: options.objective,
+        };
         let space = Space { extension: options.max_extension, ..Space::default() };
         let (demand, solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)?;
         let plan = Plan::new(self, demand, &solution);

@@ -8,6 +8,7 @@ pub mod cost;
 pub mod demand;
 pub mod grid;
 pub mod noise;
+pub mod objective;
 pub mod search;
 mod unit;
 

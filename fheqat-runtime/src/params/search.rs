@@ -13,6 +13,7 @@ use super::{
     demand::{Demand, Moves, NoiseForm, Promise, Rotation},
     grid::{self, MAX_EXTENSION, Rounding, Switching},
     noise::{Correlation, small_encryption},
+    objective::{Objective, Tally},
 };
 
 /// What the parameters must keep.
@@ -22,6 +23,8 @@ pub struct Bounds {
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory.
     pub server_key: Bytes,
+    /// What is to be small.
+    pub objective: Objective,
 }
 
 /// Where the search looks.
@@ -135,7 +138,7 @@ pub enum Infeasible {
     },
 }
 
-/// The cheapest parameters in core-seconds at given prices.
+/// The best parameters at given prices.
 ///
 /// # Errors
 /// Names the layer and the inequality that no parameters keep.
@@ -147,7 +150,7 @@ pub fn search(
 ) -> Result<Solution, Infeasible> {
     let search = Search::new(demand, bounds, space, prices);
     match search.best(bounds.server_key, f64::INFINITY) {
-        Some(parameters) => Ok(search.solution(parameters)),
+        Some((_, parameters)) => Ok(search.solution(parameters)),
         None => Err(search.explain(bounds.server_key)),
     }
 }
@@ -163,15 +166,16 @@ pub fn cheapest<'a>(
     space: &Space,
     prices: &Prices,
 ) -> Result<(&'a Demand, Solution), Infeasible> {
-    let mut best: Option<(&Demand, Solution)> = None;
+    let mut best: Option<(&Demand, f64, Solution)> = None;
     for demand in std::iter::once(usual).chain(others) {
         let search = Search::new(demand, bounds, space, prices);
-        let bound = best.as_ref().map_or(f64::INFINITY, |(_, best)| best.cost.0);
-        if let Some(parameters) = search.best(bounds.server_key, bound) {
-            best = Some((demand, search.solution(parameters)));
+        let below = best.as_ref().map_or(f64::INFINITY, |(_, value, _)| *value);
+        if let Some((value, parameters)) = search.best(bounds.server_key, below) {
+            best = Some((demand, value, search.solution(parameters)));
         }
     }
-    best.ok_or_else(|| Search::new(usual, bounds, space, prices).explain(bounds.server_key))
+    best.map(|(demand, _, solution)| (demand, solution))
+        .ok_or_else(|| Search::new(usual, bounds, space, prices).explain(bounds.server_key))
 }
 
 impl Event {
@@ -226,6 +230,8 @@ struct Search<'a> {
     space: &'a Space,
     prices: &'a Prices,
     moves: Moves,
+    depths: usize,
+    objective: Objective,
     required: Log2Probability,
     deviations: Deviations,
     candidates: Vec<Vec<(Switching, Rounding)>>,
@@ -239,6 +245,8 @@ impl<'a> Search<'a> {
             space,
             prices,
             moves: demand.moves(),
+            depths: demand.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0),
+            objective: bounds.objective,
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
             candidates: (0..=space.extension.min(MAX_EXTENSION)).map(grid::candidates).collect(),
@@ -249,8 +257,8 @@ impl<'a> Search<'a> {
         self.demand.switched().count()
     }
 
-    /// The cheapest that costs less than `below`.
-    fn best(&self, server_key: Bytes, below: f64) -> Option<Parameters> {
+    /// The best whose objective has a value less than `below`.
+    fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
             let spreads = Spreads::new(self.demand, polynomial_size.0.ilog2() + 1, self.deviations);
@@ -263,33 +271,31 @@ impl<'a> Search<'a> {
                         rotation,
                         key_switch: None,
                     };
-                    let bound = best.as_ref().map_or(below, |(cost, _)| *cost);
-                    if let Some((cost, parameters)) = self.with(parameters, &spreads, server_key, bound) {
-                        best = Some((cost, parameters));
-                    }
+                    let below = best.as_ref().map_or(below, |(value, _)| *value);
+                    best = self.with(parameters, &spreads, server_key, below).or(best);
                 }
             }
         }
-        best.map(|(_, parameters)| parameters)
+        best
     }
 
-    /// The best key switch for the rest, if it costs less than `bound`.
+    /// The best key switch for the rest, if its value is less than `below`.
     fn with(
         &self,
         parameters: Parameters,
         spreads: &Spreads,
         server_key: Bytes,
-        mut bound: f64,
+        mut below: f64,
     ) -> Option<(f64, Parameters)> {
         if parameters.bootstrap_key_bytes() > server_key {
             return None;
         }
         let n = parameters.lwe_dimension.0 as f64;
         let step = self.prices.shape(&parameters).step(parameters.rotation.levels);
-        let moves = self.prices.moves(&parameters, self.moves).0;
-        let rotations = self.demand.rotations.len() as f64;
-        let least = step.of(1.0, 0.0).0 * rotations;
-        if rotations > 0.0 && moves + n * least >= bound {
+        let moves = self.prices.moves(&parameters, self.moves);
+        let rotations = self.demand.rotations.len();
+        let least = Seconds(moves.0 + n * step.of(1.0, 0.0).0 * rotations as f64);
+        if rotations > 0 && self.objective.at_least(&parameters, least) >= below {
             return None;
         }
         let noise = Noises::new(self.demand, &parameters);
@@ -306,13 +312,11 @@ impl<'a> Search<'a> {
         if (0..self.demand.rotations.len()).any(hopeless) {
             return None;
         }
-        let switched = self.key_switches();
-        let key_switches = if switched == 0 {
+        let key_switches = if self.key_switches() == 0 {
             vec![None]
         } else {
             self.space.key_switches.iter().copied().map(Some).collect()
         };
-        let passes: f64 = self.demand.switched().map(|rotation| rotation.share).sum();
         let mut found = None;
         for key_switch in key_switches {
             let parameters = Parameters { key_switch, ..parameters };
@@ -320,24 +324,24 @@ impl<'a> Search<'a> {
                 continue;
             }
             let key_switch_noise = parameters.key_switch_noise().0;
-            let mut cost = moves
-                + self.prices.key_switch(&parameters, 1.0).0 * passes
-                + self.prices.key_switch(&parameters, 0.0).0 * (switched as f64 - passes);
-            for index in 0..self.demand.rotations.len() {
-                let before =
-                    noise.rotations[index] + if spreads.switched[index] { key_switch_noise } else { 0.0 };
-                let Some((_, rounding)) = self.switching(&parameters, spreads.of(index), before) else {
-                    cost = f64::INFINITY;
-                    break;
+            let mut tally = Tally::new(self.objective, &parameters, moves, self.depths);
+            let possible = self.demand.rotations.iter().enumerate().all(|(index, rotation)| {
+                let (before, switch) = if spreads.switched[index] {
+                    (key_switch_noise, self.prices.key_switch(&parameters, rotation.share).0)
+                } else {
+                    (0.0, 0.0)
                 };
-                cost += n * step.of(rounding.products, self.demand.rotations[index].share).0;
-                if cost >= bound {
-                    break;
-                }
-            }
-            if cost < bound {
-                bound = cost;
-                found = Some((cost, parameters));
+                let before = noise.rotations[index] + before;
+                let Some((_, rounding)) = self.switching(&parameters, spreads.of(index), before) else {
+                    return false;
+                };
+                let turn = n * step.of(rounding.products, rotation.share).0;
+                tally.add(rotation.depth, Seconds(switch + turn));
+                tally.value() < below
+            });
+            if possible && tally.value() < below {
+                below = tally.value();
+                found = Some((below, parameters));
             }
         }
         found
@@ -428,12 +432,12 @@ impl<'a> Search<'a> {
     }
 
     fn smallest_key(&self) -> Option<Bytes> {
-        let any = self.best(Bytes(u64::MAX), f64::INFINITY)?;
+        let (_, any) = self.best(Bytes(u64::MAX), f64::INFINITY)?;
         let (mut low, mut high) = (0, any.server_key_bytes().0);
         while high - low > high / 64 {
             let middle = u64::midpoint(low, high);
             match self.best(Bytes(middle), f64::INFINITY) {
-                Some(parameters) => high = parameters.server_key_bytes().0,
+                Some((_, parameters)) => high = parameters.server_key_bytes().0,
                 None => low = middle,
             }
         }

@@ -29,6 +29,7 @@ use crate::{
         Bytes, Log2Probability, Slots,
         cost::Prices,
         demand::{self, Demand},
+        objective::Objective,
         search::{Bounds, Chosen, Event, Space, cheapest},
     },
 };
@@ -158,7 +159,7 @@ fn keeps_its_promises(circuit: &Circuit, p_fail: f64, count: usize) {
     let p_fail = Log2Probability(p_fail);
     let usual = Demand::of(&circuit.graph, p_fail).unwrap();
     let others = Demand::alternatives(&usual, &circuit.graph, p_fail).unwrap();
-    let bounds = Bounds { p_fail, server_key: Bytes(250_000_000) };
+    let bounds = Bounds { p_fail, server_key: Bytes(250_000_000), objective: Objective::CoreSeconds };
     let (demand, solution) =
         cheapest(&usual, &others, bounds, &Space::default(), &Prices::shipped()).unwrap();
     let plan = Plan::new(circuit, demand, &solution);
