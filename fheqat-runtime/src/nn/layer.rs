@@ -100,8 +100,10 @@ pub struct Flatten;
 pub struct QuantizerState {
     /// The function before the rounding.
     pub(crate) curve: Curve,
-    /// The levels it gives.
+    /// The levels it gives: those declared or, where it reads the input, as many of them as training samples reach.
     pub(crate) levels: spec::Range,
+    /// The levels that were declared.
+    pub(crate) declared: spec::Range,
     /// The step the user fixed.
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
@@ -405,6 +407,7 @@ impl QuantizerState {
             return Self {
                 curve,
                 levels: spec::Range::new(0, 0),
+                declared: spec::Range::new(0, 0),
                 fixed: None,
                 step: None,
                 standardization: None,
@@ -414,13 +417,8 @@ impl QuantizerState {
             spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
             _ => None,
         };
-        Self {
-            curve,
-            levels: quantizer.levels().or(spec::Range::new(0, 0)),
-            fixed,
-            step: fixed,
-            standardization: None,
-        }
+        let declared = quantizer.levels().or(spec::Range::new(0, 0));
+        Self { curve, levels: declared, declared, fixed, step: fixed, standardization: None }
     }
 
     /// The quantizer, once its step is known.
