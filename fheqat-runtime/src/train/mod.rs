@@ -303,7 +303,7 @@ mod tests {
     fn running_averages_are_those_of_pytorch() {
         let data = small();
         let mut net = Normed::<1, 0>::new(Seed(3));
-        let inputs = data.features().dot(&net.fc1.weights().t());
+        let inputs = data.features().dot(&net.fc1.weights().t()) + net.fc1.bias();
         let config = TrainConfig {
             epochs: 1,
             batch: data.len(),
