@@ -34,16 +34,22 @@ const fn linear(inputs: i64, outputs: i64, bias: Bias) -> Layer {
         max_l1: Some(Known::Now(8)),
         acc_bits: Known::Now(16),
         bias,
+        tolerance: None,
     })
 }
 
-const RELU: Layer =
-    Layer::Quantizer(Quantizer { transfer: Transfer::ReLU, bits: Known::Now(3), scale: Scale::Learned });
+const RELU: Layer = Layer::Quantizer(Quantizer {
+    transfer: Transfer::ReLU,
+    bits: Known::Now(3),
+    scale: Scale::Learned,
+    tolerance: None,
+});
 
 const INPUT: Layer = Layer::Quantizer(Quantizer {
     transfer: Transfer::Unsigned,
     bits: Known::Now(2),
     scale: Scale::Fixed(Known::Now(0.333)),
+    tolerance: None,
 });
 
 impl Network for Guide {
@@ -51,6 +57,7 @@ impl Network for Guide {
         name: "Guide",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "quant_inp", layer: INPUT, from: &[Source::Input] },
             Field { name: "fc1", layer: linear(2, 100, Bias::Centred), from: &[Source::Field(0)] },

@@ -21,6 +21,7 @@ pub use lower::CircuitError;
 pub use observe::Observed;
 
 use crate::{
+    Seed,
     artifact::{self, Artifact, ArtifactError},
     error::InputError,
 };
@@ -90,6 +91,14 @@ impl Circuit {
     /// When the sample has another width, or a feature is NaN or infinite.
     pub fn simulate(&self, sample: &[f32]) -> Result<Logits, InputError> {
         Ok(self.codec.decode(self.graph.simulate(&self.codec.encode(sample)?)))
+    }
+
+    /// The logits of one sample of shape `[features]`, in the clear, when every sum is off by noise as large as it may be.
+    ///
+    /// # Errors
+    /// When the sample has another width, or a feature is NaN or infinite.
+    pub fn simulate_noisy(&self, sample: &[f32], seed: Seed) -> Result<Logits, InputError> {
+        Ok(self.codec.decode(self.graph.simulate_noisy(&self.codec.encode(sample)?, seed)))
     }
 
     /// A digest of everything the circuit computes.

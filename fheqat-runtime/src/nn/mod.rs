@@ -5,6 +5,7 @@ pub mod dimensions;
 pub(crate) mod forward;
 pub mod layer;
 pub mod network;
+pub(crate) mod noise;
 pub(crate) mod program;
 pub mod quantized;
 pub mod weights;

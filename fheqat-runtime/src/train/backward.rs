@@ -137,6 +137,7 @@ impl Gradients {
                     hold: program.hold(from),
                     slopes: &slice(slopes)[..count * node.width],
                     sums: slice(&runner.outputs[from]),
+                    read: runner.read(index, from),
                     to: slice_mut(&mut before[from]),
                     route,
                 };
@@ -264,6 +265,8 @@ struct Passage<'a> {
     hold: Bias,
     slopes: &'a [f32],
     sums: &'a [f32],
+    /// The sums with noise, which stays as many steps whatever the gain.
+    read: &'a [f32],
     to: &'a mut [f32],
     route: Route,
 }
@@ -272,25 +275,25 @@ struct Passage<'a> {
 ///
 /// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
 fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
-    let Passage { hold, slopes, sums, to, route } = passage;
+    let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { gains, offsets, levels, unit, .. } = staircase;
     let width = offsets.len();
     let inside = Inside::of(*levels);
-    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
-    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
-        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
-        for ((((slope, sum), gain), offset), to) in numbers.zip(to) {
-            let z = sum * gain + offset;
+    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(read.chunks_exact(width));
+    for (((slopes, sums), read), to) in rows.zip(to.chunks_exact_mut(width)) {
+        let numbers = slopes.iter().zip(read).zip(gains).zip(offsets);
+        for ((((slope, read), gain), offset), to) in numbers.zip(to) {
+            let z = read * gain + offset;
             route.pass(to, inside.keep(z, slope * unit) * gain);
         }
         if log_gains.is_empty() {
             continue;
         }
-        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
-        for ((((slope, sum), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
+        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets);
+        for ((((slope, (sum, read)), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
             let z = sum * gain + offset;
             let anchor = if hold == Bias::Centred { middle(*levels) } else { *offset };
-            *log_gain += inside.keep(z, slope * unit) * (z - anchor);
+            *log_gain += inside.keep(read * gain + offset, slope * unit) * (z - anchor);
         }
     }
 }
@@ -303,20 +306,21 @@ fn through_lookup(
     passage: Passage<'_>,
     log_gains: &mut [f32],
 ) -> f32 {
-    let Passage { hold, slopes, sums, to, route } = passage;
+    let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { gains, offsets, levels, unit, .. } = staircase;
     let width = offsets.len();
     let inside = Inside::of(*levels);
     let mut log_rise = 0.0;
-    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
-    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
-        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets).zip(to).enumerate();
-        for (number, ((((slope, sum), gain), offset), to)) in numbers {
+    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(read.chunks_exact(width));
+    for (((slopes, sums), read), to) in rows.zip(to.chunks_exact_mut(width)) {
+        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets).zip(to).enumerate();
+        for (number, ((((slope, (sum, read)), gain), offset), to)) in numbers {
             let x = sum * gain + offset;
-            let steps = lookup.steps(x);
+            let seen = read * gain + offset;
+            let steps = lookup.steps(seen);
             let passed = inside.keep(steps, slope * unit);
-            log_rise += passed * steps;
-            let by_x = passed * lookup.function.slope(x) / lookup.step;
+            let by_x = passed * lookup.function.slope(seen) / lookup.step;
+            log_rise += passed * steps - by_x * (seen - x);
             route.pass(to, by_x * gain);
             if let Some(log_gain) = log_gains.get_mut(number) {
                 let anchor = if hold == Bias::Centred { 0.0 } else { *offset };
@@ -611,16 +615,28 @@ mod tests {
             unit: 1.0,
         };
         let (gain, step) = (0.014, 0.009);
-        for (hold, offset) in [(Bias::Free, 0.3), (Bias::Centred, 0.2)] {
+        for (hold, offset, noise) in [
+            (Bias::Free, 0.3, 0.0),
+            (Bias::Centred, 0.2, 0.0),
+            (Bias::Free, 0.3, 1.0),
+            (Bias::Centred, 0.2, 1.0),
+        ] {
+            // Noise of up to five steps, whatever gain and step are.
+            let read = |gain: f32, step: f32| -> Vec<f32> {
+                let off = |k: usize| (((k * 53) % 11) as f32 - 5.0) * noise * step / gain;
+                sums.iter().enumerate().map(|(k, sum)| sum + off(k)).collect()
+            };
             let loss = |gain: f32, offset: f32, step: f32| -> f64 {
                 let mut levels = vec![0.0; SAMPLES];
-                table(gain, offset, step).run(&sums, &mut levels);
+                table(gain, offset, step).run(&read(gain, step), &mut levels);
                 levels.iter().zip(&slopes).map(|(level, slope)| f64::from(level * slope)).sum()
             };
             let staircase = table(gain, offset, step);
             let lookup = staircase.lookup.unwrap();
             let (mut to, mut log_gains) = (vec![0.0; SAMPLES], vec![0.0]);
-            let passage = Passage { hold, slopes: &slopes, sums: &sums, to: &mut to, route: Route::Write };
+            let read = read(gain, step);
+            let passage =
+                Passage { hold, slopes: &slopes, sums: &sums, read: &read, to: &mut to, route: Route::Write };
             let log_rise = through_lookup(&staircase, &lookup, passage, &mut log_gains);
             let delta = 0.05f32;
             let (up, down) = (delta.exp(), (-delta).exp());
