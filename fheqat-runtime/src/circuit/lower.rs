@@ -264,7 +264,8 @@ fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
     net.fields
         .iter()
         .zip(facts)
-        .map(|(field, fact)| {
+        .enumerate()
+        .map(|(index, (field, fact))| {
             let (weight_bits, level_bits) = match field.layer {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
@@ -282,6 +283,7 @@ fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
                 weight_bits,
                 level_bits,
                 range: fact.range.get(),
+                tolerance: net.tolerance_of(index).or(0.0),
             }
         })
         .collect()

@@ -40,7 +40,7 @@ pub struct Circuit {
 }
 
 /// A declared layer and what the laws say about its output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The field's name.
     pub name: String,
@@ -54,6 +54,8 @@ pub struct Field {
     pub level_bits: Option<i64>,
     /// Every value it can give lies in it, whatever the weights and inputs.
     pub range: Option<Range>,
+    /// How far the sums that it reads, or that the client reads, may be off encrypted, in steps; zero where they are exact.
+    pub tolerance: f64,
 }
 
 /// Names a circuit's integers: a ciphertext, a key and a circuit go together when theirs are equal.

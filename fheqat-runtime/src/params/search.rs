@@ -178,6 +178,12 @@ impl Event {
     fn new(margin: TorusDistance, tolerance: Option<TorusDistance>, noise: Variance) -> Self {
         Self { margin, tolerance, noise, p_fail: failure(margin, noise) }
     }
+
+    /// Its noise in parts of its tolerance; none where it is exact.
+    #[must_use]
+    pub fn used(&self) -> Option<f64> {
+        self.tolerance.map(|tolerance| self.noise.0.sqrt() / tolerance.0)
+    }
 }
 
 impl Default for Space {
