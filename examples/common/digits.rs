@@ -1,5 +1,8 @@
 //! The task of handwritten digits: 1,797 images of 8 by 8 pixels, a fifth of each class held out.
 
+#[path = "splits.rs"]
+mod splits;
+
 use std::error::Error;
 
 use clap::Args;
@@ -8,9 +11,8 @@ use fheqat::{
     prelude::*,
     train::Validation,
 };
-use serde_json::json;
 
-use crate::common::{self, Clear, accuracy, trained};
+use crate::common::{self, Clear};
 
 /// Options of the examples with digits.
 #[derive(Args)]
@@ -41,38 +43,11 @@ impl Recipe {
     pub(crate) fn run<N: Network>(&self, options: &Options) -> Result<(), Box<dyn Error>> {
         let digits = csv::read(FILE, &CsvOptions { header: false, ..CsvOptions::default() })?;
         if let Some(splits) = options.splits {
-            return self.evaluate::<N>(&digits, splits, options.common.json);
+            let on_split = |seed| Ok(self.train::<N>(&digits, seed)?.2);
+            return splits::evaluate(splits, options.common.json, on_split);
         }
         let (net, test, clear) = self.train::<N>(&digits, Seed(options.common.seed))?;
         common::predict(&options.common, &net.circuit()?, &test, &clear)
-    }
-
-    fn evaluate<N: Network>(&self, digits: &Dataset, splits: u64, json: bool) -> Result<(), Box<dyn Error>> {
-        let (mut of_float, mut of_quantized) = (Vec::new(), Vec::new());
-        for seed in 0..splits {
-            let (_, test, clear) = self.train::<N>(digits, Seed(seed))?;
-            println!(
-                "split {seed}: float {:.4}, quantized {:.4} on {} samples",
-                clear.float,
-                clear.quantized,
-                test.len()
-            );
-            of_float.push(clear.float);
-            of_quantized.push(clear.quantized);
-        }
-        let mean = |accuracies: &[f64]| accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-        let (mean_float, mean_quantized) = (mean(&of_float), mean(&of_quantized));
-        println!("mean of {splits} splits: float {mean_float:.4}, quantized {mean_quantized:.4}");
-        if json {
-            let line = json!({
-                "accuracy_fp32": mean_float,
-                "accuracy_clear": mean_quantized,
-                "splits_fp32": of_float,
-                "splits_clear": of_quantized,
-            });
-            println!("{line}");
-        }
-        Ok(())
     }
 
     /// A network trained on four fifths, the fifth that is held out, and how well it does there.
@@ -94,14 +69,7 @@ impl Recipe {
             seed,
             ..TrainConfig::default()
         };
-        let (reference, _) = trained::<N>(&train, &float)?;
-        let (net, train_s) = trained::<N>(&train, &quantized)?;
-        let clear = Clear {
-            float: accuracy(&reference, Precision::Float, &test)?,
-            quantized: accuracy(&net, Precision::Quantized, &test)?,
-            points: test.len(),
-            train_s,
-        };
+        let (net, clear) = splits::learned([&train, &test], &float, &quantized)?;
         Ok((net, test, clear))
     }
 }

@@ -12,7 +12,7 @@ use nets::{
     Cells10, Cells30, Cells100, Channel10, Channel30, Channel100, Pruned10, Pruned20, Pruned30, PrunedBudget,
     PrunedCells, Tensor10, Tensor30, Tensor100,
 };
-use runs::{Integers, Outcome, POINTS, Ptq, all, ptq, qat};
+use runs::{Integers, Outcome, POINTS, Ptq, all, pruned, ptq, qat};
 use serde_json::json;
 use tables::{
     Table,
@@ -33,10 +33,12 @@ struct Options {
 fn main() -> Outcome<()> {
     let Options { seeds, json } = Options::parse();
     let style = ProgressStyle::with_template("training {bar:32} {pos}/{len} {eta}")?;
-    let bar = ProgressBar::new(14 * seeds).with_style(style);
+    let bar = ProgressBar::new(17 * seeds).with_style(style);
     let tensor = all(&[ptq::<Tensor10>, ptq::<Tensor30>, ptq::<Tensor100>], seeds, &bar)?;
     let channel = all(&[ptq::<Channel10>, ptq::<Channel30>, ptq::<Channel100>], seeds, &bar)?;
     let cells = all(&[ptq::<Cells10>, ptq::<Cells30>, ptq::<Cells100>], seeds, &bar)?;
+    let float =
+        all(&[pruned::<Tensor100, 10>, pruned::<Tensor100, 20>, pruned::<Tensor100, 30>], seeds, &bar)?;
     let aware = all(
         &[qat::<Pruned10>, qat::<Pruned20>, qat::<Pruned30>, qat::<PrunedCells>, qat::<PrunedBudget>],
         seeds,
@@ -44,7 +46,8 @@ fn main() -> Outcome<()> {
     )?;
     bar.finish_and_clear();
 
-    let tables = [after_training(&tensor, &channel, &cells), aware_of_rounding(&aware)];
+    let tables =
+        [after_training(&tensor, &channel, &cells), pruned_in_float(&float), aware_of_rounding(&aware)];
     println!(
         "{seeds} seeds: mean ± standard deviation (worst seed). Accuracy in % of {POINTS} fresh points, sizes in bits\n"
     );
@@ -73,6 +76,17 @@ fn after_training(tensor: &[Vec<Ptq>], channel: &[Vec<Ptq>], cells: &[Vec<Ptq>])
         .measured("size over all inputs", Bits, tensor, |net| f64::from(net.integers.exact))
         .measured("the same, `per_channel`", Bits, channel, |net| f64::from(net.integers.exact))
         .measured("step of the input", Step, tensor, |net| f64::from(net.integers.step))
+}
+
+fn pruned_in_float(nets: &[Vec<Ptq>]) -> Table {
+    let columns = ["non-zero weights", "10", "20", "30"];
+    Table::new("Pruned, trained in float, then quantized: three bits, 100 neurons", &columns)
+        .measured("fp32", Accuracy, nets, |net| net.float)
+        .guide("3 bits, guide", Accuracy, [Some(0.8250), None, Some(0.8806)])
+        .measured("3 bits", Accuracy, nets, |net| net.integers.accuracy)
+        .guide("size, guide", Bits, [Some(6.6), None, Some(6.8)])
+        .measured("size over the training set", Bits, nets, |net| f64::from(net.integers.observed))
+        .measured("size over all inputs", Bits, nets, |net| f64::from(net.integers.exact))
 }
 
 fn aware_of_rounding(nets: &[Vec<Integers>]) -> Table {

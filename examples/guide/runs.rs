@@ -34,8 +34,18 @@ pub(crate) struct Ptq {
 }
 
 pub(crate) fn ptq<N: Network>(seed: Seed) -> Outcome<Ptq> {
-    let (train, fresh) = samples(seed);
+    rounded_after_training(N::new(seed), seed)
+}
+
+/// The guide's `prune(max_non_zero)` before training in float.
+pub(crate) fn pruned<N: Network, const MAX_NONZERO: usize>(seed: Seed) -> Outcome<Ptq> {
     let mut net = N::new(seed);
+    net.prune(MAX_NONZERO)?;
+    rounded_after_training(net, seed)
+}
+
+fn rounded_after_training<N: Network>(mut net: N, seed: Seed) -> Outcome<Ptq> {
+    let (train, fresh) = samples(seed);
     net.train(&train, &TrainConfig { seed, progress: false, ..TrainConfig::float() })?;
     let float = accuracy(&net, Precision::Float, &fresh)?;
     net.quantize(&train, &PtqConfig::default())?;

@@ -30,11 +30,10 @@ use std::{
 };
 
 use ::csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
-use flate2::read::MultiGzDecoder;
 use ndarray::Array2;
 use thiserror::Error;
 
-use super::{DataError, Dataset};
+use super::{DataError, Dataset, unpack::plain};
 use crate::file::FileError;
 
 /// What the columns of a file are.
@@ -247,16 +246,6 @@ pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Data
             Err(CsvError::Data { file: name.to_owned(), error: DataError::Empty { rows: 0, columns: 0 } })
         }
     }
-}
-
-/// The bytes as they are, or unpacked where they start as gzip does.
-fn plain<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    const MARK: [u8; 2] = [0x1f, 0x8b];
-    let mut start = Vec::new();
-    source.by_ref().take(MARK.len() as u64).read_to_end(&mut start)?;
-    let is_packed = start == MARK;
-    let whole = io::Cursor::new(start).chain(source);
-    Ok(if is_packed { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
 fn next(

@@ -2,7 +2,10 @@
 
 mod checkerboard;
 pub mod csv;
+pub mod idx;
+mod shift;
 mod split;
+mod unpack;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -88,6 +91,38 @@ pub enum DataError {
         names: usize,
         /// How many classes there are.
         classes: usize,
+    },
+    /// Samples that are no images of that shape.
+    #[error(
+        "samples have {width} features, but an image of {shape:?} has another number: give the shape of one sample, channels first"
+    )]
+    Image {
+        /// Features of a sample.
+        width: usize,
+        /// Channels, height and width given.
+        shape: [usize; 3],
+    },
+    /// Shifts that move a whole image out of its frame.
+    #[error("a reach of {reach} moves all of an image of {shape:?} out of its frame: give at most {most}")]
+    Reach {
+        /// Pixels given.
+        reach: usize,
+        /// Channels, height and width.
+        shape: [usize; 3],
+        /// The largest reach that leaves a pixel.
+        most: usize,
+    },
+    /// More copies than there are shifts.
+    #[error(
+        "{copies} shifted copies of each image were asked for, but a reach of {reach} has {most} shifts: ask for fewer, or reach further"
+    )]
+    Copies {
+        /// Copies asked for.
+        copies: usize,
+        /// Pixels that an image moves at most.
+        reach: usize,
+        /// Shifts that there are.
+        most: usize,
     },
     /// Fractions that are no shares of a whole.
     #[error("the fractions {fractions:?} are no shares of a whole: give positive ones that sum to 1")]

@@ -14,6 +14,9 @@ use crate::quant::{
     transition::Channel,
 };
 
+/// The stream of a seed that draws biases.
+const BIASES: u64 = 8;
+
 /// Reads the input: rounds floats to integer levels.
 #[derive(Clone, Debug)]
 pub struct QuantIdentity {
@@ -100,8 +103,10 @@ pub struct Flatten;
 pub struct QuantizerState {
     /// The function before the rounding.
     pub(crate) curve: Curve,
-    /// The levels it gives.
+    /// The levels it gives: those declared or, where it reads the input, as many of them as training samples reach.
     pub(crate) levels: spec::Range,
+    /// The levels that were declared.
+    pub(crate) declared: spec::Range,
     /// The step the user fixed.
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
@@ -405,6 +410,7 @@ impl QuantizerState {
             return Self {
                 curve,
                 levels: spec::Range::new(0, 0),
+                declared: spec::Range::new(0, 0),
                 fixed: None,
                 step: None,
                 standardization: None,
@@ -414,13 +420,8 @@ impl QuantizerState {
             spec::Scale::Fixed(spec::Known::Now(step)) => Some(step as f32),
             _ => None,
         };
-        Self {
-            curve,
-            levels: quantizer.levels().or(spec::Range::new(0, 0)),
-            fixed,
-            step: fixed,
-            standardization: None,
-        }
+        let declared = quantizer.levels().or(spec::Range::new(0, 0));
+        Self { curve, levels: declared, declared, fixed, step: fixed, standardization: None }
     }
 
     /// The quantizer, once its step is known.
@@ -456,7 +457,7 @@ impl NormState {
 }
 
 impl LinearState {
-    /// Fresh weights, and no bias.
+    /// Fresh weights and biases.
     pub(crate) fn new(layer: &spec::Layer, shape: [usize; 2], rng: &mut ChaCha8Rng) -> Self {
         let nothing = RowLimits { weights: spec::Range::new(0, 0), max_nonzero: 0, max_l1: None };
         let row = match layer {
@@ -481,9 +482,15 @@ impl LinearState {
         state
     }
 
-    /// Uniform weights of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`.
+    /// Uniform weights and biases of standard deviation `1 / sqrt(3 * in)`, as in `PyTorch`. A bias that is held follows its
+    /// weights once training is quantized.
     pub(crate) fn draw(&mut self, rng: &mut ChaCha8Rng) {
         let bound = 1.0 / (self.weight.ncols() as f32).sqrt();
+        if self.declared != spec::Bias::None {
+            let mut rng = rng.clone();
+            rng.set_stream(BIASES);
+            self.bias.mapv_inplace(|_| rng.random_range(-bound..bound));
+        }
         self.weight.mapv_inplace(|_| rng.random_range(-bound..bound));
     }
 

@@ -120,7 +120,7 @@ impl Program {
             let mut filters = None;
             let (width, op) = match (field.layer, layer) {
                 (Layer::Quantizer(quantizer), LayerRef::Quantizer(state))
-                    if quantizer.levels() == Known::Now(state.levels) =>
+                    if quantizer.levels() == Known::Now(state.declared) =>
                 {
                     (operand, Op::Quantizer(state.clone()))
                 }
@@ -268,9 +268,23 @@ impl Program {
     pub(crate) fn levels(&self, index: usize) -> Result<(f32, Range), NetworkError> {
         match self.facts[index] {
             Fact { form: Known::Now(Form::Quantized { .. }), range: Known::Now(range), .. } => {
-                Ok((self.step(index)?, range))
+                Ok((self.step(index)?, self.reached(index).unwrap_or(range)))
             }
             _ => Err(self.not_calibrated(index)),
+        }
+    }
+
+    /// The levels that quantizers give at `index`, wherever they were rearranged.
+    fn reached(&self, index: usize) -> Option<Range> {
+        let node = &self.nodes[index];
+        match &node.op {
+            Op::Quantizer(state) => Some(state.levels),
+            Op::Permute(_) => self.reached(node.from?),
+            Op::Join(operands) => operands
+                .iter()
+                .map(|&operand| self.reached(operand))
+                .reduce(|a, b| Some(Range::new(a?.lo.min(b?.lo), a?.hi.max(b?.hi))))?,
+            Op::Linear(_) | Op::Norm(_) | Op::Sum(_) | Op::Pool(_) => None,
         }
     }
 
@@ -396,7 +410,10 @@ impl Program {
     pub(crate) fn make_float(&mut self) {
         for node in &mut self.nodes {
             match &mut node.op {
-                Op::Quantizer(state) => state.step = state.fixed,
+                Op::Quantizer(state) => {
+                    state.step = state.fixed;
+                    state.levels = state.declared;
+                }
                 Op::Linear(state) => {
                     state.weight = state.float_weights();
                     state.scale = None;

@@ -2,13 +2,13 @@
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and,
 //! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
-//! `[1]` unless it has that of another, and where it standardises the network's input `mean` and `deviation` `[features]`; a
+//! `[1]` unless it has that of another, `levels` `[2]`, the least and the greatest, where training left some of them out, and where it standardises the network's input `mean` and `deviation` `[features]`; a
 //! batch normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing
 //! has chosen yet is left out. The metadata say which biases are held centred, and which budget each layer has.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, ops::RangeInclusive, path::Path};
 
-use fheqat_spec::Bias;
+use fheqat_spec::{Bias, Range};
 use ndarray::{Array1, Array2};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use thiserror::Error;
@@ -78,6 +78,7 @@ pub enum WeightsError {
 
 const CENTRED: &str = "centred";
 const FREE: &str = "free";
+const LEVELS: &str = "levels";
 const MEAN: &str = "mean";
 const DEVIATION: &str = "deviation";
 
@@ -102,6 +103,9 @@ pub(super) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
             Op::Quantizer(state) => {
                 let step = state.step.iter().filter(|_| program.owner(index) == Some(index));
                 tensors.extend(step.map(|step| Tensor::new(name, "step", &[1], [step])));
+                let ends = [state.levels.lo as f32, state.levels.hi as f32];
+                let levels = Some(ends).filter(|_| state.levels != state.declared);
+                tensors.extend(levels.map(|ends| Tensor::new(name, LEVELS, &[2], &ends)));
                 tensors.extend(state.standardization.iter().flat_map(|standardization| {
                     let (mean, deviation) = (standardization.mean(), standardization.deviation());
                     [(MEAN, mean), (DEVIATION, deviation)]
@@ -157,6 +161,7 @@ pub(super) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
             Op::Quantizer(state) => {
                 let step = if owns { reader.positive(name, "step", 1)? } else { None };
                 state.step = step.and_then(|step| step.first().copied());
+                state.levels = reader.levels(name, state.declared)?;
                 state.standardization = match from {
                     None => reader.standardization(name, features)?,
                     Some(_) => None,
@@ -232,6 +237,19 @@ impl Reader<'_> {
             Some(index) => {
                 Err(WeightsError::Value { tensor: format!("{field}.{part}"), index, value: values[index] })
             }
+        }
+    }
+
+    fn levels(&mut self, field: &str, declared: Range) -> Result<Range, WeightsError> {
+        let Some(ends) = self.optional(field, LEVELS, &[2])? else { return Ok(declared) };
+        let allowed = [declared.lo as f32..=0.0, 0.0..=declared.hi as f32];
+        let is_right =
+            |(end, allowed): (&f32, &RangeInclusive<f32>)| end.fract() == 0.0 && allowed.contains(end);
+        match ends.iter().zip(&allowed).position(|end| !is_right(end)) {
+            Some(index) => {
+                Err(WeightsError::Value { tensor: format!("{field}.{LEVELS}"), index, value: ends[index] })
+            }
+            None => Ok(Range::new(ends[0] as i64, ends[1] as i64)),
         }
     }
 

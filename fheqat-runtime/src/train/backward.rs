@@ -717,9 +717,10 @@ mod tests {
         check_against_finite_differences(&program, &batch(), &[1, 6, 11], &[(0, 0), (1, 1)]);
     }
 
+    /// The seed puts no sum within [`DELTA`] of where its rectifier bends.
     #[test]
     fn float_gradients_through_windows_are_finite_differences() {
-        let program = Program::of(&Image::<false>::new(Seed(2))).unwrap();
+        let program = Program::of(&Image::<false>::new(Seed(4))).unwrap();
         check_against_finite_differences(&program, &images(), &[1, 6], &[(0, 0), (1, 4), (1, 17)]);
         check_against_finite_differences(&program, &images(), &[1], &[(2, 9), (3, 8), (5, 10)]);
     }

@@ -1,6 +1,6 @@
 //! From float layers, or fresh ones, to layers with scales and steps.
 
-use fheqat_spec::Bias;
+use fheqat_spec::{Bias, Range};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         slice, slice_mut,
     },
     quant::{
-        Observer,
+        Observer, Quantizer,
         row::best_scale,
         standardized,
         transition::{middle, units_per_level},
@@ -45,6 +45,10 @@ pub(crate) fn calibrate(
     observer: Observer,
     purpose: Purpose,
 ) -> Result<(), NetworkError> {
+    let all = features;
+    let starts = purpose == Purpose::Train
+        && (0..program.nodes.len())
+            .any(|index| program.linear(index).is_some_and(|state| state.scale.is_none()));
     let stride = features.nrows().div_ceil(SAMPLES);
     let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
     let sample = features.select(Axis(0), &rows);
@@ -82,6 +86,31 @@ pub(crate) fn calibrate(
                     measure(program, index, features)?;
                 }
             }
+        }
+        if starts && program.nodes[index].from.is_none() {
+            keep_reached(program, index, all)?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a quantizer of the input the levels that samples reach, and zero. What they never reach widens every accumulator
+/// behind, and moves its middle, where a centred bias puts the transition, off what there is to tell apart.
+fn keep_reached(
+    program: &mut Program,
+    index: usize,
+    features: &ArrayView2<'_, f32>,
+) -> Result<(), NetworkError> {
+    let step = program.step(index)?;
+    if let Op::Quantizer(state) = &mut program.nodes[index].op {
+        let quantizer = Quantizer { step, levels: state.declared };
+        let standardization = state.standardization.as_ref();
+        let (lo, hi) = features.indexed_iter().fold((0, 0), |(lo, hi), ((_, feature), &value)| {
+            let level = quantizer.level(standardized(standardization, feature, value));
+            (level.min(lo), level.max(hi))
+        });
+        if lo < hi {
+            state.levels = Range::new(lo, hi);
         }
     }
     Ok(())

@@ -1,5 +1,8 @@
 //! The training loop.
 
+#[cfg(test)]
+mod tests;
+
 use fheqat_spec::{Bias, WeightScale};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;

@@ -116,6 +116,7 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use fheqat_spec::Range;
     use ndarray::Array2;
 
     use super::*;
@@ -363,7 +364,7 @@ mod tests {
     fn running_averages_are_those_of_pytorch() {
         let data = small();
         let mut net = Normed::<1, 0>::new(Seed(3));
-        let inputs = data.features().dot(&net.fc1.weights().t());
+        let inputs = data.features().dot(&net.fc1.weights().t()) + net.fc1.bias();
         let config = TrainConfig {
             epochs: 1,
             batch: data.len(),
@@ -379,6 +380,35 @@ mod tests {
             assert!((net.norm1.mean()[channel] - 0.1 * mean).abs() < 1e-5);
             assert!((net.norm1.variance()[channel] - (0.9 + 0.1 * variance)).abs() < 1e-5);
         }
+    }
+
+    /// What samples never reach is nothing to tell apart, and would move the middle of a centred accumulator.
+    #[test]
+    fn the_input_keeps_the_levels_that_samples_reach() {
+        let mut net = Budget::new(Seed(1));
+        (net.quant_inp.state.fixed, net.quant_inp.state.step) = (Some(0.5), Some(0.5));
+        net.train(&small(), &short()).unwrap();
+        assert_eq!(net.quant_inp.state.levels, Range::new(0, 2));
+        check_bits(&net, &small());
+        let circuit = net.circuit().unwrap();
+        assert!(circuit.graph.inputs.iter().all(|range| *range == Range::new(0, 2)));
+        assert_eq!(circuit.simulate(&[1.5, -3.0]).unwrap(), circuit.simulate(&[1.0, 0.0]).unwrap());
+        let integers = net.fc1.integers().unwrap();
+        let Quantized { fields, .. } = net.quantized().unwrap();
+        let QuantizedOp::Requantize(staircases) = &fields[2].op else { unreachable!() };
+        for (staircase, row) in staircases.iter().zip(integers.rows()) {
+            let centre = row.sum() as f32;
+            assert!((staircase.gain * centre + staircase.offset - 3.5).abs() < 1e-4, "{staircase:?}");
+        }
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.safetensors");
+        net.save(&path).unwrap();
+        let mut other = Budget::new(Seed(2));
+        other.load(&path).unwrap();
+        assert_eq!(other.quantized(), net.quantized());
+        net.train(&small(), &TrainConfig { epochs: 1, progress: false, ..TrainConfig::float() }).unwrap();
+        assert_eq!(net.quant_inp.state.levels, Range::unsigned(2));
     }
 
     #[test]

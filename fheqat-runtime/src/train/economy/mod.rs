@@ -591,7 +591,7 @@ fn set_input_steps(program: &mut Program, step: Option<f32>) {
 fn copy_input_steps(from: &Program, to: &mut Program) {
     for (from, to) in from.nodes.iter().zip(&mut to.nodes) {
         if let (Op::Quantizer(from_state), Op::Quantizer(to), None) = (&from.op, &mut to.op, from.from) {
-            to.step = from_state.step;
+            (to.step, to.levels) = (from_state.step, from_state.levels);
         }
     }
 }

@@ -1,0 +1,53 @@
+//! Accuracy on samples that are held out, once or on several splits.
+
+use std::error::Error;
+
+use fheqat::prelude::*;
+use serde_json::json;
+
+use crate::common::{Clear, accuracy, trained};
+
+/// A network trained quantized on `train`, and how well it and the same network trained in float do on `test`.
+pub(crate) fn learned<N: Network>(
+    [train, test]: [&Dataset; 2],
+    float: &TrainConfig,
+    quantized: &TrainConfig,
+) -> Result<(N, Clear), Box<dyn Error>> {
+    let (reference, _) = trained::<N>(train, float)?;
+    let (net, train_s) = trained::<N>(train, quantized)?;
+    let clear = Clear {
+        float: accuracy(&reference, Precision::Float, test)?,
+        quantized: accuracy(&net, Precision::Quantized, test)?,
+        points: test.len(),
+        train_s,
+    };
+    Ok((net, clear))
+}
+
+/// Prints what `on_split` gives with each seed from 0, and the mean.
+pub(crate) fn evaluate(
+    splits: u64,
+    json: bool,
+    on_split: impl Fn(Seed) -> Result<Clear, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let (mut of_float, mut of_quantized) = (Vec::new(), Vec::new());
+    for seed in 0..splits {
+        let Clear { float, quantized, points, .. } = on_split(Seed(seed))?;
+        println!("split {seed}: float {float:.4}, quantized {quantized:.4} on {points} samples");
+        of_float.push(float);
+        of_quantized.push(quantized);
+    }
+    let mean = |accuracies: &[f64]| accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+    let (mean_float, mean_quantized) = (mean(&of_float), mean(&of_quantized));
+    println!("mean of {splits} splits: float {mean_float:.4}, quantized {mean_quantized:.4}");
+    if json {
+        let line = json!({
+            "accuracy_fp32": mean_float,
+            "accuracy_clear": mean_quantized,
+            "splits_fp32": of_float,
+            "splits_clear": of_quantized,
+        });
+        println!("{line}");
+    }
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! Images and labels from IDX files, plain or gzip, as MNIST and its likes come.
+//!
+//! An IDX file has two zero bytes, the type of its elements, how many dimensions it has, the size of each as four bytes, the
+//! most significant first, and then its elements, the last dimension running fastest
+//! (<http://yann.lecun.com/exdb/mnist/>). Images are unsigned bytes `[samples, rows, columns]`, labels `[samples]`.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use ndarray::Array2;
+use thiserror::Error;
+
+use super::{DataError, Dataset, unpack::plain};
+use crate::file::FileError;
+
+/// Files that give no data.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum IdxError {
+    /// One cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A folder without one of the files.
+    #[error("`{folder}` has no `{name}`, plain or `.gz`: give the folder of MNIST's four files")]
+    Missing {
+        /// The folder.
+        folder: String,
+        /// The file.
+        name: &'static str,
+    },
+    /// Bytes that are not IDX.
+    #[error("`{file}` is no IDX file, which starts with two zero bytes: give the file as it was published")]
+    Format {
+        /// The file.
+        file: String,
+    },
+    /// Elements of another type.
+    #[error(
+        "`{file}` has elements of type {found:#04x}, but images and labels are unsigned bytes, 0x08: convert them"
+    )]
+    Elements {
+        /// The file.
+        file: String,
+        /// Their type.
+        found: u8,
+    },
+    /// Another number of dimensions.
+    #[error(
+        "`{file}` has {found} dimensions, but {part} have {expected}: give the files of images and of labels in that order"
+    )]
+    Dimensions {
+        /// The file.
+        file: String,
+        /// Dimensions it has.
+        found: usize,
+        /// `images` or `labels`.
+        part: &'static str,
+        /// Dimensions they have.
+        expected: usize,
+    },
+    /// More or fewer elements than the sizes say.
+    #[error("`{file}` has {found} elements behind sizes {sizes:?}: it is damaged, fetch it again")]
+    Length {
+        /// The file.
+        file: String,
+        /// Elements it has.
+        found: usize,
+        /// What its head says.
+        sizes: Vec<usize>,
+    },
+    /// No samples, or not one label for each image.
+    #[error("`{file}`: {error}")]
+    Data {
+        /// The file of images.
+        file: String,
+        /// What is wrong.
+        error: DataError,
+    },
+}
+
+/// Reads a folder with MNIST's four files, each plain or with `.gz`: what to train on, and what to test with. Pixels are
+/// features in 0 to 255; there are as many classes as the greatest label of the two says.
+///
+/// # Errors
+/// Names the file, or the one that is missing.
+pub fn mnist(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset), IdxError> {
+    let folder = folder.as_ref();
+    let train =
+        Samples::read(&find(folder, "train-images-idx3-ubyte")?, &find(folder, "train-labels-idx1-ubyte")?)?;
+    let test =
+        Samples::read(&find(folder, "t10k-images-idx3-ubyte")?, &find(folder, "t10k-labels-idx1-ubyte")?)?;
+    let classes = train.classes().max(test.classes());
+    Ok((train.into_data(classes)?, test.into_data(classes)?))
+}
+
+/// Reads one file of images and one of their labels. Pixels are features in 0 to 255; there are as many classes as the
+/// greatest label says.
+///
+/// # Errors
+/// Names the file.
+pub fn read(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Dataset, IdxError> {
+    let samples = Samples::read(images.as_ref(), labels.as_ref())?;
+    let classes = samples.classes();
+    samples.into_data(classes)
+}
+
+fn find(folder: &Path, name: &'static str) -> Result<PathBuf, IdxError> {
+    let candidates = [folder.join(name), folder.join(format!("{name}.gz"))];
+    let missing = || IdxError::Missing { folder: folder.display().to_string(), name };
+    candidates.into_iter().find(|path| path.is_file()).ok_or_else(missing)
+}
+
+struct Samples {
+    file: String,
+    images: Array2<f32>,
+    labels: Vec<usize>,
+}
+
+impl Samples {
+    fn read(images: &Path, labels: &Path) -> Result<Self, IdxError> {
+        let file = images.display().to_string();
+        let ([count, rows, columns], pixels) = elements(images, "images")?;
+        let ([_], labels) = elements(labels, "labels")?;
+        let mut pixels = pixels.into_iter().map(f32::from);
+        let images =
+            Array2::from_shape_simple_fn((count, rows * columns), || pixels.next().unwrap_or_default());
+        Ok(Self { file, images, labels: labels.into_iter().map(usize::from).collect() })
+    }
+
+    fn classes(&self) -> usize {
+        self.labels.iter().max().map_or(0, |label| label + 1)
+    }
+
+    fn into_data(self, classes: usize) -> Result<Dataset, IdxError> {
+        let wrong = |error| IdxError::Data { file: self.file, error };
+        Dataset::classes(self.images, self.labels, classes).map_err(wrong)
+    }
+}
+
+/// The sizes of a file's `N` dimensions, and its elements, as many as the sizes say.
+fn elements<const N: usize>(path: &Path, part: &'static str) -> Result<([usize; N], Vec<u8>), IdxError> {
+    let file = path.display().to_string();
+    let failed = |source| FileError::new("read", path, source);
+    let mut bytes = Vec::new();
+    let source = File::open(path).map_err(failed)?;
+    plain(BufReader::new(source)).and_then(|mut source| source.read_to_end(&mut bytes)).map_err(failed)?;
+    let Some((&[0, 0, kind, dimensions], rest)) = bytes.split_first_chunk() else {
+        return Err(IdxError::Format { file });
+    };
+    if kind != 0x08 {
+        return Err(IdxError::Elements { file, found: kind });
+    }
+    if usize::from(dimensions) != N {
+        return Err(IdxError::Dimensions { file, found: dimensions.into(), part, expected: N });
+    }
+    let (heads, _) = rest.as_chunks::<4>();
+    let Some((heads, _)) = heads.split_first_chunk::<N>() else { return Err(IdxError::Format { file }) };
+    let sizes = heads.map(|head| u32::from_be_bytes(head) as usize);
+    let found = rest.len() - 4 * N;
+    if sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size)) != Some(found) {
+        return Err(IdxError::Length { file, found, sizes: sizes.to_vec() });
+    }
+    Ok((sizes, rest[4 * N..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NAMES: [&str; 4] = [
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    ];
+
+    fn file(kind: u8, sizes: &[u32], elements: &[u8]) -> Vec<u8> {
+        let heads = sizes.iter().flat_map(|size| size.to_be_bytes());
+        [0, 0, kind, sizes.len() as u8].into_iter().chain(heads).chain(elements.iter().copied()).collect()
+    }
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    /// Two images of two by three, three classes.
+    fn files() -> [Vec<u8>; 4] {
+        let images = [0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255];
+        [
+            file(8, &[2, 2, 3], &images),
+            file(8, &[2], &[0, 1]),
+            file(8, &[1, 2, 3], &images[6..]),
+            file(8, &[1], &[2]),
+        ]
+    }
+
+    fn folder(files: &[Vec<u8>; 4]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in NAMES.iter().zip(files) {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    fn refused(index: usize, bytes: Vec<u8>) -> String {
+        let mut files = files();
+        files[index] = bytes;
+        let folder = folder(&files);
+        let message = mnist(folder.path()).unwrap_err().to_string();
+        let name = folder.path().join(NAMES[index]).display().to_string();
+        message.replace(&name, "file")
+    }
+
+    #[test]
+    fn four_files_plain_or_gzip_are_two_sets() {
+        let folder = folder(&files());
+        let (train, test) = mnist(folder.path()).unwrap();
+        assert_eq!(train.features().row(1).to_vec(), [250.0, 251.0, 252.0, 253.0, 254.0, 255.0]);
+        assert_eq!((train.labels(), train.class_names().len(), train.width()), (&[0, 1][..], 3, 6));
+        assert_eq!((test.labels(), test.class_names().len()), (&[2][..], 3));
+        for (name, bytes) in NAMES.iter().zip(files()) {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+            std::fs::write(folder.path().join(format!("{name}.gz")), packed(&bytes)).unwrap();
+        }
+        assert_eq!(mnist(folder.path()).unwrap(), (train.clone(), test));
+        let paths = [0, 1].map(|index| folder.path().join(format!("{}.gz", NAMES[index])));
+        assert_eq!(read(&paths[0], &paths[1]).unwrap().features(), train.features());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let folder = folder(&files());
+        std::fs::remove_file(folder.path().join(NAMES[3])).unwrap();
+        let message = mnist(folder.path()).unwrap_err().to_string();
+        assert!(message.ends_with(
+            "has no `t10k-labels-idx1-ubyte`, plain or `.gz`: give the folder of MNIST's four files"
+        ));
+        let message = read(folder.path().join("none"), folder.path()).unwrap_err().to_string();
+        assert!(message.starts_with("cannot read `") && message.contains("none"), "{message}");
+
+        let [images, labels, ..] = files();
+        assert_eq!(
+            refused(0, b"x,y\n".to_vec()),
+            "`file` is no IDX file, which starts with two zero bytes: give the file as it was published"
+        );
+        assert_eq!(refused(0, images[..11].to_vec()), refused(0, Vec::new()));
+        assert_eq!(
+            refused(1, file(0x0d, &[2], &[0; 8])),
+            "`file` has elements of type 0x0d, but images and labels are unsigned bytes, 0x08: convert them"
+        );
+        assert_eq!(
+            refused(0, labels),
+            "`file` has 1 dimensions, but images have 3: give the files of images and of labels in that order"
+        );
+        assert_eq!(
+            refused(0, images[..images.len() - 1].to_vec()),
+            "`file` has 11 elements behind sizes [2, 2, 3]: it is damaged, fetch it again"
+        );
+        let huge = [u32::MAX; 3];
+        assert!(refused(0, file(8, &huge, &[])).contains("has 0 elements behind sizes"));
+        let cut = packed(&images);
+        assert!(refused(0, cut[..cut.len() - 9].to_vec()).starts_with("cannot read `file`"));
+        assert_eq!(
+            refused(0, file(8, &[1, 2, 3], &[0; 6])),
+            "`file`: there are 1 rows of features, but 2 targets: give one target for each row"
+        );
+        assert!(refused(0, file(8, &[0, 2, 3], &[])).starts_with("`file`: the data has 0 samples"));
+    }
+}
