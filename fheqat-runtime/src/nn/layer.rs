@@ -447,7 +447,7 @@ impl NormState {
         }
     }
 
-    pub(crate) fn channels(&self) -> impl Iterator<Item = Channel> {
+    pub(crate) fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
         let learned = self.gamma.iter().zip(&self.beta);
         learned
             .zip(self.mean.iter().zip(&self.variance))

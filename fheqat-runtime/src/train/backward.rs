@@ -4,16 +4,17 @@
 //! rounded `z` is a level and 0 outside. Integer weights pass their gradients to the floats they were rounded from.
 
 use fheqat_spec::Bias;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
+use ndarray::{Array2, ArrayView2};
 
 use crate::{
     nn::{
-        forward::{Affine, Kernel, Normalize, Order, Product, Runner, Sliding, Staircase, Wiring},
+        forward::{Affine, Kernel, Normalize, Order, Runner, Staircase, Wiring},
         head, head_mut,
         layer::Curve,
+        multiply::multiply,
         program::{Op, Program},
         slice, slice_mut,
-        window::Filters,
+        sliding::SlidingGradients,
     },
     quant::{Lookup, transition::middle},
 };
@@ -38,8 +39,8 @@ pub(crate) struct Gradients {
     pub(crate) log_rises: Vec<f32>,
     /// With respect to the logarithm of each number's own gain, for whichever quantizer is at work.
     numbers: Vec<f32>,
-    /// With respect to the windows of one sample, for whichever convolution is at work.
-    columns: Vec<f32>,
+    /// Memory of each convolution.
+    sliding: Vec<Option<SlidingGradients>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,10 @@ impl Gradients {
             log_rises: vec![0.0; nodes.len()],
             numbers: Vec::new(),
             routes,
-            columns: Vec::new(),
+            sliding: nodes
+                .iter()
+                .map(|node| node.filters.as_ref().map(|filters| SlidingGradients::new(filters, batch)))
+                .collect(),
         }
     }
 
@@ -162,21 +166,31 @@ impl Gradients {
                 }
                 let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
                 sum_columns(&slice(slopes)[..count * node.width], node.width, biases);
-                if let Some(sliding) = &product.sliding {
-                    weights_of_filters(sliding, &head(slopes, count), weights);
+                let to = &mut before[from];
+                if let (Some(sliding), Some(memory)) = (&product.sliding, &mut self.sliding[index]) {
+                    if route == Route::Write {
+                        to.fill(0.0);
+                    }
+                    let length = if route == Route::Nothing { 0 } else { count * to.ncols() };
+                    let to = &mut slice_mut(to)[..length];
+                    let slopes = &slice(slopes)[..count * node.width];
+                    sliding.gradients(&product.weights, slopes, memory, weights, to);
                 } else {
-                    let operand = head(&runner.outputs[from], count);
-                    general_mat_mul(1.0, &head(slopes, count).t(), &operand, 0.0, weights);
+                    let (slopes, operand) = (head(slopes, count), head(&runner.outputs[from], count));
+                    multiply(&slopes.t(), &operand, 0.0, &mut weights.view_mut());
+                    let mut to = head_mut(to, count);
+                    match route {
+                        Route::Nothing => {}
+                        Route::Write => multiply(&slopes, &product.weights.view(), 0.0, &mut to),
+                        Route::Add => multiply(&slopes, &product.weights.view(), 1.0, &mut to),
+                    }
                 }
-                if let (Bias::Centred, None, Ok((_, levels))) =
-                    (program.hold(index), &product.affine, program.input_levels(index))
+                if product.affine.is_none()
+                    && program.hold(index) == Bias::Centred
+                    && let Ok((_, levels)) = program.input_levels(index)
                 {
                     subtract_middle(weights, biases, middle(levels));
                 }
-                if route == Route::Nothing {
-                    return;
-                }
-                through_product(product, &head(slopes, count), &mut self.columns, &mut before[from], route);
             }
             Kernel::Affine(affine) => {
                 let Some(from) = node.from else { return };
@@ -236,25 +250,6 @@ fn through_curve(curve: Curve, slopes: &[f32], values: &[f32], to: &mut [f32], r
             Curve::Function(function) => slope * function.slope(value),
         };
         route.pass(to, slope);
-    }
-}
-
-/// Passes slopes from sums to what was multiplied; `columns` is memory for the windows of a sample.
-fn through_product(
-    product: &Product,
-    slopes: &ArrayView2<'_, f32>,
-    columns: &mut Vec<f32>,
-    to: &mut Array2<f32>,
-    route: Route,
-) {
-    if let Some(sliding) = &product.sliding {
-        if route == Route::Write {
-            to.fill(0.0);
-        }
-        through_filters(sliding, &product.weights, slopes, columns, to);
-    } else {
-        let beta = if route == Route::Add { 1.0 } else { 0.0 };
-        general_mat_mul(1.0, slopes, &product.weights, beta, &mut head_mut(to, slopes.nrows()));
     }
 }
 
@@ -437,55 +432,6 @@ fn through_affine(affine: &Affine, slopes: &mut [f32], out: &[f32], log_units: &
             *log_unit += *slope * (value - bias);
             *slope *= unit;
         }
-    }
-}
-
-/// With respect to the weights of filters, summed over samples and positions.
-fn weights_of_filters(sliding: &Sliding, slopes: &ArrayView2<'_, f32>, to: &mut Array2<f32>) {
-    let Filters { windows, count, groups } = &*sliding.filters;
-    let (count, fan_in) = (count / groups, sliding.filters.fan_in());
-    to.fill(0.0);
-    for (columns, slopes) in sliding.columns.rows().into_iter().zip(slopes.rows()) {
-        let (Some(columns), Some(slopes)) = (columns.as_slice(), slopes.as_slice()) else { continue };
-        let parts = columns
-            .chunks_exact(fan_in * windows.positions)
-            .zip(slopes.chunks_exact(count * windows.positions))
-            .zip(to.axis_chunks_iter_mut(Axis(0), count));
-        for ((columns, slopes), mut to) in parts {
-            let columns = ArrayView2::from_shape((fan_in, windows.positions), columns);
-            let slopes = ArrayView2::from_shape((count, windows.positions), slopes);
-            if let (Ok(columns), Ok(slopes)) = (columns, slopes) {
-                general_mat_mul(1.0, &slopes, &columns.t(), 1.0, &mut to);
-            }
-        }
-    }
-}
-
-/// Adds to each sample's slopes what comes back through the filters that see it.
-fn through_filters(
-    sliding: &Sliding,
-    weights: &Array2<f32>,
-    slopes: &ArrayView2<'_, f32>,
-    columns: &mut Vec<f32>,
-    to: &mut Array2<f32>,
-) {
-    let Filters { windows, count, groups } = &*sliding.filters;
-    let (count, fan_in) = (count / groups, sliding.filters.fan_in());
-    columns.resize(sliding.columns.ncols(), 0.0);
-    for (slopes, mut to) in slopes.rows().into_iter().zip(to.rows_mut()) {
-        let (Some(slopes), Some(to)) = (slopes.as_slice(), to.as_slice_mut()) else { continue };
-        let parts = columns
-            .chunks_exact_mut(fan_in * windows.positions)
-            .zip(slopes.chunks_exact(count * windows.positions))
-            .zip(weights.axis_chunks_iter(Axis(0), count));
-        for ((columns, slopes), weights) in parts {
-            let columns = ArrayViewMut2::from_shape((fan_in, windows.positions), columns);
-            let slopes = ArrayView2::from_shape((count, windows.positions), slopes);
-            if let (Ok(mut columns), Ok(slopes)) = (columns, slopes) {
-                general_mat_mul(1.0, &weights.t(), &slopes, 0.0, &mut columns);
-            }
-        }
-        windows.scatter(columns, to);
     }
 }
 
