@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fheqat_spec::{Bias, Range};
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -22,6 +23,10 @@ use crate::quant::{
     row::{RowLimits, RowRounder, exact_sum},
     transition::{Channel, Dequantize, Origin},
 };
+use crate::vectors::on_vectors;
+
+/// Numbers that are worth a thread to round them.
+const NUMBERS: usize = 1 << 16;
 
 /// How a network runs on plain data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,18 +117,26 @@ impl Staircase {
     pub(crate) fn run(&self, sums: &[f32], to: &mut [f32]) {
         let levels = self.levels;
         match self.lookup {
-            None => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup: None, levels }),
+            None => on_vectors(|| {
+                let neuron = move |gain, offset| Requantize { gain, offset, lookup: None, levels };
+                self.each(sums, to, neuron);
+            }),
             lookup => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup, levels }),
         }
     }
 
     /// One loop for each kind of staircase, so that the one without a function runs on vectors.
+    #[expect(
+        clippy::inline_always,
+        reason = "only what is inlined into a dispatch is compiled for its instructions"
+    )]
+    #[inline(always)]
     fn each(&self, sums: &[f32], to: &mut [f32], neuron: impl Fn(f32, f32) -> Requantize) {
-        let width = self.gains.len();
+        let (width, unit) = (self.gains.len(), self.unit);
         for (to, sums) in to.chunks_exact_mut(width).zip(sums.chunks_exact(width)) {
             let neurons = self.gains.iter().zip(&self.offsets);
             for ((level, sum), (&gain, &offset)) in to.iter_mut().zip(sums).zip(neurons) {
-                *level = neuron(gain, offset).level(*sum) * self.unit;
+                *level = neuron(gain, offset).level(*sum) * unit;
             }
         }
     }
@@ -258,7 +271,7 @@ pub(crate) struct Runner {
     pub(crate) sources: Vec<Option<usize>>,
     /// The output of each node, `[batch, width]`.
     pub(crate) outputs: Vec<Array2<f32>>,
-    rounder: RowRounder,
+    rounders: Vec<RowRounder>,
     /// What the sums of whichever node is refreshed stand for.
     channels: Vec<Dequantize>,
 }
@@ -300,7 +313,7 @@ impl Runner {
             kernels: (0..count).map(kernel).collect(),
             sources: nodes.iter().map(|node| node.from).collect(),
             outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
-            rounder: RowRounder::default(),
+            rounders: Vec::new(),
             channels: Vec::new(),
         };
         runner.refresh(program, None)?;
@@ -359,7 +372,7 @@ impl Runner {
                             }
                             _ => state.limits,
                         };
-                        state.round_into(&limits, &mut self.rounder, &mut product.weights);
+                        state.round_into(&limits, &mut self.rounders, &mut product.weights);
                         let width = product.weights.ncols();
                         let rows = slice(&product.weights).chunks_exact(width);
                         for (sum, row) in product.row_sums.iter_mut().zip(rows) {
@@ -416,6 +429,17 @@ impl Runner {
         Ok(())
     }
 
+    /// Multiplications that one sample takes.
+    pub(crate) fn multiplications(&self) -> usize {
+        let of = |kernel: &Kernel| match kernel {
+            Kernel::Product(Product { weights, sliding, .. }) => {
+                weights.len() * sliding.as_ref().map_or(1, |sliding| sliding.filters.windows.positions)
+            }
+            _ => 0,
+        };
+        self.kernels.iter().map(of).sum()
+    }
+
     /// Runs a batch `[n, features]` with `n` at most the batch allocated; the outputs are `[n, outputs]`.
     pub(crate) fn run(&mut self, features: &ArrayView2<'_, f32>) -> ArrayView2<'_, f32> {
         let count = features.nrows();
@@ -432,12 +456,10 @@ impl Runner {
         let width = output.ncols();
         match &mut self.kernels[index] {
             Kernel::Encode(encoder) => {
-                let rows = output.rows_mut().into_iter().zip(features.rows());
-                for (mut to, from) in rows {
-                    for (feature, (level, &value)) in to.iter_mut().zip(from).enumerate() {
-                        *level = encoder.round(feature, value);
-                    }
-                }
+                head_mut(output, count).assign(features);
+                let samples = width * (NUMBERS / width).max(1);
+                let rows = slice_mut(output)[..count * width].par_chunks_mut(samples);
+                rows.for_each(|rows| rows.chunks_exact_mut(width).for_each(|row| encoder.round_all(row)));
             }
             Kernel::Standardize(standardization) => {
                 for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {

@@ -3,7 +3,8 @@
 //! A product falls into parts by its shape alone, and each number of it is summed by one thread in one order, so results
 //! have the same bits on any number of threads of rayon's current pool.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul, parallel::prelude::*};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
+use rayon::prelude::*;
 
 /// Multiplications that are worth a part of their own: some thirty microseconds.
 const PART: usize = 1 << 20;

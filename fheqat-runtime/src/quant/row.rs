@@ -3,6 +3,8 @@
 use fheqat_spec::{Known, Linear, Range};
 use serde::{Deserialize, Serialize};
 
+use crate::vectors::on_vectors;
+
 /// What the integer weights of one neuron must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowLimits {
@@ -67,9 +69,7 @@ impl RowRounder {
     /// weight; so the best row within a budget takes the `max_l1` largest positive `|u| - k - 1/2`. Of more than
     /// `max_nonzero` weights the largest stay.
     pub fn nearest(&mut self, limits: &RowLimits, row: &[f32], integers: &mut [f32]) {
-        for (integer, &weight) in integers.iter_mut().zip(row) {
-            *integer = super::round_level(weight, limits.weights);
-        }
+        on_vectors(|| round(row, limits.weights, integers));
         // A budget's steps go to the largest weights first, so within a small one there are never too many.
         let most = limits.max_nonzero.min(row.len());
         if limits.max_l1.is_none_or(|budget| budget > most)
@@ -115,6 +115,17 @@ impl RowRounder {
             let index = index_of(key);
             integers[index] += 1.0f32.copysign(row[index]);
         }
+    }
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+#[inline(always)]
+fn round(row: &[f32], weights: Range, integers: &mut [f32]) {
+    for (integer, &weight) in integers.iter_mut().zip(row) {
+        *integer = super::round_level(weight, weights);
     }
 }
 

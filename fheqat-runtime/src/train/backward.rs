@@ -3,6 +3,11 @@
 //! A quantizer's output is `clamp(round(z))` with `z = gain * sum + offset`; its derivative by `z` is taken as 1 where the
 //! rounded `z` is a level and 0 outside. Integer weights pass their gradients to the floats they were rounded from.
 
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+
 use fheqat_spec::Bias;
 use ndarray::{Array2, ArrayView2};
 
@@ -17,6 +22,7 @@ use crate::{
         sliding::SlidingGradients,
     },
     quant::{Lookup, transition::middle},
+    vectors::on_vectors,
 };
 
 /// Gradients of one batch, and the memory to find them.
@@ -51,6 +57,7 @@ enum Route {
 }
 
 impl Route {
+    #[inline(always)]
     fn pass(self, to: &mut f32, slope: f32) {
         match self {
             Self::Nothing => {}
@@ -145,7 +152,10 @@ impl Gradients {
                     route,
                 };
                 match &staircase.lookup {
-                    None => requantize(staircase, passage, &mut self.numbers),
+                    None => {
+                        let numbers = &mut self.numbers;
+                        on_vectors(|| requantize(staircase, passage, numbers));
+                    }
                     Some(lookup) => {
                         self.log_rises[index] = through_lookup(staircase, lookup, passage, &mut self.numbers);
                     }
@@ -161,11 +171,12 @@ impl Gradients {
                     self.numbers.clear();
                     self.numbers.resize(node.width, 0.0);
                     let slopes = &mut slice_mut(slopes)[..count * node.width];
-                    through_affine(affine, slopes, slice(out), &mut self.numbers);
+                    let numbers = &mut self.numbers;
+                    on_vectors(|| through_affine(affine, slopes, slice(out), numbers));
                     gather(&self.numbers, log_gains);
                 }
                 let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
-                sum_columns(&slice(slopes)[..count * node.width], node.width, biases);
+                on_vectors(|| sum_columns(&slice(slopes)[..count * node.width], node.width, biases));
                 let to = &mut before[from];
                 if let (Some(sliding), Some(memory)) = (&product.sliding, &mut self.sliding[index]) {
                     if route == Route::Write {
@@ -189,7 +200,7 @@ impl Gradients {
                     && program.hold(index) == Bias::Centred
                     && let Ok((_, levels)) = program.input_levels(index)
                 {
-                    subtract_middle(weights, biases, middle(levels));
+                    on_vectors(|| subtract_middle(weights, biases, middle(levels)));
                 }
             }
             Kernel::Affine(affine) => {
@@ -236,6 +247,7 @@ impl Inside {
         Self { lo: levels.lo as f32 - 0.5, hi: levels.hi as f32 + 0.5 }
     }
 
+    #[inline(always)]
     fn keep(self, z: f32, slope: f32) -> f32 {
         if self.lo <= z && z <= self.hi { slope } else { 0.0 }
     }
@@ -266,21 +278,27 @@ struct Passage<'a> {
 /// Passes slopes from levels to sums; adds those by the logarithm of each number's gain to `log_gains`, unless it is empty.
 ///
 /// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
+#[inline(always)]
 fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
     let Passage { hold, slopes, sums, to, route } = passage;
     let Staircase { gains, offsets, levels, unit, .. } = staircase;
-    let width = offsets.len();
+    let (width, unit) = (offsets.len(), *unit);
     let inside = Inside::of(*levels);
-    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
-    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
+    let rows = || slopes.chunks_exact(width).zip(sums.chunks_exact(width));
+    for ((slopes, sums), to) in rows().zip(to.chunks_exact_mut(width)) {
         let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
-        for ((((slope, sum), gain), offset), to) in numbers.zip(to) {
-            let z = sum * gain + offset;
-            route.pass(to, inside.keep(z, slope * unit) * gain);
+        let slopes = numbers
+            .map(|(((slope, sum), gain), offset)| inside.keep(sum * gain + offset, slope * unit) * gain);
+        match route {
+            Route::Nothing => {}
+            Route::Write => to.iter_mut().zip(slopes).for_each(|(to, slope)| *to = slope),
+            Route::Add => to.iter_mut().zip(slopes).for_each(|(to, slope)| *to += slope),
         }
-        if log_gains.is_empty() {
-            continue;
-        }
+    }
+    if log_gains.is_empty() {
+        return;
+    }
+    for (slopes, sums) in rows() {
         let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
         for ((((slope, sum), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
             let z = sum * gain + offset;
@@ -424,6 +442,7 @@ fn through_wiring(
 
 /// Turns slopes of `sum * unit + bias` into slopes of `sum`; adds those by the logarithm of each number's unit to
 /// `log_units`.
+#[inline(always)]
 fn through_affine(affine: &Affine, slopes: &mut [f32], out: &[f32], log_units: &mut [f32]) {
     let width = affine.units.len();
     for (slopes, values) in slopes.chunks_exact_mut(width).zip(out.chunks_exact(width)) {
@@ -436,6 +455,7 @@ fn through_affine(affine: &Affine, slopes: &mut [f32], out: &[f32], log_units: &
 }
 
 /// Sums each column of `width`; of a convolution, the columns of each filter's positions.
+#[inline(always)]
 fn sum_columns(rows: &[f32], width: usize, sums: &mut [f32]) {
     sums.fill(0.0);
     if width != sums.len() {
@@ -455,6 +475,7 @@ fn sum_columns(rows: &[f32], width: usize, sums: &mut [f32]) {
 }
 
 /// A centred layer computes `sum_i q_i (a_i - middle)`.
+#[inline(always)]
 fn subtract_middle(weights: &mut Array2<f32>, sums: &[f32], middle: f32) {
     let width = weights.ncols();
     for (row, sum) in slice_mut(weights).chunks_exact_mut(width).zip(sums) {

@@ -93,7 +93,8 @@ pub(crate) fn train_once(
         program.make_float();
     }
     let mut trainer = Trainer::new(program.clone(), config, train, frozen)?;
-    let history = trainer.run(train, validation)?;
+    // On a thread of the pool, so that handing parts to the others is cheap.
+    let history = rayon::scope(|_| trainer.run(train, validation))?;
     *program = trainer.program;
     Ok(history)
 }
