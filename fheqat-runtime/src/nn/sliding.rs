@@ -7,7 +7,13 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 use rayon::prelude::*;
 
-use super::{matrix, matrix_mut, multiply, window::Filters};
+use super::{matrix, matrix_mut, window::Filters};
+use crate::vectors::on_vectors;
+
+/// Numbers that filters see of a part: so many that they stay near the processor.
+const NEAR: usize = 1 << 15;
+/// The side of the squares that are transposed at once; parts have whole ones.
+const SIDE: usize = 8;
 
 /// The filters of a layer with memory for a batch, in parts that run beside each other.
 #[derive(Clone, Debug)]
@@ -51,15 +57,15 @@ impl Sliding {
             .for_each(|((part, samples), to)| part.run(filters, weights, samples, to));
     }
 
-    /// From the slopes of the sums of the batch that has just run to those of the weights, and, added, to those of the samples
-    /// unless `to` is empty.
+    /// From the slopes of the sums of the batch that has just run to those of the weights, and, unless `to` is empty, to those
+    /// of the samples, which are added where there are some.
     pub(crate) fn gradients(
         &self,
         weights: &Array2<f32>,
         slopes: &[f32],
         memory: &mut SlidingGradients,
         weight_slopes: &mut Array2<f32>,
-        to: &mut [f32],
+        (to, adds): (&mut [f32], bool),
     ) {
         let filters = &*self.filters;
         let used = slopes.len().div_ceil(self.samples * filters.outputs());
@@ -73,7 +79,7 @@ impl Sliding {
             parts.zip(to.par_chunks_mut(self.samples * filters.inputs())).for_each(
                 |((((part, weight_slopes), run), slopes), to)| {
                     part.weight_slopes(filters, &run.columns, slopes, weight_slopes);
-                    part.input_slopes(filters, weights, to);
+                    part.input_slopes(filters, weights, to, adds);
                 },
             );
         }
@@ -92,18 +98,18 @@ impl SlidingGradients {
     }
 }
 
-/// Samples of a part, and how many there are.
+/// Samples of a part, and how many parts there are.
 fn parts(filters: &Filters, batch: usize) -> (usize, usize) {
-    let samples = batch.div_ceil(multiply::parts(batch, filters.outputs() * filters.fan_in()));
+    let squares = (NEAR / filters.columns() / SIDE).max(1);
+    let samples = (squares * SIDE).min(batch);
     (samples, batch.div_ceil(samples))
 }
 
 impl Part {
     fn new(filters: &Filters, samples: usize) -> Self {
-        let windows = &filters.windows;
         Self {
             inputs: vec![0.0; filters.inputs() * samples],
-            columns: vec![0.0; windows.channels * windows.elements * windows.positions * samples],
+            columns: vec![0.0; filters.columns() * samples],
             sums: vec![0.0; filters.outputs() * samples],
         }
     }
@@ -138,8 +144,8 @@ impl Part {
         }
     }
 
-    /// Adds the slopes of the samples, from those of the sums that [`Part::weight_slopes`] took.
-    fn input_slopes(&mut self, filters: &Filters, weights: &Array2<f32>, to: &mut [f32]) {
+    /// Gives the slopes of the samples, from those of the sums that [`Part::weight_slopes`] took.
+    fn input_slopes(&mut self, filters: &Filters, weights: &Array2<f32>, to: &mut [f32], adds: bool) {
         let count = to.len() / filters.inputs();
         for (group, weights) in filters.by_group(weights) {
             let slopes = filters.given(group, &self.sums, count);
@@ -149,10 +155,14 @@ impl Part {
         let inputs = &mut self.inputs[..to.len()];
         inputs.fill(0.0);
         filters.windows.scatter(&self.columns, count, inputs);
-        for (sample, to) in to.chunks_exact_mut(filters.inputs()).enumerate() {
-            for (to, slopes) in to.iter_mut().zip(inputs.chunks_exact(count)) {
-                *to += slopes[sample];
+        if adds {
+            for (sample, to) in to.chunks_exact_mut(filters.inputs()).enumerate() {
+                for (to, slopes) in to.iter_mut().zip(inputs.chunks_exact(count)) {
+                    *to += slopes[sample];
+                }
             }
+        } else {
+            transpose(inputs, count, to);
         }
     }
 }
@@ -187,16 +197,53 @@ impl Filters {
     }
 }
 
-/// From `[rows, width]` to `[width, rows]`, some rows at a time, so that what is written stays near.
+/// From `[rows, width]` to `[width, rows]`, in squares that fit the registers.
 fn transpose(from: &[f32], width: usize, to: &mut [f32]) {
-    const NEAR: usize = 8;
+    on_vectors(|| transpose_squares(from, width, to));
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+#[inline(always)]
+fn transpose_squares(from: &[f32], width: usize, to: &mut [f32]) {
     let rows = from.len() / width;
-    for (block, from) in from.chunks(NEAR * width).enumerate() {
-        for (column, to) in to.chunks_exact_mut(rows).take(width).enumerate() {
-            let to = &mut to[block * NEAR..];
-            for (to, from) in to.iter_mut().zip(from.chunks_exact(width)) {
-                *to = from[column];
+    let bands = from.chunks_exact(SIDE * width);
+    let below = bands.remainder().chunks_exact(width);
+    for (band, from) in bands.enumerate() {
+        let lines: [&[f32]; SIDE] = std::array::from_fn(|k| &from[k * width..(k + 1) * width]);
+        let squares = lines.map(|line| line.as_chunks::<SIDE>());
+        let mut to = to.chunks_exact_mut(rows).map(|to| &mut to[band * SIDE..(band + 1) * SIDE]);
+        for column in 0..width / SIDE {
+            let square: [[f32; SIDE]; SIDE] = squares.map(|(squares, _)| squares[column]);
+            for (k, to) in to.by_ref().take(SIDE).enumerate() {
+                to.copy_from_slice(&square.map(|line| line[k]));
             }
+        }
+        for (k, to) in to.take(width % SIDE).enumerate() {
+            to.copy_from_slice(&squares.map(|(_, beside)| beside[k]));
+        }
+    }
+    for (row, from) in (rows - below.len()..).zip(below) {
+        for (to, &value) in to.chunks_exact_mut(rows).zip(from) {
+            to[row] = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transpose_has_each_number_at_its_place() {
+        for (rows, width) in [(1, 1), (3, 40), (16, 8), (17, 21), (40, 5)] {
+            let from: Vec<f32> = (0..rows * width).map(|number| number as f32).collect();
+            let mut to = vec![-1.0; rows * width];
+            transpose(&from, width, &mut to);
+            let mut places = crate::nn::window::pairs(rows, width);
+            assert!(places.all(|(row, column)| to[column * rows + row] == from[row * width + column]));
         }
     }
 }

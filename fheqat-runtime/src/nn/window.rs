@@ -171,6 +171,11 @@ impl Filters {
         self.windows.channels * self.windows.area
     }
 
+    /// Numbers that are seen of a sample, over all positions.
+    pub(crate) const fn columns(&self) -> usize {
+        self.windows.channels * self.windows.elements * self.windows.positions
+    }
+
     /// Sums of a sample.
     pub(crate) const fn outputs(&self) -> usize {
         self.count * self.windows.positions

@@ -179,13 +179,10 @@ impl Gradients {
                 on_vectors(|| sum_columns(&slice(slopes)[..count * node.width], node.width, biases));
                 let to = &mut before[from];
                 if let (Some(sliding), Some(memory)) = (&product.sliding, &mut self.sliding[index]) {
-                    if route == Route::Write {
-                        to.fill(0.0);
-                    }
                     let length = if route == Route::Nothing { 0 } else { count * to.ncols() };
                     let to = &mut slice_mut(to)[..length];
                     let slopes = &slice(slopes)[..count * node.width];
-                    sliding.gradients(&product.weights, slopes, memory, weights, to);
+                    sliding.gradients(&product.weights, slopes, memory, weights, (to, route == Route::Add));
                 } else {
                     let (slopes, operand) = (head(slopes, count), head(&runner.outputs[from], count));
                     multiply(&slopes.t(), &operand, 0.0, &mut weights.view_mut());
