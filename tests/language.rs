@@ -10,7 +10,7 @@ use fheqat::{
 };
 
 const fn quantizer(transfer: Transfer, bits: i64) -> Quantizer {
-    Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Learned }
+    Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Learned, tolerance: None }
 }
 
 const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
@@ -24,6 +24,7 @@ const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
         max_l1: None,
         acc_bits: Known::Now(16),
         bias: Bias::Centred,
+        tolerance: None,
     }
 }
 
@@ -61,7 +62,7 @@ fn the_spec_is_what_was_written() {
     ];
     assert_eq!(
         Checkerboard::SPEC,
-        Net { name: "Checkerboard", input: None, max_bootstraps: None, fields: &fields }
+        Net { name: "Checkerboard", input: None, max_bootstraps: None, tolerance: None, fields: &fields }
     );
 }
 
@@ -489,4 +490,35 @@ mod taken {
 fn no_name_of_the_users_is_in_the_way() {
     let net = taken::Network::new(Seed(0));
     assert!(net.init.step().is_none());
+}
+
+const LITTLE: f32 = 0.125;
+
+#[quant_net(bits = 3, tolerance = 0.25, input = [1, 6, 6])]
+struct Tolerant {
+    quant_inp: QuantIdentity,
+    conv1: QuantConv2d<1, 2, 3>,
+    norm1: BatchNorm,
+    #[layer(tolerance = LITTLE)]
+    relu1: QuantReLU,
+    pool: AvgPool2d<2>,
+    quant_pool: QuantIdentity,
+    flatten: Flatten,
+    #[layer(tolerance = 0)]
+    fc: QuantLinear<8, 3>,
+    norm: BatchNorm,
+}
+
+#[test]
+fn a_tolerance_counts_where_sums_are_read() {
+    let steps = |net: &Net<'_>| -> Vec<f64> {
+        (0..net.fields.len()).map(|index| net.tolerance_of(index).get().unwrap()).collect()
+    };
+    let expected = [0.0, 0.0, 0.0, 0.125, 0.0, 0.25, 0.0, 0.0, 0.0];
+    assert_eq!(steps(&Tolerant::SPEC), expected);
+    let exact = Net { tolerance: None, ..Tolerant::SPEC };
+    assert_eq!(steps(&exact), [0.0, 0.0, 0.0, 0.125, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(steps(&Checkerboard::SPEC), [0.0; 6]);
+    let open = Net { tolerance: Some(Known::Now(2.0)), ..Checkerboard::SPEC };
+    assert_eq!(steps(&open), [0.0, 0.0, 2.0, 0.0, 2.0, 2.0]);
 }

@@ -143,6 +143,7 @@ fn prices_of_this_machine() {
     let Prices { key_switch, addition, extraction, expansion, key_switching_key, .. } = prices;
     println!(
         "{:?}",
-        [key_switch, addition, extraction, expansion, key_switching_key].map(|price| price.0 * 1e9)
+        [key_switch.first, key_switch.further, addition, extraction, expansion, key_switching_key]
+            .map(|price| price.0 * 1e9)
     );
 }

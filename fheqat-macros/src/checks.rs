@@ -1,6 +1,6 @@
 //! The laws, asked with what the macro can read: `fheqat_spec` decides, this module finds the tokens to blame.
 
-use fheqat_spec::{Fact, Issue, Law, Net, Shape, Verdict, judge};
+use fheqat_spec::{Fact, Issue, Known, Law, Net, Shape, Verdict, judge};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
@@ -16,6 +16,8 @@ pub(crate) struct Checked {
     pub(crate) facts: Vec<Fact>,
     /// The laws that each field was found to break.
     pub(crate) broken: Vec<Vec<Law>>,
+    /// The tolerance of each field, in steps.
+    pub(crate) tolerances: Vec<Known<f64>>,
 }
 
 /// Reports every law that a field breaks.
@@ -35,7 +37,8 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     let fields: Vec<_> = model.fields.iter().map(known).collect();
     let input = model.input.as_ref().map(|dims| Shape::new(&model::known(dims)));
     let max_bootstraps = model.max_bootstraps.as_ref().map(|most| most.amount.known);
-    let net = Net { name: &model.name, input, max_bootstraps, fields: &fields };
+    let tolerance = model.tolerance.as_ref().map(|steps| steps.known);
+    let net = Net { name: &model.name, input, max_bootstraps, tolerance, fields: &fields };
     let mut verdicts: Vec<Verdict<'_>> = Vec::new();
     for (index, field) in model.fields.iter().enumerate() {
         verdicts.push(match field.layer {
@@ -58,6 +61,7 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
         }
     }
     Checked {
+        tolerances: (0..fields.len()).map(|index| net.tolerance_of(index)).collect(),
         facts: verdicts.iter().map(|verdict| verdict.fact).collect(),
         broken: verdicts.iter().map(|verdict| verdict.issues().map(|(law, _)| law).collect()).collect(),
     }
@@ -77,6 +81,9 @@ fn known(field: &Field) -> fheqat_spec::Field<'_> {
 fn blame(model: &Model, field: &Field, law: Law, issue: &Issue<'_>) -> TokenStream {
     if let (Law::Bootstraps, Some(most)) = (law, &model.max_bootstraps) {
         return most.tokens.clone();
+    }
+    if let (Law::Tolerance, Some(key)) = (law, &field.blame.tolerance) {
+        return key.clone();
     }
     let operand = match *issue {
         Issue::PlainInput { .. } => Some("input"),

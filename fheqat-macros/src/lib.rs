@@ -33,6 +33,7 @@ mod suggest;
 /// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
 /// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions and pools | `[IN]` of the first `QuantLinear` |
 /// | `max_bootstraps = 200` | refuse a network that could need more for one sample | none |
+/// | `tolerance = 0.2` | the standard deviation, in steps of the activation, of the noise that encrypted sums may carry and training sees | exact |
 /// | `crate = path` | where fheqat lives | `::fheqat` |
 ///
 /// | `#[layer(...)]` | on | meaning |
@@ -43,6 +44,7 @@ mod suggest;
 /// | `scale = 0.25`, `scale_from = a` | `QuantIdentity`, `QuantReLU`, `QuantAct` | fixes the step between two levels; takes that of an earlier field |
 /// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | override |
 /// | `acc_bits` | these, pools and `Add` | overrides |
+/// | `tolerance` | `QuantIdentity`, `QuantReLU`, `QuantAct` behind sums; the layer with weights that gives the output | overrides |
 /// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d` | 1 and 0; a pool's stride is its window |
 /// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels; a filter reads one, 1 |
 /// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains; `centred` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |

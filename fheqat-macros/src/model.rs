@@ -21,7 +21,8 @@ use crate::{
 pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) input: Option<Vec<Amount<i64>>>,
-    pub(crate) max_bootstraps: Option<Blamed>,
+    pub(crate) max_bootstraps: Option<Blamed<i64>>,
+    pub(crate) tolerance: Option<Amount<f64>>,
     /// Whether an `input` was meant that could not be read.
     pub(crate) has_refused_input: bool,
     pub(crate) fields: Vec<Field>,
@@ -55,11 +56,13 @@ pub(crate) struct Blame {
     pub(crate) ty: TokenStream,
     /// The names in `from`, where the user gave them.
     pub(crate) from: Vec<Ident>,
+    /// The key of its tolerance.
+    pub(crate) tolerance: Option<TokenStream>,
 }
 
 /// A layer, as `fheqat_spec::Layer` has it.
 pub(crate) enum Layer {
-    Quantizer { transfer: Transfer, bits: Amount<i64>, scale: Scale },
+    Quantizer { transfer: Transfer, bits: Amount<i64>, scale: Scale, tolerance: Option<Amount<f64>> },
     Linear(Box<Linear>),
     Add { acc_bits: Amount<i64> },
     Concat,
@@ -113,6 +116,7 @@ pub(crate) struct Linear {
     pub(crate) max_l1: Option<Amount<i64>>,
     pub(crate) acc_bits: Amount<i64>,
     pub(crate) bias: Bias,
+    pub(crate) tolerance: Option<Amount<f64>>,
 }
 
 impl Model {
@@ -139,6 +143,7 @@ impl Model {
                         Some(Wire::To(names)) => names.clone(),
                         _ => Vec::new(),
                     },
+                    tolerance: field.options.tolerance.as_ref().map(|tolerance| tolerance.tokens.clone()),
                 },
             })
             .collect();
@@ -147,6 +152,7 @@ impl Model {
             name: ast.item.ident.unraw().to_string(),
             input: options.input.clone(),
             max_bootstraps: options.max_bootstraps.clone(),
+            tolerance: options.tolerance.clone(),
             has_refused_input: options.input.is_none()
                 && options.meant.iter().any(|meant| meant == "input" || meant.is_empty()),
             fields,
@@ -205,10 +211,12 @@ fn resolve(
 ) -> Option<Layer> {
     let (net, own) = (&ast.options, &field.options);
     let first = |choices: [&Option<Amount<i64>>; 3]| choices.into_iter().flatten().next().cloned();
+    let tolerance = own.tolerance.as_ref().map(|tolerance| tolerance.amount.clone());
     let quantizer = |transfer| Layer::Quantizer {
         transfer,
         bits: first([&own.bits, &net.act_bits, &net.bits]).unwrap_or_else(Amount::refused),
         scale,
+        tolerance: tolerance.clone(),
     };
     let number = |index| layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused);
     let acc_bits = || {
@@ -230,6 +238,7 @@ fn resolve(
         max_l1: first([&own.max_l1, &net.max_l1, &None]),
         acc_bits: acc_bits(),
         bias: own.bias.unwrap_or(Bias::default_for(is_last, false)),
+        tolerance: tolerance.clone(),
     };
     let window = |axes, kernel: Amount<i64>, stride: Amount<i64>| Window {
         axes,
@@ -386,13 +395,14 @@ impl Layer {
             max_l1: None,
             acc_bits: Amount::refused(),
             bias: Bias::None,
+            tolerance: None,
         }))
     }
 
     /// As far as the macro can read its numbers.
     pub(crate) fn known(&self) -> spec::Layer {
         match self {
-            Self::Quantizer { transfer, bits, scale } => spec::Layer::Quantizer(spec::Quantizer {
+            Self::Quantizer { transfer, bits, scale, tolerance } => spec::Layer::Quantizer(spec::Quantizer {
                 transfer: transfer.known(),
                 bits: bits.known,
                 scale: match scale {
@@ -400,6 +410,7 @@ impl Layer {
                     Scale::Fixed(step) => spec::Scale::Fixed(step.known),
                     Scale::From(owner) => spec::Scale::From(*owner),
                 },
+                tolerance: tolerance.as_ref().map(|steps| steps.known),
             }),
             Self::Linear(linear) => spec::Layer::Linear(linear.known()),
             Self::Add { acc_bits } => spec::Layer::Add { acc_bits: acc_bits.known },
@@ -465,6 +476,7 @@ impl Linear {
             max_l1: self.max_l1.as_ref().map(|amount| amount.known),
             acc_bits: self.acc_bits.known,
             bias: self.bias,
+            tolerance: self.tolerance.as_ref().map(|steps| steps.known),
         }
     }
 }

@@ -66,11 +66,12 @@ const fn row(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred: b
         max_l1: if l1 == 0 { None } else { Some(Known::Now(l1)) },
         acc_bits: Known::Now(16),
         bias: if is_centred { Bias::Centred } else { Bias::Free },
+        tolerance: None,
     }
 }
 
 const fn quantizer(transfer: Transfer, bits: i64) -> Layer {
-    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Learned })
+    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Learned, tolerance: None })
 }
 
 impl<
@@ -86,6 +87,7 @@ impl<
         name: "Chain",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: linear(IN, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
@@ -125,6 +127,7 @@ impl<F: Activation, const HIDDEN: usize, const NONZERO: i64, const L1: i64, cons
         name: "Curved",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: linear(2, HIDDEN, NONZERO, L1, CENTRED), from: &[Source::Field(0)] },
@@ -163,6 +166,7 @@ impl<const HIDDEN: usize, const L1: i64, const CENTRED: bool> Network for Rows<H
         name: "Rows",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: by_row(2, HIDDEN, L1, CENTRED), from: &[Source::Field(0)] },
@@ -212,6 +216,7 @@ impl<const BIAS: u8, const L1: i64> Network for Normed<BIAS, L1> {
         name: "Normed",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field {
@@ -278,6 +283,7 @@ impl<const BIAS: u8> Network for NormedImage<BIAS> {
     const SPEC: Net<'static> = Net {
         name: "NormedImage",
         max_bootstraps: None,
+        tolerance: None,
         input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
@@ -324,7 +330,12 @@ pub(crate) struct Stairs {
 }
 
 const fn fixed(transfer: Transfer, bits: i64, step: f64) -> Layer {
-    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(bits), scale: Scale::Fixed(Known::Now(step)) })
+    Layer::Quantizer(Quantizer {
+        transfer,
+        bits: Known::Now(bits),
+        scale: Scale::Fixed(Known::Now(step)),
+        tolerance: None,
+    })
 }
 
 impl Network for Stairs {
@@ -332,6 +343,7 @@ impl Network for Stairs {
         name: "Stairs",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "fine", layer: quantizer(Transfer::Unsigned, 6), from: &[Source::Input] },
             Field { name: "coarse", layer: fixed(Transfer::Unsigned, 2, 0.333), from: &[Source::Field(0)] },
@@ -365,6 +377,7 @@ impl<const CENTRED: bool> Network for Image<CENTRED> {
     const SPEC: Net<'static> = Net {
         name: "Image",
         max_bootstraps: None,
+        tolerance: None,
         input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
@@ -411,7 +424,12 @@ pub(crate) struct Branch {
 
 /// A quantizer of three bits with the scale of the field at `owner`.
 const fn sharing(transfer: Transfer, owner: usize) -> Layer {
-    Layer::Quantizer(Quantizer { transfer, bits: Known::Now(3), scale: Scale::From(Source::Field(owner)) })
+    Layer::Quantizer(Quantizer {
+        transfer,
+        bits: Known::Now(3),
+        scale: Scale::From(Source::Field(owner)),
+        tolerance: None,
+    })
 }
 
 impl Network for Branch {
@@ -419,6 +437,7 @@ impl Network for Branch {
         name: "Branch",
         input: None,
         max_bootstraps: None,
+        tolerance: None,
         fields: &[
             Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 2), from: &[Source::Input] },
             Field { name: "fc1", layer: linear(2, 6, 2, 0, true), from: &[Source::Field(0)] },
@@ -456,4 +475,24 @@ impl Network for Branch {
     };
 
     layers!(quant_inp, fc1, relu1, grid, turned, flat, fc2, quant2, add, relu2, cat, fc3);
+}
+
+/// A network whose sums may all be off by so many tenths of a step.
+#[derive(Clone, Debug)]
+pub(crate) struct Tolerant<N, const TENTHS: u8>(pub(crate) N);
+
+impl<N: Network, const TENTHS: u8> Network for Tolerant<N, TENTHS> {
+    const SPEC: Net<'static> = Net { tolerance: Some(Known::Now(TENTHS as f64 / 10.0)), ..N::SPEC };
+
+    fn init(init: &mut Init) -> Self {
+        Self(N::init(init))
+    }
+
+    fn layers(&self) -> Vec<LayerRef<'_>> {
+        self.0.layers()
+    }
+
+    fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
+        self.0.layers_mut()
+    }
 }

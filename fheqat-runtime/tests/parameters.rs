@@ -8,9 +8,9 @@ use fheqat_runtime::{
     circuit::price::rotation_seconds,
     params::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
-        constraint::failure,
+        constraint::{deviations, failure},
         cost::Prices,
-        demand::{Demand, Moves, NoiseForm, Rotation},
+        demand::{Demand, Moves, NoiseForm, Promise, Rotation},
         grid::{self, Rounding, Switching},
         search::{Bounds, Infeasible, Solution, Space, search},
     },
@@ -23,8 +23,10 @@ fn rotation(slots: u32, norm2: f64) -> Rotation {
         accumulator: 0,
         layer: 0,
         depth: 1,
+        share: 1.0,
         slots: Slots(slots),
         gain: 1,
+        promise: Promise { room: Slots(slots).half(), tolerance: None },
         tables: vec![0],
         offsets: (0..7.min(i64::from(slots) / 4)).collect(),
         first: 0,
@@ -32,6 +34,15 @@ fn rotation(slots: u32, norm2: f64) -> Rotation {
         encoding: TorusDistance(0.0),
         moves: Moves::default(),
     }
+}
+
+/// The same on a sum of `values` that may carry noise of `tolerance` units.
+fn tolerant(values: u32, tolerance: f64, p_fail: f64, norm2: f64) -> Rotation {
+    let slots = f64::from(values) - 1.0 + 2.0 * deviations(Log2Probability(p_fail)).0 * tolerance;
+    let slots = slots.ceil();
+    let room = TorusDistance((1.0 - f64::from(values - 1) / slots) / 2.0);
+    let promise = Promise { room, tolerance: Some(TorusDistance(tolerance / slots)) };
+    Rotation { slots: Slots(slots as u32), promise, ..rotation(values, norm2) }
 }
 
 fn demand(rotations: Vec<Rotation>) -> Demand {
@@ -49,9 +60,9 @@ fn bounds(p_fail: f64) -> Bounds {
     Bounds { p_fail: Log2Probability(p_fail), server_key: Bytes(250_000_000) }
 }
 
-fn row(slots: u32, p_fail: f64) -> String {
-    let found =
-        search(&demand(vec![rotation(slots, 64.0)]), bounds(p_fail), &Space::default(), &Prices::shipped());
+fn row(rotation: Rotation, p_fail: f64) -> String {
+    let slots = rotation.slots.0;
+    let found = search(&demand(vec![rotation]), bounds(p_fail), &Space::default(), &Prices::shipped());
     let Ok(Solution { parameters, rotations, p_fail: predicted, cost, .. }) = found else {
         return format!("{slots:>4} {p_fail:>5} infeasible\n");
     };
@@ -90,20 +101,38 @@ fn the_curve_of_training_follows_the_search() {
     }
 }
 
-/// With `FHEQAT_BLESS` set, writes the table instead.
+const HEAD: &str =
+    "   M     p     n  k      N    pbs    ks    nu    lambda  products   log2 p        ms     MB\n";
+
 #[test]
 fn golden_table() {
-    let mut table = String::from(
-        "   M     p     n  k      N    pbs    ks    nu    lambda  products   log2 p        ms     MB\n",
-    );
+    let mut table = String::from(HEAD);
     for p_fail in [-40.0, -64.0, -128.0] {
         for slots in [8, 16, 32, 64, 96, 128, 256] {
-            write!(table, "{}", row(slots, p_fail)).unwrap();
+            write!(table, "{}", row(rotation(slots, 64.0), p_fail)).unwrap();
         }
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/parameters.txt");
+    check("parameters.txt", &table);
+}
+
+#[test]
+fn golden_table_of_tolerances() {
+    let mut table = String::new();
+    for p_fail in [-40.0, -64.0, -128.0] {
+        for (values, tolerance) in [(250, 0.4), (250, 1.6), (1000, 1.2), (1000, 2.4), (1000, 6.0)] {
+            write!(table, "{values} values, noise of {tolerance} units\n{HEAD}").unwrap();
+            let rotation = tolerant(values, tolerance, p_fail, 400.0);
+            writeln!(table, "{}", row(rotation, p_fail)).unwrap();
+        }
+    }
+    check("tolerances.txt", &table);
+}
+
+/// With `FHEQAT_BLESS` set, writes the table instead.
+fn check(name: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("FHEQAT_BLESS").is_some() {
-        fs::write(&path, &table).unwrap();
+        fs::write(&path, table).unwrap();
     }
     assert_eq!(table, fs::read_to_string(&path).unwrap(), "found, and written in {}", path.display());
 }
@@ -166,9 +195,13 @@ fn dumb_rotation(
             let margin = rotation.margin(parameters.coarse_grid() + switching.extension);
             let switch = parameters.modulus_switch_noise(*rounding, switching.extension);
             let noise = Variance(form.0 + parameters.key_switch_noise().0 + switch.0);
-            failure(margin, noise) <= share
+            let within = rotation.promise.tolerance.is_none_or(|tolerance| noise.0.sqrt() <= tolerance.0);
+            within && failure(margin, noise) <= share
         })
-        .map(|(_, rounding)| prices.rotation(parameters, *rounding).0 + prices.key_switch(parameters).0)
+        .map(|(_, rounding)| {
+            prices.rotation(parameters, *rounding, rotation.share).0
+                + prices.key_switch(parameters, rotation.share).0
+        })
         .min_by(f64::total_cmp)
 }
 
@@ -184,6 +217,32 @@ fn agrees_with_the_dumb_search() {
             assert!(clever.p_fail <= Log2Probability(p_fail));
         }
     }
+}
+
+/// Offsets of one rotation rounded to the grid move its noise as well: those of a power of two are not.
+#[test]
+fn agrees_with_the_dumb_search_on_tolerances() {
+    for (values, tolerance) in [(257, 1.0), (100, 0.5), (700, 0.2)] {
+        let p_fail = -40.0;
+        let noisy = Rotation { offsets: vec![0], ..tolerant(values, tolerance, p_fail, 400.0) };
+        let demand = demand(vec![noisy, rotation(40, 20.0)]);
+        let space = small_space();
+        let clever = search(&demand, bounds(p_fail), &space, &Prices::shipped()).unwrap();
+        let dumb = dumb(&demand, bounds(p_fail), &space).unwrap();
+        assert!((clever.cost.0 / dumb - 1.0).abs() < 1e-9, "{values}: {} and {dumb}", clever.cost);
+        let event = clever.rotations[0].event;
+        assert!(event.noise.0.sqrt() <= event.tolerance.unwrap().0 && event.p_fail.0 <= p_fail);
+    }
+}
+
+#[test]
+fn a_tolerance_that_nothing_keeps_is_named() {
+    let demand = demand(vec![tolerant(1 << 20, 0.2, -40.0, 64.0)]);
+    let error = search(&demand, bounds(-40.0), &Space::default(), &Prices::shipped()).unwrap_err();
+    let Infeasible::Tolerance { allowed, noise, .. } = &error else { panic!("{error}") };
+    assert!(noise.0.sqrt() > allowed.0);
+    let message = error.to_string();
+    assert!(message.contains("`fc1`") && message.contains("raise `tolerance`"), "{message}");
 }
 
 #[test]

@@ -6,21 +6,26 @@ use fheqat_spec::{Fact, Known, Range, Source, rules};
 use syn::{Attribute, parse_quote};
 
 use crate::{
+    checks::Checked,
     model::{Field, Layer, Linear, Model, Transfer},
     parse::{layer::Kind, number::Amount},
 };
 
-pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
+/// A column for tolerances is there where there are any.
+pub(crate) fn table(model: &Model, checked: &Checked) -> Vec<Attribute> {
+    let Checked { facts, tolerances, .. } = checked;
+    let is_exact = tolerances.iter().all(is_zero);
+    let (heading, rule) = if is_exact { ("", "") } else { (" tolerance |", "---|") };
     let mut lines = vec![
         String::new(),
         " Its layers, and the worst case of each over all inputs:".to_owned(),
         String::new(),
-        " | field | layer | output | range | bits | bootstraps |".to_owned(),
-        " |---|---|---|---|---|---|".to_owned(),
+        format!(" | field | layer | output | range | bits | bootstraps |{heading}"),
+        format!(" |---|---|---|---|---|---|{rule}"),
     ];
     let mut shapes: Vec<Vec<String>> = Vec::new();
     let mut total = Total::default();
-    for (field, fact) in model.fields.iter().zip(facts) {
+    for ((field, fact), steps) in model.fields.iter().zip(facts).zip(tolerances) {
         let shape = shape(model, field, fact, &shapes);
         let (range, bits) = match fact.range {
             Known::Now(range) => (code(&format!("{}..={}", range.lo, range.hi)), range.bits().to_string()),
@@ -28,8 +33,10 @@ pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
         };
         let layer = field.layer.as_ref().map_or_else(String::new, written);
         let bootstraps = total.add(field, fact, &shape);
+        let tolerance =
+            if is_exact { String::new() } else { format!(" {} |", tolerance(model, field, *steps)) };
         lines.push(format!(
-            " | {} | {} | {} | {range} | {bits} | {bootstraps} |",
+            " | {} | {} | {} | {range} | {bits} | {bootstraps} |{tolerance}",
             code(&field.name),
             code(&layer),
             code(&bracketed(&shape))
@@ -38,6 +45,25 @@ pub(crate) fn table(model: &Model, facts: &[Fact]) -> Vec<Attribute> {
     }
     lines.extend([String::new(), format!(" At most {total} bootstraps for one sample.")]);
     lines.iter().map(|line| parse_quote!(#[doc = #line])).collect()
+}
+
+fn is_zero(steps: &Known<f64>) -> bool {
+    matches!(steps, Known::Now(steps) if *steps <= 0.0)
+}
+
+/// In steps; nothing where all is exact.
+fn tolerance(model: &Model, field: &Field, steps: Known<f64>) -> String {
+    let own = match &field.layer {
+        Some(Layer::Quantizer { tolerance, .. }) => tolerance.as_ref(),
+        Some(Layer::Linear(linear)) => linear.tolerance.as_ref(),
+        Some(Layer::Conv(conv)) => conv.filters.tolerance.as_ref(),
+        _ => None,
+    };
+    match steps {
+        Known::Now(_) if is_zero(&steps) => String::new(),
+        Known::Now(steps) => steps.to_string(),
+        Known::Later => own.or(model.tolerance.as_ref()).map_or_else(String::new, |steps| code(&steps.text)),
+    }
 }
 
 /// The bootstraps of all fields so far.
@@ -366,6 +392,40 @@ mod tests {
                 " | `fc1` | `QuantLinear<WIDTH, { 1 \\| 2 }>` | `[{ 1 \\| 2 }]` | `WIDTH * (-3..=3) * (numbers::BITS bits)` |  |  |",
                 "",
                 " At most 0 bootstraps for one sample.",
+            ]
+        );
+    }
+
+    #[test]
+    fn tolerances_have_a_column_where_there_are_any() {
+        let lines = documentation(
+            quote!(bits = 3, max_nonzero = 2, tolerance = 0.2),
+            &quote! {
+                struct Net {
+                    quant_inp: QuantIdentity,
+                    fc1: QuantLinear<4, 6>,
+                    relu1: QuantReLU,
+                    fc2: QuantLinear<6, 6>,
+                    #[layer(tolerance = MUCH)]
+                    relu2: QuantReLU,
+                    #[layer(tolerance = 0)]
+                    fc3: QuantLinear<6, 5>,
+                }
+            },
+        );
+        assert_eq!(
+            lines[3..],
+            [
+                " | field | layer | output | range | bits | bootstraps | tolerance |",
+                " |---|---|---|---|---|---|---|",
+                " | `quant_inp` | `QuantIdentity` | `[4]` | `-4..=3` | 3 |  |  |",
+                " | `fc1` | `QuantLinear<4, 6>` | `[6]` | `-24..=24` | 6 |  |  |",
+                " | `relu1` | `QuantReLU` | `[6]` | `0..=7` | 3 | 6 | 0.2 |",
+                " | `fc2` | `QuantLinear<6, 6>` | `[6]` | `-42..=42` | 7 |  |  |",
+                " | `relu2` | `QuantReLU` | `[6]` | `0..=7` | 3 | 6 | `MUCH` |",
+                " | `fc3` | `QuantLinear<6, 5>` | `[5]` | `-42..=42` | 7 |  |  |",
+                "",
+                " At most 12 bootstraps for one sample.",
             ]
         );
     }

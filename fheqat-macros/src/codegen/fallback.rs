@@ -26,6 +26,7 @@ pub(crate) fn stub(ast: &Ast, model: &Model, checked: &Checked, errors: &[syn::E
                 name: "",
                 input: ::core::option::Option::None,
                 max_bootstraps: ::core::option::Option::None,
+                tolerance: ::core::option::Option::None,
                 fields: &[],
             }
         }

@@ -14,7 +14,7 @@ use crate::{checks::Checked, model::Model, parse::Ast};
 /// The user's item with its table, and everything else in one block of its own.
 pub(crate) fn expansion(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
     let mut item = ast.item.clone();
-    item.attrs.extend(doc::table(model, &checked.facts));
+    item.attrs.extend(doc::table(model, checked));
     let network = network::implement(ast, model);
     block(ast, &quote!(#item), &network, &asserts::all(ast, model, checked))
 }

@@ -13,12 +13,14 @@ pub(crate) fn net(model: &Model) -> TokenStream {
     let name = &model.name;
     let input = option(model.input.as_deref().map(shape));
     let max_bootstraps = amount(model.max_bootstraps.as_ref().map(|most| &most.amount));
+    let tolerance = amount(model.tolerance.as_ref());
     let fields = model.fields.iter().map(field);
     quote! {
         __fheqat::spec::Net {
             name: #name,
             input: #input,
             max_bootstraps: #max_bootstraps,
+            tolerance: #tolerance,
             fields: &[#(#fields),*],
         }
     }
@@ -41,7 +43,7 @@ fn source(source: Source) -> TokenStream {
 
 fn layer(layer: &Layer) -> TokenStream {
     match layer {
-        Layer::Quantizer { transfer, bits, scale } => {
+        Layer::Quantizer { transfer, bits, scale, tolerance } => {
             let transfer = match transfer {
                 Transfer::Signed => quote!(Signed),
                 Transfer::Unsigned => quote!(Unsigned),
@@ -50,7 +52,7 @@ fn layer(layer: &Layer) -> TokenStream {
                     quote!(Function { signed: #tokens })
                 }
             };
-            let bits = &bits.tokens;
+            let (bits, tolerance) = (&bits.tokens, amount(tolerance.as_ref()));
             let scale = match scale {
                 Scale::Learned => quote!(__fheqat::spec::Scale::Learned),
                 Scale::Fixed(Amount { tokens, .. }) => quote!(__fheqat::spec::Scale::Fixed(#tokens)),
@@ -64,6 +66,7 @@ fn layer(layer: &Layer) -> TokenStream {
                     transfer: __fheqat::spec::Transfer::#transfer,
                     bits: #bits,
                     scale: #scale,
+                    tolerance: #tolerance,
                 })
             }
         }
@@ -117,12 +120,14 @@ fn linear(linear: &Linear) -> TokenStream {
         max_l1,
         acc_bits,
         bias,
+        tolerance,
     } = linear;
     let (inputs, outputs) = (&inputs.tokens, &outputs.tokens);
     let (weight_bits, acc_bits) = (&weight_bits.tokens, &acc_bits.tokens);
     let (weight_range, bias) = (format_ident!("{weight_range:?}"), format_ident!("{bias:?}"));
     let weight_scale = format_ident!("{weight_scale:?}");
     let (max_nonzero, max_l1) = (amount(max_nonzero.as_ref()), amount(max_l1.as_ref()));
+    let tolerance = amount(tolerance.as_ref());
     quote! {
         __fheqat::spec::Linear {
             inputs: #inputs,
@@ -134,6 +139,7 @@ fn linear(linear: &Linear) -> TokenStream {
             max_l1: #max_l1,
             acc_bits: #acc_bits,
             bias: __fheqat::spec::Bias::#bias,
+            tolerance: #tolerance,
         }
     }
 }
@@ -151,7 +157,7 @@ fn shape(dims: &[Amount<i64>]) -> TokenStream {
     quote!(__fheqat::spec::Shape::new(&[#(#dims),*]))
 }
 
-fn amount(amount: Option<&Amount<i64>>) -> TokenStream {
+fn amount<T>(amount: Option<&Amount<T>>) -> TokenStream {
     option(amount.map(|amount| amount.tokens.clone()))
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fheqat_spec::{
     Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source,
     Transfer, WeightRange, WeightScale, Window,
-    limits::{Admitted, Limit},
+    limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -65,17 +65,15 @@ impl Emitted {
             name: text(&member(net, "name")),
             input: option(&member(net, "input")).map(|shape| self.shape(&shape)),
             max_bootstraps: option(&member(net, "max_bootstraps")).map(|most| self.number(&most)),
+            tolerance: self.tolerance(net),
             fields: fields.leak(),
         }
     }
 
     /// The numbers that only const evaluation reads.
     pub(super) fn constants(&self) -> TokenStream {
-        let named = self.consts.iter().filter(|found| found.ident.to_string().starts_with("__FHEQAT_"));
-        named
-            .filter(|found| matches!(*found.expr, Expr::MethodCall(_)))
-            .map(ToTokens::to_token_stream)
-            .collect()
+        let is_number = |found: &&ItemConst| found.ty.to_token_stream().to_string().contains("Admitted");
+        self.consts.iter().filter(is_number).map(ToTokens::to_token_stream).collect()
     }
 
     /// What const evaluation stops with.
@@ -85,7 +83,7 @@ impl Emitted {
         for found in self.consts.iter().filter(|found| found.ident == "_") {
             let Expr::Call(call) = &*found.expr else { panic!("an assertion is a call") };
             let issue: Option<Issue<'static>> = match last(&call.func).as_str() {
-                "assert" if call.args.len() == 1 => self.admitted(&referenced(&call.args[0])).issue,
+                "assert" if call.args.len() == 1 => self.issue(&referenced(&call.args[0])),
                 "assert" => {
                     let Expr::Index(verdict) = referenced(&call.args[0]) else { panic!("a verdict") };
                     let law = last(&call.args[1]);
@@ -97,6 +95,14 @@ impl Emitted {
             messages.extend(issue.map(|issue| issue.to_string()));
         }
         messages
+    }
+
+    /// Why the constant that `name` names was refused.
+    fn issue(&self, name: &Expr) -> Option<Issue<'static>> {
+        if self.constant(name).ty.to_token_stream().to_string().ends_with("AdmittedFloat") {
+            return self.admitted_tolerance(name).issue;
+        }
+        self.admitted(name).issue
     }
 
     fn field(&self, field: &Expr) -> Field<'static> {
@@ -120,10 +126,7 @@ impl Emitted {
             other => panic!("`{}` holds nothing", other.to_token_stream()),
         };
         match kind.as_deref() {
-            Some("Quantizer") => {
-                let (transfer, bits, scale) = self.quantizer(structure(&inner()));
-                Layer::Quantizer(Quantizer { transfer, bits, scale })
-            }
+            Some("Quantizer") => Layer::Quantizer(self.quantizer(structure(&inner()))),
             Some("Linear") => Layer::Linear(self.linear(&inner())),
             Some("Add") => Layer::Add { acc_bits: self.number(&member(structure(layer), "acc_bits")) },
             Some("Concat") => Layer::Concat,
@@ -151,7 +154,7 @@ impl Emitted {
         }
     }
 
-    fn quantizer(&self, quantizer: &ExprStruct) -> (Transfer, Known<i64>, Scale) {
+    fn quantizer(&self, quantizer: &ExprStruct) -> Quantizer {
         let transfer = match member(quantizer, "transfer") {
             Expr::Struct(function) => Transfer::Function { signed: self.sign(&member(&function, "signed")) },
             other => match last(&other).as_str() {
@@ -168,7 +171,8 @@ impl Emitted {
                 Scale::Learned
             }
         };
-        (transfer, self.number(&member(quantizer, "bits")), scale)
+        let bits = self.number(&member(quantizer, "bits"));
+        Quantizer { transfer, bits, scale, tolerance: self.tolerance(quantizer) }
     }
 
     /// `Known::Now(true)`, or what the function of the field says.
@@ -201,6 +205,7 @@ impl Emitted {
             max_l1: bound("max_l1"),
             acc_bits: number("acc_bits"),
             bias: one_of(&name("bias"), [Bias::Centred, Bias::Free, Bias::None]),
+            tolerance: self.tolerance(linear),
         }
     }
 
@@ -239,11 +244,40 @@ impl Emitted {
         }
     }
 
+    /// The tolerance of a network, a quantizer, or a layer with weights.
+    fn tolerance(&self, of: &ExprStruct) -> Option<Known<f64>> {
+        option(&member(of, "tolerance")).map(|steps| match &steps {
+            Expr::Call(now) => Known::Now(float(&now.args[0])),
+            Expr::Field(field) => self.admitted_tolerance(&field.base).number,
+            later => {
+                assert_eq!(last(later), "Later");
+                Known::Later
+            }
+        })
+    }
+
+    /// The constant that `name` names.
+    fn constant(&self, name: &Expr) -> &ItemConst {
+        let name = last(name);
+        self.consts.iter().find(|found| found.ident == name).expect("the constant is there")
+    }
+
+    /// The constant that `name` names: `admit_tolerance(float(value) as f64)`.
+    fn admitted_tolerance(&self, name: &Expr) -> AdmittedFloat {
+        let Expr::Call(admit) = &*self.constant(name).expr else { panic!("a constant is admitted") };
+        assert_eq!(last(&admit.func), "admit_tolerance", "no sketch fixes a scale");
+        match &admit.args[0] {
+            Expr::Cast(cast) => match &*cast.expr {
+                Expr::Call(call) => admit_tolerance(float(&call.args[0])),
+                other => panic!("`{}` is no float", other.to_token_stream()),
+            },
+            other => panic!("`{}` is no float", other.to_token_stream()),
+        }
+    }
+
     /// The constant that `name` names: `Limit { .. }.admit(value)`.
     fn admitted(&self, name: &Expr) -> Admitted {
-        let name = last(name);
-        let found = self.consts.iter().find(|found| found.ident == name).expect("the constant is there");
-        let Expr::MethodCall(admit) = &*found.expr else { panic!("a constant is admitted") };
+        let Expr::MethodCall(admit) = &*self.constant(name).expr else { panic!("a constant is admitted") };
         let limit = structure(&admit.receiver);
         let limit = Limit {
             name: text(&member(limit, "name")),
@@ -356,6 +390,23 @@ fn integer(expr: &Expr) -> i128 {
             _ => panic!("no integer"),
         },
         other => panic!("`{}` is no integer", other.to_token_stream()),
+    }
+}
+
+fn float(expr: &Expr) -> f64 {
+    match expr {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Float(float) => float.base10_parse().expect("a float"),
+            // A whole number with a suffix.
+            Lit::Int(float) => float.base10_parse().expect("a float"),
+            _ => panic!("no float"),
+        },
+        Expr::Unary(negative) => -float(&negative.expr),
+        Expr::Block(block) => match block.block.stmts.as_slice() {
+            [Stmt::Expr(value, None)] => float(value),
+            _ => panic!("no float"),
+        },
+        other => panic!("`{}` is no float", other.to_token_stream()),
     }
 }
 

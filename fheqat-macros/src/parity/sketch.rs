@@ -21,6 +21,8 @@ pub(super) struct Sketch {
     narrow_range: Option<bool>,
     per_channel: Option<bool>,
     max_bootstraps: Option<i64>,
+    /// In tenths of a step.
+    tolerance: Option<i64>,
     input: Option<Vec<i64>>,
     pub(super) layers: Vec<LayerSketch>,
 }
@@ -42,6 +44,8 @@ pub(super) struct LayerSketch {
     flag: Option<bool>,
     /// Whether its function is signed.
     function: bool,
+    /// In tenths of a step.
+    tolerance: Option<i64>,
 }
 
 impl LayerSketch {
@@ -87,9 +91,19 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let window = (rarely(0..4i64), rarely(0..4i64), rarely(0..6i64))
         .prop_map(|(stride, padding, groups)| WindowSketch { stride, padding, groups });
     let wires = (back, scale_back, axes);
-    let flags = (of(any::<bool>()), any::<bool>());
+    let tenths = || prop_oneof![12 => Just(None), 3 => of(0..40i64), 1 => of(-3..50i64)];
+    let flags = (of(any::<bool>()), any::<bool>(), tenths());
     let layer = (kind, width.clone(), width.clone(), bits, wires, side, window, flags).prop_map(
-        |(kind, inputs, outputs, bits, (mut back, scale_back, axes), kernel, window, (flag, function))| {
+        |(
+            kind,
+            inputs,
+            outputs,
+            bits,
+            (mut back, scale_back, axes),
+            kernel,
+            window,
+            (flag, function, tolerance),
+        )| {
             let is_joint = kind == ADD || kind == CONCAT;
             if !is_joint && outputs == 8 {
                 back.truncate(1);
@@ -107,6 +121,7 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
                 axes,
                 flag,
                 function,
+                tolerance: tolerance.filter(|_| is_tolerant(kind)),
             }
         },
     );
@@ -117,9 +132,9 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     ];
     let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..18i64));
     let most = prop_oneof![6 => Just(None), 1 => of(0..9i64), 3 => of(0..600i64)];
-    let flags = (of(any::<bool>()), of(any::<bool>()), most);
+    let flags = (of(any::<bool>()), of(any::<bool>()), most, tenths());
     (options, flags, of(input), vec(layer, 1..7)).prop_map(
-        |(options, (narrow_range, per_channel, max_bootstraps), input, mut layers)| {
+        |(options, (narrow_range, per_channel, max_bootstraps, tolerance), input, mut layers)| {
             let (bits, weight_bits, act_bits, max_nonzero, max_l1, acc_bits) = options;
             layers[0].kind = if layers[0].outputs == 40 { RELU } else { IDENTITY };
             Sketch {
@@ -132,11 +147,17 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
                 narrow_range,
                 per_channel,
                 max_bootstraps,
+                tolerance,
                 input,
                 layers,
             }
         },
     )
+}
+
+/// Whether a layer of that kind takes a tolerance.
+fn is_tolerant(kind: u8) -> bool {
+    matches!(kind, IDENTITY | RELU | ACT | LINEAR | CONV_1D | CONV_2D)
 }
 
 /// How numbers are written: what the macro can read, or what only const evaluation can.
@@ -161,6 +182,15 @@ impl Written {
             Self::Constants => quote!({ #literal }),
         }
     }
+
+    fn tenths(self, value: i64) -> TokenStream {
+        let literal = proc_macro2::Literal::f64_unsuffixed(value.abs() as f64 / 10.0);
+        let literal = if value < 0 { quote!(-#literal) } else { literal.into_token_stream() };
+        match self {
+            Self::Literals => literal,
+            Self::Constants => quote!({ #literal }),
+        }
+    }
 }
 
 impl Reader {
@@ -170,6 +200,15 @@ impl Reader {
             return Known::Later;
         }
         let admitted = limit.admit(value.into());
+        issues.extend(admitted.issue);
+        admitted.number
+    }
+
+    fn admit_tenths(self, value: i64, issues: &mut Vec<Issue<'static>>) -> Known<f64> {
+        if self == Self::Macro(Written::Constants) {
+            return Known::Later;
+        }
+        let admitted = limits::admit_tolerance(value as f64 / 10.0);
         issues.extend(admitted.issue);
         admitted.number
     }
@@ -192,6 +231,13 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
         option("acc_bits", sketch.acc_bits),
         option("max_bootstraps", sketch.max_bootstraps),
     ];
+    let tenths = |value: Option<i64>| {
+        value.map(|value| {
+            let value = written.tenths(value);
+            quote!(tolerance = #value,)
+        })
+    };
+    let tolerance = tenths(sketch.tolerance);
     let per_channel = sketch.per_channel.map(|flag| quote!(per_channel = #flag,));
     let narrow_range = sketch.narrow_range.map(|flag| quote!(narrow_range = #flag,));
     let input = sketch.input.as_ref().map(|dims| {
@@ -254,11 +300,12 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
             LINEAR | CONV_1D | CONV_2D => Some(quote!(per_channel = false,)),
             _ => None,
         });
-        let options = quote!(#flag #bits #own #from #scale);
+        let tolerance = tenths(layer.tolerance);
+        let options = quote!(#flag #bits #own #from #scale #tolerance);
         let attribute = (!options.is_empty()).then(|| quote!(#[layer(#options)]));
         quote!(#attribute #name: #ty,)
     });
-    (quote!(#(#options)* #narrow_range #per_channel #input), quote!(struct Net { #(#fields)* }))
+    (quote!(#(#options)* #narrow_range #per_channel #tolerance #input), quote!(struct Net { #(#fields)* }))
 }
 
 fn source(index: usize, back: usize) -> Source {
@@ -295,6 +342,9 @@ pub(super) struct Drawn {
 #[allow(clippy::too_many_lines)]
 pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
     let mut issues = Vec::new();
+    let mut tenths = |value: Option<i64>| value.map(|value| reader.admit_tenths(value, &mut issues));
+    let tolerance = tenths(sketch.tolerance);
+    let tolerances: Vec<_> = sketch.layers.iter().map(|layer| tenths(layer.tolerance)).collect();
     let mut admit = |limit, value: Option<i64>| value.map(|value| reader.admit(limit, value, &mut issues));
     let bits = admit(limits::BITS, Some(sketch.bits));
     let weight_bits = admit(limits::WEIGHT_BITS, sketch.weight_bits).or(bits);
@@ -355,6 +405,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
             max_l1,
             acc_bits,
             bias: default_bias(sketch, index),
+            tolerance: if refused { None } else { tolerances[index] },
         };
         let groups = match sketched.kind {
             CONV_1D | CONV_2D => admit(limits::GROUPS, sketched.window.groups).unwrap_or(Known::Now(1)),
@@ -376,6 +427,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
                 bits: admit(limits::QUANTIZER_BITS, sketched.bits).or(act_bits).unwrap_or(Known::Later),
                 scale: owner(index, sketched)
                     .map_or(Scale::Learned, |owner| Scale::From(Source::Field(owner))),
+                tolerance: tolerances[index],
             }),
             ADD => Layer::Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) },
             CONCAT => Layer::Concat,
@@ -398,7 +450,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
         is_refused.push(refused);
         fields.push(Field { name: names[index], layer, from: wires[index] });
     }
-    let net = Net { name: "Net", input, max_bootstraps, fields: fields.leak() };
+    let net = Net { name: "Net", input, max_bootstraps, tolerance, fields: fields.leak() };
     Drawn { net, limits: issues, is_refused }
 }
 

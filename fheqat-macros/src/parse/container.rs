@@ -8,7 +8,7 @@ use super::{
     field::{self, LayerOptions},
     number::{Amount, Blamed, Reader},
     option::{self, options},
-    value::{blamed, count, flag, path, shape},
+    value::{blamed, count, flag, path, shape, tolerance},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -23,7 +23,8 @@ options! {
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
         "narrow_range" => narrow_range: bool = flag;
         "per_channel" => per_channel: bool = flag;
-        "max_bootstraps" => max_bootstraps: Blamed = blamed(limits::MAX_BOOTSTRAPS);
+        "max_bootstraps" => max_bootstraps: Blamed<i64> = blamed(limits::MAX_BOOTSTRAPS);
+        "tolerance" => tolerance: Amount<f64> = tolerance;
         "input" => input: Vec<Amount<i64>> = shape(limits::INPUT);
         "crate" => krate: Path = path;
     }

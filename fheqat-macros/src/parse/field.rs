@@ -7,9 +7,9 @@ use syn::{Attribute, Field, Meta, Type, ext::IdentExt, parse_quote};
 use super::{
     container::NetOptions,
     layer::{self, Kind, LayerType},
-    number::{Amount, Reader},
+    number::{Amount, Blamed, Reader},
     option::{self, options},
-    value::{Wire, axes, bias, count, flag, owner, shape, step, wire},
+    value::{Wire, axes, bias, count, flag, owner, placed_tolerance, shape, step, wire},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -17,6 +17,7 @@ const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act];
 const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
 const SUMMING: &[Kind] =
     &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
+const TOLERANT: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act, Kind::Linear, Kind::Conv1d, Kind::Conv2d];
 const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
 const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
 
@@ -34,6 +35,7 @@ options! {
         "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
+        "tolerance" => tolerance: Blamed<f64> = placed_tolerance, on TOLERANT;
         "bias" => bias: Bias = bias, on WEIGHTED;
         "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on &[Kind::Reshape];
         "axes" => axes: Vec<Amount<i64>> = axes, on &[Kind::Transpose];

@@ -18,11 +18,11 @@ pub(crate) struct Amount<T> {
     pub(crate) text: String,
 }
 
-/// A number that a law about the whole network blames.
+/// A number that a law about more than its field blames.
 #[derive(Clone)]
-pub(crate) struct Blamed {
-    pub(crate) amount: Amount<i64>,
-    /// What the user wrote.
+pub(crate) struct Blamed<T> {
+    pub(crate) amount: Amount<T>,
+    /// What of the option is to blame.
     pub(crate) tokens: TokenStream,
 }
 

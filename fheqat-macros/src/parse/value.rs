@@ -2,10 +2,10 @@
 
 use fheqat_spec::{
     Bias,
-    limits::{self, Limit, MAX_RANK},
+    limits::{self, AdmittedFloat, Limit, MAX_RANK},
 };
 use proc_macro2::Ident;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Expr, Lit, Path, ext::IdentExt};
 
 use super::{
@@ -23,7 +23,7 @@ pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i6
 }
 
 /// A [`count`] that a law about the whole network blames.
-pub(crate) fn blamed(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Blamed {
+pub(crate) fn blamed(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Blamed<i64> {
     move |reader, option| Blamed {
         amount: reader.count(limit, limit.name, &option.value),
         tokens: option.value.to_token_stream(),
@@ -87,31 +87,56 @@ pub(crate) fn path(reader: &mut Reader<'_>, option: &Opt) -> Option<Path> {
     None
 }
 
+/// A float after its law, from where that law is asked.
+#[derive(Clone, Copy)]
+struct Float {
+    admit: fn(f64) -> AdmittedFloat,
+    /// The name of `admit` in `fheqat_spec::limits`.
+    law: &'static str,
+    example: &'static str,
+}
+
 /// `scale = 0.25`.
 pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
-    let value = &option.value;
+    let scale = Float { admit: limits::admit_scale, law: "admit_scale", example: "0.25" };
+    float(reader, option, scale)
+}
+
+/// `tolerance = 0.2`.
+pub(crate) fn tolerance(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
+    let tolerance = Float { admit: limits::admit_tolerance, law: "admit_tolerance", example: "0.2" };
+    float(reader, option, tolerance)
+}
+
+/// A [`tolerance`] that a law may find in the wrong place.
+pub(crate) fn placed_tolerance(reader: &mut Reader<'_>, option: &Opt) -> Blamed<f64> {
+    Blamed { amount: tolerance(reader, option), tokens: option.key.to_token_stream() }
+}
+
+fn float(reader: &mut Reader<'_>, option: &Opt, float: Float) -> Amount<f64> {
+    let (key, value) = (&option.key, &option.value);
     match number(value) {
         Number::Integer(_) | Number::Float => {
             let text = value.to_token_stream().to_string().replace([' ', '_'], "");
             let digits = text.trim_end_matches("f32").trim_end_matches("f64");
-            let admitted = limits::admit_scale(digits.parse().unwrap_or(f64::NAN));
+            let admitted = (float.admit)(digits.parse().unwrap_or(f64::NAN));
             if let Some(issue) = admitted.issue {
                 reader.ctxt.error(value, issue);
             }
-            admitted.step.get().map_or_else(Amount::refused, Amount::now)
+            admitted.number.get().map_or_else(Amount::refused, Amount::now)
         }
         Number::Constant => {
             let expr = foreign(value);
+            let law = format_ident!("{}", float.law);
             let admission = quote! {
-                __fheqat::spec::limits::admit_scale(__fheqat::spec::limits::float(#expr) as f64)
+                __fheqat::spec::limits::#law(__fheqat::spec::limits::float(#expr) as f64)
             };
-            reader.constant("AdmittedScale", "step", admission, value)
+            reader.constant("AdmittedFloat", "number", admission, value)
         }
         Number::Other => {
-            let message = Message::new("`scale` takes a number");
-            reader
-                .ctxt
-                .error(value, message.help("write `scale = 0.25`, the path of a constant, or a `{ block }`"));
+            let example = float.example;
+            let help = format!("write `{key} = {example}`, the path of a constant, or a `{{ block }}`");
+            reader.ctxt.error(value, Message::new(format!("`{key}` takes a number")).help(help));
             Amount::refused()
         }
     }

@@ -4,7 +4,7 @@
 
 use crate::{
     Axes, Field, Range, Shape, Source, Text,
-    limits::{ACC_BITS, Limit, MAX_BOOTSTRAPS},
+    limits::{ACC_BITS, Limit, MAX_BOOTSTRAPS, MAX_TOLERANCE},
 };
 
 /// The laws a field can break.
@@ -24,11 +24,13 @@ pub enum Law {
     Wiring,
     /// One sample needs at most `max_bootstraps` bootstraps. Asked of the last field, about the whole network.
     Bootstraps,
+    /// A tolerance stands on the field that reads a sum, or on the output.
+    Tolerance,
 }
 
 impl Law {
     /// Every law, in the order they are asked.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Input,
         Self::Quantized,
         Self::Scale,
@@ -36,6 +38,7 @@ impl Law {
         Self::Overflow,
         Self::Wiring,
         Self::Bootstraps,
+        Self::Tolerance,
     ];
 
     /// Position in [`Law::ALL`].
@@ -64,6 +67,22 @@ pub enum Issue<'a> {
     },
     /// A fixed scale that is not a positive, finite `f32`.
     Scale,
+    /// A tolerance that is no standard deviation, or too large a one.
+    ToleranceRange,
+    /// A tolerance where the client rounds.
+    ExactInput {
+        /// The field.
+        field: &'a str,
+        /// A quantizer that runs encrypted, where there is one.
+        quantizer: Option<&'a str>,
+    },
+    /// A tolerance on sums that a quantizer reads.
+    ExactSum {
+        /// The field.
+        field: &'a str,
+        /// The quantizer.
+        quantizer: &'a str,
+    },
     /// A layer that reads the unquantized input.
     PlainInput {
         /// The field.
@@ -384,6 +403,32 @@ impl Issue<'_> {
                 .text("`scale` must be a positive, finite number that an `f32` can hold")
                 .help()
                 .text("give the step between two levels: `scale = 0.25`, or leave it out to train it"),
+            Self::ToleranceRange => text
+                .text("`tolerance` must be in 0..=")
+                .number(MAX_TOLERANCE as i128)
+                .note()
+                .text("it is the standard deviation of noise, in steps of the activation")
+                .help()
+                .text("give what training may get used to: `tolerance = 0.2`, or leave it out to run exactly"),
+            Self::ExactInput { field, quantizer } => {
+                let text = text
+                    .code(field)
+                    .text(" takes no `tolerance`: the client rounds the features, before anything is encrypted")
+                    .help();
+                match quantizer {
+                    Some(quantizer) => text.text("put it where sums are read encrypted: `#[layer(tolerance = ...)]` on ").code(quantizer),
+                    None => text.text("leave it out"),
+                }
+            }
+            Self::ExactSum { field, quantizer } => text
+                .code(field)
+                .text(" takes no `tolerance`: ")
+                .code(quantizer)
+                .text(" reads its sums, and the noise in them counts in steps of ")
+                .code(quantizer)
+                .help()
+                .text("put it there: `#[layer(tolerance = ...)]` on ")
+                .code(quantizer),
             Self::PlainInput { field, kind } => text
                 .code(field)
                 .text(" (")

@@ -39,6 +39,8 @@ pub struct Quantizer {
     pub bits: Known<i64>,
     /// Where the step comes from.
     pub scale: Scale,
+    /// The standard deviation that what it reads may be off by encrypted, in its own steps, where it is not the network's.
+    pub tolerance: Option<Known<f64>>,
 }
 
 /// The function a quantizer applies before it rounds.
@@ -69,7 +71,7 @@ pub enum Scale {
 }
 
 /// A dense layer, `[inputs]` to `[outputs]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Linear {
     /// Features in.
     pub inputs: Known<i64>,
@@ -89,10 +91,13 @@ pub struct Linear {
     pub acc_bits: Known<i64>,
     /// How the float bias trains.
     pub bias: Bias,
+    /// As the output: the standard deviation, in their steps, that the levels it sums would be off by if they made up all
+    /// that the client may read its sums off by, where it is not the network's.
+    pub tolerance: Option<Known<f64>>,
 }
 
 /// A bank of filters that slides over channels, `[inputs, length]` or `[inputs, height, width]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conv {
     /// Channels in and out, and what holds for the weights of each filter.
     pub filters: Linear,
@@ -169,6 +174,16 @@ impl Layer {
             Self::Pool(pool) => pool.kind(),
             Self::Flatten => "Flatten",
             Self::BatchNorm => "BatchNorm",
+        }
+    }
+
+    /// The tolerance that it has of its own.
+    #[must_use]
+    pub const fn tolerance(&self) -> Option<Known<f64>> {
+        match self {
+            Self::Quantizer(quantizer) => quantizer.tolerance,
+            Self::Linear(linear) | Self::Conv(Conv { filters: linear, .. }) => linear.tolerance,
+            _ => None,
         }
     }
 

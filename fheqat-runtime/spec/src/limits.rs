@@ -52,6 +52,9 @@ pub const PADDING: Limit = Limit { name: "padding", least: 0, most: MAX_WINDOW }
 /// `groups`.
 pub const GROUPS: Limit = Limit { name: "groups", ..DIMENSION };
 
+/// The most steps of an activation that `tolerance` may be: half of the levels that three bits give.
+pub const MAX_TOLERANCE: i64 = 4;
+
 /// The fan-in of a filter, at most `2^24` channels of a window, times two eight-bit operands stays inside an `i64`.
 const MAX_WINDOW: i64 = 1 << 10;
 const MAX_DIMENSION: i64 = 1 << 24;
@@ -112,7 +115,7 @@ pub const fn integer<T: Integer>(value: T) -> T {
     value
 }
 
-/// A type that a fixed scale may have.
+/// A type that a fixed scale or a tolerance may have.
 #[diagnostic::on_unimplemented(
     message = "the value must be an `f32` or an `f64`, but is a `{Self}`",
     label = "this is a `{Self}`"
@@ -130,20 +133,20 @@ pub const fn float<T: Float>(value: T) -> T {
     value
 }
 
-/// A fixed scale after its law.
+/// A fixed scale, or a tolerance, after its law.
 #[derive(Clone, Copy, Debug)]
-pub struct AdmittedScale {
-    /// The step, or [`Known::Later`] when it was refused.
-    pub step: Known<f64>,
+pub struct AdmittedFloat {
+    /// The number, or [`Known::Later`] when it was refused.
+    pub number: Known<f64>,
     /// Why it was refused.
     pub issue: Option<Issue<'static>>,
 }
 
-impl AdmittedScale {
+impl AdmittedFloat {
     /// Stops const evaluation with the issue's message.
     ///
     /// # Panics
-    /// When the scale was refused.
+    /// When the number was refused.
     #[track_caller]
     pub const fn assert(&self) {
         if let Some(issue) = &self.issue {
@@ -154,10 +157,20 @@ impl AdmittedScale {
 
 /// `scale` must be a positive, finite step that `f32` can hold.
 #[must_use]
-pub const fn admit_scale(step: f64) -> AdmittedScale {
+pub const fn admit_scale(step: f64) -> AdmittedFloat {
     if step >= f32::MIN_POSITIVE as f64 && step <= f32::MAX as f64 {
-        AdmittedScale { step: Known::Now(step), issue: None }
+        AdmittedFloat { number: Known::Now(step), issue: None }
     } else {
-        AdmittedScale { step: Known::Later, issue: Some(Issue::Scale) }
+        AdmittedFloat { number: Known::Later, issue: Some(Issue::Scale) }
+    }
+}
+
+/// `tolerance` must be a standard deviation of at most [`MAX_TOLERANCE`] steps.
+#[must_use]
+pub const fn admit_tolerance(steps: f64) -> AdmittedFloat {
+    if steps >= 0.0 && steps <= MAX_TOLERANCE as f64 {
+        AdmittedFloat { number: Known::Now(steps), issue: None }
+    } else {
+        AdmittedFloat { number: Known::Later, issue: Some(Issue::ToleranceRange) }
     }
 }

@@ -11,6 +11,8 @@ pub struct Net<'a> {
     pub input: Option<Shape>,
     /// Most bootstraps that one sample may need.
     pub max_bootstraps: Option<Known<i64>>,
+    /// The tolerance of each field that has none of its own and [may have one](Net::may_be_off).
+    pub tolerance: Option<Known<f64>>,
     /// The layers in the order they run.
     pub fields: &'a [Field<'a>],
 }
@@ -55,6 +57,7 @@ impl Field<'_> {
         while operand < self.from.len() {
             match (self.from[operand], wanted) {
                 (Source::Input, Source::Input) | (Source::Broken, Source::Broken) => return true,
+                (Source::Field(index), Source::Field(of)) if index == of => return true,
                 _ => operand += 1,
             }
         }
@@ -145,6 +148,69 @@ impl<'a> Net<'a> {
                 _ => return false,
             }
         }
+    }
+
+    /// Whether noise may come in where the field at `index` is read encrypted: a quantizer reads a sum, or the client reads
+    /// one that is the output. Features the client rounds itself, and levels are exact when they are the output.
+    #[must_use]
+    pub const fn may_be_off(&self, index: usize) -> bool {
+        match self.fields[index].layer {
+            Layer::Quantizer(_) => !self.fields[index].reads_plain_input(),
+            Layer::Linear(_) | Layer::Conv(_) | Layer::Add { .. } | Layer::Pool(_) | Layer::BatchNorm => {
+                self.is_output(index)
+            }
+            Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten => false,
+        }
+    }
+
+    /// The tolerance of the field at `index`, in steps: its own, else the network's; zero where all is exact.
+    #[must_use]
+    pub const fn tolerance_of(&self, index: usize) -> Known<f64> {
+        match (self.may_be_off(index), self.own_tolerance(index), self.tolerance) {
+            (true, Some(steps), _) | (true, None, Some(steps)) => steps,
+            _ => Known::Now(0.0),
+        }
+    }
+
+    /// Whether the client reads the field at `index`, or what batch normalisations make of it.
+    const fn is_output(&self, index: usize) -> bool {
+        self.source_of(self.fields.len() - 1) == self.source_of(index)
+    }
+
+    const fn own_tolerance(&self, index: usize) -> Option<Known<f64>> {
+        let source = self.source_of(index);
+        match self.fields[source].layer {
+            Layer::Quantizer(_) if source != index => None,
+            layer => layer.tolerance(),
+        }
+    }
+
+    /// The field itself, or what a batch normalisation reads.
+    const fn source_of(&self, index: usize) -> usize {
+        match (self.fields[index].layer, self.fields[index].from) {
+            (Layer::BatchNorm, [Source::Field(from)]) => self.source_of(*from),
+            _ => index,
+        }
+    }
+
+    /// The first quantizer that reads the field at `index`, or what batch normalisations make of it.
+    #[must_use]
+    pub const fn quantizer_of(&self, index: usize) -> Option<usize> {
+        let mut reader = index + 1;
+        while reader < self.fields.len() {
+            if self.fields[reader].has(Source::Field(index)) {
+                let found = match self.fields[reader].layer {
+                    Layer::Quantizer(_) => Some(reader),
+                    Layer::BatchNorm => self.quantizer_of(reader),
+                    _ => None,
+                };
+                if found.is_some() {
+                    return found;
+                }
+            }
+            reader += 1;
+        }
+        None
     }
 
     /// Whether the field at `index` names as many operands as its layer takes.

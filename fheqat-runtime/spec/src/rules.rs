@@ -90,7 +90,37 @@ pub const fn judge<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> V
         Layer::BatchNorm => normalize(net, before, index),
     };
     let bootstraps = too_many_bootstraps(net, before, index, &verdict.fact);
-    verdict.add(Law::Wiring, unread(net, index)).add(Law::Bootstraps, bootstraps)
+    verdict
+        .add(Law::Wiring, unread(net, index))
+        .add(Law::Bootstraps, bootstraps)
+        .add(Law::Tolerance, misplaced_tolerance(net, index))
+}
+
+/// A tolerance stands where noise comes in. Sums that nothing may read are another law's business.
+const fn misplaced_tolerance<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {
+    let field = &net.fields[index];
+    if field.layer.tolerance().is_none() || net.may_be_off(index) {
+        return None;
+    }
+    if let Layer::Quantizer(_) = field.layer {
+        return Some(Issue::ExactInput { field: field.name, quantizer: encrypted_quantizer(net) });
+    }
+    match net.quantizer_of(index) {
+        Some(quantizer) => Some(Issue::ExactSum { field: field.name, quantizer: net.fields[quantizer].name }),
+        None => None,
+    }
+}
+
+/// The first quantizer that noise may reach.
+const fn encrypted_quantizer<'a>(net: &Net<'a>) -> Option<&'a str> {
+    let mut index = 0;
+    while index < net.fields.len() {
+        if matches!(net.fields[index].layer, Layer::Quantizer(_)) && net.may_be_off(index) {
+            return Some(net.fields[index].name);
+        }
+        index += 1;
+    }
+    None
 }
 
 const fn quantize<'a>(

@@ -74,12 +74,13 @@ pub(crate) fn plain(net: &Net<'static>, program: &Program) -> Result<Circuit, Ci
     Ok(Circuit { name: net.name.to_owned(), fields: describe(net, program.facts()), codec, graph })
 }
 
-/// The optimised graph alone.
+/// What runs, without names, optimised.
 ///
 /// # Errors
 /// When a layer is not calibrated.
-pub(crate) fn graph(program: &Program) -> Result<Graph, CircuitError> {
-    Ok(passes::optimise(integers(program)?.1)?)
+pub(crate) fn unnamed(program: &Program) -> Result<(Codec, Graph), CircuitError> {
+    let (codec, graph) = integers(program)?;
+    Ok((codec, passes::optimise(graph)?))
 }
 
 fn integers(program: &Program) -> Result<(Codec, Graph), CircuitError> {
@@ -162,7 +163,7 @@ impl<'a> Lowering<'a> {
         let sums = self.operand(field).to_vec();
         sums.into_iter()
             .zip(staircases)
-            .map(|(terms, staircase)| self.table(layer, terms, staircase))
+            .map(|(terms, staircase)| self.table(layer, field.tolerance, terms, staircase))
             .collect()
     }
 
@@ -177,6 +178,7 @@ impl<'a> Lowering<'a> {
     fn table(
         &mut self,
         layer: usize,
+        steps: f64,
         terms: Vec<Term>,
         staircase: &Requantize,
     ) -> Result<Vec<Term>, CircuitError> {
@@ -190,7 +192,7 @@ impl<'a> Lowering<'a> {
             layer,
             terms,
             range,
-            tolerance: Tolerance::EXACT,
+            tolerance: Tolerance(staircase.deviation(steps)),
             tables: vec![table],
         });
         Ok(wire(Wire::Table { accumulator: self.graph.accumulators.len() - 1, table: 0 }))
@@ -200,10 +202,11 @@ impl<'a> Lowering<'a> {
         let sums = self.values.pop().unwrap_or_default();
         self.graph.outputs = sums
             .into_iter()
-            .map(|terms| Output {
+            .zip(&output.deviation)
+            .map(|(terms, &deviation)| Output {
                 range: self.graph.range_of(&terms),
                 terms,
-                tolerance: Tolerance::EXACT,
+                tolerance: Tolerance(deviation),
                 constant: 0,
             })
             .collect();
@@ -261,7 +264,8 @@ fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
     net.fields
         .iter()
         .zip(facts)
-        .map(|(field, fact)| {
+        .enumerate()
+        .map(|(index, (field, fact))| {
             let (weight_bits, level_bits) = match field.layer {
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
@@ -279,6 +283,7 @@ fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
                 weight_bits,
                 level_bits,
                 range: fact.range.get(),
+                tolerance: net.tolerance_of(index).or(0.0),
             }
         })
         .collect()

@@ -21,6 +21,7 @@ pub use lower::CircuitError;
 pub use observe::Observed;
 
 use crate::{
+    Seed,
     artifact::{self, Artifact, ArtifactError},
     error::InputError,
 };
@@ -39,7 +40,7 @@ pub struct Circuit {
 }
 
 /// A declared layer and what the laws say about its output.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// The field's name.
     pub name: String,
@@ -53,6 +54,8 @@ pub struct Field {
     pub level_bits: Option<i64>,
     /// Every value it can give lies in it, whatever the weights and inputs.
     pub range: Option<Range>,
+    /// How far the sums that it reads, or that the client reads, may be off encrypted, in steps; zero where they are exact.
+    pub tolerance: f64,
 }
 
 /// Names a circuit's integers: a ciphertext, a key and a circuit go together when theirs are equal.
@@ -90,6 +93,14 @@ impl Circuit {
     /// When the sample has another width, or a feature is NaN or infinite.
     pub fn simulate(&self, sample: &[f32]) -> Result<Logits, InputError> {
         Ok(self.codec.decode(self.graph.simulate(&self.codec.encode(sample)?)))
+    }
+
+    /// The logits of one sample of shape `[features]`, in the clear, when every sum is off by noise as large as it may be.
+    ///
+    /// # Errors
+    /// When the sample has another width, or a feature is NaN or infinite.
+    pub fn simulate_noisy(&self, sample: &[f32], seed: Seed) -> Result<Logits, InputError> {
+        Ok(self.codec.decode(self.graph.simulate_noisy(&self.codec.encode(sample)?, seed)))
     }
 
     /// A digest of everything the circuit computes.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ir::Graph;
+use super::ir::{Accumulator, Graph};
 
 /// What one inference takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,18 @@ pub fn rotation_seconds(slots: u32) -> f64 {
     (low + along.max(0.0) * (high - low)) * 1e-3
 }
 
+/// Deviations that leave a failure of 2^-40.
+const DEVIATIONS: f64 = 7.14;
+
+impl Accumulator {
+    /// M of an exact accumulator that costs as much. Of M slots exactness leaves a spread of `1 / 2 z M` turns; noise of t
+    /// units leaves `t / (M - 1 + 2 z t)`, as [`Demand::of`](crate::params::demand::Demand::of) lays it out.
+    fn exact_slots(&self) -> u32 {
+        let (slots, freedom) = (self.slots(), 2.0 * DEVIATIONS * self.tolerance.0);
+        if freedom <= 1.0 { slots } else { (1.0 + f64::from(slots - 1) / freedom).ceil() as u32 }
+    }
+}
+
 impl Graph {
     /// What one inference takes, about: each rotation as if it were alone.
     #[must_use]
@@ -48,7 +60,7 @@ impl Graph {
             core_seconds: self
                 .accumulators
                 .iter()
-                .map(|accumulator| rotation_seconds(accumulator.slots()))
+                .map(|accumulator| rotation_seconds(accumulator.exact_slots()))
                 .sum(),
         }
     }
@@ -56,7 +68,25 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
+    use fheqat_spec::Range;
+
     use super::*;
+    use crate::circuit::ir::{Jump, Table, Tolerance};
+
+    #[test]
+    fn noise_makes_a_wide_sum_as_cheap_as_a_narrow_one() {
+        let wide = |tolerance| Accumulator {
+            layer: 0,
+            terms: Vec::new(),
+            range: Range::new(-500, 499),
+            tolerance: Tolerance(tolerance),
+            tables: vec![Table { base: 0, jumps: vec![Jump { at: 0, rise: 1 }] }],
+        };
+        assert_eq!(wide(0.0).exact_slots(), wide(0.0).slots());
+        assert_eq!(wide(0.05).exact_slots(), wide(0.0).slots());
+        let narrow = [0.1, 0.5, 1.0, 4.0].map(|tolerance| wide(tolerance).exact_slots());
+        assert!(narrow.is_sorted_by(|one, other| one > other) && narrow[3] < 20, "{narrow:?}");
+    }
 
     #[test]
     fn more_slots_cost_more() {

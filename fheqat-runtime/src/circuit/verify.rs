@@ -3,7 +3,7 @@
 use fheqat_spec::Range;
 use thiserror::Error;
 
-use super::ir::{Graph, Table, Term, Wire};
+use super::ir::{Graph, Table, Term, Tolerance, Wire};
 
 /// A circuit that cannot be run: a defect of whoever made it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,6 +28,8 @@ enum Defect {
     Bound(Range, Range),
     #[error("no table reads it")]
     Unread,
+    #[error("it may be off by {0}, which is no standard deviation")]
+    Tolerance(String),
     #[error("the jumps of a table are not in order")]
     Jumps,
     #[error("it belongs to layer {0}, which the circuit does not have")]
@@ -49,6 +51,7 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
     for (index, accumulator) in graph.accumulators.iter().enumerate() {
         let check = || {
             check_sum(graph, &accumulator.terms, index, accumulator.range)?;
+            check_tolerance(accumulator.tolerance)?;
             let layer = graph.layers.get(accumulator.layer).ok_or(Defect::Layer(accumulator.layer))?;
             if accumulator.range.count() > layer.bound.count() {
                 return Err(Defect::Bound(accumulator.range, layer.bound));
@@ -66,9 +69,17 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
     }
     for (index, output) in graph.outputs.iter().enumerate() {
         check_sum(graph, &output.terms, graph.accumulators.len(), output.range)
+            .and_then(|()| check_tolerance(output.tolerance))
             .map_err(|defect| VerifyError { place: format!("output {index}"), defect, after: None })?;
     }
     Ok(())
+}
+
+fn check_tolerance(Tolerance(deviation): Tolerance) -> Result<(), Defect> {
+    if deviation.is_finite() && deviation >= 0.0 {
+        return Ok(());
+    }
+    Err(Defect::Tolerance(deviation.to_string()))
 }
 
 fn check_sum(graph: &Graph, terms: &[Term], before: usize, range: Range) -> Result<(), Defect> {

@@ -134,7 +134,9 @@ impl ClientKey {
                     let ciphertext =
                         LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
                     let slot = nearest_slot(decrypt_lwe_ciphertext(&key, &ciphertext).0, *slots);
-                    range.lo + (slot - range.lo).rem_euclid(i64::from(slots.0)) + constant
+                    let slots = i64::from(slots.0);
+                    let first = range.lo - (slots - range.count()) / 2;
+                    first + (slot - first).rem_euclid(slots) + constant
                 }
             })
             .collect();

@@ -93,6 +93,9 @@ pub enum RunError {
         /// What differs.
         mismatch: Mismatch,
     },
+    /// Somebody stopped it.
+    #[error("the run was cancelled")]
+    Cancelled,
     /// No threads.
     #[error(transparent)]
     Threads(#[from] ThreadError),

@@ -1,17 +1,14 @@
-//! The server: sums, key switches and rotations, stage by stage, on all threads.
+//! The server: sums, key switches and rotations, each as soon as what it reads is there, on all threads.
 
 use std::{
     num::NonZeroUsize,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
-    prelude::{
-        CiphertextModulus, Fft, LweCiphertext, LweDimension, SeededLweCiphertextList, UnsignedTorus,
-        keyswitch_lwe_ciphertext_with_scalar_change,
-    },
+    prelude::{CiphertextModulus, LweDimension, SeededLweCiphertextList, UnsignedTorus},
 };
 
 use super::{
@@ -20,8 +17,11 @@ use super::{
     error::{Mismatch, RunError, ThreadError},
     keys::ServerKey,
     plan::{Rotation, ServerPlan, Source, Sum},
-    rotate::{self, Scratch},
+    rotate::{self, Processor, Rotate},
+    schedule::{Alarm, Control, Queue, Schedule, Work},
+    switch,
 };
+use crate::params::cost::BLOCK;
 
 /// Threads, and what each needs to work: allocated once.
 pub(crate) struct Workers {
@@ -29,15 +29,14 @@ pub(crate) struct Workers {
     desks: Vec<Mutex<Desk>>,
 }
 
-struct Desk {
-    big: Vec<u64>,
-    small: Vec<u32>,
+pub(super) struct Desk {
+    /// Sums of a block that are switched, `[BLOCK, kN + 1]`.
+    big: Vec<Vec<u64>>,
+    /// What the rotations of a block read, `[BLOCK, n + 1]`: those that are switched first.
+    pub(super) small: Vec<Vec<u32>>,
     extracted: Vec<u64>,
-    scratch: Scratch,
+    rotate: <Processor as Rotate>::Desk,
 }
-
-/// Samples in flight: enough for every thread to find a rotation to do, few enough to stay in memory.
-const SAMPLES_A_THREAD: usize = 4;
 
 impl Workers {
     pub(crate) fn new(threads: Option<NonZeroUsize>, plan: &ServerPlan) -> Result<Self, ThreadError> {
@@ -48,17 +47,15 @@ impl Workers {
         })?;
         let extension =
             plan.stages.iter().flatten().map(|rotation| rotation.switching.extension).max().unwrap_or(0);
-        let fft = Fft::new(plan.parameters.polynomial_size);
-        let desks = (0..pool.current_num_threads())
-            .map(|_| {
-                Mutex::new(Desk {
-                    big: vec![0; plan.parameters.big_dimension().to_lwe_size().0],
-                    small: vec![0; plan.parameters.lwe_dimension.to_lwe_size().0],
-                    extracted: vec![0; plan.parameters.big_dimension().to_lwe_size().0],
-                    scratch: Scratch::new(&plan.parameters, extension, &fft),
-                })
-            })
-            .collect();
+        let big = plan.parameters.big_dimension().to_lwe_size().0;
+        let small = plan.parameters.lwe_dimension.to_lwe_size().0;
+        let desk = || Desk {
+            big: vec![vec![0; big]; BLOCK],
+            small: vec![vec![0; small]; BLOCK],
+            extracted: vec![0; big],
+            rotate: Processor::desk(&plan.parameters, extension),
+        };
+        let desks = (0..pool.current_num_threads()).map(|_| Mutex::new(desk())).collect();
         Ok(Self { pool, desks })
     }
 
@@ -70,21 +67,28 @@ impl Workers {
         self.pool.install(work)
     }
 
-    fn with_desk<R>(&self, work: impl FnOnce(&mut Desk) -> R) -> R {
+    pub(super) fn with_desk<R>(&self, work: impl FnOnce(&mut Desk) -> R) -> R {
         let desk = &self.desks[rayon::current_thread_index().unwrap_or(0)];
         work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// A sample on its way: its inputs, and the wires of each rotation done, `[tables, kN + 1]`.
-struct Flight {
+/// A sample on its way: its inputs, and by number the wires of each rotation done, `[tables, kN + 1]`.
+pub(super) struct Flight {
     inputs: Inputs,
-    stages: Vec<Vec<Vec<u64>>>,
+    pub(super) wires: Vec<OnceLock<Vec<u64>>>,
 }
 
 enum Inputs {
     Small(Vec<u32>),
     Big(Vec<u64>),
+}
+
+/// Samples in flight, by place in the batch.
+type Flights = [Mutex<Option<Arc<Flight>>>];
+
+fn flight(flights: &Flights, sample: usize) -> Option<Arc<Flight>> {
+    flights[sample].lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 impl ServerKey {
@@ -102,14 +106,31 @@ impl ServerKey {
     /// # Errors
     /// As [`run`](Self::run), before any work, for the first sample that cannot run; and when there are none.
     pub fn run_batch(&self, inputs: &[EncryptedInput]) -> Result<Vec<EncryptedOutput>, RunError> {
+        self.run_watched(inputs, &Control::new())
+    }
+
+    /// The same while other threads watch how far it is, and may stop it. It blocks its thread, so that an asynchronous
+    /// server gives it one of those it keeps for such work (`tokio::task::spawn_blocking`), with the control in an `Arc`.
+    ///
+    /// # Errors
+    /// As [`run_batch`](Self::run_batch), and when it was stopped.
+    pub fn run_watched(
+        &self,
+        inputs: &[EncryptedInput],
+        control: &Control,
+    ) -> Result<Vec<EncryptedOutput>, RunError> {
         if inputs.is_empty() {
             return Err(RunError::Empty);
         }
         for (index, input) in inputs.iter().enumerate() {
             self.check(input).map_err(|mismatch| RunError::Mismatch { index, mismatch })?;
         }
-        let wave = SAMPLES_A_THREAD * self.workers.desks.len();
-        Ok(self.workers.install(|| inputs.chunks(wave).flat_map(|wave| self.run_wave(wave)).collect()))
+        let schedule = Schedule::new(self.plan());
+        let queue = Queue::new(&schedule, control, inputs.len(), self.workers.threads());
+        let flights: Vec<_> = inputs.iter().map(|_| Mutex::new(None)).collect();
+        let outputs: Vec<_> = inputs.iter().map(|_| OnceLock::new()).collect();
+        self.workers.pool.broadcast(|_| self.work(&schedule, &queue, inputs, &flights, &outputs));
+        outputs.into_iter().map(|output| output.into_inner().ok_or(RunError::Cancelled)).collect()
     }
 
     fn check(&self, input: &EncryptedInput) -> Result<(), Mismatch> {
@@ -130,28 +151,52 @@ impl ServerKey {
         Ok(())
     }
 
-    fn run_wave(&self, inputs: &[EncryptedInput]) -> Vec<EncryptedOutput> {
-        let plan = self.plan();
-        let mut flights: Vec<Flight> = inputs
-            .par_iter()
-            .map(|input| Flight { inputs: self.expand_input(input), stages: Vec::new() })
-            .collect();
-        for stage in &plan.stages {
-            let tasks: Vec<(&Flight, &Rotation)> = flights
-                .iter()
-                .flat_map(|flight| stage.iter().map(move |rotation| (flight, rotation)))
-                .collect();
-            let wires: Vec<Vec<u64>> = tasks
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|(flight, rotation)| self.workers.with_desk(|desk| self.rotate(flight, rotation, desk)))
-                .collect();
-            let mut wires = wires.into_iter();
-            for flight in &mut flights {
-                flight.stages.push(wires.by_ref().take(stage.len()).collect());
+    /// What each thread does until the run is over.
+    fn work(
+        &self,
+        schedule: &Schedule<'_>,
+        queue: &Queue<'_>,
+        inputs: &[EncryptedInput],
+        flights: &Flights,
+        outputs: &[OnceLock<EncryptedOutput>],
+    ) {
+        let _alarm = Alarm(queue);
+        while let Some(work) = queue.take() {
+            match work {
+                Work::Start(sample) => {
+                    let started = Arc::new(self.take_off(&inputs[sample]));
+                    *flights[sample].lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+                    queue.started(sample);
+                }
+                Work::Rotate(mut block) => {
+                    block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switched);
+                    let flights: Vec<Arc<Flight>> =
+                        block.iter().filter_map(|&(sample, _)| flight(flights, sample)).collect();
+                    let jobs: Vec<(&Flight, &Rotation)> = flights
+                        .iter()
+                        .zip(&block)
+                        .map(|(flight, &(_, rotation))| (&**flight, schedule.rotations[rotation]))
+                        .collect();
+                    let wires = self.workers.with_desk(|desk| self.rotate(schedule, &jobs, desk));
+                    for ((flight, &(_, rotation)), wires) in flights.iter().zip(&block).zip(wires) {
+                        flight.wires[rotation].get_or_init(|| wires);
+                    }
+                    queue.rotated(&block);
+                }
+                Work::Finish(sample) => {
+                    let landed = flights[sample].lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(flight) = landed {
+                        outputs[sample].get_or_init(|| self.outputs(schedule, &flight));
+                    }
+                    queue.finished();
+                }
             }
         }
-        flights.par_iter().map(|flight| self.outputs(flight)).collect()
+    }
+
+    pub(super) fn take_off(&self, input: &EncryptedInput) -> Flight {
+        let wires = (0..self.plan().rotations()).map(|_| OnceLock::new()).collect();
+        Flight { inputs: self.expand_input(input), wires }
     }
 
     fn expand_input(&self, input: &EncryptedInput) -> Inputs {
@@ -166,50 +211,65 @@ impl ServerKey {
         }
     }
 
-    /// Gives the wires of one rotation, `[tables, kN + 1]`.
-    fn rotate(&self, flight: &Flight, rotation: &Rotation, desk: &mut Desk) -> Vec<u64> {
-        let Desk { big, small, extracted, scratch } = desk;
-        match &self.key_switch {
-            Some(key) if rotation.key_switched => {
-                flight.sum_big(&rotation.sum, big);
-                let sum = LweCiphertext::from_container(&big[..], CiphertextModulus::new_native());
-                let mut output =
-                    LweCiphertext::from_container(&mut small[..], CiphertextModulus::new_native());
-                keyswitch_lwe_ciphertext_with_scalar_change(key, &sum, &mut output);
+    /// Gives the wires of each rotation of a block, `[tables, kN + 1]`; those that are switched come first.
+    pub(super) fn rotate(
+        &self,
+        schedule: &Schedule<'_>,
+        jobs: &[(&Flight, &Rotation)],
+        desk: &mut Desk,
+    ) -> Vec<Vec<u64>> {
+        let Desk { big, small, extracted, rotate } = desk;
+        let (switched, fresh) = jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.key_switched));
+        if let Some(key) = &self.key_switch {
+            let big = &mut big[..switched.len()];
+            for ((flight, rotation), sum) in switched.iter().zip(&mut *big) {
+                flight.sum_big(schedule, &rotation.sum, sum);
             }
-            _ => flight.sum_small(&rotation.sum, small),
+            switch::switch(key, big, &mut small[..switched.len()]);
         }
-        let component = rotate::rotate(rotation, small, self.bootstrap.as_view(), &self.fft, scratch);
+        for ((flight, rotation), sum) in fresh.iter().zip(&mut small[switched.len()..]) {
+            flight.sum_small(&rotation.sum, sum);
+        }
+        let block: Vec<rotate::Job<'_>> =
+            jobs.iter().zip(&*small).map(|(&(_, rotation), small)| (rotation, &small[..])).collect();
+        let components = self.processor.rotate(&block, rotate);
         let length = extracted.len();
-        let mut wires = vec![0; rotation.tables * length];
-        for tap in &rotation.taps {
-            rotate::extract(&component, tap.coefficient, extracted);
-            for &(table, factor) in &tap.readers {
-                add_scaled(&mut wires[table * length..(table + 1) * length], extracted, factor);
-            }
-        }
-        wires
+        jobs.iter()
+            .zip(components)
+            .map(|((_, rotation), component)| {
+                let mut wires = vec![0; rotation.tables * length];
+                for tap in &rotation.taps {
+                    rotate::extract(&component, tap.coefficient, extracted);
+                    for &(table, factor) in &tap.readers {
+                        add_scaled(&mut wires[table * length..(table + 1) * length], extracted, factor);
+                    }
+                }
+                wires
+            })
+            .collect()
     }
 
-    fn outputs(&self, flight: &Flight) -> EncryptedOutput {
+    fn outputs(&self, schedule: &Schedule<'_>, flight: &Flight) -> EncryptedOutput {
         let plan = self.plan();
         let length = plan.parameters.big_dimension().to_lwe_size().0;
         let mut sums = vec![0; plan.outputs.len() * length];
         for (sum, output) in plan.outputs.iter().zip(sums.chunks_exact_mut(length)) {
-            flight.sum_big(sum, output);
+            flight.sum_big(schedule, sum, output);
         }
         EncryptedOutput { circuit: plan.circuit, key: self.id(), sums }
     }
 }
 
 impl Flight {
-    fn sum_big(&self, sum: &Sum, output: &mut [u64]) {
+    fn sum_big(&self, schedule: &Schedule<'_>, sum: &Sum, output: &mut [u64]) {
         output.fill(0);
         let length = output.len();
         for &(source, weight) in &sum.terms {
             let wires = match (source, &self.inputs) {
-                (Source::Table { stage, rotation, table }, _) => {
-                    &self.stages[stage][rotation][table * length..(table + 1) * length]
+                (Source::Table { table, .. }, _) => {
+                    let number = schedule.number(source);
+                    let Some(wires) = number.and_then(|number| self.wires[number].get()) else { continue };
+                    &wires[table * length..(table + 1) * length]
                 }
                 (Source::Input(index), Inputs::Big(inputs)) => &inputs[index * length..(index + 1) * length],
                 (Source::Input(_), Inputs::Small(_)) => continue,

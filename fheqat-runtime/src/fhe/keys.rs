@@ -22,6 +22,7 @@ use super::{
     error::ThreadError,
     execute::Workers,
     plan::{ClientPlan, Plan, ServerPlan},
+    rotate::Processor,
 };
 use crate::{
     Seed,
@@ -47,9 +48,8 @@ pub struct ClientKey {
 /// Runs one circuit on what one client key encrypts. Public.
 pub struct ServerKey {
     pub(crate) seeded: SeededServerKey,
-    pub(crate) bootstrap: FourierLweBootstrapKeyOwned,
+    pub(crate) processor: Processor,
     pub(crate) key_switch: Option<LweKeyswitchKeyOwned<u32>>,
-    pub(crate) fft: Fft,
     pub(crate) workers: Arc<Workers>,
 }
 
@@ -246,11 +246,11 @@ impl ClientKey {
 impl ServerKey {
     pub(crate) fn expand(seeded: SeededServerKey, workers: Arc<Workers>) -> Self {
         let parameters = seeded.plan.parameters;
-        let bootstrap = parameters.expand_bootstrap_key(seeded.bootstrap_seed, seeded.bootstrap.clone());
+        let key = parameters.expand_bootstrap_key(seeded.bootstrap_seed, seeded.bootstrap.clone());
+        let processor = Processor { key, fft: Fft::new(parameters.polynomial_size) };
         let key_switch =
             parameters.expand_key_switching_key(seeded.key_switch_seed, seeded.key_switch.clone());
-        let fft = Fft::new(parameters.polynomial_size);
-        Self { seeded, bootstrap, key_switch, fft, workers }
+        Self { seeded, processor, key_switch, workers }
     }
 
     /// Names the key generation.

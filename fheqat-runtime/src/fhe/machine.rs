@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn dear() -> Prices {
-        Prices { key_switch: crate::params::Seconds(1.0), ..Prices::shipped() }
+        Prices { addition: crate::params::Seconds(1.0), ..Prices::shipped() }
     }
 
     #[test]

@@ -10,8 +10,7 @@ use tfhe::core_crypto::{
     commons::{generators::DeterministicSeeder, math::random::Seed as TorusSeed},
     prelude::{
         CiphertextModulus, DefaultRandomGenerator, Fft, FourierLweBootstrapKey, GlweCiphertext,
-        GlweDimension, LweCiphertext, LweDimension, LweKeyswitchKey, PolynomialSize,
-        keyswitch_lwe_ciphertext_with_scalar_change,
+        GlweDimension, LweDimension, LweKeyswitchKey, PolynomialSize,
     },
 };
 
@@ -21,10 +20,11 @@ use super::{
     keys::Secrets,
     plan::{Rotation, Sum},
     rotate::{self, Scratch},
+    switch,
 };
 use crate::params::{
     Decomposition, Parameters, Seconds, Slots,
-    cost::{self, Prices, ShapePrices, StepPrice},
+    cost::{self, BLOCK, Prices, ShapePrices, StepPrice},
     grid::Switching,
 };
 
@@ -113,7 +113,7 @@ impl Prices {
         bar.finish_and_clear();
         Ok(Self {
             shapes: shapes.into_iter().map(ShapeTimes::prices).collect(),
-            key_switch: whole.key_switch.typical(),
+            key_switch: whole.key_switch_price(),
             addition: whole.addition.typical(),
             extraction: whole.extraction.typical(),
             expansion: whole.expansion.typical(),
@@ -244,7 +244,10 @@ fn rotate(
     let rotation = signs(parameters, switching);
     let n = parameters.lwe_dimension.0;
     let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
-    times.take(n as f64, || rotate::rotate(&rotation, &ciphertext, key, fft, scratch).as_ref()[0]);
+    times.take(n as f64, || {
+        let component = rotate::rotate(&[(&rotation, &ciphertext)], key, fft, scratch).next();
+        component.map(|component| component.as_ref()[0])
+    });
 }
 
 /// The rotation of one jump at zero.
@@ -267,7 +270,7 @@ pub(super) fn signs(parameters: &Parameters, switching: Switching) -> Rotation {
 struct Whole {
     key: Vec<u32>,
     wires: Vec<u64>,
-    key_switch: Times,
+    key_switch: [Times; 2],
     addition: Times,
     extraction: Times,
     expansion: Times,
@@ -275,11 +278,16 @@ struct Whole {
 }
 
 impl Whole {
+    fn key_switch_price(&mut self) -> StepPrice {
+        let [single, block] = std::mem::take(&mut self.key_switch).map(Times::typical);
+        StepPrice { first: single, further: Seconds((block.0 - single.0) / (BLOCK - 1) as f64) }
+    }
+
     fn new() -> Self {
         Self {
             key: (0..KEY / 2 / size_of::<u32>()).map(|index| (scramble(index) >> 32) as u32).collect(),
             wires: (0..KEY / 2 / size_of::<u64>()).map(scramble).collect(),
-            key_switch: Times::default(),
+            key_switch: Default::default(),
             addition: Times::default(),
             extraction: Times::default(),
             expansion: Times::default(),
@@ -296,21 +304,20 @@ impl Whole {
         let part = self.key.len() / 4;
         let n = part / (BIG * decomposition.levels.0) - 1;
         let modulus = CiphertextModulus::new_native();
-        let input = LweCiphertext::from_container(&self.wires[..WIRE], modulus);
-        let small = CiphertextModulus::new_native();
-        let mut output = LweCiphertext::new(0_u32, LweDimension(n).to_lwe_size(), small);
+        let inputs: Vec<Vec<u64>> = self.wires.chunks_exact(WIRE).take(BLOCK).map(<[u64]>::to_vec).collect();
+        let mut outputs = vec![vec![0; LweDimension(n).to_lwe_size().0]; BLOCK];
         for key in self.key.chunks_exact(part) {
             let key = LweKeyswitchKey::from_container(
                 &key[..BIG * decomposition.levels.0 * (n + 1)],
                 decomposition.base_log,
                 decomposition.levels,
                 LweDimension(n).to_lwe_size(),
-                small,
+                CiphertextModulus::new_native(),
             );
             let integers = (BIG * decomposition.levels.0 * (n + 1)) as f64;
-            self.key_switch.take(integers, || {
-                keyswitch_lwe_ciphertext_with_scalar_change(&key, &input, &mut output);
-            });
+            for (times, block) in self.key_switch.iter_mut().zip([1, BLOCK]) {
+                times.take(integers, || switch::switch(&key, &inputs[..block], &mut outputs));
+            }
         }
 
         let mut sum = vec![0; WIRE];

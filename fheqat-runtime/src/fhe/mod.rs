@@ -14,6 +14,8 @@ pub mod plan;
 pub mod predict;
 mod product;
 mod rotate;
+mod schedule;
+mod switch;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +26,7 @@ pub use error::{CompileError, DecryptError, EncryptError, Mismatch, RunError, Th
 pub use keys::{ClientKey, KeyId, ServerKey};
 pub use plan::Plan;
 pub use predict::Prediction;
+pub use schedule::Control;
 
 use crate::{
     Seed,
@@ -125,12 +128,13 @@ impl Circuit {
         if levels != inputs {
             return Err(CompileError::Codec { levels, inputs });
         }
-        let demand = Demand::of(&self.graph)?;
+        let usual = Demand::of(&self.graph, options.p_fail)?;
+        let others = Demand::alternatives(&usual, &self.graph, options.p_fail)?;
         let bounds = Bounds { p_fail: options.p_fail, server_key: options.max_server_key };
         let space = Space { extension: options.max_extension, ..Space::default() };
-        let solution = search::search(&demand, bounds, &space, &options.prices)?;
-        let plan = Plan::new(self, &demand, &solution);
-        let prediction = Prediction::new(&demand, &solution, &plan, &options.prices);
+        let (demand, solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)?;
+        let plan = Plan::new(self, demand, &solution);
+        let prediction = Prediction::new(demand, &solution, &plan, &options.prices);
         Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })
     }
 }

@@ -356,6 +356,12 @@ impl Reading<'_> {
 }
 
 impl ServerPlan {
+    /// Blind rotations of one sample.
+    #[must_use]
+    pub fn rotations(&self) -> usize {
+        self.stages.iter().map(Vec::len).sum()
+    }
+
     /// Refuses a plan that would read what is not there.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.parameters.check()?;

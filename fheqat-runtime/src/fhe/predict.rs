@@ -53,6 +53,8 @@ pub struct LayerPrediction {
     pub products: f64,
     /// The largest variance that reaches a rotation's grid.
     pub noise: Variance,
+    /// The most of its tolerance that a rotation uses; none where all are exact.
+    pub used: Option<f64>,
     /// That any value of the layer is wrong.
     pub p_fail: Log2Probability,
     /// One core.
@@ -107,6 +109,7 @@ fn layers(demand: &Demand, solution: &Solution) -> Vec<LayerPrediction> {
                 products: of_layer().map(|(_, chosen)| chosen.products).sum::<f64>()
                     / rotations.max(1) as f64,
                 noise: Variance(of_layer().map(|(_, chosen)| chosen.event.noise.0).fold(0.0, f64::max)),
+                used: of_layer().filter_map(|(_, chosen)| chosen.event.used()).reduce(f64::max),
                 p_fail: Log2Probability::sum(of_layer().map(|(_, chosen)| chosen.event.p_fail)),
                 cost: Seconds(of_layer().map(|(_, chosen)| chosen.cost.0).sum()),
             }

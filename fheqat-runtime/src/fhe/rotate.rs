@@ -13,14 +13,15 @@
 use tfhe::core_crypto::{
     fft_impl::fft64::crypto::{bootstrap::FourierLweBootstrapKeyView, ggsw::FourierGgswCiphertextView},
     prelude::{
-        CiphertextModulus, Fft, FftView, GlweCiphertext, LweCiphertext, MonomialDegree,
-        extract_lwe_sample_from_glwe_ciphertext,
+        CiphertextModulus, Fft, FftView, FourierLweBootstrapKeyOwned, GlweCiphertext, LweCiphertext,
+        MonomialDegree, extract_lwe_sample_from_glwe_ciphertext,
     },
 };
 
 use super::{encoding::half_steps, plan::Rotation, product::Workspace};
 use crate::params::{
     Parameters, Slots,
+    cost::BLOCK,
     grid::{MAX_EXTENSION, Rounded, Switching},
 };
 
@@ -63,63 +64,140 @@ impl Switched {
 
 /// What one thread needs to rotate, allocated once.
 pub(crate) struct Scratch {
-    switched: Switched,
+    turns: Vec<Turn>,
     staircase: Vec<u64>,
-    accumulator: Vec<u64>,
     difference: Vec<u64>,
     workspace: Workspace,
 }
+
+/// One rotation of a block.
+struct Turn {
+    switched: Switched,
+    accumulator: Vec<u64>,
+    extension: u32,
+}
+
+/// A rotation, and the ciphertext it turns by: `[n + 1]` on the 32-bit torus.
+pub(crate) type Job<'a> = (&'a Rotation, &'a [u32]);
 
 impl Scratch {
     pub(crate) fn new(parameters: &Parameters, extension: u32, fft: &Fft) -> Self {
         let glwe_size = parameters.glwe_dimension.to_glwe_size();
         let coefficients = parameters.polynomial_size.0 << extension;
-        Self {
+        let turn = || Turn {
             switched: Switched::new(),
-            staircase: vec![0; coefficients],
             accumulator: vec![0; glwe_size.0 * coefficients],
+            extension: 0,
+        };
+        Self {
+            turns: std::iter::repeat_with(turn).take(BLOCK).collect(),
+            staircase: vec![0; coefficients],
             difference: vec![0; glwe_size.0 * coefficients],
             workspace: Workspace::new(parameters, fft),
         }
     }
 }
 
-/// Rotates the staircase of `rotation` by `ciphertext`, `[n + 1]` on the 32-bit torus, and gives component 0.
+/// What turns accumulators: where a server spends its time, and all that another device would have to do.
+pub(crate) trait Rotate: Sync {
+    /// What one thread needs, allocated once.
+    type Desk: Send;
+
+    /// For interleaving up to `2^extension` polynomials.
+    fn desk(parameters: &Parameters, extension: u32) -> Self::Desk;
+
+    /// Component 0, `[k + 1, N]`, of the staircase of each of at most [`BLOCK`] jobs, rotated by its ciphertext.
+    fn rotate<'d>(
+        &self,
+        jobs: &[Job<'_>],
+        desk: &'d mut Self::Desk,
+    ) -> impl Iterator<Item = GlweCiphertext<&'d [u64]>>;
+}
+
+/// The cores of this machine.
+pub(crate) struct Processor {
+    pub(crate) key: FourierLweBootstrapKeyOwned,
+    pub(crate) fft: Fft,
+}
+
+impl Rotate for Processor {
+    type Desk = Scratch;
+
+    fn desk(parameters: &Parameters, extension: u32) -> Scratch {
+        Scratch::new(parameters, extension, &Fft::new(parameters.polynomial_size))
+    }
+
+    fn rotate<'d>(
+        &self,
+        jobs: &[Job<'_>],
+        desk: &'d mut Scratch,
+    ) -> impl Iterator<Item = GlweCiphertext<&'d [u64]>> {
+        rotate(jobs, self.key.as_view(), &self.fft, desk)
+    }
+}
+
+/// Rotates the staircase of each of at most [`BLOCK`] jobs by its ciphertext, and gives component 0 of each.
+///
+/// A block goes through the key together: each part is brought from memory once, and multiplies all that need it. Steps
+/// of one family commute, so each family goes through the key in order.
 pub(crate) fn rotate<'s>(
-    rotation: &Rotation,
-    ciphertext: &[u32],
+    jobs: &[Job<'_>],
     key: FourierLweBootstrapKeyView<'_>,
     fft: &Fft,
     scratch: &'s mut Scratch,
-) -> GlweCiphertext<&'s [u64]> {
-    let Scratch { switched, staircase, accumulator, difference, workspace } = scratch;
-    let extension = rotation.switching.extension;
-    let width = 1_usize << extension;
+) -> impl Iterator<Item = GlweCiphertext<&'s [u64]>> {
+    let Scratch { turns, staircase, difference, workspace } = scratch;
+    let turns = &mut turns[..jobs.len()];
     let size = key.polynomial_size();
     let glwe_length = key.glwe_size().0 * size.0;
-    let accumulator = &mut accumulator[..glwe_length * width];
-    let difference = &mut difference[..glwe_length * width];
-    let staircase = &mut staircase[..size.0 * width];
-
-    switched.switch(ciphertext, rotation.switching, rotation.log_grid);
-    let shift = switched.body.wrapping_sub(rotation.origin) & ((1 << rotation.log_grid) - 1);
-    fill(staircase, &rotation.stairs, rotation.slots, shift as usize);
-    accumulator.fill(0);
-    for (component, glwe) in accumulator.chunks_exact_mut(glwe_length).enumerate() {
-        let body = &mut glwe[glwe_length - size.0..];
-        for (coefficient, value) in body.iter_mut().zip(staircase[component..].iter().step_by(width)) {
-            *coefficient = *value;
+    for (turn, &(rotation, ciphertext)) in turns.iter_mut().zip(jobs) {
+        turn.start(rotation, ciphertext, staircase, glwe_length, size.0);
+    }
+    let mut ring = Ring { glwe_length, fft: fft.as_view(), difference, workspace };
+    for family in (0..=MAX_EXTENSION).rev() {
+        let mut next = [0; BLOCK];
+        for (index, ggsw) in key.into_ggsw_iter().enumerate() {
+            for (turn, next) in turns.iter_mut().zip(&mut next) {
+                if let Some(&(element, shift)) = turn.switched.families[family as usize].get(*next)
+                    && element == index
+                {
+                    ring.step(ggsw, shift, family, turn.extension, &mut turn.accumulator);
+                    *next += 1;
+                }
+            }
         }
     }
+    turns.iter().map(move |turn| {
+        let component = &turn.accumulator[..glwe_length];
+        GlweCiphertext::from_container(component, size, CiphertextModulus::new_native())
+    })
+}
 
-    let ggsws: Vec<_> = key.into_ggsw_iter().collect();
-    let mut ring = Ring { glwe_length, extension, fft: fft.as_view(), workspace };
-    for (family, steps) in switched.families.iter().enumerate().rev() {
-        for &(index, shift) in steps {
-            ring.step(ggsws[index], shift, family as u32, accumulator, difference);
+impl Turn {
+    /// Switches the ciphertext's modulus and puts the staircase, turned by the body, into the interleaved components.
+    fn start(
+        &mut self,
+        rotation: &Rotation,
+        ciphertext: &[u32],
+        staircase: &mut [u64],
+        glwe_length: usize,
+        size: usize,
+    ) {
+        self.extension = rotation.switching.extension;
+        self.switched.switch(ciphertext, rotation.switching, rotation.log_grid);
+        let width = 1_usize << self.extension;
+        let staircase = &mut staircase[..size * width];
+        let shift = self.switched.body.wrapping_sub(rotation.origin) & ((1 << rotation.log_grid) - 1);
+        fill(staircase, &rotation.stairs, rotation.slots, shift as usize);
+        let accumulator = &mut self.accumulator[..glwe_length * width];
+        accumulator.fill(0);
+        for (component, glwe) in accumulator.chunks_exact_mut(glwe_length).enumerate() {
+            let body = &mut glwe[glwe_length - size..];
+            for (coefficient, value) in body.iter_mut().zip(staircase[component..].iter().step_by(width)) {
+                *coefficient = *value;
+            }
         }
     }
-    GlweCiphertext::from_container(&accumulator[..glwe_length], size, CiphertextModulus::new_native())
 }
 
 /// Reads one coefficient of a component.
@@ -152,8 +230,8 @@ fn fill(staircase: &mut [u64], stairs: &[(u32, i64)], slots: Slots, shift: usize
 
 struct Ring<'a> {
     glwe_length: usize,
-    extension: u32,
     fft: FftView<'a>,
+    difference: &'a mut [u64],
     workspace: &'a mut Workspace,
 }
 
@@ -164,17 +242,18 @@ impl Ring<'_> {
         ggsw: FourierGgswCiphertextView<'_>,
         shift: u32,
         family: u32,
+        extension: u32,
         accumulator: &mut [u64],
-        difference: &mut [u64],
     ) {
-        let width = 1_usize << self.extension;
-        let stride = 1_usize << (self.extension - family);
-        let (turns, moved) = (shift as usize >> self.extension, shift as usize & (width - 1));
-        let component = |index: usize| index * self.glwe_length..(index + 1) * self.glwe_length;
+        let Self { glwe_length, fft, difference, workspace } = self;
+        let width = 1_usize << extension;
+        let stride = 1_usize << (extension - family);
+        let (turns, moved) = (shift as usize >> extension, shift as usize & (width - 1));
+        let component = |index: usize| index * *glwe_length..(index + 1) * *glwe_length;
         for target in (0..width).step_by(stride) {
             let source = (target + width - moved) % width;
             let degree = turns + usize::from(target < moved);
-            self.workspace.prepare(
+            workspace.prepare(
                 &ggsw,
                 &mut difference[component(target)],
                 &accumulator[component(source)],
@@ -184,7 +263,7 @@ impl Ring<'_> {
         }
         for target in (0..width).step_by(stride) {
             let (output, rounded) = (&mut accumulator[component(target)], &mut difference[component(target)]);
-            self.workspace.add_product(ggsw, output, rounded, self.fft);
+            workspace.add_product(ggsw, output, rounded, *fft);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     head, head_mut,
     layer::{Curve, NormState, QuantizerState},
     multiply::multiply,
+    noise::Noise,
     program::{NetworkError, Op, Program},
     slice, slice_mut,
     sliding::Sliding,
@@ -271,6 +272,8 @@ pub(crate) struct Runner {
     pub(crate) sources: Vec<Option<usize>>,
     /// The output of each node, `[batch, width]`.
     pub(crate) outputs: Vec<Array2<f32>>,
+    /// What sums are off by.
+    pub(crate) noise: Option<Noise>,
     rounders: Vec<RowRounder>,
     /// What the sums of whichever node is refreshed stand for.
     channels: Vec<Dequantize>,
@@ -313,6 +316,7 @@ impl Runner {
             kernels: (0..count).map(kernel).collect(),
             sources: nodes.iter().map(|node| node.from).collect(),
             outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
+            noise: None,
             rounders: Vec::new(),
             channels: Vec::new(),
         };
@@ -446,7 +450,18 @@ impl Runner {
         for index in 0..self.kernels.len() {
             self.run_node(index, features);
         }
-        head(&self.outputs[self.outputs.len() - 1], count)
+        let last = self.outputs.len() - 1;
+        if let Some(noise) = &mut self.noise {
+            let width = self.outputs[last].ncols();
+            let outputs = &mut slice_mut(&mut self.outputs[last])[..count * width];
+            noise.on_outputs((&self.kernels, &self.sources), outputs, width);
+        }
+        head(&self.outputs[last], count)
+    }
+
+    /// What the node at `index` read of what the node at `from` gave.
+    pub(crate) fn read(&self, index: usize, from: usize) -> &[f32] {
+        self.noise.as_ref().and_then(|noise| noise.read(index)).unwrap_or_else(|| slice(&self.outputs[from]))
     }
 
     fn run_node(&mut self, index: usize, features: &ArrayView2<'_, f32>) {
@@ -454,7 +469,8 @@ impl Runner {
         let (before, rest) = self.outputs.split_at_mut(index);
         let output = &mut rest[0];
         let width = output.ncols();
-        match &mut self.kernels[index] {
+        let (kernels, kernel) = self.kernels.split_at_mut(index);
+        match &mut kernel[0] {
             Kernel::Encode(encoder) => {
                 head_mut(output, count).assign(features);
                 let samples = width * (NUMBERS / width).max(1);
@@ -486,7 +502,12 @@ impl Runner {
             Kernel::Requantize(staircase) => {
                 let Some(from) = self.sources[index] else { return };
                 let length = count * width;
-                staircase.run(&slice(&before[from])[..length], &mut slice_mut(output)[..length]);
+                let sums = &slice(&before[from])[..length];
+                let sums = match &mut self.noise {
+                    Some(noise) => noise.on_sums(index, staircase, (kernels, &self.sources), sums),
+                    None => sums,
+                };
+                staircase.run(sums, &mut slice_mut(output)[..length]);
             }
             Kernel::Wiring(wiring) => wiring.run(before, output, count),
             Kernel::Product(product) => {

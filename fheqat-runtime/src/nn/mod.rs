@@ -6,6 +6,7 @@ pub(crate) mod forward;
 pub mod layer;
 pub(crate) mod multiply;
 pub mod network;
+pub(crate) mod noise;
 pub(crate) mod program;
 pub mod quantized;
 pub(crate) mod sliding;

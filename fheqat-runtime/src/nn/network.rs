@@ -15,11 +15,16 @@ use super::{
 };
 use crate::{
     Seed,
-    circuit::{Circuit, CircuitError, lower::lower},
+    circuit::{
+        Circuit, CircuitError,
+        lower::{lower, unnamed},
+    },
     data::{Dataset, Targets},
     prune::{self, PruneError},
     train::{
-        self, History, Loss, Metrics, PtqConfig, TrainConfig, TrainError, evaluate::Evaluator, fit::fit,
+        self, History, Loss, Metrics, PtqConfig, TrainConfig, TrainError,
+        evaluate::{Evaluator, noisy},
+        fit::fit,
     },
 };
 
@@ -136,12 +141,22 @@ pub trait Network: Sized {
     /// When a layer is not calibrated, or the data does not fit the network.
     fn evaluate_in(&self, precision: Precision, data: &Dataset) -> Result<Metrics, TrainError> {
         let program = Program::of(self)?;
-        let loss = match data.targets() {
-            Targets::Classes { .. } => Loss::CrossEntropy,
-            Targets::Values(_) => Loss::MeanSquaredError,
-        };
+        let loss = loss_of(data);
         train::check_data(&program, data, loss)?;
         Ok(Evaluator::new(&program, precision)?.run(&program, data, loss)?)
+    }
+
+    /// Loss and accuracy when every sum is off by noise as large as the network tolerates: the least that is to be expected
+    /// encrypted, where parameters may leave less noise. Each sample is run once.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the data does not fit the network.
+    fn evaluate_noisy(&self, data: &Dataset, seed: Seed) -> Result<Metrics, TrainError> {
+        let program = Program::of(self)?;
+        let loss = loss_of(data);
+        train::check_data(&program, data, loss)?;
+        let (codec, graph) = unnamed(&program)?;
+        Ok(noisy((&codec, &graph), data, loss, seed, 1)?)
     }
 
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
@@ -166,6 +181,13 @@ pub trait Network: Sized {
     /// When the network breaks a law, or a layer is not calibrated.
     fn circuit(&self) -> Result<Circuit, CircuitError> {
         lower(self)
+    }
+}
+
+fn loss_of(data: &Dataset) -> Loss {
+    match data.targets() {
+        Targets::Classes { .. } => Loss::CrossEntropy,
+        Targets::Values(_) => Loss::MeanSquaredError,
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct Node {
     pub(crate) width: usize,
     /// Where the rows of a linear layer are the filters of a convolution, what they see.
     pub(crate) filters: Option<Arc<Filters>>,
+    /// How far what it reads, or the client reads, may be off encrypted, in steps; see [`spec::Net::tolerance_of`].
+    pub(crate) tolerance: f64,
     pub(crate) op: Op,
 }
 
@@ -109,7 +111,7 @@ impl Program {
             return Err(mismatch(net.name));
         }
         let mut nodes: Vec<Node> = Vec::with_capacity(layers.len());
-        for (field, layer) in net.fields.iter().zip(layers) {
+        for (index, (field, layer)) in net.fields.iter().zip(layers).enumerate() {
             let from = match field.from {
                 [Source::Input, ..] => None,
                 [Source::Field(index), ..] if *index < nodes.len() => Some(*index),
@@ -151,7 +153,8 @@ impl Program {
                 }
                 _ => return Err(mismatch(field.name)),
             };
-            nodes.push(Node { name: field.name, from, width, filters, op });
+            let tolerance = net.tolerance_of(index).or(0.0);
+            nodes.push(Node { name: field.name, from, width, filters, tolerance, op });
         }
         Ok(Self { features, nodes, facts })
     }
@@ -186,6 +189,11 @@ impl Program {
 
     pub(crate) fn is_last(&self, index: usize) -> bool {
         index + 1 == self.nodes.len()
+    }
+
+    /// Whether any sum may be off encrypted.
+    pub(crate) fn is_tolerant(&self) -> bool {
+        self.nodes.iter().any(|node| node.tolerance > 0.0)
     }
 
     /// The state of the linear layer at `index`, where it is one.
@@ -359,11 +367,13 @@ impl Program {
         match self.hold(index) {
             Bias::None => channels.extend(neurons.map(|(_, unit)| Dequantize::plain(unit))),
             Bias::Free => {
-                channels.extend(neurons.map(|(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) }))
+                let free = |(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) };
+                channels.extend(neurons.map(free));
             }
-            Bias::Centred => channels.extend(
-                neurons.zip(row_sums).map(|((_, unit), &weights)| Dequantize::centred(unit, weights, levels)),
-            ),
+            Bias::Centred => {
+                let centred = |((_, unit), &weights)| Dequantize::centred(unit, weights, levels);
+                channels.extend(neurons.zip(row_sums).map(centred));
+            }
         }
         Ok(())
     }

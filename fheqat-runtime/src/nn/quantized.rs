@@ -12,7 +12,7 @@ use super::{
     program::{Op, Program},
     window::{Filters, Windows, pairs},
 };
-use crate::quant::{Encoder, Quantizer, Requantize, transition::Dequantize};
+use crate::quant::{Encoder, Quantizer, Requantize, tolerance::output_deviation, transition::Dequantize};
 
 /// The fields of a network in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct QuantizedField {
     pub from: Source,
     /// Numbers out.
     pub width: usize,
+    /// How far the sums that staircases read may be off encrypted: a standard deviation in steps of their levels.
+    pub tolerance: f64,
     /// What it does.
     pub op: QuantizedOp,
 }
@@ -80,6 +82,8 @@ pub struct Decoder {
     pub scale: Vec<f32>,
     /// Added to each output.
     pub bias: Vec<f32>,
+    /// The standard deviation that each integer may be off by encrypted.
+    pub deviation: Vec<f64>,
 }
 
 impl Quantized {
@@ -177,7 +181,7 @@ impl Program {
             (Op::Pool(windows), _) => QuantizedOp::Pool(Arc::clone(windows)),
         };
         let from = node.from.map_or(Source::Input, Source::Field);
-        Ok(QuantizedField { name: node.name, from, width: node.width, op })
+        Ok(QuantizedField { name: node.name, from, width: node.width, tolerance: node.tolerance, op })
     }
 
     /// One for each number.
@@ -200,7 +204,34 @@ impl Program {
         Ok(Decoder {
             scale: sums.iter().map(|sum| sum.unit).collect(),
             bias: sums.iter().map(Dequantize::bias).collect(),
+            deviation: spread(&self.output_deviations(), self.nodes[last].width),
         })
+    }
+
+    /// What the outputs may be off by, in units of the integers, for each channel or for all.
+    fn output_deviations(&self) -> Vec<f64> {
+        let last = self.nodes.len() - 1;
+        let squares = match self.linear(self.source(last)) {
+            Some(state) => {
+                let square = |weight: &i32| f64::from(*weight).powi(2);
+                state.integers().map_axis(ndarray::Axis(1), |row| row.iter().map(square).sum()).to_vec()
+            }
+            None => vec![self.squares_of_ones(last)],
+        };
+        squares.into_iter().map(|squares| output_deviation(self.nodes[last].tolerance, squares)).collect()
+    }
+
+    /// The sum of the squares of the weights of what the client reads at `index`, where each is one; zero where it reads levels.
+    pub(crate) fn squares_of_ones(&self, index: usize) -> f64 {
+        match &self.nodes[index].op {
+            Op::Quantizer(_) | Op::Join(_) | Op::Permute(_) => return 0.0,
+            _ => {}
+        }
+        match &self.nodes[self.source(index)].op {
+            Op::Sum(operands) => operands.len() as f64,
+            Op::Pool(windows) => windows.elements as f64,
+            _ => 1.0,
+        }
     }
 }
 

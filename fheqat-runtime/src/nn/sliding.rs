@@ -242,8 +242,8 @@ mod tests {
             let from: Vec<f32> = (0..rows * width).map(|number| number as f32).collect();
             let mut to = vec![-1.0; rows * width];
             transpose(&from, width, &mut to);
-            let mut places = crate::nn::window::pairs(rows, width);
-            assert!(places.all(|(row, column)| to[column * rows + row] == from[row * width + column]));
+            let expected = matrix(&from, [rows, width]);
+            assert_eq!(matrix(&to, [width, rows]), expected.t());
         }
     }
 }

@@ -10,8 +10,8 @@ use super::{Parameters, Seconds, demand::Moves, grid::Rounding};
 pub struct Prices {
     /// By shape of the big key.
     pub shapes: Vec<ShapePrices>,
-    /// A key switch, for each integer of its key.
-    pub key_switch: Seconds,
+    /// A key switch, for each integer of its key: the first of a block, and each further one.
+    pub key_switch: StepPrice,
     /// Adding a weighted wire to a sum, for each byte of the wire.
     pub addition: Seconds,
     /// Extracting a coefficient, for each byte of the wire that it gives.
@@ -37,8 +37,11 @@ pub struct ShapePrices {
     pub bootstrap_key: Seconds,
 }
 
-/// One mask element's step of a rotation: the first external product brings its part of the key from memory, which the
-/// further ones, of other interleaved polynomials, find in the cache.
+/// The most rotations that go through the bootstrap key together.
+pub const BLOCK: usize = 8;
+
+/// One mask element's step of a rotation, or of a key switch: the first external product brings its part of the key from memory, which the
+/// further ones, of other interleaved polynomials and of other rotations of its block, find in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepPrice {
     /// The first external product, with the rotation and subtraction before it.
@@ -48,10 +51,10 @@ pub struct StepPrice {
 }
 
 impl StepPrice {
-    /// A step of so many external products on average.
+    /// A step of so many external products on average, which bears a `share` of bringing the key from memory.
     #[must_use]
-    pub fn of(&self, products: f64) -> Seconds {
-        Seconds(self.first.0 + (products - 1.0) * self.further.0)
+    pub fn of(&self, products: f64, share: f64) -> Seconds {
+        Seconds(products * self.further.0 + share * (self.first.0 - self.further.0).max(0.0))
     }
 }
 
@@ -154,7 +157,7 @@ impl Prices {
         });
         Self {
             shapes: shapes.to_vec(),
-            key_switch: nanoseconds(0.42),
+            key_switch: step([0.42, 0.1]),
             addition: nanoseconds(0.1),
             extraction: nanoseconds(0.13),
             expansion: nanoseconds(4.9),
@@ -171,17 +174,17 @@ impl Prices {
         self.shapes.iter().find(known).copied().or_else(scaled).unwrap_or(ShapePrices::FREE)
     }
 
-    /// One blind rotation.
+    /// One blind rotation that bears a `share` of a pass over the bootstrap key.
     #[must_use]
-    pub fn rotation(&self, parameters: &Parameters, rounding: Rounding) -> Seconds {
+    pub fn rotation(&self, parameters: &Parameters, rounding: Rounding, share: f64) -> Seconds {
         let step = self.shape(parameters).step(parameters.rotation.levels);
-        Seconds(parameters.lwe_dimension.0 as f64 * step.of(rounding.products).0)
+        Seconds(parameters.lwe_dimension.0 as f64 * step.of(rounding.products, share).0)
     }
 
-    /// One key switch; nothing when there is none.
+    /// One key switch that bears a `share` of a pass over its key; nothing when there is none.
     #[must_use]
-    pub fn key_switch(&self, parameters: &Parameters) -> Seconds {
-        Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.0)
+    pub fn key_switch(&self, parameters: &Parameters, share: f64) -> Seconds {
+        Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.of(1.0, share).0)
     }
 
     /// What is done with whole ciphertexts.

@@ -6,8 +6,12 @@ use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Slots, TorusDistance};
-use crate::circuit::ir::{Accumulator, Graph, Jump, Layer, Table, Term, Wire};
+use super::{
+    Log2Probability, Slots, TorusDistance,
+    constraint::{Deviations, deviations},
+    cost::BLOCK,
+};
+use crate::circuit::ir::{Accumulator, Graph, Jump, Layer, Table, Term, Tolerance, Wire};
 
 /// A graph that breaks its own rules.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -67,6 +71,15 @@ pub struct Moves {
     pub extractions: usize,
 }
 
+/// How noise may move a value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Promise {
+    /// How far at most: half a slot of the value, or, where it may carry noise, to where the torus wraps.
+    pub room: TorusDistance,
+    /// The standard deviation that it may carry; none where it is exact.
+    pub tolerance: Option<TorusDistance>,
+}
+
 /// One blind rotation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rotation {
@@ -76,11 +89,15 @@ pub struct Rotation {
     pub layer: usize,
     /// Rotations with a smaller depth come first.
     pub depth: usize,
+    /// Its part of a pass over the bootstrap key: rotations of one depth go through it in blocks.
+    pub share: f64,
     /// M of the wires it reads.
     pub slots: Slots,
     /// The weights are multiplied by it: an accumulator that needs fewer slots than its wires have spends the rest on
     /// noise.
     pub gain: i64,
+    /// What it promises.
+    pub promise: Promise,
     /// Live tables, by index in the accumulator.
     pub tables: Vec<usize>,
     /// Jumps of the live tables by rising position, relative to the first, in slots.
@@ -102,6 +119,8 @@ pub struct Output {
     pub output: usize,
     /// M of the wires it sums.
     pub slots: Slots,
+    /// What it promises.
+    pub promise: Promise,
     /// Its noise.
     pub noise: NoiseForm,
 }
@@ -137,6 +156,31 @@ impl Moves {
     }
 }
 
+impl Output {
+    /// The largest standard deviation that keeps the promise.
+    #[must_use]
+    pub fn spread(&self, deviations: Deviations) -> TorusDistance {
+        let tolerance = self.promise.tolerance.map_or(f64::INFINITY, |tolerance| tolerance.0);
+        TorusDistance((self.promise.room.0 / deviations.0).min(tolerance))
+    }
+}
+
+impl Promise {
+    /// That of a value whose `values` reach from one end of its range to the other, on `slots` units of the torus to a
+    /// turn. Exact, its next neighbour is a unit away. With noise of t units, it is the other end of the range that must
+    /// not be met around the turn.
+    fn new(values: Slots, tolerance: Tolerance, unit: f64) -> Self {
+        if tolerance.is_exact() {
+            return Self { room: TorusDistance(unit / 2.0), tolerance: None };
+        }
+        let reach = f64::from(values.0) - 1.0;
+        Self {
+            room: TorusDistance((1.0 - reach * unit) / 2.0),
+            tolerance: Some(TorusDistance(tolerance.0 * unit)),
+        }
+    }
+}
+
 impl Rotation {
     /// Several tables read one rotation through one extraction a jump; a single table is the test polynomial itself.
     #[must_use]
@@ -144,10 +188,32 @@ impl Rotation {
         self.tables.len() > 1
     }
 
-    /// The distance a value may move: half a slot times the gain, less what rounding its jumps to a grid of
-    /// `2^log_grid` points takes.
+    /// The distance a value may move: what is promised, less what rounding its jumps to a grid of `2^log_grid` points
+    /// takes.
     #[must_use]
     pub fn margin(&self, log_grid: u32) -> TorusDistance {
+        TorusDistance(self.promise.room.0 - self.rounding(log_grid).0 - self.encoding.0)
+    }
+
+    /// The largest standard deviation that keeps the promise: the margin is so many `deviations` of it, and with what
+    /// rounding moves a jump by it stays within the tolerance.
+    #[must_use]
+    pub fn spread(&self, log_grid: u32, deviations: Deviations) -> TorusDistance {
+        let rounding = self.rounding(log_grid).0;
+        let tolerance = self.promise.tolerance.map_or(f64::INFINITY, |tolerance| {
+            let variance = tolerance.0.powi(2) - rounding.powi(2);
+            variance.max(0.0).sqrt()
+        });
+        TorusDistance((self.margin(log_grid).0 / deviations.0).min(tolerance))
+    }
+
+    /// The grid of its jumps: a shared rotation reads them off coefficients, on the grid without extension.
+    #[must_use]
+    pub fn log_grid(&self, coarse: u32, extension: u32) -> u32 {
+        if self.shared() { coarse } else { coarse + extension }
+    }
+
+    fn rounding(&self, log_grid: u32) -> TorusDistance {
         let slots = i128::from(self.slots.0);
         let worst = self
             .offsets
@@ -158,8 +224,12 @@ impl Rotation {
             })
             .max()
             .unwrap_or(0);
-        let rounding = worst as f64 / slots as f64 / f64::from(log_grid).exp2();
-        TorusDistance(self.gain as f64 * self.slots.half().0 - rounding - self.encoding.0)
+        TorusDistance(worst as f64 / slots as f64 / f64::from(log_grid).exp2())
+    }
+
+    /// One unit of the accumulator, in turns.
+    fn unit(&self) -> f64 {
+        self.gain as f64 / f64::from(self.slots.0)
     }
 
     /// Whether it needs a key switch.
@@ -176,19 +246,65 @@ pub fn position(offset: i64, slots: Slots, log_grid: u32) -> i128 {
     ((i128::from(offset) << (log_grid + 1)) + slots).div_euclid(2 * slots)
 }
 
+/// How values lie on the torus: of several ways the search takes the cheapest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    /// Inputs are under the small key where they can be: no key switch, but more noise.
+    direct: bool,
+    /// Wires have so many times the slots that their widest reader needs, so that narrower readers find a gain that
+    /// fits them closer.
+    finer: u32,
+}
+
 impl Demand {
-    /// Reads a graph.
+    /// Reads a graph, laid out as usual: inputs under the small key where they can be, and no slots but those that the
+    /// widest reader needs.
+    ///
+    /// A sum that may carry noise of t units needs `reach + 2 z t` slots, z the deviations that leave `p_fail` to each
+    /// event: then noise and wrong wraps set the same limit. From `t = 1 / 2z` down it is exact for less.
     ///
     /// # Errors
     /// When a term names a wire that does not come before it, or a range has more values than a torus has steps.
-    pub fn of(graph: &Graph) -> Result<Self, GraphError> {
-        Reader::new(graph)?.read()
+    pub fn of(graph: &Graph, p_fail: Log2Probability) -> Result<Self, GraphError> {
+        Reader::new(graph, p_fail, Layout { direct: true, finer: 1 })?.read()
+    }
+
+    /// The other ways to lay a graph out that differ from `usual`.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn alternatives(
+        usual: &Self,
+        graph: &Graph,
+        p_fail: Log2Probability,
+    ) -> Result<Vec<Self>, GraphError> {
+        let mut others: Vec<Self> = Vec::new();
+        for direct in [true, false] {
+            for finer in 1..=FINEST {
+                let demand = Reader::new(graph, p_fail, Layout { direct, finer })?.read()?;
+                let same = |other: &Self| other.direct == demand.direct && other.units() == demand.units();
+                if !std::iter::once(usual).chain(&others).any(same) {
+                    others.push(demand);
+                }
+            }
+        }
+        Ok(others)
+    }
+
+    /// What a unit of each rotation is on the torus.
+    fn units(&self) -> Vec<f64> {
+        self.rotations.iter().map(Rotation::unit).collect()
     }
 
     /// Everything that can go wrong in one inference.
     #[must_use]
     pub fn events(&self) -> usize {
         self.rotations.len() + self.outputs.len()
+    }
+
+    /// Rotations behind a key switch.
+    pub fn switched(&self) -> impl Iterator<Item = &Rotation> {
+        self.rotations.iter().filter(|rotation| rotation.key_switched(self.direct))
     }
 
     /// Everything that is done with whole ciphertexts.
@@ -198,22 +314,29 @@ impl Demand {
     }
 }
 
+/// The finest slots that are tried.
+const FINEST: u32 = 3;
+
 struct Reader<'a> {
     graph: &'a Graph,
+    deviations: Deviations,
+    layout: Layout,
     live: Vec<Vec<bool>>,
     groups: Groups,
 }
 
 impl<'a> Reader<'a> {
-    fn new(graph: &'a Graph) -> Result<Self, GraphError> {
+    fn new(graph: &'a Graph, p_fail: Log2Probability, layout: Layout) -> Result<Self, GraphError> {
         let mut reader = Self {
             graph,
+            deviations: Deviations(0.0),
+            layout,
             live: graph
                 .accumulators
                 .iter()
                 .map(|accumulator| vec![false; accumulator.tables.len()])
                 .collect(),
-            groups: Groups::new(graph),
+            groups: Groups::new(graph, layout.finer),
         };
         for (index, output) in graph.outputs.iter().enumerate() {
             reader.mark(&format!("output {index}"), &output.terms, graph.accumulators.len())?;
@@ -228,7 +351,14 @@ impl<'a> Reader<'a> {
                 reader.mark(&name, &accumulator.terms, index)?;
             }
         }
+        reader.deviations = deviations(p_fail.share(reader.events()));
         Ok(reader)
+    }
+
+    fn events(&self) -> usize {
+        let rotations =
+            (0..self.graph.accumulators.len()).filter(|&index| !self.live_tables(index).is_empty()).count();
+        rotations + self.graph.outputs.iter().filter(|output| self.has_ciphertext(&output.terms)).count()
     }
 
     fn read(mut self) -> Result<Demand, GraphError> {
@@ -252,9 +382,10 @@ impl<'a> Reader<'a> {
             if tables.is_empty() {
                 continue;
             }
-            let own = self.own_slots(index);
-            let slots = self.groups.slots(&accumulator.terms, own);
-            let gain = i64::from(slots.0 / own.0);
+            let slots = self.slots(index);
+            let gain = self.gain(index);
+            let unit = gain as f64 / f64::from(slots.0);
+            let promise = Promise::new(self.own_slots(index), self.tolerance(index), unit);
             let jumps = self.merged(index, |_| 1);
             let moves = self.rotation_moves(index, direct && depth == 0, jumps.len());
             let (first, offsets) = offsets(jumps.keys().copied(), gain);
@@ -262,8 +393,10 @@ impl<'a> Reader<'a> {
                 accumulator: index,
                 layer: accumulator.layer,
                 depth,
+                share: 1.0,
                 slots,
                 gain,
+                promise,
                 tables,
                 offsets,
                 first,
@@ -272,12 +405,16 @@ impl<'a> Reader<'a> {
                 moves,
             });
         }
+        share_passes(&mut rotations);
         let outputs = (0..graph.outputs.len())
             .filter(|&index| self.has_ciphertext(&graph.outputs[index].terms))
             .map(|index| {
                 let output = &graph.outputs[index];
                 let slots = self.groups.slots(&output.terms, Slots(1));
-                Output { output: index, slots, noise: self.noise(&output.terms) }
+                let values = Slots(output.range.count() as u32);
+                let tolerance = self.useful(output.tolerance);
+                let promise = Promise::new(values, tolerance, 1.0 / f64::from(slots.0));
+                Output { output: index, slots, promise, noise: self.noise(&output.terms) }
             })
             .collect();
         let inputs = self.input_slots();
@@ -379,16 +516,19 @@ impl<'a> Reader<'a> {
                 self.groups.join(wire(pair[0]), wire(pair[1]));
             }
             if !tables.is_empty() {
-                if self.own_slots(index).0 > LARGEST {
+                let need = self.need(self.own_slots(index), self.tolerance(index));
+                if need.0 > LARGEST {
                     return Err(GraphError::TooWide { reader: self.name(index), range: accumulator.range });
                 }
-                self.groups.read(&accumulator.terms, self.own_slots(index));
+                self.groups.read(&accumulator.terms, need);
             }
         }
         for (index, output) in self.graph.outputs.iter().enumerate() {
             let values = output.range.hi.saturating_sub(output.range.lo).saturating_add(1);
-            match u32::try_from(values) {
-                Ok(slots @ 1..=LARGEST) => self.groups.read(&output.terms, Slots(slots.max(2))),
+            let need = u32::try_from(values)
+                .map(|values| self.need(Slots(values.max(2)), self.useful(output.tolerance)));
+            match need {
+                Ok(need) if need.0 <= LARGEST => self.groups.read(&output.terms, need),
                 _ => {
                     return Err(GraphError::TooWide {
                         reader: format!("output {index}"),
@@ -405,7 +545,50 @@ impl<'a> Reader<'a> {
         Slots(accumulator.slots())
     }
 
+    fn tolerance(&self, accumulator: usize) -> Tolerance {
+        self.useful(self.graph.accumulators[accumulator].tolerance)
+    }
+
+    /// A tolerance below what exactness allows asks for more than exactness.
+    fn useful(&self, tolerance: Tolerance) -> Tolerance {
+        if 2.0 * self.deviations.0 * tolerance.0 > 1.0 { tolerance } else { Tolerance::EXACT }
+    }
+
+    fn need(&self, own: Slots, tolerance: Tolerance) -> Slots {
+        if tolerance.is_exact() {
+            return own;
+        }
+        let need = f64::from(own.0) - 1.0 + 2.0 * self.deviations.0 * tolerance.0;
+        Slots((need.ceil() as u32).max(own.0))
+    }
+
+    /// M of the wires that an accumulator reads.
+    fn slots(&self, accumulator: usize) -> Slots {
+        let need = self.need(self.own_slots(accumulator), self.tolerance(accumulator));
+        self.groups.slots(&self.graph.accumulators[accumulator].terms, need)
+    }
+
+    /// The integer that leaves an accumulator the largest spread.
+    fn gain(&self, accumulator: usize) -> i64 {
+        let own = self.own_slots(accumulator);
+        let tolerance = self.tolerance(accumulator);
+        let slots = self.slots(accumulator);
+        let fits = slots.0 / self.need(own, tolerance).0;
+        if tolerance.is_exact() {
+            return i64::from(fits);
+        }
+        let spread = |gain: u32| {
+            let Promise { room, tolerance } =
+                Promise::new(own, tolerance, f64::from(gain) / f64::from(slots.0));
+            (room.0 / self.deviations.0).min(tolerance.map_or(f64::INFINITY, |tolerance| tolerance.0))
+        };
+        i64::from(if spread(fits + 1) > spread(fits) { fits + 1 } else { fits })
+    }
+
     fn direct(&self) -> bool {
+        if !self.layout.direct {
+            return false;
+        }
         let input = |term: &Term| matches!(term.wire, Wire::Input(_));
         let pure = |terms: &[Term]| terms.iter().all(input) || !terms.iter().any(input);
         let rotations = self
@@ -467,16 +650,24 @@ impl<'a> Reader<'a> {
                 form.correlated += square;
             } else {
                 let merged = self.merged(accumulator, |table| weights.get(&table).copied().unwrap_or(0));
-                let own = self.own_slots(accumulator);
-                let slots = self.groups.slots(&self.graph.accumulators[accumulator].terms, own);
-                let gain = f64::from(slots.0 / own.0);
-                let turn = f64::from(slots.0) / gain;
+                let turn = f64::from(self.slots(accumulator).0) / self.gain(accumulator) as f64;
                 let (independent, correlated) = quadratic(&merged, turn);
                 form.independent += independent;
                 form.correlated += correlated.max(independent);
             }
         }
         form
+    }
+}
+
+fn share_passes(rotations: &mut [Rotation]) {
+    let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+    for rotation in &*rotations {
+        *depths.entry(rotation.depth).or_default() += 1;
+    }
+    for rotation in rotations {
+        let count = depths.get(&rotation.depth).copied().unwrap_or(1);
+        rotation.share = count.div_ceil(BLOCK) as f64 / count as f64;
     }
 }
 
@@ -531,10 +722,11 @@ struct Groups {
     tables: Vec<usize>,
     parents: Vec<usize>,
     needs: Vec<u32>,
+    finer: u32,
 }
 
 impl Groups {
-    fn new(graph: &Graph) -> Self {
+    fn new(graph: &Graph, finer: u32) -> Self {
         let mut next = graph.inputs.len();
         let tables = graph
             .accumulators
@@ -545,7 +737,7 @@ impl Groups {
                 first
             })
             .collect();
-        Self { tables, parents: (0..next).collect(), needs: vec![0; next] }
+        Self { tables, parents: (0..next).collect(), needs: vec![0; next], finer }
     }
 
     fn node(&self, wire: Wire) -> usize {
@@ -579,7 +771,7 @@ impl Groups {
     }
 
     fn of(&self, wire: Wire) -> Slots {
-        Slots(self.needs[self.root(self.node(wire))].max(2))
+        Slots(self.needs[self.root(self.node(wire))].max(2) * self.finer)
     }
 
     /// M of the wires that a reader sums; a reader of nothing has its own.
@@ -591,7 +783,9 @@ impl Groups {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::circuit::ir::{Output as GraphOutput, Tolerance};
+    use crate::circuit::ir::Output as GraphOutput;
+
+    const P_FAIL: Log2Probability = Log2Probability(-40.0);
 
     fn term(wire: Wire, weight: i64) -> Term {
         Term { wire, weight }
@@ -628,7 +822,7 @@ mod tests {
     }
 
     fn demand(graph: &Graph) -> Demand {
-        let Ok(demand) = Demand::of(graph) else { unreachable!("the graph keeps its rules") };
+        let Ok(demand) = Demand::of(graph, P_FAIL) else { unreachable!("the graph keeps its rules") };
         demand
     }
 
@@ -663,7 +857,8 @@ mod tests {
         let outputs = vec![vec![term(table(0, 0), 1), term(table(0, 2), 1)]];
         let tables = vec![steps(&[(0, 1)]), steps(&[(15, 1)]), steps(&[(4, 1)])];
         let source = accumulator(0, vec![term(Wire::Input(0), 1)], 15, tables);
-        let near = Demand::of(&graph(vec![source], outputs)).map(|demand| demand.outputs[0].noise.correlated);
+        let near = Demand::of(&graph(vec![source], outputs), P_FAIL)
+            .map(|demand| demand.outputs[0].noise.correlated);
         assert!(near.is_ok_and(|near| near > 2.0 && near < 4.0 - lag));
     }
 

@@ -10,7 +10,7 @@ use super::{
     Bytes, Decomposition, Log2Probability, Parameters, Seconds, Slots, TorusDistance,
     constraint::{Deviations, deviations, failure},
     cost::{self, Prices},
-    demand::{Demand, Moves, NoiseForm, Rotation},
+    demand::{Demand, Moves, NoiseForm, Promise, Rotation},
     grid::{self, MAX_EXTENSION, Rounding, Switching},
     noise::{Correlation, small_encryption},
 };
@@ -72,6 +72,8 @@ pub struct Chosen {
 pub struct Event {
     /// How far the value may move.
     pub margin: TorusDistance,
+    /// The standard deviation that it may have; none where it is exact.
+    pub tolerance: Option<TorusDistance>,
     /// Variance of what moves it.
     pub noise: Variance,
     /// The probability that it moves too far.
@@ -103,6 +105,23 @@ pub enum Infeasible {
         /// The event's share of the whole inference's.
         required: Log2Probability,
     },
+    /// A layer's noise is above what it may carry, whatever the parameters.
+    #[error(
+        "no parameters keep the noise of {place} within its tolerance: of its {slots} slots a standard deviation of \
+         {allowed} is allowed, and the least that any parameters leave is 2^{:.2} turns: raise `tolerance`, or lower \
+         `max_l1` or `bits` of the layer",
+        .noise.0.log2() / 2.0
+    )]
+    Tolerance {
+        /// The layer or output.
+        place: String,
+        /// Its slots.
+        slots: Slots,
+        /// The standard deviation it may carry.
+        allowed: TorusDistance,
+        /// The least variance.
+        noise: Variance,
+    },
     /// Parameters exist, but their keys are too large.
     #[error(
         "the smallest server key that works takes {smallest}, and `max_server_key` is {allowed}: raise it, lower \
@@ -127,15 +146,43 @@ pub fn search(
     prices: &Prices,
 ) -> Result<Solution, Infeasible> {
     let search = Search::new(demand, bounds, space, prices);
-    match search.best(bounds.server_key) {
+    match search.best(bounds.server_key, f64::INFINITY) {
         Some(parameters) => Ok(search.solution(parameters)),
         None => Err(search.explain(bounds.server_key)),
     }
 }
 
+/// The cheaper of a usual layout and others, with its cheapest parameters.
+///
+/// # Errors
+/// As [`search`], of the usual layout, when none has parameters.
+pub fn cheapest<'a>(
+    usual: &'a Demand,
+    others: &'a [Demand],
+    bounds: Bounds,
+    space: &Space,
+    prices: &Prices,
+) -> Result<(&'a Demand, Solution), Infeasible> {
+    let mut best: Option<(&Demand, Solution)> = None;
+    for demand in std::iter::once(usual).chain(others) {
+        let search = Search::new(demand, bounds, space, prices);
+        let bound = best.as_ref().map_or(f64::INFINITY, |(_, best)| best.cost.0);
+        if let Some(parameters) = search.best(bounds.server_key, bound) {
+            best = Some((demand, search.solution(parameters)));
+        }
+    }
+    best.ok_or_else(|| Search::new(usual, bounds, space, prices).explain(bounds.server_key))
+}
+
 impl Event {
-    fn new(margin: TorusDistance, noise: Variance) -> Self {
-        Self { margin, noise, p_fail: failure(margin, noise) }
+    fn new(margin: TorusDistance, tolerance: Option<TorusDistance>, noise: Variance) -> Self {
+        Self { margin, tolerance, noise, p_fail: failure(margin, noise) }
+    }
+
+    /// Its noise in parts of its tolerance; none where it is exact.
+    #[must_use]
+    pub fn used(&self) -> Option<f64> {
+        self.tolerance.map(|tolerance| self.noise.0.sqrt() / tolerance.0)
     }
 }
 
@@ -199,13 +246,14 @@ impl<'a> Search<'a> {
     }
 
     fn key_switches(&self) -> usize {
-        self.demand.rotations.iter().filter(|rotation| rotation.key_switched(self.demand.direct)).count()
+        self.demand.switched().count()
     }
 
-    fn best(&self, server_key: Bytes) -> Option<Parameters> {
+    /// The cheapest that costs less than `below`.
+    fn best(&self, server_key: Bytes, below: f64) -> Option<Parameters> {
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
-            let margins = Margins::new(self.demand, polynomial_size.0.ilog2() + 1);
+            let spreads = Spreads::new(self.demand, polynomial_size.0.ilog2() + 1, self.deviations);
             for &rotation in &self.space.rotations {
                 for &lwe_dimension in &self.space.lwe_dimensions {
                     let parameters = Parameters {
@@ -215,8 +263,8 @@ impl<'a> Search<'a> {
                         rotation,
                         key_switch: None,
                     };
-                    let bound = best.as_ref().map_or(f64::INFINITY, |(cost, _)| *cost);
-                    if let Some((cost, parameters)) = self.with(parameters, &margins, server_key, bound) {
+                    let bound = best.as_ref().map_or(below, |(cost, _)| *cost);
+                    if let Some((cost, parameters)) = self.with(parameters, &spreads, server_key, bound) {
                         best = Some((cost, parameters));
                     }
                 }
@@ -229,7 +277,7 @@ impl<'a> Search<'a> {
     fn with(
         &self,
         parameters: Parameters,
-        margins: &Margins,
+        spreads: &Spreads,
         server_key: Bytes,
         mut bound: f64,
     ) -> Option<(f64, Parameters)> {
@@ -240,21 +288,21 @@ impl<'a> Search<'a> {
         let step = self.prices.shape(&parameters).step(parameters.rotation.levels);
         let moves = self.prices.moves(&parameters, self.moves).0;
         let rotations = self.demand.rotations.len() as f64;
-        if rotations > 0.0 && moves + n * step.of(1.0).0 * rotations >= bound {
+        let least = step.of(1.0, 0.0).0 * rotations;
+        if rotations > 0.0 && moves + n * least >= bound {
             return None;
         }
         let noise = Noises::new(self.demand, &parameters);
-        let limit = self.deviations.0;
-        let fails = |variance: f64, margin: f64| variance * limit * limit > margin * margin;
+        let fails = |variance: f64, spread: f64| variance > spread * spread;
         if noise
             .outputs
             .iter()
             .zip(&self.demand.outputs)
-            .any(|(noise, output)| fails(*noise, output.slots.half().0))
+            .any(|(noise, output)| fails(*noise, output.spread(self.deviations).0))
         {
             return None;
         }
-        let hopeless = |index: usize| fails(noise.rotations[index], margins.largest(index));
+        let hopeless = |index: usize| fails(noise.rotations[index], spreads.largest(index));
         if (0..self.demand.rotations.len()).any(hopeless) {
             return None;
         }
@@ -264,6 +312,7 @@ impl<'a> Search<'a> {
         } else {
             self.space.key_switches.iter().copied().map(Some).collect()
         };
+        let passes: f64 = self.demand.switched().map(|rotation| rotation.share).sum();
         let mut found = None;
         for key_switch in key_switches {
             let parameters = Parameters { key_switch, ..parameters };
@@ -271,15 +320,17 @@ impl<'a> Search<'a> {
                 continue;
             }
             let key_switch_noise = parameters.key_switch_noise().0;
-            let mut cost = moves + switched as f64 * self.prices.key_switch(&parameters).0;
+            let mut cost = moves
+                + self.prices.key_switch(&parameters, 1.0).0 * passes
+                + self.prices.key_switch(&parameters, 0.0).0 * (switched as f64 - passes);
             for index in 0..self.demand.rotations.len() {
                 let before =
-                    noise.rotations[index] + if margins.switched[index] { key_switch_noise } else { 0.0 };
-                let Some((_, rounding)) = self.switching(&parameters, margins.of(index), before) else {
+                    noise.rotations[index] + if spreads.switched[index] { key_switch_noise } else { 0.0 };
+                let Some((_, rounding)) = self.switching(&parameters, spreads.of(index), before) else {
                     cost = f64::INFINITY;
                     break;
                 };
-                cost += n * step.of(rounding.products).0;
+                cost += n * step.of(rounding.products, self.demand.rotations[index].share).0;
                 if cost >= bound {
                     break;
                 }
@@ -296,15 +347,15 @@ impl<'a> Search<'a> {
     fn switching(
         &self,
         parameters: &Parameters,
-        margins: &[f64],
+        spreads: &[f64],
         before: f64,
     ) -> Option<(Switching, Rounding)> {
         let coarse = f64::from(1_u32 << parameters.coarse_grid());
         let n = parameters.lwe_dimension.0 as f64;
         let mut best: Option<(Switching, Rounding)> = None;
         for (extension, candidates) in self.candidates.iter().enumerate() {
-            let allowed = (margins[extension] / self.deviations.0).powi(2) - before;
-            if margins[extension] <= 0.0 || allowed <= 0.0 {
+            let allowed = spreads[extension].powi(2) - before;
+            if spreads[extension] <= 0.0 || allowed <= 0.0 {
                 continue;
             }
             let body = (-2.0 * extension as f64).exp2() / 12.0;
@@ -321,26 +372,29 @@ impl<'a> Search<'a> {
 
     fn solution(&self, parameters: Parameters) -> Solution {
         let demand = self.demand;
-        let margins = Margins::new(demand, parameters.coarse_grid());
+        let spreads = Spreads::new(demand, parameters.coarse_grid(), self.deviations);
         let noise = Noises::new(demand, &parameters);
         let rotations: Vec<Chosen> = (0..demand.rotations.len())
             .map(|index| {
-                let switched = margins.switched[index];
+                let switched = spreads.switched[index];
                 let before =
                     noise.rotations[index] + if switched { parameters.key_switch_noise().0 } else { 0.0 };
                 let (switching, rounding) = self
-                    .switching(&parameters, margins.of(index), before)
+                    .switching(&parameters, spreads.of(index), before)
                     .unwrap_or((Switching::PLAIN, Switching::PLAIN.rounding()));
-                let margin = TorusDistance(margins.of(index)[switching.extension as usize]);
+                let rotation = &demand.rotations[index];
+                let log_grid = rotation.log_grid(parameters.coarse_grid(), switching.extension);
                 let added = parameters.modulus_switch_noise(rounding, switching.extension);
-                let key_switch = if switched { self.prices.key_switch(&parameters).0 } else { 0.0 };
-                let moves = self.prices.moves(&parameters, demand.rotations[index].moves).0;
-                let rotation = self.prices.rotation(&parameters, rounding).0;
+                let key_switch =
+                    if switched { self.prices.key_switch(&parameters, rotation.share).0 } else { 0.0 };
+                let moves = self.prices.moves(&parameters, rotation.moves).0;
+                let turns = self.prices.rotation(&parameters, rounding, rotation.share).0;
+                let noise = Variance(before + added.0);
                 Chosen {
                     switching,
                     products: rounding.products,
-                    cost: Seconds(rotation + key_switch + moves),
-                    event: Event::new(margin, Variance(before + added.0)),
+                    cost: Seconds(turns + key_switch + moves),
+                    event: Event::new(rotation.margin(log_grid), rotation.promise.tolerance, noise),
                 }
             })
             .collect();
@@ -348,7 +402,10 @@ impl<'a> Search<'a> {
             .outputs
             .iter()
             .zip(&noise.outputs)
-            .map(|(output, &noise)| Event::new(output.slots.half(), Variance(noise)))
+            .map(|(output, &noise)| {
+                let Promise { room, tolerance } = output.promise;
+                Event::new(room, tolerance, Variance(noise))
+            })
             .collect();
         let events = rotations.iter().map(|chosen| &chosen.event).chain(&outputs);
         let ends = self.prices.moves(&parameters, demand.ends).0;
@@ -371,11 +428,11 @@ impl<'a> Search<'a> {
     }
 
     fn smallest_key(&self) -> Option<Bytes> {
-        let any = self.best(Bytes(u64::MAX))?;
+        let any = self.best(Bytes(u64::MAX), f64::INFINITY)?;
         let (mut low, mut high) = (0, any.server_key_bytes().0);
         while high - low > high / 64 {
             let middle = u64::midpoint(low, high);
-            match self.best(Bytes(middle)) {
+            match self.best(Bytes(middle), f64::INFINITY) {
                 Some(parameters) => high = parameters.server_key_bytes().0,
                 None => low = middle,
             }
@@ -407,27 +464,36 @@ impl<'a> Search<'a> {
         nearest.map(|(_, reason)| reason)
     }
 
+    /// The event that is furthest from its promise, by the deviations that are missing.
     fn worst(&self, parameters: &Parameters) -> Option<(f64, Infeasible)> {
         let demand = self.demand;
-        let margins = Margins::new(demand, parameters.coarse_grid());
+        let spreads = Spreads::new(demand, parameters.coarse_grid(), self.deviations);
         let noise = Noises::new(demand, parameters);
         let least = self.candidates.last()?.last()?.1;
         let rotations = demand.rotations.iter().enumerate().map(|(index, rotation)| {
-            let margin = TorusDistance(margins.largest(index));
-            let switched = if margins.switched[index] { parameters.key_switch_noise().0 } else { 0.0 };
+            let switched = if spreads.switched[index] { parameters.key_switch_noise().0 } else { 0.0 };
             let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
-            let variance = Variance(noise.rotations[index] + switched + added);
-            (self.place(rotation), rotation.slots, margin, variance)
+            let variance = noise.rotations[index] + switched + added;
+            (self.place(rotation), rotation.slots, rotation.promise, spreads.largest(index), variance)
         });
         let outputs = demand.outputs.iter().zip(&noise.outputs).map(|(output, &noise)| {
-            (format!("output {}", output.output), output.slots, output.slots.half(), Variance(noise))
+            let spread = output.spread(self.deviations).0;
+            (format!("output {}", output.output), output.slots, output.promise, spread, noise)
         });
         rotations
             .chain(outputs)
-            .map(|(place, slots, margin, noise)| {
-                let p_fail = failure(margin, noise);
-                let required = self.required;
-                (p_fail.0, Infeasible::Noise { place, slots, margin, noise, p_fail, required })
+            .map(|(place, slots, promise, spread, variance)| {
+                let noise = Variance(variance);
+                let missing = variance.sqrt() / spread.max(f64::MIN_POSITIVE);
+                let reason = match promise.tolerance {
+                    None => {
+                        let margin = TorusDistance(spread * self.deviations.0);
+                        let (p_fail, required) = (failure(margin, noise), self.required);
+                        Infeasible::Noise { place, slots, margin, noise, p_fail, required }
+                    }
+                    Some(_) => Infeasible::Tolerance { place, slots, allowed: TorusDistance(spread), noise },
+                };
+                (missing, reason)
             })
             .max_by(|one, other| one.0.total_cmp(&other.0))
     }
@@ -440,32 +506,31 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Margins of every rotation for one ring, by extension.
-struct Margins {
-    margins: Vec<f64>,
+/// The largest standard deviations of every rotation for one ring, by extension.
+struct Spreads {
+    spreads: Vec<f64>,
     switched: Vec<bool>,
 }
 
-impl Margins {
+impl Spreads {
     const WIDTH: usize = MAX_EXTENSION as usize + 1;
 
-    fn new(demand: &Demand, coarse_grid: u32) -> Self {
-        let margins = demand
+    fn new(demand: &Demand, coarse_grid: u32, deviations: Deviations) -> Self {
+        let spreads = demand
             .rotations
             .iter()
             .flat_map(|rotation| {
                 (0..=MAX_EXTENSION).map(move |extension| {
-                    let log_grid = if rotation.shared() { coarse_grid } else { coarse_grid + extension };
-                    rotation.margin(log_grid).0
+                    rotation.spread(rotation.log_grid(coarse_grid, extension), deviations).0
                 })
             })
             .collect();
         let switched = demand.rotations.iter().map(|rotation| rotation.key_switched(demand.direct)).collect();
-        Self { margins, switched }
+        Self { spreads, switched }
     }
 
     fn of(&self, rotation: usize) -> &[f64] {
-        &self.margins[rotation * Self::WIDTH..(rotation + 1) * Self::WIDTH]
+        &self.spreads[rotation * Self::WIDTH..(rotation + 1) * Self::WIDTH]
     }
 
     fn largest(&self, rotation: usize) -> f64 {

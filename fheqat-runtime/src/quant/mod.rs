@@ -6,6 +6,7 @@
 pub mod observer;
 pub mod row;
 pub mod standardization;
+pub mod tolerance;
 pub mod transition;
 
 use fheqat_spec::Range;

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{CircuitReport, table};
 use crate::{
+    circuit::Field,
     fhe::{Compiled, Prediction},
-    params::{Bytes, Log2Probability, Seconds},
+    params::{Bytes, Log2Probability, Seconds, search::Event},
 };
 
 /// Everything that is known of a compiled circuit before it runs.
@@ -18,6 +19,8 @@ pub struct Report {
     pub circuit: CircuitReport,
     /// The layers that bootstrap.
     pub encrypted: Vec<EncryptedLayer>,
+    /// What is promised of the results, by steps of the levels that they sum.
+    pub results: Promise,
     /// Parameters of the keys.
     pub parameters: KeyParameters,
     /// The probability that any value of an inference is wrong, as predicted.
@@ -36,6 +39,21 @@ pub struct Report {
     pub keygen_seconds: Seconds,
 }
 
+/// What is promised of encrypted values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Promise {
+    /// They are those of the circuit in the clear, but for a failure.
+    Exact,
+    /// What is read is off by noise, in steps of what reads it.
+    Within {
+        /// The standard deviation that is allowed.
+        steps: f64,
+        /// The largest that is predicted.
+        noise: f64,
+    },
+}
+
 /// A layer that bootstraps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EncryptedLayer {
@@ -49,6 +67,8 @@ pub struct EncryptedLayer {
     pub extension: u32,
     /// External products of a rotation for each element of the small key.
     pub products: f64,
+    /// What it promises.
+    pub promise: Promise,
     /// The probability that any of its values is wrong.
     pub p_fail: Log2Probability,
     /// Its share of an inference.
@@ -77,7 +97,8 @@ impl Compiled {
         let prediction = self.prediction();
         Report {
             circuit: self.circuit().report(),
-            encrypted: encrypted_layers(prediction),
+            encrypted: encrypted_layers(prediction, &self.circuit().fields),
+            results: results(prediction, &self.circuit().fields),
             parameters: KeyParameters::of(prediction),
             p_fail: prediction.p_fail,
             server_key: prediction.server_key,
@@ -104,7 +125,22 @@ impl Report {
     }
 }
 
-fn encrypted_layers(prediction: &Prediction) -> Vec<EncryptedLayer> {
+impl Promise {
+    fn new(steps: f64, used: Option<f64>) -> Self {
+        used.map_or(Self::Exact, |used| Self::Within { steps, noise: steps * used })
+    }
+}
+
+fn results(prediction: &Prediction, fields: &[Field]) -> Promise {
+    let used = prediction.outputs.iter().filter_map(Event::used).reduce(f64::max);
+    Promise::new(fields.last().map_or(0.0, |field| field.tolerance), used)
+}
+
+fn encrypted_layers(prediction: &Prediction, fields: &[Field]) -> Vec<EncryptedLayer> {
+    let steps = |name: &str| {
+        let field = fields.iter().find(|field| field.name == name);
+        field.map_or(0.0, |field| field.tolerance)
+    };
     prediction
         .layers
         .iter()
@@ -114,6 +150,7 @@ fn encrypted_layers(prediction: &Prediction) -> Vec<EncryptedLayer> {
             rotations: layer.rotations,
             extension: layer.extension,
             products: layer.products,
+            promise: Promise::new(steps(&layer.name), layer.used),
             p_fail: layer.p_fail,
             core_seconds: layer.cost,
         })
@@ -133,14 +170,32 @@ impl KeyParameters {
     }
 }
 
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact => f.write_str("exact"),
+            Self::Within { steps, noise } => write!(f, "within {steps} steps ({noise:.3})"),
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.circuit)?;
-        let mut layers =
-            table(&["bootstraps", "slots", "rotations", "polynomials", "products", "p_fail", "core-seconds"]);
+        let mut layers = table(&[
+            "bootstraps",
+            "promise",
+            "slots",
+            "rotations",
+            "polynomials",
+            "products",
+            "p_fail",
+            "core-seconds",
+        ]);
         for layer in &self.encrypted {
             layers.add_row([
                 layer.field.clone(),
+                layer.promise.to_string(),
                 layer.slots.to_string(),
                 layer.rotations.to_string(),
                 (1_u32 << layer.extension).to_string(),
@@ -158,7 +213,11 @@ impl fmt::Display for Report {
             write!(f, ", key switch {base_log} x {levels}")?;
         }
         writeln!(f, ", at least 128 bits of security")?;
-        writeln!(f, "probability of any wrong value in an inference: {}", self.p_fail)?;
+        let wrong = match self.results {
+            Promise::Exact => "wrong value".to_owned(),
+            within @ Promise::Within { .. } => format!("value further off than noise, results {within},"),
+        };
+        writeln!(f, "probability of any {wrong} in an inference: {}", self.p_fail)?;
         writeln!(f, "server key {} ({} sent)", self.server_key, self.server_key_seeded)?;
         writeln!(f, "encrypted sample {}, encrypted result {}", self.input, self.output)?;
         write!(

@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[cfg(feature = "fhe")]
-pub use encrypted::{EncryptedLayer, KeyParameters, Report};
+pub use encrypted::{EncryptedLayer, KeyParameters, Promise, Report};
 
 /// A circuit layer by layer, without cryptography.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

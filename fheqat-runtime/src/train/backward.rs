@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::{
     nn::{
-        forward::{Affine, Kernel, Normalize, Order, Runner, Staircase, Wiring},
+        forward::{Affine, Kernel, Normalize, Order, Product, Runner, Staircase, Wiring},
         head, head_mut,
         layer::Curve,
         multiply::multiply,
@@ -148,6 +148,7 @@ impl Gradients {
                     hold: program.hold(from),
                     slopes: &slice(slopes)[..count * node.width],
                     sums: slice(&runner.outputs[from]),
+                    read: runner.read(index, from),
                     to: slice_mut(&mut before[from]),
                     route,
                 };
@@ -177,22 +178,9 @@ impl Gradients {
                 }
                 let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
                 on_vectors(|| sum_columns(&slice(slopes)[..count * node.width], node.width, biases));
-                let to = &mut before[from];
-                if let (Some(sliding), Some(memory)) = (&product.sliding, &mut self.sliding[index]) {
-                    let length = if route == Route::Nothing { 0 } else { count * to.ncols() };
-                    let to = &mut slice_mut(to)[..length];
-                    let slopes = &slice(slopes)[..count * node.width];
-                    sliding.gradients(&product.weights, slopes, memory, weights, (to, route == Route::Add));
-                } else {
-                    let (slopes, operand) = (head(slopes, count), head(&runner.outputs[from], count));
-                    multiply(&slopes.t(), &operand, 0.0, &mut weights.view_mut());
-                    let mut to = head_mut(to, count);
-                    match route {
-                        Route::Nothing => {}
-                        Route::Write => multiply(&slopes, &product.weights.view(), 0.0, &mut to),
-                        Route::Add => multiply(&slopes, &product.weights.view(), 1.0, &mut to),
-                    }
-                }
+                let (to, memory) = (&mut before[from], self.sliding[index].as_mut());
+                let operands = (&*slopes, &runner.outputs[from]);
+                through_product(product, operands, count, memory, weights, (to, route));
                 if product.affine.is_none()
                     && program.hold(index) == Bias::Centred
                     && let Ok((_, levels)) = program.input_levels(index)
@@ -262,12 +250,38 @@ fn through_curve(curve: Curve, slopes: &[f32], values: &[f32], to: &mut [f32], r
     }
 }
 
+/// From slopes of sums to those of the weights, and to those of what was multiplied.
+fn through_product(
+    product: &Product,
+    (slopes, operand): (&Array2<f32>, &Array2<f32>),
+    count: usize,
+    memory: Option<&mut SlidingGradients>,
+    weights: &mut Array2<f32>,
+    (to, route): (&mut Array2<f32>, Route),
+) {
+    if let (Some(sliding), Some(memory)) = (&product.sliding, memory) {
+        let slopes = &slice(slopes)[..count * slopes.ncols()];
+        let length = if route == Route::Nothing { 0 } else { count * to.ncols() };
+        let to = &mut slice_mut(to)[..length];
+        return sliding.gradients(&product.weights, slopes, memory, weights, (to, route == Route::Add));
+    }
+    let slopes = head(slopes, count);
+    multiply(&slopes.t(), &head(operand, count), 0.0, &mut weights.view_mut());
+    match route {
+        Route::Nothing => {}
+        Route::Write => multiply(&slopes, &product.weights.view(), 0.0, &mut head_mut(to, count)),
+        Route::Add => multiply(&slopes, &product.weights.view(), 1.0, &mut head_mut(to, count)),
+    }
+}
+
 /// Slopes on their way from levels to sums.
 struct Passage<'a> {
     /// How the bias of the sums is held.
     hold: Bias,
     slopes: &'a [f32],
     sums: &'a [f32],
+    /// The sums with noise, which stays as many steps whatever the gain.
+    read: &'a [f32],
     to: &'a mut [f32],
     route: Route,
 }
@@ -277,15 +291,15 @@ struct Passage<'a> {
 /// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
 #[inline(always)]
 fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
-    let Passage { hold, slopes, sums, to, route } = passage;
+    let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { gains, offsets, levels, unit, .. } = staircase;
     let (width, unit) = (offsets.len(), *unit);
     let inside = Inside::of(*levels);
-    let rows = || slopes.chunks_exact(width).zip(sums.chunks_exact(width));
-    for ((slopes, sums), to) in rows().zip(to.chunks_exact_mut(width)) {
-        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
+    let rows = || slopes.chunks_exact(width).zip(read.chunks_exact(width));
+    for ((slopes, read), to) in rows().zip(to.chunks_exact_mut(width)) {
+        let numbers = slopes.iter().zip(read).zip(gains).zip(offsets);
         let slopes = numbers
-            .map(|(((slope, sum), gain), offset)| inside.keep(sum * gain + offset, slope * unit) * gain);
+            .map(|(((slope, read), gain), offset)| inside.keep(read * gain + offset, slope * unit) * gain);
         match route {
             Route::Nothing => {}
             Route::Write => to.iter_mut().zip(slopes).for_each(|(to, slope)| *to = slope),
@@ -295,12 +309,12 @@ fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]
     if log_gains.is_empty() {
         return;
     }
-    for (slopes, sums) in rows() {
-        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets);
-        for ((((slope, sum), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
+    for ((slopes, read), sums) in rows().zip(sums.chunks_exact(width)) {
+        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets);
+        for ((((slope, (sum, read)), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
             let z = sum * gain + offset;
             let anchor = if hold == Bias::Centred { middle(*levels) } else { *offset };
-            *log_gain += inside.keep(z, slope * unit) * (z - anchor);
+            *log_gain += inside.keep(read * gain + offset, slope * unit) * (z - anchor);
         }
     }
 }
@@ -313,20 +327,21 @@ fn through_lookup(
     passage: Passage<'_>,
     log_gains: &mut [f32],
 ) -> f32 {
-    let Passage { hold, slopes, sums, to, route } = passage;
+    let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { gains, offsets, levels, unit, .. } = staircase;
     let width = offsets.len();
     let inside = Inside::of(*levels);
     let mut log_rise = 0.0;
-    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width));
-    for ((slopes, sums), to) in rows.zip(to.chunks_exact_mut(width)) {
-        let numbers = slopes.iter().zip(sums).zip(gains).zip(offsets).zip(to).enumerate();
-        for (number, ((((slope, sum), gain), offset), to)) in numbers {
+    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(read.chunks_exact(width));
+    for (((slopes, sums), read), to) in rows.zip(to.chunks_exact_mut(width)) {
+        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets).zip(to).enumerate();
+        for (number, ((((slope, (sum, read)), gain), offset), to)) in numbers {
             let x = sum * gain + offset;
-            let steps = lookup.steps(x);
+            let seen = read * gain + offset;
+            let steps = lookup.steps(seen);
             let passed = inside.keep(steps, slope * unit);
-            log_rise += passed * steps;
-            let by_x = passed * lookup.function.slope(x) / lookup.step;
+            let by_x = passed * lookup.function.slope(seen) / lookup.step;
+            log_rise += passed * steps - by_x * (seen - x);
             route.pass(to, by_x * gain);
             if let Some(log_gain) = log_gains.get_mut(number) {
                 let anchor = if hold == Bias::Centred { 0.0 } else { *offset };
@@ -575,16 +590,28 @@ mod tests {
             unit: 1.0,
         };
         let (gain, step) = (0.014, 0.009);
-        for (hold, offset) in [(Bias::Free, 0.3), (Bias::Centred, 0.2)] {
+        for (hold, offset, noise) in [
+            (Bias::Free, 0.3, 0.0),
+            (Bias::Centred, 0.2, 0.0),
+            (Bias::Free, 0.3, 1.0),
+            (Bias::Centred, 0.2, 1.0),
+        ] {
+            // Noise of up to five steps, whatever gain and step are.
+            let read = |gain: f32, step: f32| -> Vec<f32> {
+                let off = |k: usize| (((k * 53) % 11) as f32 - 5.0) * noise * step / gain;
+                sums.iter().enumerate().map(|(k, sum)| sum + off(k)).collect()
+            };
             let loss = |gain: f32, offset: f32, step: f32| -> f64 {
                 let mut levels = vec![0.0; SAMPLES];
-                table(gain, offset, step).run(&sums, &mut levels);
+                table(gain, offset, step).run(&read(gain, step), &mut levels);
                 levels.iter().zip(&slopes).map(|(level, slope)| f64::from(level * slope)).sum()
             };
             let staircase = table(gain, offset, step);
             let lookup = staircase.lookup.unwrap();
             let (mut to, mut log_gains) = (vec![0.0; SAMPLES], vec![0.0]);
-            let passage = Passage { hold, slopes: &slopes, sums: &sums, to: &mut to, route: Route::Write };
+            let read = read(gain, step);
+            let passage =
+                Passage { hold, slopes: &slopes, sums: &sums, read: &read, to: &mut to, route: Route::Write };
             let log_rise = through_lookup(&staircase, &lookup, passage, &mut log_gains);
             let delta = 0.05f32;
             let (up, down) = (delta.exp(), (-delta).exp());

@@ -38,6 +38,9 @@ pub struct TrainConfig {
     pub restore_best: bool,
     /// The fraction of all steps in which rows without a budget shrink to `max_nonzero` weights.
     pub ramp: f32,
+    /// The noise of quantized training, as a multiple of the `tolerance` that the network declares. Outputs and what quantizers
+    /// read are off by it, so that training gets used to what runs.
+    pub noise: f32,
     /// Whether steps of activations train, where no budget and no user fixes them.
     pub activations: Activations,
     /// How an input quantizer without a step chooses it.
@@ -134,6 +137,7 @@ impl Default for TrainConfig {
             patience: None,
             restore_best: true,
             ramp: 0.4,
+            noise: 1.0,
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
             economy: Some(Economy::default()),
@@ -165,6 +169,7 @@ impl TrainConfig {
         within("warmup", self.warmup, 0.0..=1.0)?;
         within("smoothing", self.smoothing, 0.0..=1.0)?;
         within("ramp", self.ramp, 0.0..=1.0)?;
+        within("noise", self.noise, 0.0..=10.0)?;
         match self.optimizer {
             Optimizer::AdamW { decay } => within("decay", decay, 0.0..=1.0)?,
             Optimizer::Sgd { momentum } => within("momentum", momentum, 0.0..=0.9999)?,

@@ -5,12 +5,15 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    config::Loss,
+    config::{Loss, TrainConfig},
     loss::{Tally, judge},
 };
 use crate::{
+    Seed,
+    circuit::{Codec, Graph},
     data::{Dataset, Targets},
-    nn::{NetworkError, Precision, forward::Runner, head_mut, program::Program},
+    error::InputError,
+    nn::{NetworkError, Precision, forward::Runner, head_mut, noise::Noise, program::Program},
 };
 
 const BATCH: usize = 256;
@@ -33,6 +36,44 @@ impl Metrics {
     }
 }
 
+/// The stream of a seed that the noise of the first sample comes from; each other has the next.
+const NOISE: u64 = 1 << 32;
+
+/// Loss and accuracy of a circuit whose sums are all off by as much as they may be, the mean over `draws` of that noise for each
+/// sample.
+///
+/// # Errors
+/// When the samples have another width.
+pub(crate) fn noisy(
+    (codec, graph): (&Codec, &Graph),
+    data: &Dataset,
+    loss: Loss,
+    seed: Seed,
+    draws: usize,
+) -> Result<Metrics, InputError> {
+    let samples: Vec<Vec<f32>> = data.samples().collect();
+    let runs = samples.par_iter().enumerate().map(|(index, sample)| {
+        let inputs = codec.encode(sample)?;
+        let mut rng = seed.rng(NOISE + index as u64);
+        Ok((0..draws).map(|_| codec.decode(graph.run_noisy(&inputs, &mut rng)).values).collect())
+    });
+    let runs: Vec<Vec<Vec<f32>>> = runs.collect::<Result<_, InputError>>()?;
+    let runs: Vec<Vec<f32>> = runs.into_iter().flatten().collect();
+    let rows: Vec<usize> = (0..data.len()).flat_map(|row| std::iter::repeat_n(row, draws)).collect();
+    let outputs = Array2::from_shape_fn((runs.len(), graph.outputs.len()), |(run, output)| runs[run][output]);
+    let mut slopes = Array2::zeros(outputs.dim());
+    let tally = judge(loss.into(), &outputs.view(), data.targets(), &rows, slopes.view_mut());
+    Ok(metrics(tally, data))
+}
+
+fn metrics(tally: Tally, data: &Dataset) -> Metrics {
+    let accuracy = match data.targets() {
+        Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
+        Targets::Values(_) => None,
+    };
+    Metrics { loss: tally.mean_loss(), accuracy }
+}
+
 /// Runs a program on whole data sets, batch by batch; the batches of much work beside each other.
 #[derive(Clone)]
 pub(crate) struct Evaluator {
@@ -48,6 +89,18 @@ impl Evaluator {
         Ok(Self { runner, slopes: Array2::zeros((BATCH, program.outputs())) })
     }
 
+    /// One that judges a network while it trains: quantized, with the noise that it tolerates, the same in each run.
+    ///
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated.
+    pub(crate) fn of_training(program: &Program, config: &TrainConfig) -> Result<Self, NetworkError> {
+        let mut evaluator = Self::new(program, config.precision)?;
+        if config.precision == Precision::Quantized {
+            evaluator.runner.noise = Noise::new(program, Seed(config.seed.0.wrapping_add(1)), 1.0);
+        }
+        Ok(evaluator)
+    }
+
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn run(
@@ -57,6 +110,9 @@ impl Evaluator {
         loss: Loss,
     ) -> Result<Metrics, NetworkError> {
         self.runner.refresh(program, None)?;
+        if let Some(noise) = &mut self.runner.noise {
+            noise.restart();
+        }
         let rows: Vec<usize> = (0..data.len()).collect();
         let mut tally = Tally::default();
         let judge = |evaluator: &mut Self, features: ArrayView2<'_, f32>, rows: &[usize]| {
@@ -71,17 +127,15 @@ impl Evaluator {
             let tallies: Vec<Tally> = batches
                 .map_init(|| self.clone(), |evaluator, (features, rows)| judge(evaluator, features, rows))
                 .collect();
-            tallies.into_iter().for_each(|batch| tally.add(batch));
+            for batch in tallies {
+                tally.add(batch);
+            }
         } else {
             batches
                 .zip(rows.chunks(BATCH))
                 .for_each(|(features, rows)| tally.add(judge(self, features, rows)));
         }
-        let accuracy = match data.targets() {
-            Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
-            Targets::Values(_) => None,
-        };
-        Ok(Metrics { loss: tally.mean_loss(), accuracy })
+        Ok(metrics(tally, data))
     }
 
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
@@ -101,9 +155,11 @@ impl Evaluator {
         outputs
     }
 
-    /// Whether so many samples are worth a copy of the evaluator for each thread.
+    /// Whether so many samples are worth a copy of the evaluator for each thread. Noise comes sample after sample.
     fn is_large(&self, samples: usize) -> bool {
         const MULTIPLICATIONS: usize = 1 << 27;
-        samples > 2 * BATCH && samples.saturating_mul(self.runner.multiplications()) >= MULTIPLICATIONS
+        self.runner.noise.is_none()
+            && samples > 2 * BATCH
+            && samples.saturating_mul(self.runner.multiplications()) >= MULTIPLICATIONS
     }
 }

@@ -23,6 +23,7 @@ use crate::{
         forward::{Kernel, Product, Runner},
         head, head_mut,
         layer::LinearState,
+        noise::Noise,
         program::{Op, Program},
         slice, slice_mut,
     },
@@ -136,7 +137,10 @@ impl<'a> Trainer<'a> {
         frozen: &'a [usize],
     ) -> Result<Self, TrainError> {
         let batch = config.batch.min(train.len());
-        let runner = Runner::training(&program, config.precision, batch)?;
+        let mut runner = Runner::training(&program, config.precision, batch)?;
+        if config.precision == Precision::Quantized {
+            runner.noise = Noise::new(&program, config.seed, config.noise);
+        }
         let gains: Vec<Gain> =
             (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
         let trained: Vec<usize> =
@@ -170,7 +174,7 @@ impl<'a> Trainer<'a> {
 
     fn run(&mut self, train: &Dataset, validation: Option<&Dataset>) -> Result<History, TrainError> {
         let config = self.config;
-        let mut evaluator = Evaluator::new(&self.program, config.precision)?;
+        let mut evaluator = Evaluator::of_training(&self.program, config)?;
         let mut history = History::default();
         let mut best: Option<(Metrics, Program)> = None;
         let mut order: Vec<usize> = (0..train.len()).collect();

@@ -24,6 +24,7 @@ pub use schedule::Schedule;
 use crate::{
     circuit::CircuitError,
     data::{DataError, Dataset, Targets},
+    error::InputError,
     nn::{NetworkError, program::Program},
 };
 
@@ -37,6 +38,9 @@ pub enum TrainError {
     /// The network has no circuit to price: a defect of fheqat.
     #[error(transparent)]
     Circuit(#[from] CircuitError),
+    /// A sample cannot be run.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -118,7 +122,7 @@ mod tests {
     use crate::{
         Seed,
         data::{checkerboard, checkerboard_points},
-        fixture::{Branch, Chain, Curved, Image, Normed, NormedImage, Rows, Stairs},
+        fixture::{Branch, Chain, Curved, Image, Normed, NormedImage, Rows, Stairs, Tolerant},
         nn::{
             Precision,
             activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
@@ -243,6 +247,63 @@ mod tests {
         for threads in [2, 3] {
             assert_eq!(run(threads), one, "{threads} threads");
         }
+    }
+
+    #[test]
+    fn the_noise_of_training_comes_from_its_seed() {
+        type Noisy = Tolerant<Budget, 3>;
+        let config = |seed| TrainConfig { seed: Seed(seed), ..short() };
+        let run = |config: &TrainConfig| {
+            let mut net = Noisy::new(Seed(1));
+            let history = net.train(&small(), config).unwrap();
+            (history, net.quantized().unwrap())
+        };
+        let of_threads = |count| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+            pool.install(|| run(&config(3)))
+        };
+        assert_eq!(of_threads(1), of_threads(3));
+        assert_ne!(run(&config(3)).0, run(&config(4)).0);
+        assert_ne!(run(&config(3)).0, run(&TrainConfig { noise: 2.0, ..config(3) }).0);
+        let refused = TrainConfig { noise: -0.1, ..short() };
+        let error = Noisy::new(Seed(1)).train(&small(), &refused).unwrap_err();
+        assert!(error.to_string().contains("`noise`"), "{error}");
+    }
+
+    #[test]
+    fn exact_networks_train_as_without_noise() {
+        let config = TrainConfig { validation: Validation::None, ..short() };
+        let mut exact = Budget::new(Seed(1));
+        let history = exact.train(&small(), &config).unwrap();
+        let mut zero = Tolerant::<Budget, 0>::new(Seed(1));
+        assert_eq!(zero.train(&small(), &config).unwrap(), history);
+        assert_eq!(zero.quantized().unwrap(), exact.quantized().unwrap());
+        let mut silent = Tolerant::<Budget, 3>::new(Seed(1));
+        assert_eq!(silent.train(&small(), &TrainConfig { noise: 0.0, ..config }).unwrap(), history);
+        assert_eq!(silent.0.fc1.integers(), exact.fc1.integers());
+        let noisy = silent.evaluate_noisy(&small(), Seed(5)).unwrap();
+        assert_eq!(silent.evaluate(&small()).unwrap(), exact.evaluate(&small()).unwrap());
+        assert_eq!(silent.evaluate_noisy(&small(), Seed(5)).unwrap(), noisy);
+        assert!(noisy.loss > silent.evaluate(&small()).unwrap().loss, "{noisy:?}");
+        assert_eq!(
+            exact.evaluate_noisy(&small(), Seed(5)).unwrap().accuracy,
+            exact.evaluate(&small()).unwrap().accuracy
+        );
+    }
+
+    /// Half a step of noise on every sum: what has trained with it keeps more than what has not.
+    #[test]
+    fn a_network_gets_used_to_its_noise() {
+        let fresh = checkerboard_points(4000, Seed(12));
+        let (train, _) = checkerboard(Seed(11));
+        let after = |noise| {
+            let mut net = Tolerant::<Budget, 5>::new(Seed(1));
+            let config = TrainConfig { noise, epochs: 10, progress: false, ..TrainConfig::declared() };
+            net.train(&train, &config).unwrap();
+            net.evaluate_noisy(&fresh, Seed(3)).unwrap().accuracy.unwrap()
+        };
+        let (without, with) = (after(0.0), after(1.0));
+        assert!(with > without + 0.02, "{without} {with}");
     }
 
     fn check_bits<N: Network>(net: &N, data: &Dataset) {

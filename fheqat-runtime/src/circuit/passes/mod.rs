@@ -1,6 +1,7 @@
 //! Rewrites that keep what a circuit computes and make it cheaper to run encrypted.
 
 mod canonical;
+mod collapse;
 mod constant;
 mod dead;
 mod range;
@@ -12,11 +13,12 @@ use crate::circuit::verify::VerifyError;
 
 type Pass = fn(&Graph) -> Graph;
 
-const PASSES: [(&str, Pass); 5] = [
+const PASSES: [(&str, Pass); 6] = [
     ("range", range::tighten),
     ("constant", constant::fold),
     ("canonical", canonical::orient),
     ("share", share::merge),
+    ("collapse", collapse::compose),
     ("dead", dead::remove),
 ];
 

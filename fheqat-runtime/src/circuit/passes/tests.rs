@@ -93,21 +93,42 @@ fn mirrored_tables_are_one_table() {
 
 #[test]
 fn constant_and_unread_neurons_cost_nothing() {
-    let a = Wire::Input(0);
+    let [a, b] = [Wire::Input(0), Wire::Input(1)];
     let before = graph(
-        1,
+        2,
         &[
             (vec![(a, 1)], stairs(0, &[(1, 1)])),
             (vec![(a, 1)], stairs(2, &[(50, 1)])),
             (vec![(a, 3)], stairs(0, &[(1, 1)])),
-            (vec![(neuron(0), 1), (neuron(1), 4)], stairs(0, &[(9, 1)])),
+            (vec![(b, 1)], stairs(0, &[(2, 1)])),
+            (vec![(neuron(0), 1), (neuron(1), 4), (neuron(3), 1)], stairs(0, &[(9, 1)])),
         ],
-        &[vec![(neuron(3), 1)]],
+        &[vec![(neuron(4), 1)]],
     );
     let after = optimise(before.clone()).unwrap();
-    assert_eq!(after.accumulators.len(), 2);
+    assert_eq!(after.accumulators.len(), 3);
     for input in every_input(&before) {
         assert_eq!(before.simulate(&input), after.simulate(&input));
+    }
+}
+
+#[test]
+fn layers_behind_one_accumulator_are_tables_of_it() {
+    let [a, b] = [Wire::Input(0), Wire::Input(1)];
+    let stage = |terms: Vec<(Wire, i64)>| (terms, stairs(0, &[(0, 1), (2, 1), (3, -2)]));
+    let first = [stage(vec![(a, 1), (b, 2)]), stage(vec![(a, -2), (b, -4)])];
+    let behind = [
+        stage(vec![(neuron(0), 1), (neuron(1), -2)]),
+        stage(vec![(neuron(0), 1), (neuron(1), 1)]),
+        stage(vec![(neuron(2), 3), (neuron(3), 1), (neuron(0), 1)]),
+    ];
+    let before = graph(2, &[&first[..], &behind].concat(), &[vec![(neuron(4), 1), (neuron(2), 2)]]);
+    let alone = graph(2, &first, &[vec![(neuron(0), 1)], vec![(neuron(1), 1)]]);
+    let after = optimise(before.clone()).unwrap();
+    assert_eq!(after.accumulators.len(), 1);
+    assert!(after.accumulators[0].slots() <= optimise(alone).unwrap().accumulators[0].slots());
+    for input in every_input(&before) {
+        assert_eq!(before.simulate(&input), after.simulate(&input), "{input:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         Circuit,
         ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
-    fhe::{CompileOptions, Compiled},
+    fhe::{CompileOptions, Compiled, Control, RunError},
     params::Log2Probability,
 };
 
@@ -211,6 +211,35 @@ fn threads_change_nothing() {
     server.set_threads(NonZeroUsize::new(3)).unwrap();
     assert_eq!(one, server.run_batch(&inputs).unwrap());
     assert_eq!(one[4], server.run(&inputs[4]).unwrap());
+}
+
+/// More samples than are in flight at once.
+#[test]
+fn a_run_says_how_far_it_is_and_stops() {
+    let circuit = random(Dice { features: 2, widths: &[1], ..SMALL }, Seed(9));
+    let compiled = circuit.compile(&CompileOptions::default().threads(NonZeroUsize::new(2))).unwrap();
+    let (client, server) = compiled.keygen().unwrap();
+    let samples = samples(&circuit, 24, Seed(9));
+    let inputs = client.encrypt_batch(&samples).unwrap();
+    let all = samples.len() * server.plan().rotations();
+
+    let control = Control::new();
+    let outputs = server.run_watched(&inputs, &control).unwrap();
+    assert_eq!(control.rotations(), all);
+    for (sample, logits) in samples.iter().zip(client.decrypt_batch(&outputs).unwrap()) {
+        assert_eq!(logits, circuit.simulate(sample).unwrap());
+    }
+
+    let control = Control::new();
+    let stopped = std::thread::scope(|scope| {
+        let run = scope.spawn(|| server.run_watched(&inputs, &control));
+        while control.rotations() == 0 {
+            std::thread::yield_now();
+        }
+        control.cancel();
+        run.join().unwrap()
+    });
+    assert!(matches!(stopped, Err(RunError::Cancelled)) && control.rotations() < all);
 }
 
 #[test]

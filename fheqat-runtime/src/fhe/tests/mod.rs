@@ -5,5 +5,6 @@ mod failures;
 mod graphs;
 mod kinds;
 mod noise;
+mod promise;
 mod refuses;
 mod timing;

@@ -21,7 +21,7 @@ use crate::{
         keys,
         measure::signs,
         plan::Plan,
-        rotate::{self, Scratch},
+        rotate::{self, Rotate, Scratch},
     },
     params::{Decomposition, Parameters, Slots, grid::Switching, noise::small_encryption},
 };
@@ -96,15 +96,15 @@ fn extraction_errors(
 ) -> Vec<Vec<f64>> {
     let (client, server) = keys(parameters);
     let rotation = signs(&parameters, switching);
-    let mut scratch = Scratch::new(&parameters, switching.extension, &server.fft);
+    let mut scratch = Scratch::new(&parameters, switching.extension, &server.processor.fft);
     let mut encryptor = Encryptor::new();
     let mut output = vec![0; parameters.big_dimension().to_lwe_size().0];
     let unit = half_steps(1, Slots(2));
     (0..count)
         .map(|index| {
             let ciphertext = encryptor.small(&client, (index as u32).wrapping_mul(0x9e37_79b9));
-            let component =
-                rotate::rotate(&rotation, &ciphertext, server.bootstrap.as_view(), &server.fft, &mut scratch);
+            let jobs = [(&rotation, &ciphertext[..])];
+            let component = server.processor.rotate(&jobs, &mut scratch).next().unwrap();
             (0..taps)
                 .map(|tap| {
                     rotate::extract(&component, tap * parameters.polynomial_size.0 / taps, &mut output);
@@ -125,7 +125,7 @@ fn mean_product(errors: &[Vec<f64>], lag: usize) -> f64 {
 
 /// The variance of `samples` normal samples of variance 1 has deviation `sqrt(2 / samples)`; five of them leave one false
 /// alarm in a million.
-fn slack(samples: usize) -> f64 {
+pub(super) fn slack(samples: usize) -> f64 {
     5.0 * (2.0 / samples as f64).sqrt()
 }
 

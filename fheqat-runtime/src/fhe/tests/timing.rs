@@ -43,7 +43,11 @@ fn guide_network() {
 #[ignore = "prints what the search finds"]
 fn predictions() {
     for seed in 1..4 {
-        let demand = crate::params::demand::Demand::of(&guide(Seed(seed)).graph).unwrap();
+        let demand = crate::params::demand::Demand::of(
+            &guide(Seed(seed)).graph,
+            crate::params::Log2Probability(-40.0),
+        )
+        .unwrap();
         for rotation in &demand.rotations {
             println!("{:?} {} {:?}", rotation.slots, rotation.gain, rotation.noise);
         }

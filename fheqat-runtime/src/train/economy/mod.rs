@@ -20,13 +20,13 @@ use super::{
     TrainError,
     calibrate::{self, Purpose},
     config::{Economy, TrainConfig},
-    evaluate::{Evaluator, Metrics},
+    evaluate::{Evaluator, Metrics, noisy},
     fit::train_once,
     history::History,
 };
 use crate::{
     Seed,
-    circuit::{lower::graph, price::Price},
+    circuit::{lower::unnamed, price::Price},
     data::Dataset,
     nn::{
         layer::QuantizerState,
@@ -51,6 +51,8 @@ const SHARE: f64 = 0.2;
 const FAILURES: usize = 4;
 /// Steps of the optimizer, at least, behind a removal.
 const FINE_TUNING: usize = 100;
+/// Runs of each validation sample of a network that tolerates noise.
+const DRAWS: usize = 4;
 
 /// One network that the search tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -391,7 +393,8 @@ impl Search<'_> {
         Ok(tried.swap_remove(best))
     }
 
-    /// The directions that are left, those first whose removal costs least for what it saves.
+    /// The directions that are left, those first whose removal costs least for what it saves. The noise that a network tolerates
+    /// would hide what one of many costs.
     fn worth(&self, current: &Candidate, blocked: &[Unit]) -> Result<Vec<Vec<Unit>>, TrainError> {
         let directions: Vec<Vec<Unit>> = current
             .program
@@ -399,14 +402,15 @@ impl Search<'_> {
             .into_iter()
             .filter(|units| !units.iter().any(|unit| blocked.contains(unit)))
             .collect();
+        let loss = self.evaluate_exactly(&current.program)?.loss;
         let judged = directions
             .into_par_iter()
             .map(|units| {
                 let mut program = current.program.clone();
                 program.remove(&units);
                 let saved = current.price.core_seconds - price(&program)?.core_seconds;
-                let metrics = self.evaluate(&program)?;
-                Ok((units, saved, metrics.loss - current.metrics.loss))
+                let metrics = self.evaluate_exactly(&program)?;
+                Ok((units, saved, metrics.loss - loss))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
         let mut judged: Vec<_> = judged.into_iter().filter(|(_, saved, _)| *saved > 0.0).collect();
@@ -466,7 +470,17 @@ impl Search<'_> {
         Ok(Candidate { program, history, metrics, price })
     }
 
+    /// On the validation data, with the noise that the network tolerates.
     fn evaluate(&self, program: &Program) -> Result<Metrics, TrainError> {
+        if !program.is_tolerant() {
+            return self.evaluate_exactly(program);
+        }
+        let (codec, graph) = unnamed(program)?;
+        let (loss, seed) = (self.config.loss, self.config.seed);
+        Ok(noisy((&codec, &graph), self.validation, loss, seed, DRAWS)?)
+    }
+
+    fn evaluate_exactly(&self, program: &Program) -> Result<Metrics, TrainError> {
         let mut evaluator = Evaluator::new(program, self.config.precision)?;
         Ok(evaluator.run(program, self.validation, self.config.loss)?)
     }
@@ -554,7 +568,7 @@ fn describe(program: &Program, removed: &[Unit]) -> String {
 }
 
 fn price(program: &Program) -> Result<Price, TrainError> {
-    Ok(graph(program)?.price())
+    Ok(unnamed(program)?.1.price())
 }
 
 fn input_quantizers(program: &Program) -> impl Iterator<Item = &QuantizerState> {

@@ -1,7 +1,7 @@
 use crate::{
     Seed,
     data::{self, Dataset},
-    fixture::Chain,
+    fixture::{Chain, Tolerant},
     nn::network::Network,
     report::SearchReport,
     train::{Economy, History, TrainConfig},
@@ -52,6 +52,29 @@ fn the_same_seed_finds_the_same_network_and_files_keep_it() {
     let mut loaded = Guide::new(Seed(1));
     loaded.load(&path).unwrap();
     assert_eq!(net.circuit().unwrap(), loaded.circuit().unwrap());
+}
+
+/// What is kept is judged by what runs: with its noise.
+#[test]
+fn tolerant_networks_are_judged_with_their_noise() {
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut net = Tolerant::<Guide, 3>::new(Seed(0));
+            let history = net.train(&points(), &quiet(Economy::default())).unwrap();
+            (history, net)
+        })
+    };
+    let ((history, net), (same, again)) = (run(1), run(3));
+    assert_eq!(history, same);
+    assert_eq!(net.circuit().unwrap(), again.circuit().unwrap());
+    let (_, held) = points().split(0.1, Seed(0)).unwrap();
+    let best = history.trials.iter().filter_map(|trial| trial.accuracy).fold(0.0, f64::max);
+    let mean =
+        (0..8).map(|seed| net.evaluate_noisy(&held, Seed(seed)).unwrap().accuracy.unwrap()).sum::<f64>()
+            / 8.0;
+    let error = (best * (1.0 - best) / held.len() as f64).sqrt();
+    assert!(mean >= best - 0.005 - 2.0 * error, "{mean} {best}");
 }
 
 #[test]

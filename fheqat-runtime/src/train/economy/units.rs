@@ -206,16 +206,16 @@ mod tests {
     #[test]
     fn what_is_removed_is_gone_from_the_circuit() {
         let mut program = trained::<Chain<2, 16, 2, 8, 0, true>>(&data::checkerboard(Seed(0)).0);
-        let before = lower::graph(&program).unwrap().price();
+        let before = lower::unnamed(&program).unwrap().1.price();
         for units in program.directions() {
             let mut without = program.clone();
             without.remove(&units);
             assert!(!without.directions().contains(&units));
-            assert!(lower::graph(&without).unwrap().price().rotations <= before.rotations);
+            assert!(lower::unnamed(&without).unwrap().1.price().rotations <= before.rotations);
         }
         let all: Vec<Unit> = program.directions().into_iter().flatten().collect();
         program.remove(&all);
-        assert_eq!(lower::graph(&program).unwrap().price().rotations, 0);
+        assert_eq!(lower::unnamed(&program).unwrap().1.price().rotations, 0);
     }
 
     #[test]

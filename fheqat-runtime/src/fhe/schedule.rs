@@ -1,0 +1,242 @@
+//! Which rotation may run when: each as soon as those that it reads are done, whatever its layer or sample.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use super::plan::{Rotation, ServerPlan, Source};
+use crate::params::cost::BLOCK;
+
+/// A run that another thread watches and may stop.
+#[derive(Debug, Default)]
+pub struct Control {
+    rotations: AtomicUsize,
+    cancelled: AtomicBool,
+}
+
+impl Control {
+    /// Of one run.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { rotations: AtomicUsize::new(0), cancelled: AtomicBool::new(false) }
+    }
+
+    /// Blind rotations that are done, of [`ServerPlan::rotations`] for each sample.
+    #[must_use]
+    pub fn rotations(&self) -> usize {
+        self.rotations.load(Ordering::Relaxed)
+    }
+
+    /// Stops the run as soon as the rotations that have begun are done.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was stopped.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// The rotations of a plan by number, stage after stage, and which waits for which.
+pub(super) struct Schedule<'a> {
+    pub(super) rotations: Vec<&'a Rotation>,
+    stages: Vec<usize>,
+    readers: Vec<Vec<usize>>,
+    sources: Vec<usize>,
+}
+
+impl<'a> Schedule<'a> {
+    pub(super) fn new(plan: &'a ServerPlan) -> Self {
+        let starts = plan.stages.iter().scan(0, |next, stage| {
+            let start = *next;
+            *next += stage.len();
+            Some(start)
+        });
+        let mut schedule = Self {
+            stages: starts.collect(),
+            rotations: plan.stages.iter().flatten().collect(),
+            readers: vec![Vec::new(); plan.rotations()],
+            sources: vec![0; plan.rotations()],
+        };
+        for (reader, rotation) in plan.stages.iter().flatten().enumerate() {
+            let mut sources: Vec<usize> =
+                rotation.sum.terms.iter().filter_map(|&(source, _)| schedule.number(source)).collect();
+            sources.sort_unstable();
+            sources.dedup();
+            schedule.sources[reader] = sources.len();
+            for source in sources {
+                schedule.readers[source].push(reader);
+            }
+        }
+        schedule
+    }
+
+    /// The rotation that gives a source.
+    pub(super) fn number(&self, source: Source) -> Option<usize> {
+        match source {
+            Source::Input(_) => None,
+            Source::Table { stage, rotation, .. } => Some(self.stages[stage] + rotation),
+        }
+    }
+}
+
+/// What one thread does next.
+pub(super) enum Work {
+    /// Expand the inputs of a sample.
+    Start(usize),
+    /// Rotate, together: samples and numbers of rotations.
+    Rotate(Vec<(usize, usize)>),
+    /// Sum the outputs of a sample.
+    Finish(usize),
+}
+
+#[derive(Clone, Copy)]
+enum Task {
+    Start(usize),
+    Rotate(usize, usize),
+    Finish(usize),
+}
+
+/// Work that is ready, and what waits for it.
+pub(super) struct Queue<'a> {
+    schedule: &'a Schedule<'a>,
+    control: &'a Control,
+    threads: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    ready: VecDeque<Task>,
+    samples: Vec<Waiting>,
+    next: usize,
+    unfinished: usize,
+}
+
+/// What a sample in flight waits for: sources by rotation, and rotations.
+#[derive(Clone, Default)]
+struct Waiting {
+    sources: Vec<usize>,
+    rotations: usize,
+}
+
+/// Samples in flight for each thread: enough for a block of rotations, few enough to stay in memory.
+const SAMPLES_A_THREAD: usize = 4;
+
+impl<'a> Queue<'a> {
+    pub(super) fn new(
+        schedule: &'a Schedule<'a>,
+        control: &'a Control,
+        samples: usize,
+        threads: usize,
+    ) -> Self {
+        let next = samples.min(threads * SAMPLES_A_THREAD);
+        let state = State {
+            ready: (0..next).map(Task::Start).collect(),
+            samples: vec![Waiting::default(); samples],
+            next,
+            unfinished: samples,
+        };
+        Self { schedule, control, threads, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for work; none when the run is over.
+    ///
+    /// A thread takes its share of what is ready, so that all end at about the same time.
+    pub(super) fn take(&self) -> Option<Work> {
+        let mut state = self.state();
+        loop {
+            if state.unfinished == 0 || self.control.is_cancelled() {
+                return None;
+            }
+            let share = state.ready.len().div_ceil(self.threads).min(BLOCK);
+            match state.ready.pop_front() {
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Task::Start(sample)) => return Some(Work::Start(sample)),
+                Some(Task::Finish(sample)) => return Some(Work::Finish(sample)),
+                Some(Task::Rotate(sample, rotation)) => {
+                    let mut block = vec![(sample, rotation)];
+                    while block.len() < share
+                        && let Some(&Task::Rotate(sample, rotation)) = state.ready.front()
+                    {
+                        block.push((sample, rotation));
+                        state.ready.pop_front();
+                    }
+                    return Some(Work::Rotate(block));
+                }
+            }
+        }
+    }
+
+    /// The inputs of a sample are there.
+    pub(super) fn started(&self, sample: usize) {
+        let sources = self.schedule.sources.clone();
+        let mut state = self.state();
+        let ready = (0..sources.len()).filter(|&rotation| sources[rotation] == 0);
+        state.ready.extend(ready.map(|rotation| Task::Rotate(sample, rotation)));
+        let rotations = sources.len();
+        if rotations == 0 {
+            state.ready.push_front(Task::Finish(sample));
+        }
+        state.samples[sample] = Waiting { sources, rotations };
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The wires of a block are there.
+    pub(super) fn rotated(&self, block: &[(usize, usize)]) {
+        self.control.rotations.fetch_add(block.len(), Ordering::Relaxed);
+        let mut state = self.state();
+        let State { ready, samples, .. } = &mut *state;
+        for &(sample, rotation) in block {
+            let Waiting { sources, rotations } = &mut samples[sample];
+            for &reader in &self.schedule.readers[rotation] {
+                sources[reader] -= 1;
+                if sources[reader] == 0 {
+                    ready.push_back(Task::Rotate(sample, reader));
+                }
+            }
+            *rotations -= 1;
+            if *rotations == 0 {
+                ready.push_front(Task::Finish(sample));
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The outputs of a sample are there: its place is another's.
+    pub(super) fn finished(&self) {
+        let mut state = self.state();
+        state.unfinished -= 1;
+        if state.next < state.samples.len() {
+            let next = state.next;
+            state.ready.push_back(Task::Start(next));
+            state.next += 1;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+/// Ends the run for all threads when one of them panics: the others would wait for its work.
+pub(super) struct Alarm<'a>(pub(super) &'a Queue<'a>);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.control.cancel();
+            self.0.changed.notify_all();
+        }
+    }
+}
