@@ -22,6 +22,16 @@ struct Perceptron {
     fc2: QuantLinear<64, 10>,
 }
 
+/// Dense, for sums that may be off cost the same whatever their range.
+#[quant_net(bits = 3, tolerance = 0.2)]
+struct Tolerant {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<64, 32>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<32, 10>,
+}
+
 /// What filters see, beside the image at half its size.
 #[quant_net(bits = 3, max_l1 = 24, input = [1, 8, 8])]
 struct Convolutional {
@@ -56,6 +66,8 @@ struct Options {
 enum Net {
     /// One hidden layer of 64 neurons
     Mlp,
+    /// One hidden layer of 32 neurons without budgets, whose sums may be off by a fifth of a step
+    Tolerant,
     /// Twelve filters of 4 by 4, and a pool
     Cnn,
 }
@@ -66,6 +78,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Net::Mlp => {
             let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
             recipe.run::<Perceptron>(&options.digits)
+        }
+        Net::Tolerant => {
+            let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
+            recipe.run::<Tolerant>(&options.digits)
         }
         Net::Cnn => {
             let recipe = Recipe { epochs: 100, rate: 0.08, smoothing: 0.1, float_rate: 0.01 };

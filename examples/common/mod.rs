@@ -75,19 +75,25 @@ pub(crate) fn predict(
     let decrypted = client.decrypt_batch(&results?)?;
 
     let simulated = samples.iter().map(|sample| circuit.simulate(sample)).collect::<Result<Vec<_>, _>>()?;
-    let mismatches = decrypted.iter().zip(&simulated).filter(|(decrypted, clear)| decrypted != clear).count();
-    let right =
-        decrypted.iter().zip(test.labels()).filter(|(logits, label)| logits.class() == **label).count();
-    let accuracy_encrypted = right as f64 / samples.len() as f64;
+    let pairs = || decrypted.iter().zip(&simulated);
+    let mismatches = pairs().filter(|(decrypted, clear)| decrypted != clear).count();
+    let agreement = pairs().filter(|(decrypted, clear)| decrypted.class() == clear.class()).count() as f64
+        / samples.len() as f64;
+    let right = |logits: &[Logits]| {
+        let pairs = logits.iter().zip(test.labels());
+        pairs.filter(|(logits, label)| logits.class() == **label).count() as f64 / samples.len() as f64
+    };
+    let (accuracy_encrypted, accuracy_simulated) = (right(&decrypted), right(&simulated));
     let threads = server.threads();
     let core_s = run_s * threads as f64 / samples.len() as f64;
 
     let Clear { float, quantized, points, train_s } = clear;
     println!("float {float:.4}, quantized {quantized:.4} on {points} samples ({train_s:.2} s to train)");
     println!(
-        "encrypted {accuracy_encrypted:.4} on {} samples, {mismatches} differ from simulation",
+        "encrypted {accuracy_encrypted:.4} on {} samples, clear {accuracy_simulated:.4} on the same",
         samples.len()
     );
+    println!("{mismatches} differ from simulation, {:.2} % of classes agree", 100.0 * agreement);
     println!("keys {keygen_s:.2} s; {core_s:.3} core-seconds a sample on {threads} threads");
     if options.json {
         let line = json!({
@@ -95,7 +101,10 @@ pub(crate) fn predict(
             "accuracy_clear": quantized,
             "accuracy_encrypted": accuracy_encrypted,
             "samples": samples.len(),
+            "accuracy_simulated": accuracy_simulated,
             "mismatches": mismatches,
+            "class_agreement": agreement,
+            "promises": report.encrypted.iter().map(|layer| layer.promise).collect::<Vec<_>>(),
             "accumulator_bits": circuit.accumulator_bits(),
             "max_slots": report.max_slots(),
             "rotations": report.rotations(),
