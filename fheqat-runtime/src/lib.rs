@@ -17,6 +17,7 @@ pub mod quant;
 pub mod report;
 mod seed;
 pub mod train;
+mod vectors;
 
 pub use fheqat_spec as spec;
 pub use seed::Seed;

@@ -5,22 +5,29 @@
 use std::sync::Arc;
 
 use fheqat_spec::{Bias, Range};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
     head, head_mut,
     layer::{Curve, NormState, QuantizerState},
+    multiply::multiply,
     noise::Noise,
     program::{NetworkError, Op, Program},
     slice, slice_mut,
-    window::{Filters, Windows},
+    sliding::Sliding,
+    window::Windows,
 };
 use crate::quant::{
     Encoder, Lookup, Quantizer, Requantize, Standardization,
     row::{RowLimits, RowRounder, exact_sum},
     transition::{Channel, Dequantize, Origin},
 };
+use crate::vectors::on_vectors;
+
+/// Numbers that are worth a thread to round them.
+const NUMBERS: usize = 1 << 16;
 
 /// How a network runs on plain data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,32 +103,41 @@ pub(crate) struct Staircase {
 }
 
 impl Staircase {
-    fn set(&mut self, channels: &[Requantize]) {
+    fn set(&mut self, channels: impl ExactSizeIterator<Item = Requantize>) {
         let positions = self.gains.len() / channels.len().max(1);
         let numbers = self.gains.chunks_exact_mut(positions).zip(self.offsets.chunks_exact_mut(positions));
+        self.lookup = None;
         for ((gains, offsets), channel) in numbers.zip(channels) {
             gains.fill(channel.gain);
             offsets.fill(channel.offset);
+            self.lookup = channel.lookup;
         }
-        self.lookup = channels.first().and_then(|channel| channel.lookup);
     }
 
     /// From rows of sums to rows of levels.
     pub(crate) fn run(&self, sums: &[f32], to: &mut [f32]) {
         let levels = self.levels;
         match self.lookup {
-            None => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup: None, levels }),
+            None => on_vectors(|| {
+                let neuron = move |gain, offset| Requantize { gain, offset, lookup: None, levels };
+                self.each(sums, to, neuron);
+            }),
             lookup => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup, levels }),
         }
     }
 
     /// One loop for each kind of staircase, so that the one without a function runs on vectors.
+    #[expect(
+        clippy::inline_always,
+        reason = "only what is inlined into a dispatch is compiled for its instructions"
+    )]
+    #[inline(always)]
     fn each(&self, sums: &[f32], to: &mut [f32], neuron: impl Fn(f32, f32) -> Requantize) {
-        let width = self.gains.len();
+        let (width, unit) = (self.gains.len(), self.unit);
         for (to, sums) in to.chunks_exact_mut(width).zip(sums.chunks_exact(width)) {
             let neurons = self.gains.iter().zip(&self.offsets);
             for ((level, sum), (&gain, &offset)) in to.iter_mut().zip(sums).zip(neurons) {
-                *level = neuron(gain, offset).level(*sum) * self.unit;
+                *level = neuron(gain, offset).level(*sum) * unit;
             }
         }
     }
@@ -247,60 +263,6 @@ impl Normalize {
     }
 }
 
-/// The windows of a batch, as matrices to multiply filters with.
-#[derive(Clone, Debug)]
-pub(crate) struct Sliding {
-    pub(crate) filters: Arc<Filters>,
-    /// For each sample `[groups, fan_in, positions]`.
-    pub(crate) columns: Array2<f32>,
-}
-
-impl Sliding {
-    fn new(filters: &Arc<Filters>, batch: usize) -> Self {
-        let width = filters.groups * filters.fan_in() * filters.windows.positions;
-        Self { filters: Arc::clone(filters), columns: Array2::zeros((batch, width)) }
-    }
-
-    /// Multiplies the windows of each sample, `[channels, area]`, with `weights`; gives `[filters, positions]`.
-    fn run(&mut self, weights: &Array2<f32>, samples: &ArrayView2<'_, f32>, to: &mut Array2<f32>) {
-        let windows = &self.filters.windows;
-        let rows = samples.rows().into_iter().zip(self.columns.rows_mut()).zip(to.rows_mut());
-        for ((sample, mut columns), mut to) in rows {
-            let (Some(sample), Some(columns), Some(to)) =
-                (sample.as_slice(), columns.as_slice_mut(), to.as_slice_mut())
-            else {
-                continue;
-            };
-            windows.gather(sample, columns);
-            for (weights, columns, mut to) in self.filters.parts(weights, columns, to) {
-                general_mat_mul(1.0, &weights, &columns, 0.0, &mut to);
-            }
-        }
-    }
-}
-
-impl Filters {
-    /// For each group its filters, `[filters, fan_in]`, what they see, `[fan_in, positions]`, and what they give,
-    /// `[filters, positions]`.
-    pub(crate) fn parts<'a>(
-        &self,
-        weights: &'a Array2<f32>,
-        columns: &'a [f32],
-        sums: &'a mut [f32],
-    ) -> impl Iterator<Item = (ArrayView2<'a, f32>, ArrayView2<'a, f32>, ArrayViewMut2<'a, f32>)> {
-        let (count, fan_in, positions) = (self.count / self.groups, self.fan_in(), self.windows.positions);
-        weights
-            .axis_chunks_iter(Axis(0), count)
-            .zip(columns.chunks_exact(fan_in * positions))
-            .zip(sums.chunks_exact_mut(count * positions))
-            .filter_map(move |((weights, columns), sums)| {
-                let columns = ArrayView2::from_shape((fan_in, positions), columns).ok()?;
-                let sums = ArrayViewMut2::from_shape((count, positions), sums).ok()?;
-                Some((weights, columns, sums))
-            })
-    }
-}
-
 /// A program with numbers ready and memory for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Runner {
@@ -312,7 +274,9 @@ pub(crate) struct Runner {
     pub(crate) outputs: Vec<Array2<f32>>,
     /// What sums are off by.
     pub(crate) noise: Option<Noise>,
-    rounder: RowRounder,
+    rounders: Vec<RowRounder>,
+    /// What the sums of whichever node is refreshed stand for.
+    channels: Vec<Dequantize>,
 }
 
 impl Runner {
@@ -353,7 +317,8 @@ impl Runner {
             sources: nodes.iter().map(|node| node.from).collect(),
             outputs: nodes.iter().map(|node| Array2::zeros((batch, node.width))).collect(),
             noise: None,
-            rounder: RowRounder::default(),
+            rounders: Vec::new(),
+            channels: Vec::new(),
         };
         runner.refresh(program, None)?;
         Ok(runner)
@@ -381,6 +346,7 @@ impl Runner {
         max_nonzero: Option<usize>,
     ) -> Result<(), NetworkError> {
         let node = &program.nodes[index];
+        let channels = &mut self.channels;
         let (before, rest) = self.kernels.split_at_mut(index);
         match (&mut rest[0], &node.op) {
             (Kernel::Encode(encoder), Op::Quantizer(_)) => {
@@ -389,13 +355,9 @@ impl Runner {
             (Kernel::Requantize(staircase), Op::Quantizer(_)) => {
                 let Some(from) = node.from else { return Ok(()) };
                 staircase.unit = if program.is_last(index) { program.step(index)? } else { 1.0 };
-                if let Kernel::Normalize(_) = &before[from] {
-                    let ((step, levels), function) = (program.levels(index)?, program.function(index));
-                    staircase.set(&[normalized(program, from).requantize(step, levels, function)]);
-                    return Ok(());
-                }
-                let row_sums = row_sums(before, program.source(from));
-                staircase.set(&program.staircases(from, index, row_sums)?);
+                read(program, before, from, channels)?;
+                let ((step, levels), function) = (program.levels(index)?, program.function(index));
+                staircase.set(channels.iter().map(|sums| sums.requantize(step, levels, function)));
             }
             (Kernel::Wiring(wiring), _) => {
                 let is_output = self.precision == Precision::Quantized && program.is_last(index);
@@ -414,7 +376,7 @@ impl Runner {
                             }
                             _ => state.limits,
                         };
-                        state.round_into(&limits, &mut self.rounder, &mut product.weights);
+                        state.round_into(&limits, &mut self.rounders, &mut product.weights);
                         let width = product.weights.ncols();
                         let rows = slice(&product.weights).chunks_exact(width);
                         for (sum, row) in product.row_sums.iter_mut().zip(rows) {
@@ -432,7 +394,8 @@ impl Runner {
                                 .map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) }),
                         ),
                         Precision::Quantized => {
-                            affine.set(program.dequantize(index, row_sums)?.into_iter());
+                            program.dequantize_into(index, row_sums, channels)?;
+                            affine.set(channels.iter().copied());
                         }
                     }
                 }
@@ -440,36 +403,45 @@ impl Runner {
             (Kernel::Affine(affine), Op::Norm(state)) => match self.precision {
                 Precision::Float => {
                     let float = Dequantize::plain(1.0);
-                    let channels: Vec<_> = state.channels().map(|channel| float.normalize(channel)).collect();
-                    affine.set(channels.into_iter());
+                    affine.set(state.channels().map(|channel| float.normalize(channel)));
                 }
                 Precision::Quantized if program.is_last(index) => {
-                    let row_sums = row_sums(before, program.source(index));
-                    affine.set(program.dequantize(index, row_sums)?.into_iter());
+                    read(program, before, index, channels)?;
+                    affine.set(channels.iter().copied());
                 }
                 Precision::Quantized => {}
             },
             (Kernel::Normalize(normalize), Op::Norm(state)) => {
                 let Some(from) = node.from else { return Ok(()) };
-                match (self.precision, &before[from]) {
-                    (Precision::Float, _) => normalize.set(state, &[Dequantize::plain(1.0)]),
-                    (_, Kernel::Normalize(_)) => normalize.set(state, &[normalized(program, from)]),
-                    _ => {
-                        let row_sums = row_sums(before, program.source(from));
-                        normalize.set(state, &program.dequantize(from, row_sums)?);
+                match self.precision {
+                    Precision::Float => normalize.set(state, &[Dequantize::plain(1.0)]),
+                    Precision::Quantized => {
+                        read(program, before, from, channels)?;
+                        normalize.set(state, channels);
                     }
                 }
             }
             (Kernel::Pool { unit, .. }, _) => {
                 *unit = match (self.precision, &node.op) {
                     (Precision::Float, Op::Pool(windows)) => 1.0 / windows.elements as f32,
-                    (Precision::Quantized, _) if program.is_last(index) => program.units(index)?[0],
+                    (Precision::Quantized, _) if program.is_last(index) => program.unit(index)?,
                     _ => 1.0,
                 };
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Multiplications that one sample takes.
+    pub(crate) fn multiplications(&self) -> usize {
+        let of = |kernel: &Kernel| match kernel {
+            Kernel::Product(Product { weights, sliding, .. }) => {
+                weights.len() * sliding.as_ref().map_or(1, |sliding| sliding.filters.windows.positions)
+            }
+            _ => 0,
+        };
+        self.kernels.iter().map(of).sum()
     }
 
     /// Runs a batch `[n, features]` with `n` at most the batch allocated; the outputs are `[n, outputs]`.
@@ -500,12 +472,10 @@ impl Runner {
         let (kernels, kernel) = self.kernels.split_at_mut(index);
         match &mut kernel[0] {
             Kernel::Encode(encoder) => {
-                let rows = output.rows_mut().into_iter().zip(features.rows());
-                for (mut to, from) in rows {
-                    for (feature, (level, &value)) in to.iter_mut().zip(from).enumerate() {
-                        *level = encoder.round(feature, value);
-                    }
-                }
+                head_mut(output, count).assign(features);
+                let samples = width * (NUMBERS / width).max(1);
+                let rows = slice_mut(output)[..count * width].par_chunks_mut(samples);
+                rows.for_each(|rows| rows.chunks_exact_mut(width).for_each(|row| encoder.round_all(row)));
             }
             Kernel::Standardize(standardization) => {
                 for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {
@@ -544,10 +514,10 @@ impl Runner {
                 let Some(from) = self.sources[index] else { return };
                 let operand = head(&before[from], count);
                 if let Some(sliding) = &mut product.sliding {
-                    sliding.run(&product.weights, &operand, output);
+                    let samples = &slice(&before[from])[..operand.len()];
+                    sliding.run(&product.weights, samples, &mut slice_mut(output)[..count * width]);
                 } else {
-                    let mut to = head_mut(output, count);
-                    general_mat_mul(1.0, &operand, &product.weights.t(), 0.0, &mut to);
+                    multiply(&operand, &product.weights.t(), 0.0, &mut head_mut(output, count));
                 }
                 if let Some(affine) = &product.affine {
                     affine.run(&mut slice_mut(output)[..count * width]);
@@ -618,12 +588,26 @@ impl Wiring {
     }
 }
 
-/// The sums of the rows of weights at `index`; nothing where there are none.
-fn row_sums(kernels: &[Kernel], index: usize) -> &[f32] {
-    match &kernels[index] {
-        Kernel::Product(product) => &product.row_sums,
-        _ => &[],
+/// Writes what the numbers that the node at `index` gives stand for to `channels`.
+///
+/// # Errors
+/// When it is not calibrated.
+fn read(
+    program: &Program,
+    kernels: &[Kernel],
+    index: usize,
+    channels: &mut Vec<Dequantize>,
+) -> Result<(), NetworkError> {
+    if let Some(Kernel::Normalize(_)) = kernels.get(index) {
+        channels.clear();
+        channels.push(normalized(program, index));
+        return Ok(());
     }
+    let row_sums = match &kernels[program.source(index)] {
+        Kernel::Product(product) => product.row_sums.as_slice(),
+        _ => &[],
+    };
+    program.dequantize_into(index, row_sums, channels)
 }
 
 /// What a batch normalisation gives in training: values, with the centre at zero where there is one.

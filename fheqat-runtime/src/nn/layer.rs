@@ -6,8 +6,12 @@ use fheqat_spec as spec;
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
-use super::activation::{Activation, Function};
+use super::{
+    activation::{Activation, Function},
+    multiply,
+};
 use crate::quant::{
     Quantizer, Standardization,
     row::{RowLimits, RowRounder},
@@ -448,7 +452,7 @@ impl NormState {
         }
     }
 
-    pub(crate) fn channels(&self) -> impl Iterator<Item = Channel> {
+    pub(crate) fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
         let learned = self.gamma.iter().zip(&self.beta);
         learned
             .zip(self.mean.iter().zip(&self.variance))
@@ -535,16 +539,32 @@ impl LinearState {
     #[must_use]
     pub fn integers(&self) -> Array2<i32> {
         let mut rounded = Array2::zeros(self.weight.dim());
-        self.round_into(&self.limits, &mut RowRounder::default(), &mut rounded);
+        self.round_into(&self.limits, &mut Vec::new(), &mut rounded);
         rounded.mapv(|weight: f32| weight as i32)
     }
 
-    /// The same as floats, under `limits`.
-    pub(crate) fn round_into(&self, limits: &RowLimits, rounder: &mut RowRounder, rounded: &mut Array2<f32>) {
-        let width = self.weight.ncols();
-        let rows = super::slice(&self.weight).chunks_exact(width);
-        for (row, integers) in rows.zip(super::slice_mut(rounded).chunks_exact_mut(width)) {
-            rounder.nearest(limits, row, integers);
+    /// The same as floats, under `limits`, on as many threads as there are parts that pay.
+    pub(crate) fn round_into(
+        &self,
+        limits: &RowLimits,
+        rounders: &mut Vec<RowRounder>,
+        rounded: &mut Array2<f32>,
+    ) {
+        /// Multiplications that take as long as rounding one weight.
+        const EACH: usize = 32;
+        let (rows, width) = self.weight.dim();
+        let parts = multiply::parts(rows, width * EACH);
+        if rounders.len() < parts {
+            rounders.resize_with(parts, RowRounder::default);
         }
+        let part = rows.div_ceil(parts) * width;
+        let rows = super::slice(&self.weight).par_chunks(part);
+        rows.zip(super::slice_mut(rounded).par_chunks_mut(part)).zip(rounders).for_each(
+            |((rows, integers), rounder)| {
+                for (row, integers) in rows.chunks_exact(width).zip(integers.chunks_exact_mut(width)) {
+                    rounder.nearest(limits, row, integers);
+                }
+            },
+        );
     }
 }

@@ -4,10 +4,12 @@ pub mod activation;
 pub mod dimensions;
 pub(crate) mod forward;
 pub mod layer;
+pub(crate) mod multiply;
 pub mod network;
 pub(crate) mod noise;
 pub(crate) mod program;
 pub mod quantized;
+pub(crate) mod sliding;
 pub mod weights;
 pub mod window;
 
@@ -24,6 +26,16 @@ pub(crate) fn slice(array: &Array2<f32>) -> &[f32] {
 /// The elements of a matrix that this crate allocated, by rows, to change.
 pub(crate) fn slice_mut(array: &mut Array2<f32>) -> &mut [f32] {
     array.as_slice_mut().expect("every matrix this crate allocates is in standard layout")
+}
+
+/// The first numbers as a matrix of this shape.
+pub(crate) fn matrix(numbers: &[f32], shape: [usize; 2]) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape(shape, &numbers[..shape[0] * shape[1]]).expect("as many as the shape has")
+}
+
+/// The first numbers as a matrix of this shape, to change.
+pub(crate) fn matrix_mut(numbers: &mut [f32], shape: [usize; 2]) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape(shape, &mut numbers[..shape[0] * shape[1]]).expect("as many as the shape has")
 }
 
 /// The first `count` rows.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Shape, Source, Verdict};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, aview1};
 use thiserror::Error;
 
 use super::{
@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+/// The factor of a layer without scales.
+const ONE: ArrayView1<'static, f32> = aview1(&[1.0]);
 /// The stream of a seed that draws weights again.
 const REDRAW: u64 = 7;
 
@@ -301,16 +303,27 @@ impl Program {
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
-    pub(crate) fn units(&self, index: usize) -> Result<Vec<f32>, NetworkError> {
-        match &self.nodes[index].op {
+    pub(crate) fn units(
+        &self,
+        index: usize,
+    ) -> Result<impl ExactSizeIterator<Item = f32> + Clone, NetworkError> {
+        let (scales, step) = match &self.nodes[index].op {
             Op::Linear(state) => {
                 let scale = state.scale.as_ref().ok_or_else(|| self.not_calibrated(index))?;
-                let (step_in, _) = self.input_levels(index)?;
-                Ok(scale.iter().map(|scale| scale * step_in).collect())
+                (scale.view(), self.input_levels(index)?.0)
             }
-            Op::Pool(windows) => Ok(vec![self.input_levels(index)?.0 / windows.elements as f32]),
-            _ => Ok(vec![self.step(index)?]),
-        }
+            Op::Pool(windows) => (ONE, self.input_levels(index)?.0 / windows.elements as f32),
+            _ => (ONE, self.step(index)?),
+        };
+        Ok(scales.into_iter().map(move |scale| scale * step))
+    }
+
+    /// The first of [`Program::units`], of which there is at least one.
+    ///
+    /// # Errors
+    /// When the layer or its input is not calibrated.
+    pub(crate) fn unit(&self, index: usize) -> Result<f32, NetworkError> {
+        self.units(index)?.next().ok_or_else(|| self.not_calibrated(index))
     }
 
     /// The node whose integers the node at `index` gives: itself, or what a batch normalisation reads.
@@ -332,27 +345,51 @@ impl Program {
     /// # Errors
     /// When the layer or its input is not calibrated.
     pub(crate) fn dequantize(&self, index: usize, row_sums: &[f32]) -> Result<Vec<Dequantize>, NetworkError> {
+        let mut channels = Vec::new();
+        self.dequantize_into(index, row_sums, &mut channels)?;
+        Ok(channels)
+    }
+
+    /// Writes [`Program::dequantize`] to `channels`.
+    ///
+    /// # Errors
+    /// When the layer or its input is not calibrated.
+    pub(crate) fn dequantize_into(
+        &self,
+        index: usize,
+        row_sums: &[f32],
+        channels: &mut Vec<Dequantize>,
+    ) -> Result<(), NetworkError> {
         if let (Op::Norm(state), Some(from)) = (&self.nodes[index].op, self.nodes[index].from) {
-            let sums = self.dequantize(from, row_sums)?;
-            let channels = state.channels().zip(sums.iter().cycle());
-            return Ok(channels.map(|(channel, sums)| sums.normalize(channel)).collect());
+            self.dequantize_into(from, row_sums, channels)?;
+            if let &[sums] = channels.as_slice() {
+                channels.resize(state.gamma.len(), sums);
+            }
+            for (sums, channel) in channels.iter_mut().zip(state.channels()) {
+                *sums = sums.normalize(channel);
+            }
+            return Ok(());
         }
+        channels.clear();
         let units = self.units(index)?;
         let Some(state) = self.linear(index) else {
-            return Ok(units.into_iter().map(Dequantize::plain).collect());
+            channels.extend(units.map(Dequantize::plain));
+            return Ok(());
         };
         let (_, levels) = self.input_levels(index)?;
-        let neurons = state.bias.iter().zip(units.into_iter().cycle());
-        Ok(match self.hold(index) {
-            Bias::None => neurons.map(|(_, unit)| Dequantize::plain(unit)).collect(),
+        let neurons = state.bias.iter().zip(units.cycle());
+        match self.hold(index) {
+            Bias::None => channels.extend(neurons.map(|(_, unit)| Dequantize::plain(unit))),
             Bias::Free => {
-                neurons.map(|(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) }).collect()
+                let free = |(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) };
+                channels.extend(neurons.map(free));
             }
-            Bias::Centred => neurons
-                .zip(row_sums)
-                .map(|((_, unit), &weights)| Dequantize::centred(unit, weights, levels))
-                .collect(),
-        })
+            Bias::Centred => {
+                let centred = |((_, unit), &weights)| Dequantize::centred(unit, weights, levels);
+                channels.extend(neurons.zip(row_sums).map(centred));
+            }
+        }
+        Ok(())
     }
 
     /// The staircases from the integers of the node at `from` to the levels of the quantizer at `index`, as many as

@@ -167,7 +167,7 @@ impl Program {
             }
             (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.every_staircase(from, index)?),
             (Op::Linear(state), _) => {
-                self.units(index)?;
+                self.unit(index)?;
                 let (weights, inputs) = (state.integers(), self.input_levels(index)?.1);
                 match &node.filters {
                     Some(filters) => QuantizedOp::Conv { weights, filters: Arc::clone(filters), inputs },

@@ -107,23 +107,28 @@ impl Windows {
             .filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
     }
 
-    /// Writes what the window sees of some channels, `[channels * elements, positions]`.
-    pub(crate) fn gather(&self, channels: &[f32], columns: &mut [f32]) {
-        let parts = columns.chunks_exact_mut(self.seen.len());
-        for (channel, columns) in channels.chunks_exact(self.area).zip(parts) {
-            for (to, seen) in columns.iter_mut().zip(&self.seen) {
-                *to = seen.map_or(0.0, |index| channel[index]);
+    /// Writes what the window sees of the channels of so many samples, `[channels, area, samples]`, as
+    /// `[channels * elements, positions, samples]`.
+    pub(crate) fn gather(&self, channels: &[f32], samples: usize, columns: &mut [f32]) {
+        let parts = columns.chunks_exact_mut(self.seen.len() * samples);
+        for (channel, columns) in channels.chunks_exact(self.area * samples).zip(parts) {
+            for (to, seen) in columns.chunks_exact_mut(samples).zip(&self.seen) {
+                match seen {
+                    Some(index) => to.copy_from_slice(&channel[index * samples..(index + 1) * samples]),
+                    None => to.fill(0.0),
+                }
             }
         }
     }
 
     /// Adds to the channels what [`Windows::gather`] would read from them.
-    pub(crate) fn scatter(&self, columns: &[f32], channels: &mut [f32]) {
-        let parts = columns.chunks_exact(self.seen.len());
-        for (channel, columns) in channels.chunks_exact_mut(self.area).zip(parts) {
-            for (from, seen) in columns.iter().zip(&self.seen) {
-                if let Some(index) = seen {
-                    channel[*index] += from;
+    pub(crate) fn scatter(&self, columns: &[f32], samples: usize, channels: &mut [f32]) {
+        let parts = columns.chunks_exact(self.seen.len() * samples);
+        for (channel, columns) in channels.chunks_exact_mut(self.area * samples).zip(parts) {
+            for (from, seen) in columns.chunks_exact(samples).zip(&self.seen) {
+                let Some(index) = seen else { continue };
+                for (to, from) in channel[index * samples..(index + 1) * samples].iter_mut().zip(from) {
+                    *to += from;
                 }
             }
         }
@@ -161,6 +166,21 @@ impl Windows {
 }
 
 impl Filters {
+    /// Numbers of a sample.
+    pub(crate) const fn inputs(&self) -> usize {
+        self.windows.channels * self.windows.area
+    }
+
+    /// Numbers that are seen of a sample, over all positions.
+    pub(crate) const fn columns(&self) -> usize {
+        self.windows.channels * self.windows.elements * self.windows.positions
+    }
+
+    /// Sums of a sample.
+    pub(crate) const fn outputs(&self) -> usize {
+        self.count * self.windows.positions
+    }
+
     /// Weights of a filter.
     #[must_use]
     pub const fn fan_in(&self) -> usize {
@@ -241,11 +261,11 @@ mod tests {
         let windows = Windows::new(&window(2, 2, 1, 1), &[2, 2, 3]).unwrap();
         let mut columns = vec![0.0; windows.channels * windows.elements * windows.positions];
         let channels: Vec<f32> = (1..=12u8).map(f32::from).collect();
-        windows.gather(&channels, &mut columns);
+        windows.gather(&channels, 1, &mut columns);
         let mut sums = vec![0.0; 2 * windows.positions];
         windows.sum(&channels, 0.5, &mut sums);
         let (mut scattered, mut spread) = (vec![0.0; 12], vec![0.0; 12]);
-        windows.scatter(&vec![0.5; columns.len()], &mut scattered);
+        windows.scatter(&vec![0.5; columns.len()], 1, &mut scattered);
         windows.spread(&vec![1.0; sums.len()], 0.5, &mut spread);
         assert_eq!(scattered, spread);
         assert!((sums.iter().sum::<f32>() * 2.0 - columns.iter().sum::<f32>()).abs() < 1e-6);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use observer::Observer;
 pub use standardization::Standardization;
 
-use crate::nn::activation::Function;
+use crate::{nn::activation::Function, vectors::on_vectors};
 
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,21 @@ impl Encoder {
     #[must_use]
     pub fn round(&self, feature: usize, value: f32) -> f32 {
         self.quantizer.round(standardized(self.standardization.as_ref(), feature, value))
+    }
+
+    /// Rounds the features of a sample where they are.
+    pub(crate) fn round_all(&self, sample: &mut [f32]) {
+        let quantizer = self.quantizer;
+        if self.standardization.is_none() {
+            return on_vectors(move || {
+                for value in sample {
+                    *value = quantizer.round(*value);
+                }
+            });
+        }
+        for (feature, value) in sample.iter_mut().enumerate() {
+            *value = self.round(feature, *value);
+        }
     }
 
     pub(crate) fn fits(&self, features: usize) -> bool {
@@ -137,7 +152,11 @@ impl Lookup {
 #[inline]
 pub fn round_level(value: f32, levels: Range) -> f32 {
     const NO_FRACTION: f32 = 1.5 * (1 << 23) as f32;
-    (value.clamp(levels.lo as f32, levels.hi as f32) + NO_FRACTION) - NO_FRACTION
+    let (lo, hi) = (levels.lo as f32, levels.hi as f32);
+    // `f32::clamp` checks its bounds, and a check keeps a loop off the vectors.
+    let held = if value < lo { lo } else { value };
+    let held = if held > hi { hi } else { held };
+    (held + NO_FRACTION) - NO_FRACTION
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! From the float weights of one neuron to the integers that its limits allow.
 
 use fheqat_spec::{Known, Linear, Range};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::vectors::on_vectors;
 
 /// What the integer weights of one neuron must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +70,7 @@ impl RowRounder {
     /// weight; so the best row within a budget takes the `max_l1` largest positive `|u| - k - 1/2`. Of more than
     /// `max_nonzero` weights the largest stay.
     pub fn nearest(&mut self, limits: &RowLimits, row: &[f32], integers: &mut [f32]) {
-        for (integer, &weight) in integers.iter_mut().zip(row) {
-            *integer = super::round_level(weight, limits.weights);
-        }
+        on_vectors(|| round(row, limits.weights, integers));
         // A budget's steps go to the largest weights first, so within a small one there are never too many.
         let most = limits.max_nonzero.min(row.len());
         if limits.max_l1.is_none_or(|budget| budget > most)
@@ -118,6 +119,17 @@ impl RowRounder {
     }
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+#[inline(always)]
+fn round(row: &[f32], weights: Range, integers: &mut [f32]) {
+    for (integer, &weight) in integers.iter_mut().zip(row) {
+        *integer = super::round_level(weight, weights);
+    }
+}
+
 fn split_largest(keys: &mut [u64], count: usize) -> (&[u64], &[u64]) {
     let dropped = keys.len().saturating_sub(count);
     if dropped > 0 && dropped < keys.len() {
@@ -146,23 +158,25 @@ pub(crate) fn exact_sum(row: &[f32], integer: impl Fn(f32) -> f32) -> f32 {
 #[must_use]
 pub fn best_scale<'a, R>(limits: &RowLimits, rows: &R, candidates: usize) -> f32
 where
-    R: Iterator<Item = &'a [f32]> + Clone,
+    R: Iterator<Item = &'a [f32]> + Clone + Sync,
 {
+    /// Weights that are worth a thread to round them.
+    const PART: usize = 1 << 15;
+    let weights: usize = rows.clone().map(<[f32]>::len).sum();
     let largest = rows.clone().flatten().fold(0.0f32, |most, weight| most.max(weight.abs()));
     if largest == 0.0 {
         return 1.0;
     }
     let widest = largest / limits.weights.hi as f32;
-    let mut rounder = RowRounder::default();
-    let (mut best, mut least) = (widest, f64::INFINITY);
-    for candidate in 1..=candidates {
-        let scale = widest * candidate as f32 / candidates as f32;
-        let error = rounding_error(limits, rows.clone(), scale, &mut rounder);
-        if error < least {
-            (best, least) = (scale, error);
-        }
-    }
-    best
+    let scales = (1..candidates + 1).into_par_iter().with_min_len((PART / weights).max(1));
+    let judged: Vec<(f32, f64)> = scales
+        .map_init(RowRounder::default, |rounder, candidate| {
+            let scale = widest * candidate as f32 / candidates as f32;
+            (scale, rounding_error(limits, rows.clone(), scale, rounder))
+        })
+        .collect();
+    let first = (widest, f64::INFINITY);
+    judged.into_iter().fold(first, |best, judged| if judged.1 < best.1 { judged } else { best }).0
 }
 
 /// The squared error of rounding a tensor at `scale`.

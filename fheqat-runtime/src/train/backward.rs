@@ -3,19 +3,26 @@
 //! A quantizer's output is `clamp(round(z))` with `z = gain * sum + offset`; its derivative by `z` is taken as 1 where the
 //! rounded `z` is a level and 0 outside. Integer weights pass their gradients to the floats they were rounded from.
 
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+
 use fheqat_spec::Bias;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
+use ndarray::{Array2, ArrayView2};
 
 use crate::{
     nn::{
-        forward::{Affine, Kernel, Normalize, Order, Product, Runner, Sliding, Staircase, Wiring},
+        forward::{Affine, Kernel, Normalize, Order, Product, Runner, Staircase, Wiring},
         head, head_mut,
         layer::Curve,
+        multiply::multiply,
         program::{Op, Program},
         slice, slice_mut,
-        window::Filters,
+        sliding::SlidingGradients,
     },
     quant::{Lookup, transition::middle},
+    vectors::on_vectors,
 };
 
 /// Gradients of one batch, and the memory to find them.
@@ -38,8 +45,8 @@ pub(crate) struct Gradients {
     pub(crate) log_rises: Vec<f32>,
     /// With respect to the logarithm of each number's own gain, for whichever quantizer is at work.
     numbers: Vec<f32>,
-    /// With respect to the windows of one sample, for whichever convolution is at work.
-    columns: Vec<f32>,
+    /// Memory of each convolution.
+    sliding: Vec<Option<SlidingGradients>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +57,7 @@ enum Route {
 }
 
 impl Route {
+    #[inline(always)]
     fn pass(self, to: &mut f32, slope: f32) {
         match self {
             Self::Nothing => {}
@@ -101,7 +109,10 @@ impl Gradients {
             log_rises: vec![0.0; nodes.len()],
             numbers: Vec::new(),
             routes,
-            columns: Vec::new(),
+            sliding: nodes
+                .iter()
+                .map(|node| node.filters.as_ref().map(|filters| SlidingGradients::new(filters, batch)))
+                .collect(),
         }
     }
 
@@ -142,7 +153,10 @@ impl Gradients {
                     route,
                 };
                 match &staircase.lookup {
-                    None => requantize(staircase, passage, &mut self.numbers),
+                    None => {
+                        let numbers = &mut self.numbers;
+                        on_vectors(|| requantize(staircase, passage, numbers));
+                    }
                     Some(lookup) => {
                         self.log_rises[index] = through_lookup(staircase, lookup, passage, &mut self.numbers);
                     }
@@ -158,26 +172,21 @@ impl Gradients {
                     self.numbers.clear();
                     self.numbers.resize(node.width, 0.0);
                     let slopes = &mut slice_mut(slopes)[..count * node.width];
-                    through_affine(affine, slopes, slice(out), &mut self.numbers);
+                    let numbers = &mut self.numbers;
+                    on_vectors(|| through_affine(affine, slopes, slice(out), numbers));
                     gather(&self.numbers, log_gains);
                 }
                 let (biases, weights) = (&mut self.biases[index], &mut self.weights[index]);
-                sum_columns(&slice(slopes)[..count * node.width], node.width, biases);
-                if let Some(sliding) = &product.sliding {
-                    weights_of_filters(sliding, &head(slopes, count), weights);
-                } else {
-                    let operand = head(&runner.outputs[from], count);
-                    general_mat_mul(1.0, &head(slopes, count).t(), &operand, 0.0, weights);
-                }
-                if let (Bias::Centred, None, Ok((_, levels))) =
-                    (program.hold(index), &product.affine, program.input_levels(index))
+                on_vectors(|| sum_columns(&slice(slopes)[..count * node.width], node.width, biases));
+                let (to, memory) = (&mut before[from], self.sliding[index].as_mut());
+                let operands = (&*slopes, &runner.outputs[from]);
+                through_product(product, operands, count, memory, weights, (to, route));
+                if product.affine.is_none()
+                    && program.hold(index) == Bias::Centred
+                    && let Ok((_, levels)) = program.input_levels(index)
                 {
-                    subtract_middle(weights, biases, middle(levels));
+                    on_vectors(|| subtract_middle(weights, biases, middle(levels)));
                 }
-                if route == Route::Nothing {
-                    return;
-                }
-                through_product(product, &head(slopes, count), &mut self.columns, &mut before[from], route);
             }
             Kernel::Affine(affine) => {
                 let Some(from) = node.from else { return };
@@ -223,6 +232,7 @@ impl Inside {
         Self { lo: levels.lo as f32 - 0.5, hi: levels.hi as f32 + 0.5 }
     }
 
+    #[inline(always)]
     fn keep(self, z: f32, slope: f32) -> f32 {
         if self.lo <= z && z <= self.hi { slope } else { 0.0 }
     }
@@ -240,22 +250,27 @@ fn through_curve(curve: Curve, slopes: &[f32], values: &[f32], to: &mut [f32], r
     }
 }
 
-/// Passes slopes from sums to what was multiplied; `columns` is memory for the windows of a sample.
+/// From slopes of sums to those of the weights, and to those of what was multiplied.
 fn through_product(
     product: &Product,
-    slopes: &ArrayView2<'_, f32>,
-    columns: &mut Vec<f32>,
-    to: &mut Array2<f32>,
-    route: Route,
+    (slopes, operand): (&Array2<f32>, &Array2<f32>),
+    count: usize,
+    memory: Option<&mut SlidingGradients>,
+    weights: &mut Array2<f32>,
+    (to, route): (&mut Array2<f32>, Route),
 ) {
-    if let Some(sliding) = &product.sliding {
-        if route == Route::Write {
-            to.fill(0.0);
-        }
-        through_filters(sliding, &product.weights, slopes, columns, to);
-    } else {
-        let beta = if route == Route::Add { 1.0 } else { 0.0 };
-        general_mat_mul(1.0, slopes, &product.weights, beta, &mut head_mut(to, slopes.nrows()));
+    if let (Some(sliding), Some(memory)) = (&product.sliding, memory) {
+        let slopes = &slice(slopes)[..count * slopes.ncols()];
+        let length = if route == Route::Nothing { 0 } else { count * to.ncols() };
+        let to = &mut slice_mut(to)[..length];
+        return sliding.gradients(&product.weights, slopes, memory, weights, (to, route == Route::Add));
+    }
+    let slopes = head(slopes, count);
+    multiply(&slopes.t(), &head(operand, count), 0.0, &mut weights.view_mut());
+    match route {
+        Route::Nothing => {}
+        Route::Write => multiply(&slopes, &product.weights.view(), 0.0, &mut head_mut(to, count)),
+        Route::Add => multiply(&slopes, &product.weights.view(), 1.0, &mut head_mut(to, count)),
     }
 }
 
@@ -274,21 +289,27 @@ struct Passage<'a> {
 /// Passes slopes from levels to sums; adds those by the logarithm of each number's gain to `log_gains`, unless it is empty.
 ///
 /// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
+#[inline(always)]
 fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
     let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { gains, offsets, levels, unit, .. } = staircase;
-    let width = offsets.len();
+    let (width, unit) = (offsets.len(), *unit);
     let inside = Inside::of(*levels);
-    let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(read.chunks_exact(width));
-    for (((slopes, sums), read), to) in rows.zip(to.chunks_exact_mut(width)) {
+    let rows = || slopes.chunks_exact(width).zip(read.chunks_exact(width));
+    for ((slopes, read), to) in rows().zip(to.chunks_exact_mut(width)) {
         let numbers = slopes.iter().zip(read).zip(gains).zip(offsets);
-        for ((((slope, read), gain), offset), to) in numbers.zip(to) {
-            let z = read * gain + offset;
-            route.pass(to, inside.keep(z, slope * unit) * gain);
+        let slopes = numbers
+            .map(|(((slope, read), gain), offset)| inside.keep(read * gain + offset, slope * unit) * gain);
+        match route {
+            Route::Nothing => {}
+            Route::Write => to.iter_mut().zip(slopes).for_each(|(to, slope)| *to = slope),
+            Route::Add => to.iter_mut().zip(slopes).for_each(|(to, slope)| *to += slope),
         }
-        if log_gains.is_empty() {
-            continue;
-        }
+    }
+    if log_gains.is_empty() {
+        return;
+    }
+    for ((slopes, read), sums) in rows().zip(sums.chunks_exact(width)) {
         let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets);
         for ((((slope, (sum, read)), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
             let z = sum * gain + offset;
@@ -433,6 +454,7 @@ fn through_wiring(
 
 /// Turns slopes of `sum * unit + bias` into slopes of `sum`; adds those by the logarithm of each number's unit to
 /// `log_units`.
+#[inline(always)]
 fn through_affine(affine: &Affine, slopes: &mut [f32], out: &[f32], log_units: &mut [f32]) {
     let width = affine.units.len();
     for (slopes, values) in slopes.chunks_exact_mut(width).zip(out.chunks_exact(width)) {
@@ -444,56 +466,8 @@ fn through_affine(affine: &Affine, slopes: &mut [f32], out: &[f32], log_units: &
     }
 }
 
-/// With respect to the weights of filters, summed over samples and positions.
-fn weights_of_filters(sliding: &Sliding, slopes: &ArrayView2<'_, f32>, to: &mut Array2<f32>) {
-    let Filters { windows, count, groups } = &*sliding.filters;
-    let (count, fan_in) = (count / groups, sliding.filters.fan_in());
-    to.fill(0.0);
-    for (columns, slopes) in sliding.columns.rows().into_iter().zip(slopes.rows()) {
-        let (Some(columns), Some(slopes)) = (columns.as_slice(), slopes.as_slice()) else { continue };
-        let parts = columns
-            .chunks_exact(fan_in * windows.positions)
-            .zip(slopes.chunks_exact(count * windows.positions))
-            .zip(to.axis_chunks_iter_mut(Axis(0), count));
-        for ((columns, slopes), mut to) in parts {
-            let columns = ArrayView2::from_shape((fan_in, windows.positions), columns);
-            let slopes = ArrayView2::from_shape((count, windows.positions), slopes);
-            if let (Ok(columns), Ok(slopes)) = (columns, slopes) {
-                general_mat_mul(1.0, &slopes, &columns.t(), 1.0, &mut to);
-            }
-        }
-    }
-}
-
-/// Adds to each sample's slopes what comes back through the filters that see it.
-fn through_filters(
-    sliding: &Sliding,
-    weights: &Array2<f32>,
-    slopes: &ArrayView2<'_, f32>,
-    columns: &mut Vec<f32>,
-    to: &mut Array2<f32>,
-) {
-    let Filters { windows, count, groups } = &*sliding.filters;
-    let (count, fan_in) = (count / groups, sliding.filters.fan_in());
-    columns.resize(sliding.columns.ncols(), 0.0);
-    for (slopes, mut to) in slopes.rows().into_iter().zip(to.rows_mut()) {
-        let (Some(slopes), Some(to)) = (slopes.as_slice(), to.as_slice_mut()) else { continue };
-        let parts = columns
-            .chunks_exact_mut(fan_in * windows.positions)
-            .zip(slopes.chunks_exact(count * windows.positions))
-            .zip(weights.axis_chunks_iter(Axis(0), count));
-        for ((columns, slopes), weights) in parts {
-            let columns = ArrayViewMut2::from_shape((fan_in, windows.positions), columns);
-            let slopes = ArrayView2::from_shape((count, windows.positions), slopes);
-            if let (Ok(mut columns), Ok(slopes)) = (columns, slopes) {
-                general_mat_mul(1.0, &weights.t(), &slopes, 0.0, &mut columns);
-            }
-        }
-        windows.scatter(columns, to);
-    }
-}
-
 /// Sums each column of `width`; of a convolution, the columns of each filter's positions.
+#[inline(always)]
 fn sum_columns(rows: &[f32], width: usize, sums: &mut [f32]) {
     sums.fill(0.0);
     if width != sums.len() {
@@ -513,6 +487,7 @@ fn sum_columns(rows: &[f32], width: usize, sums: &mut [f32]) {
 }
 
 /// A centred layer computes `sum_i q_i (a_i - middle)`.
+#[inline(always)]
 fn subtract_middle(weights: &mut Array2<f32>, sums: &[f32], middle: f32) {
     let width = weights.ncols();
     for (row, sum) in slice_mut(weights).chunks_exact_mut(width).zip(sums) {

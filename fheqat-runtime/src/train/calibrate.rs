@@ -241,11 +241,11 @@ fn centre_outputs(
     middle: f32,
 ) -> Result<(), NetworkError> {
     let sums = sums_of(program, index, features)?;
-    let units = program.units(index)?;
+    let units: Vec<f32> = program.units(index)?.collect();
     if let Op::Linear(state) = &mut program.nodes[index].op {
         let positions = sums.ncols() / state.bias.len();
         let columns = sums.axis_chunks_iter(Axis(1), positions);
-        for ((bias, columns), unit) in state.bias.iter_mut().zip(columns).zip(units.iter().cycle()) {
+        for ((bias, columns), unit) in state.bias.iter_mut().zip(columns).zip(units.into_iter().cycle()) {
             *bias = (middle - columns.sum() / columns.len() as f32) * unit;
         }
     }
@@ -348,7 +348,7 @@ fn step_of(
     {
         // Every row of a layer with a budget starts with the same scale.
         let units = units_per_level(budget, program.input_levels(from)?.1, levels);
-        return Ok(program.units(from)?[0] * units);
+        return Ok(program.unit(from)? * units);
     }
     let mut values = values_of(program, from, features)?;
     match (function, program.hold(from)) {

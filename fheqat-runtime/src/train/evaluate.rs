@@ -74,7 +74,8 @@ fn metrics(tally: Tally, data: &Dataset) -> Metrics {
     Metrics { loss: tally.mean_loss(), accuracy }
 }
 
-/// Runs a program on whole data sets, batch by batch.
+/// Runs a program on whole data sets, batch by batch; the batches of much work beside each other.
+#[derive(Clone)]
 pub(crate) struct Evaluator {
     runner: Runner,
     slopes: Array2<f32>,
@@ -114,10 +115,25 @@ impl Evaluator {
         }
         let rows: Vec<usize> = (0..data.len()).collect();
         let mut tally = Tally::default();
-        for (features, rows) in data.features().axis_chunks_iter(Axis(0), BATCH).zip(rows.chunks(BATCH)) {
-            let outputs = self.runner.run(&features);
-            let slopes = head_mut(&mut self.slopes, rows.len());
-            tally.add(judge(loss.into(), &outputs, data.targets(), rows, slopes));
+        let judge = |evaluator: &mut Self, features: ArrayView2<'_, f32>, rows: &[usize]| {
+            let outputs = evaluator.runner.run(&features);
+            let slopes = head_mut(&mut evaluator.slopes, rows.len());
+            judge(loss.into(), &outputs, data.targets(), rows, slopes)
+        };
+        let features = data.features();
+        let batches = features.axis_chunks_iter(Axis(0), BATCH);
+        if self.is_large(data.len()) {
+            let batches = batches.into_par_iter().zip(rows.par_chunks(BATCH));
+            let tallies: Vec<Tally> = batches
+                .map_init(|| self.clone(), |evaluator, (features, rows)| judge(evaluator, features, rows))
+                .collect();
+            for batch in tallies {
+                tally.add(batch);
+            }
+        } else {
+            batches
+                .zip(rows.chunks(BATCH))
+                .for_each(|(features, rows)| tally.add(judge(self, features, rows)));
         }
         Ok(metrics(tally, data))
     }
@@ -125,10 +141,25 @@ impl Evaluator {
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
     pub(crate) fn predict(&mut self, program: &Program, features: &ArrayView2<'_, f32>) -> Array2<f32> {
         let mut outputs = Array2::zeros((features.nrows(), program.outputs()));
-        let chunks = outputs.axis_chunks_iter_mut(Axis(0), BATCH);
-        for (mut to, features) in chunks.zip(features.axis_chunks_iter(Axis(0), BATCH)) {
-            to.assign(&self.runner.run(&features));
+        let is_large = self.is_large(features.nrows());
+        let to = outputs.axis_chunks_iter_mut(Axis(0), BATCH);
+        let batches = features.axis_chunks_iter(Axis(0), BATCH);
+        if is_large {
+            to.into_par_iter().zip(batches).for_each_init(
+                || self.runner.clone(),
+                |runner, (mut to, features)| to.assign(&runner.run(&features)),
+            );
+        } else {
+            to.zip(batches).for_each(|(mut to, features)| to.assign(&self.runner.run(&features)));
         }
         outputs
+    }
+
+    /// Whether so many samples are worth a copy of the evaluator for each thread. Noise comes sample after sample.
+    fn is_large(&self, samples: usize) -> bool {
+        const MULTIPLICATIONS: usize = 1 << 27;
+        self.runner.noise.is_none()
+            && samples > 2 * BATCH
+            && samples.saturating_mul(self.runner.multiplications()) >= MULTIPLICATIONS
     }
 }

@@ -97,7 +97,8 @@ pub(crate) fn train_once(
         program.make_float();
     }
     let mut trainer = Trainer::new(program.clone(), config, train, frozen)?;
-    let history = trainer.run(train, validation)?;
+    // On a thread of the pool, so that handing parts to the others is cheap.
+    let history = rayon::scope(|_| trainer.run(train, validation))?;
     *program = trainer.program;
     Ok(history)
 }
@@ -387,7 +388,6 @@ impl<'a> Trainer<'a> {
     /// Chooses the step of a quantizer, or the scales in front of it where its step is fixed or has several of them to follow,
     /// so that its gains are as trained. What a normalisation reads keeps its unit, and with it the running averages.
     fn settle(&mut self, index: usize) {
-        let gains = self.gains[index].values.clone();
         let from = self.program.nodes[index].from;
         let last = self.program.is_last(index);
         match (&self.program.nodes[index].op, from) {
@@ -398,7 +398,7 @@ impl<'a> Trainer<'a> {
                     state.step = Some(1.0 / self.rises[index].values[0]);
                 }
                 if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
-                    self.set_units(from, &gains, 1.0);
+                    self.set_units(from, index, 1.0);
                 }
             }
             (Op::Quantizer(_), Some(from)) if matches!(self.program.nodes[from].op, Op::Norm(_)) => {}
@@ -408,28 +408,31 @@ impl<'a> Trainer<'a> {
                     _ => self.program.held_step(index),
                 };
                 match (held, &self.program.nodes[from].op) {
-                    (Some(step), Op::Linear(_)) => self.set_units(from, &gains, step),
+                    (Some(step), Op::Linear(_)) => self.set_units(from, index, step),
                     (Some(_), _) => {}
                     (None, _) => {
-                        if let Ok(units) = self.program.units(from) {
-                            self.set_step(index, units[0] / gains[0]);
+                        if let Ok(unit) = self.program.unit(from) {
+                            self.set_step(index, unit / self.gains[index].values[0]);
                         }
                     }
                 }
             }
             (Op::Linear(_), _) if last || self.program.is_normalized(index) => {
-                self.set_units(index, &gains, 1.0);
+                self.set_units(index, index, 1.0);
             }
             _ => {}
         }
     }
 
-    /// Chooses the scales of the linear layer at `index` so that a unit of its sums stands for a gain times `step`.
-    fn set_units(&mut self, index: usize, gains: &[f32], step: f32) {
+    /// Chooses the scales of the linear layer at `index` so that a unit of its sums stands for a gain of the node at `reader`
+    /// times `step`.
+    fn set_units(&mut self, index: usize, reader: usize, step: f32) {
         if let Ok((step_in, _)) = self.program.input_levels(index)
-            && let Op::Linear(state) = &mut self.program.nodes[index].op
+            && let Op::Linear(LinearState { scale: Some(scale), .. }) = &mut self.program.nodes[index].op
         {
-            state.scale = Some(gains.iter().map(|gain| gain * step / step_in).collect());
+            for (scale, gain) in scale.iter_mut().zip(&self.gains[reader].values) {
+                *scale = gain * step / step_in;
+            }
         }
     }
 
@@ -483,7 +486,8 @@ fn gain(program: &Program, runner: &Runner, index: usize, config: &TrainConfig) 
     let haste = if program.is_last(index) { 1.0 } else { GAIN_HASTE };
     let scales = |index| program.linear(index).map_or(1, LinearState::scales);
     if config.precision == Precision::Quantized && program.is_normalized(index) {
-        return Gain::new(program.units(index).unwrap_or_else(|_| vec![1.0]), false, haste);
+        let units = program.units(index).map_or_else(|_| vec![1.0], Iterator::collect);
+        return Gain::new(units, false, haste);
     }
     let (numbers, count, learns) = match (&runner.kernels[index], node.from) {
         (Kernel::Requantize(staircase), Some(from)) => {

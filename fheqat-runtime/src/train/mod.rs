@@ -123,7 +123,7 @@ mod tests {
     use crate::{
         Seed,
         data::{checkerboard, checkerboard_points},
-        fixture::{Branch, Chain, Curved, Normed, NormedImage, Rows, Stairs, Tolerant},
+        fixture::{Branch, Chain, Curved, Image, Normed, NormedImage, Rows, Stairs, Tolerant},
         nn::{
             Precision,
             activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
@@ -215,6 +215,39 @@ mod tests {
         };
         assert_eq!(run(3), run(3));
         assert_ne!(run(3).0, run(4).0);
+    }
+
+    /// Batches so large that products, filters, rounding and evaluation fall into parts.
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let points = checkerboard_points(14_000, Seed(3));
+        let pixels = Array2::from_shape_fn((2600, 120), |(sample, pixel)| {
+            ((sample * 37 + pixel * pixel * 11) % 29) as f32 / 29.0 - 0.3
+        });
+        let images = Dataset::classes(pixels, (0..2600).map(|sample| sample % 2).collect(), 2).unwrap();
+        same_on_threads::<Chain<2, 200, 2, 30, 0, true>>(&points, &TrainConfig { batch: 500, ..short() });
+        same_on_threads::<Normed<1, 8>>(&points, &TrainConfig { batch: 14_000, ..short() });
+        let all = TrainConfig { batch: 2600, validation: Validation::None, ..short() };
+        same_on_threads::<Image<true>>(&images, &all);
+        same_on_threads::<NormedImage<0>>(&images, &all);
+        same_on_threads::<Image<false>>(&images, &TrainConfig { precision: Precision::Float, ..all });
+    }
+
+    fn same_on_threads<N: Network + Send>(data: &Dataset, config: &TrainConfig) {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut net = N::new(Seed(1));
+                let history = net.train(data, config).unwrap();
+                let metrics = net.evaluate_in(config.precision, data).unwrap();
+                let outputs = net.predict(config.precision, data.features()).unwrap();
+                (history, metrics, outputs, Program::of(&net).unwrap())
+            })
+        };
+        let one = run(1);
+        for threads in [2, 3] {
+            assert_eq!(run(threads), one, "{threads} threads");
+        }
     }
 
     #[test]

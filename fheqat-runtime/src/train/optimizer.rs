@@ -1,10 +1,15 @@
 //! From gradients to steps.
 
+use rayon::prelude::*;
+
 use super::config::Optimizer;
+use crate::vectors::on_vectors;
 
 const MEAN: f32 = 0.9;
 const SQUARE: f32 = 0.999;
 const TINY: f32 = 1e-8;
+/// Numbers that are worth a thread.
+const PART: usize = 1 << 15;
 
 /// What an optimizer remembers of one tensor.
 #[derive(Clone, Debug)]
@@ -46,8 +51,29 @@ impl Moments {
 
     /// Moves `values` against `slopes` and holds them within `-limit.0..=limit.1`.
     pub(crate) fn step(&mut self, pace: Pace, values: &mut [f32], slopes: &[f32], limit: (f32, f32)) {
-        let state = self.mean.iter_mut().zip(&mut self.square);
-        let all = values.iter_mut().zip(slopes).zip(state);
+        let state = self.mean.par_chunks_mut(PART).zip(self.square.par_chunks_mut(PART));
+        let values = values.par_chunks_mut(PART).zip(slopes.par_chunks(PART));
+        values.zip(state).for_each(|((values, slopes), state)| {
+            on_vectors(|| pace.step(values, slopes, state, limit));
+        });
+    }
+}
+
+impl Pace {
+    #[expect(
+        clippy::inline_always,
+        reason = "only what is inlined into a dispatch is compiled for its instructions"
+    )]
+    #[inline(always)]
+    fn step(
+        self,
+        values: &mut [f32],
+        slopes: &[f32],
+        (mean, square): (&mut [f32], &mut [f32]),
+        limit: (f32, f32),
+    ) {
+        let all = values.iter_mut().zip(slopes).zip(mean.iter_mut().zip(square));
+        let pace = self;
         match pace.optimizer {
             Optimizer::AdamW { decay } => {
                 let (rate, shrink) = (pace.rate * pace.correction, 1.0 - pace.rate * decay);
