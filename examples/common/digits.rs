@@ -65,6 +65,7 @@ impl Recipe {
             epochs: self.epochs,
             rate: self.rate,
             smoothing: self.smoothing,
+            noise: 2.0, // where a network tolerates some
             validation: Validation::None,
             seed,
             ..TrainConfig::default()
