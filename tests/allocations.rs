@@ -91,6 +91,6 @@ fn steps_allocate_nothing_but_the_packing_of_products() {
     // Of each layer forward and for the weights, and for the inputs where a layer with weights is in front.
     check::<Perceptron>(3 + 3 + 2);
     check::<Residual>(3 + 3 + 2);
-    // `conv2` has two groups.
-    check::<Convolutional>(4 + 4 + 3);
+    // `conv2` multiplies in two groups and two parts of the batch.
+    check::<Convolutional>((1 + 4 + 1) + (1 + 4 + 1) + (4 + 1));
 }
