@@ -51,7 +51,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("estimator", help="a checkout of lattice-estimator")
     parser.add_argument("--jobs", type=int, default=1, help="keys estimated at once")
-    parser.add_argument("--every", type=int, default=1, help="only each so manieth key")
+    parser.add_argument("--every", type=int, default=1, help="only every so many keys, one of them")
     options = parser.parse_args()
 
     weak = []
