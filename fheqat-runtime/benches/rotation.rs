@@ -1,32 +1,105 @@
-//! One encrypted neuron by slots: with the usual rotation, and with interleaved polynomials.
+//! Two encrypted neurons, the second behind a key switch: as this crate runs them, and as they are run elsewhere.
 //!
-//! `cargo bench -p fheqat-runtime --bench rotation`
+//! `cargo bench --workspace --bench rotation`; a filter such as `'64 slots'` keeps one size.
 
-use std::{hint::black_box, num::NonZeroUsize};
+use std::{cell::LazyCell, hint::black_box, num::NonZeroUsize, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use fheqat_runtime::fhe::CompileOptions;
+use fheqat_runtime::{
+    circuit::Circuit,
+    fhe::{ClientKey, CompileOptions, ServerKey},
+    params::{Bytes, Log2Probability},
+    spec::Range,
+};
 
-use self::chain::chain;
+use self::{
+    chain::chain,
+    clock::{CoreTime, core_time},
+    published::Published,
+};
 
 mod chain;
+mod clock;
+mod published;
 
-fn rotations(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("chain of two neurons");
-    group.sample_size(10);
-    for slots in [16, 32, 64, 128, 256] {
-        for (name, extension) in [("usual", 0), ("interleaved", 5)] {
-            let options = CompileOptions::default().max_extension(extension).threads(NonZeroUsize::new(1));
-            let Ok(compiled) = chain(slots).compile(&options) else { continue };
-            let Ok((client, server)) = compiled.keygen() else { continue };
-            let Ok(input) = client.encrypt(&[3.0]) else { continue };
-            group.bench_with_input(BenchmarkId::new(name, slots), &input, |bencher, input| {
-                bencher.iter(|| black_box(server.run(input)));
+/// A chain of two neurons on ranges of as many values each, in `slots` slots.
+fn neurons(slots: i64) -> Circuit {
+    let mut circuit = chain(slots);
+    widen(&mut circuit, slots);
+    circuit
+}
+
+/// The same neurons on twice the next power of two of their values: the top bit of a slot stays 0.
+fn padded(slots: i64) -> Circuit {
+    let mut circuit = chain(slots);
+    let values = slots - 6;
+    widen(&mut circuit, 2 * values.cast_unsigned().next_power_of_two().cast_signed());
+    circuit
+}
+
+/// Makes each neuron's range that of `slots` slots; what it computes stays.
+fn widen(circuit: &mut Circuit, slots: i64) {
+    let half = slots / 2 - 3;
+    for accumulator in &mut circuit.graph.accumulators {
+        accumulator.range = Range::new(-half, half - 1);
+    }
+}
+
+fn keys(circuit: &Circuit, options: &CompileOptions) -> (ClientKey, ServerKey) {
+    let compiled = circuit.compile(options).expect("parameters exist");
+    compiled.keygen().expect("one thread starts")
+}
+
+fn rotations(criterion: &mut Criterion<CoreTime>) {
+    let mut group = criterion.benchmark_group("two neurons");
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    let folded = CompileOptions::default().threads(NonZeroUsize::new(1));
+    let usual = folded.clone().max_extension(0).max_server_key(Bytes(2_500_000_000));
+    for slots in [16, 24, 32, 48, 64, 96, 128, 192, 256] {
+        let ways = [
+            ("this crate", neurons(slots), &folded),
+            ("one polynomial", neurons(slots), &usual),
+            ("padding bit", padded(slots), &usual),
+        ];
+        for (name, circuit, options) in ways {
+            let parties = LazyCell::new(|| keys(&circuit, options));
+            group.bench_function(BenchmarkId::new(name, format!("{slots} slots")), |bencher| {
+                let (client, server) = &*parties;
+                let input = client.encrypt(&[3.0]).expect("a feature for the only input");
+                bencher.iter(|| black_box(server.run(&input)));
             });
         }
     }
     group.finish();
 }
 
-criterion_group!(benches, rotations);
+/// Sixteen values, as tfhe's sets for two bits of message and two of carry hold.
+fn published(criterion: &mut Criterion<CoreTime>) {
+    let mut group = criterion.benchmark_group("two neurons of sixteen values, 2^-128");
+    group.sample_size(20).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    let options = CompileOptions::default().threads(NonZeroUsize::new(1)).p_fail(Log2Probability(-128.0));
+    let parties = LazyCell::new(|| keys(&neurons(22), &options));
+    group.bench_function("this crate", |bencher| {
+        let (client, server) = &*parties;
+        let input = client.encrypt(&[3.0]).expect("a feature for the only input");
+        bencher.iter(|| black_box(server.run(&input)));
+    });
+    let tfhe = LazyCell::new(Published::new);
+    group.bench_function("bootstraps of tfhe", |bencher| {
+        let mut ciphertext = tfhe.encrypt(3);
+        bencher.iter(|| {
+            for _ in 0..2 {
+                ciphertext = tfhe.bootstrap(&ciphertext);
+            }
+        });
+        assert_eq!(tfhe.decrypt(&ciphertext), 3);
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = core_time();
+    targets = rotations, published
+}
 criterion_main!(benches);

@@ -103,8 +103,8 @@ fn generate_with(
 
 /// Both secret keys.
 pub(crate) struct Secrets {
-    small: LweSecretKeyOwned<u32>,
-    big: GlweSecretKeyOwned<u64>,
+    pub(super) small: LweSecretKeyOwned<u32>,
+    pub(super) big: GlweSecretKeyOwned<u64>,
 }
 
 impl Secrets {

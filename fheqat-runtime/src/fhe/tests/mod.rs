@@ -7,4 +7,5 @@ mod kinds;
 mod noise;
 mod promise;
 mod refuses;
+mod security;
 mod timing;

@@ -1,0 +1,60 @@
+//! Core-seconds of this process: other programs' turns do not count.
+
+use std::time::Duration;
+
+use criterion::{
+    Criterion,
+    measurement::{Measurement, ValueFormatter, WallTime},
+};
+
+static WALL: WallTime = WallTime;
+
+/// What this process has run on any core.
+pub(crate) struct CoreTime;
+
+#[cfg(unix)]
+fn clock() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+#[cfg(not(unix))]
+fn clock() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}
+
+impl Measurement for CoreTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        clock()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        clock().saturating_sub(start)
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WALL.formatter()
+    }
+}
+
+pub(crate) fn core_time() -> Criterion<CoreTime> {
+    Criterion::default().with_measurement(CoreTime)
+}
