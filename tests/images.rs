@@ -160,7 +160,7 @@ fn a_convolution_is_a_plain_loop() {
     for (sample, found) in data.samples().zip(found.rows()) {
         for (index, found) in found.iter().enumerate() {
             let (filter, y, x) = (index / 9, index % 9 / 3, index % 3);
-            let mut sum = 0.0;
+            let mut sum = net.conv.bias()[filter];
             for channel in 0..2 {
                 for (k, l) in (0..9).map(|tap| (tap / 3, tap % 3)) {
                     let (y, x) = (2 * y as i64 + k - 1, 2 * x as i64 + l - 1);

@@ -2,9 +2,10 @@
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and,
 //! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
-//! `[1]` unless it has that of another, `levels` `[2]`, the least and the greatest, where training left some of them out, and where it standardises the network's input `mean` and `deviation` `[features]`; a
-//! batch normalisation has `weight`, `bias`, `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing
-//! has chosen yet is left out. The metadata say which biases are held centred, and which budget each layer has.
+//! `[1]` unless it has that of another, `levels` `[2]`, the least and the greatest, where training left some of them out, and
+//! where it standardises the network's input `mean` and `deviation` `[features]`; a batch normalisation has `weight`, `bias`,
+//! `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing has chosen yet is left out. The metadata say
+//! which biases are held centred, and which budget each layer has.
 
 use std::{collections::HashMap, ops::RangeInclusive, path::Path};
 

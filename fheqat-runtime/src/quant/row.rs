@@ -168,7 +168,7 @@ where
         return 1.0;
     }
     let widest = largest / limits.weights.hi as f32;
-    let scales = (1..candidates + 1).into_par_iter().with_min_len((PART / weights).max(1));
+    let scales = (1..candidates + 1).into_par_iter().with_min_len((PART / weights.max(1)).max(1));
     let judged: Vec<(f32, f64)> = scales
         .map_init(RowRounder::default, |rounder, candidate| {
             let scale = widest * candidate as f32 / candidates as f32;
