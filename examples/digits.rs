@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             recipe.run::<Perceptron>(&options.digits)
         }
         Net::Tolerant => {
-            let recipe = Recipe { epochs: 200, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
+            let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
             recipe.run::<Tolerant>(&options.digits)
         }
         Net::Cnn => {

@@ -102,7 +102,7 @@ fn learned<N: Network>(
     let float = TrainConfig { precision: Precision::Float, rate: 0.0005, ..common.clone() };
     // Decay lets go of weights that the budget leaves out.
     let optimizer = Optimizer::AdamW { decay: 0.02 };
-    let quantized = TrainConfig { rate: 0.02, optimizer, noise: 2.0, ..common };
+    let quantized = TrainConfig { rate: 0.02, optimizer, ..common };
     let (net, clear) = splits::learned([&train, &test], &float, &quantized)?;
     Ok((net, test, clear))
 }

@@ -65,7 +65,6 @@ impl Recipe {
             epochs: self.epochs,
             rate: self.rate,
             smoothing: self.smoothing,
-            noise: 2.0, // where a network tolerates some
             validation: Validation::None,
             seed,
             ..TrainConfig::default()
