@@ -160,8 +160,7 @@ impl Output {
     /// The largest standard deviation that keeps the promise.
     #[must_use]
     pub fn spread(&self, deviations: Deviations) -> TorusDistance {
-        let tolerance = self.promise.tolerance.map_or(f64::INFINITY, |tolerance| tolerance.0);
-        TorusDistance((self.promise.room.0 / deviations.0).min(tolerance))
+        self.promise.spread(0.0, 0.0, deviations)
     }
 }
 
@@ -178,6 +177,16 @@ impl Promise {
             room: TorusDistance((1.0 - reach * unit) / 2.0),
             tolerance: Some(TorusDistance(tolerance.0 * unit)),
         }
+    }
+
+    /// The largest standard deviation that keeps it, where `lost` turns of the room are gone and `rounding` turns count as
+    /// noise.
+    fn spread(self, lost: f64, rounding: f64, deviations: Deviations) -> TorusDistance {
+        let tolerance = self.tolerance.map_or(f64::INFINITY, |tolerance| {
+            let variance = tolerance.0.powi(2) - rounding.powi(2);
+            variance.max(0.0).sqrt()
+        });
+        TorusDistance(((self.room.0 - lost) / deviations.0).min(tolerance))
     }
 }
 
@@ -200,11 +209,7 @@ impl Rotation {
     #[must_use]
     pub fn spread(&self, log_grid: u32, deviations: Deviations) -> TorusDistance {
         let rounding = self.rounding(log_grid).0;
-        let tolerance = self.promise.tolerance.map_or(f64::INFINITY, |tolerance| {
-            let variance = tolerance.0.powi(2) - rounding.powi(2);
-            variance.max(0.0).sqrt()
-        });
-        TorusDistance((self.margin(log_grid).0 / deviations.0).min(tolerance))
+        self.promise.spread(rounding + self.encoding.0, rounding, deviations)
     }
 
     /// The grid of its jumps: a shared rotation reads them off coefficients, on the grid without extension.
@@ -578,9 +583,8 @@ impl<'a> Reader<'a> {
             return i64::from(fits);
         }
         let spread = |gain: u32| {
-            let Promise { room, tolerance } =
-                Promise::new(own, tolerance, f64::from(gain) / f64::from(slots.0));
-            (room.0 / self.deviations.0).min(tolerance.map_or(f64::INFINITY, |tolerance| tolerance.0))
+            let promise = Promise::new(own, tolerance, f64::from(gain) / f64::from(slots.0));
+            promise.spread(0.0, 0.0, self.deviations)
         };
         i64::from(if spread(fits + 1) > spread(fits) { fits + 1 } else { fits })
     }
