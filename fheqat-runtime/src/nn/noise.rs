@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     Seed,
-    quant::tolerance::{deviation, output_deviation, sample, steepest},
+    quant::{
+        row::signed_divisor,
+        tolerance::{deviation, output_deviation, sample, steepest},
+    },
 };
 
 /// The stream of a seed that noise comes from.
@@ -93,6 +96,9 @@ impl Noise {
         outputs: &mut [f32],
         width: usize,
     ) {
+        if self.output <= 0.0 {
+            return;
+        }
         let squares = match product(kernels, sources, kernels.len().checked_sub(1)) {
             Some(product) => {
                 let square = |weight: &f32| f64::from(weight * weight);
@@ -100,7 +106,7 @@ impl Noise {
             }
             _ => vec![self.ones],
         };
-        if self.output <= 0.0 || squares.iter().all(|&squares: &f64| squares <= 0.0) {
+        if squares.iter().all(|&squares: &f64| squares <= 0.0) {
             return;
         }
         let positions = width / squares.len();
@@ -120,15 +126,13 @@ struct Directions {
 
 impl Directions {
     fn of(weights: &Array2<f32>) -> Self {
-        let mut seen = HashMap::<Vec<i16>, usize>::new();
+        let mut seen = HashMap::<Vec<i64>, usize>::new();
         let rows = weights.rows().into_iter().map(|row| {
-            let row: Vec<i16> = row.iter().map(|&weight| weight as i16).collect();
-            let divisor = row.iter().fold(0, |divisor, weight| gcd(divisor, weight.unsigned_abs())) as i16;
-            let first = row.iter().find(|weight| **weight != 0).map_or(1, |weight| weight.signum());
-            let factor = divisor.max(1) * first;
+            let row: Vec<i64> = row.iter().map(|&weight| weight as i64).collect();
+            let factor = signed_divisor(row.iter().copied());
             let count = seen.len();
             let direction = *seen.entry(row.iter().map(|weight| weight / factor).collect()).or_insert(count);
-            (direction, f32::from(factor))
+            (direction, factor as f32)
         });
         let rows = rows.collect();
         Self { rows, count: seen.len() }
@@ -138,10 +142,6 @@ impl Directions {
     fn apart(count: usize) -> Self {
         Self { rows: (0..count).map(|row| (row, 1.0)).collect(), count }
     }
-}
-
-fn gcd(a: u16, b: u16) -> u16 {
-    if a == 0 || b == 1 { b } else { gcd(b % a, a) }
 }
 
 /// How far the numbers of a row are off.

@@ -47,6 +47,19 @@ impl RowLimits {
     }
 }
 
+/// What a row is divided by so that its weights are coprime and the first that is not zero is positive; 1 for a row of zeros.
+/// Rows that are then equal are one direction: their sums are one accumulator.
+#[must_use]
+pub fn signed_divisor(weights: impl Iterator<Item = i64> + Clone) -> i64 {
+    let divisor = weights.clone().fold(0, |divisor, weight| gcd(divisor, weight.abs()));
+    let sign = weights.map(i64::signum).find(|sign| *sign != 0).unwrap_or(1);
+    divisor.max(1) * sign
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 /// Finds nearest rows; keeps its scratch memory from row to row.
 #[derive(Clone, Debug, Default)]
 pub struct RowRounder {

@@ -4,7 +4,10 @@
 //! rises; its readers absorb the sign and the base. Equal things are then equal data.
 
 use super::rebuild::{Affine, Rebuild};
-use crate::circuit::ir::{Accumulator, Graph, Jump, Table, Wire};
+use crate::{
+    circuit::ir::{Accumulator, Graph, Jump, Table, Wire},
+    quant::row::signed_divisor,
+};
 use fheqat_spec::Range;
 
 pub(super) fn orient(old: &Graph) -> Graph {
@@ -33,11 +36,7 @@ pub(super) fn orient(old: &Graph) -> Graph {
 
 /// The accumulator divided by the signed common divisor of its weights.
 fn coprime(accumulator: Accumulator) -> Accumulator {
-    let Some(first) = accumulator.terms.first() else {
-        return accumulator;
-    };
-    let divisor = accumulator.terms.iter().fold(0, |divisor, term| gcd(divisor, term.weight.abs()));
-    let divisor = divisor * first.weight.signum();
+    let divisor = signed_divisor(accumulator.terms.iter().map(|term| term.weight));
     if divisor == 1 {
         return accumulator;
     }
@@ -79,8 +78,4 @@ fn divided(table: &Table, divisor: i64) -> Table {
     }
     merged.retain(|jump| jump.rise != 0);
     Table { base, jumps: merged }
-}
-
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
