@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -87,8 +87,8 @@ enum Inputs {
 /// Samples in flight, by place in the batch.
 type Flights = [Mutex<Option<Arc<Flight>>>];
 
-fn flight(flights: &Flights, sample: usize) -> Option<Arc<Flight>> {
-    flights[sample].lock().unwrap_or_else(PoisonError::into_inner).clone()
+fn flight(flights: &Flights, sample: usize) -> MutexGuard<'_, Option<Arc<Flight>>> {
+    flights[sample].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ServerKey {
@@ -165,13 +165,13 @@ impl ServerKey {
             match work {
                 Work::Start(sample) => {
                     let started = Arc::new(self.take_off(&inputs[sample]));
-                    *flights[sample].lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+                    *flight(flights, sample) = Some(started);
                     queue.started(sample);
                 }
                 Work::Rotate(mut block) => {
                     block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switched);
                     let flights: Vec<Arc<Flight>> =
-                        block.iter().filter_map(|&(sample, _)| flight(flights, sample)).collect();
+                        block.iter().filter_map(|&(sample, _)| flight(flights, sample).clone()).collect();
                     let jobs: Vec<(&Flight, &Rotation)> = flights
                         .iter()
                         .zip(&block)
@@ -184,7 +184,7 @@ impl ServerKey {
                     queue.rotated(&block);
                 }
                 Work::Finish(sample) => {
-                    let landed = flights[sample].lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let landed = flight(flights, sample).take();
                     if let Some(flight) = landed {
                         outputs[sample].get_or_init(|| self.outputs(schedule, &flight));
                     }
