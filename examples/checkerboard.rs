@@ -12,8 +12,8 @@ use fheqat::{data, prelude::*};
 
 /// A network's numbers are constants of its type, so each width is a struct of its own.
 macro_rules! checkerboard {
-    ($name:ident, $hidden:tt, $last:tt) => {
-        #[quant_net(bits = 3, max_nonzero = 30, max_l1 = 8)]
+    ($name:ident, $hidden:tt, $last:tt $($options:tt)*) => {
+        #[quant_net(bits = 3, max_nonzero = 30, max_l1 = 8 $($options)*)]
         struct $name {
             #[layer(bits = 2, signed = false, scale = 0.333)]
             quant_inp: QuantIdentity,
@@ -30,22 +30,11 @@ macro_rules! checkerboard {
 checkerboard!(Checkerboard10, 10, 32);
 checkerboard!(Checkerboard30, 30, 32);
 checkerboard!(Checkerboard100, 100, 8);
+checkerboard!(Tolerant, 100, 8, tolerance = 0.2);
 
 /// As the guide has it: nothing but widths and pruning.
 #[quant_net(bits = 3, max_nonzero = 30)]
 struct Plain {
-    quant_inp: QuantIdentity,
-    fc1: QuantLinear<2, 100>,
-    relu1: QuantReLU,
-    fc2: QuantLinear<100, 100>,
-    relu2: QuantReLU,
-    fc3: QuantLinear<100, 2>,
-}
-
-/// The network of the guide with encrypted sums that may be off.
-#[quant_net(bits = 3, max_nonzero = 30, max_l1 = 8, tolerance = 0.2)]
-struct Tolerant {
-    #[layer(bits = 2, signed = false, scale = 0.333)]
     quant_inp: QuantIdentity,
     fc1: QuantLinear<2, 100>,
     relu1: QuantReLU,
