@@ -146,8 +146,8 @@ pub trait Network: Sized {
         Ok(Evaluator::new(&program, precision)?.run(&program, data, loss)?)
     }
 
-    /// Loss and accuracy when every sum is off by noise as large as the network tolerates: the least that is to be expected
-    /// encrypted, where parameters may leave less noise. Each sample is run once.
+    /// Loss and accuracy when every sum is off by noise as large as the network tolerates; parameters may leave less. Each sample
+    /// is run once, with noise of the seed's, so it is an estimate of the encrypted result and no bound.
     ///
     /// # Errors
     /// When a layer is not calibrated, or the data does not fit the network.

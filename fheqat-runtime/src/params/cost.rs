@@ -40,8 +40,8 @@ pub struct ShapePrices {
 /// The most rotations that go through the bootstrap key together.
 pub const BLOCK: usize = 8;
 
-/// One mask element's step of a rotation, or of a key switch: the first external product brings its part of the key from memory, which the
-/// further ones, of other interleaved polynomials and of other rotations of its block, find in the cache.
+/// One mask element's step of a rotation, or of a key switch: the first external product brings its part of the key from
+/// memory, which the further ones, of other interleaved polynomials and of other rotations of its block, find in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepPrice {
     /// The first external product, with the rotation and subtraction before it.
