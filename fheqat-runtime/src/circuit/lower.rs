@@ -70,8 +70,10 @@ pub(crate) fn optimised(net: &Net<'static>, program: &Program) -> Result<Circuit
 /// # Errors
 /// When a layer is not calibrated.
 pub(crate) fn plain(net: &Net<'static>, program: &Program) -> Result<Circuit, CircuitError> {
-    let (codec, graph) = integers(program)?;
-    Ok(Circuit { name: net.name.to_owned(), fields: describe(net, program.facts()), codec, graph })
+    let quantized = program.quantized()?;
+    let (codec, graph) = integers(&quantized, program.facts())?;
+    let fields = describe(net, program.facts(), &quantized);
+    Ok(Circuit { name: net.name.to_owned(), fields, codec, graph })
 }
 
 /// What runs, without names, optimised.
@@ -79,13 +81,12 @@ pub(crate) fn plain(net: &Net<'static>, program: &Program) -> Result<Circuit, Ci
 /// # Errors
 /// When a layer is not calibrated.
 pub(crate) fn unnamed(program: &Program) -> Result<(Codec, Graph), CircuitError> {
-    let (codec, graph) = integers(program)?;
+    let (codec, graph) = integers(&program.quantized()?, program.facts())?;
     Ok((codec, passes::optimise(graph)?))
 }
 
-fn integers(program: &Program) -> Result<(Codec, Graph), CircuitError> {
-    let quantized = program.quantized()?;
-    let mut lowering = Lowering::new(&quantized, program.facts());
+fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), CircuitError> {
+    let mut lowering = Lowering::new(quantized, facts);
     for field in &quantized.fields {
         lowering.field(field)?;
     }
@@ -260,7 +261,7 @@ fn sum<'a>(products: impl Iterator<Item = (&'a Vec<Term>, i32)>) -> Vec<Term> {
     merge(products.flat_map(|(level, weight)| level.iter().map(move |term| term.times(i64::from(weight)))))
 }
 
-fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
+fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<Field> {
     net.fields
         .iter()
         .zip(facts)
@@ -281,6 +282,7 @@ fn describe(net: &Net<'static>, facts: &[Fact]) -> Vec<Field> {
                 kind: field.layer.kind().to_owned(),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
                 weight_bits,
+                row_sum: quantized.fields[index].op.row_sum(),
                 level_bits,
                 range: fact.range.get(),
                 tolerance: net.tolerance_of(index).or(0.0),

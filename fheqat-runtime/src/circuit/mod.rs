@@ -50,6 +50,8 @@ pub struct Field {
     pub shape: Vec<i64>,
     /// Width of an integer weight, where it has weights.
     pub weight_bits: Option<i64>,
+    /// The largest sum of absolute integer weights of a row, where it has weights.
+    pub row_sum: Option<i64>,
     /// Width of a level, where it gives levels.
     pub level_bits: Option<i64>,
     /// Every value it can give lies in it, whatever the weights and inputs.

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::remedy::Change;
 use crate::{
     error::InputError,
     params::{Log2Probability, demand::GraphError, search::Infeasible},
@@ -12,8 +13,13 @@ use crate::{
 #[non_exhaustive]
 pub enum CompileError {
     /// No parameters keep the promises.
-    #[error(transparent)]
-    Infeasible(#[from] Infeasible),
+    #[error("{reason}{}", listed(.changes))]
+    Infeasible {
+        /// Which promise is the hardest to keep.
+        reason: Infeasible,
+        /// Of each option that would help the least change that does; a network like this one, trained so, has parameters.
+        changes: Vec<Change>,
+    },
     /// The circuit breaks its own rules.
     #[error("the circuit is malformed: {0}")]
     Malformed(#[from] GraphError),
@@ -33,6 +39,11 @@ pub enum CompileError {
         /// The value.
         found: Log2Probability,
     },
+}
+
+fn listed(changes: &[Change]) -> String {
+    let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
+    if changes.is_empty() { String::new() } else { format!("; what would do: {}", changes.join(", or ")) }
 }
 
 /// Why a pool of threads could not start.

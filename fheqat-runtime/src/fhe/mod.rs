@@ -13,6 +13,7 @@ mod measure;
 pub mod plan;
 pub mod predict;
 mod product;
+pub mod remedy;
 mod rotate;
 mod schedule;
 mod switch;
@@ -26,6 +27,7 @@ pub use error::{CompileError, DecryptError, EncryptError, Mismatch, RunError, Th
 pub use keys::{ClientKey, KeyId, ServerKey};
 pub use plan::Plan;
 pub use predict::Prediction;
+pub use remedy::Change;
 pub use schedule::Control;
 
 use crate::{
@@ -147,7 +149,11 @@ impl Circuit {
             objective: options.objective,
         };
         let space = Space { extension: options.max_extension, ..Space::default() };
-        let (demand, solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)?;
+        let (demand, solution) =
+            search::cheapest(&usual, &others, bounds, &space, &options.prices).map_err(|reason| {
+                let changes = remedy::changes(self, &reason, bounds, &space, &options.prices);
+                CompileError::Infeasible { reason, changes }
+            })?;
         let plan = Plan::new(self, demand, &solution);
         let prediction = Prediction::new(demand, &solution, &plan, &options.prices);
         Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fheqat_spec::{Range, Source};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
 use super::{
     NetworkError,
@@ -86,6 +86,16 @@ pub struct Decoder {
     pub deviation: Vec<f64>,
 }
 
+impl QuantizedOp {
+    /// The largest sum of absolute weights of a row, where there are weights.
+    #[must_use]
+    pub fn row_sum(&self) -> Option<i64> {
+        let (Self::Linear { weights, .. } | Self::Conv { weights, .. }) = self else { return None };
+        let sum = |row: ArrayView1<'_, i32>| row.iter().map(|weight| i64::from(weight.abs())).sum();
+        weights.rows().into_iter().map(sum).max()
+    }
+}
+
 impl Quantized {
     /// Reads a network.
     ///
@@ -107,7 +117,7 @@ impl Quantized {
             values.push(match &field.op {
                 QuantizedOp::Encode(encoder) => encoder.levels(sample).collect(),
                 QuantizedOp::Linear { weights, .. } => {
-                    let dot = |row: ndarray::ArrayView1<'_, i32>| {
+                    let dot = |row: ArrayView1<'_, i32>| {
                         row.iter().zip(operand).map(|(&weight, level)| i64::from(weight) * level).sum()
                     };
                     weights.rows().into_iter().map(dot).collect()

@@ -1,6 +1,9 @@
 //! The cheapest parameters that keep a demand's promises, or which promise none can keep.
 
-use std::ops::RangeInclusive;
+use std::{
+    fmt::{self, Display, Formatter},
+    ops::RangeInclusive,
+};
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::{GlweDimension, LweDimension, PolynomialSize, Variance};
@@ -83,6 +86,29 @@ pub struct Event {
     pub p_fail: Log2Probability,
 }
 
+/// Where a value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In front of a table.
+    Layer {
+        /// Index in the circuit's layers.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// By index in the circuit's outputs.
+    Output(usize),
+}
+
+impl Display for Place {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Layer { name, .. } => write!(formatter, "`{name}`"),
+            Self::Output(index) => write!(formatter, "output {index}"),
+        }
+    }
+}
+
 /// Why there are no parameters.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
@@ -96,7 +122,7 @@ pub enum Infeasible {
     )]
     Noise {
         /// The layer or output.
-        place: String,
+        place: Place,
         /// Its slots.
         slots: Slots,
         /// Half a slot, less rounding.
@@ -117,7 +143,7 @@ pub enum Infeasible {
     )]
     Tolerance {
         /// The layer or output.
-        place: String,
+        place: Place,
         /// Its slots.
         slots: Slots,
         /// The standard deviation it may carry.
@@ -155,6 +181,12 @@ pub fn search(
     }
 }
 
+/// Whether any parameters keep the promises.
+#[must_use]
+pub fn exists(demand: &Demand, bounds: Bounds, space: &Space, prices: &Prices) -> bool {
+    Search::new(demand, bounds, space, prices).best(bounds.server_key, f64::INFINITY).is_some()
+}
+
 /// The cheaper of a usual layout and others, with its cheapest parameters.
 ///
 /// # Errors
@@ -187,6 +219,15 @@ impl Event {
     #[must_use]
     pub fn used(&self) -> Option<f64> {
         self.tolerance.map(|tolerance| self.noise.0.sqrt() / tolerance.0)
+    }
+}
+
+impl Space {
+    /// Every eighth of the small key's dimensions: what has parameters here has them.
+    #[must_use]
+    pub fn thinned(&self) -> Self {
+        let lwe_dimensions = self.lwe_dimensions.iter().copied().step_by(8).collect();
+        Self { lwe_dimensions, ..self.clone() }
     }
 }
 
@@ -482,7 +523,7 @@ impl<'a> Search<'a> {
         });
         let outputs = demand.outputs.iter().zip(&noise.outputs).map(|(output, &noise)| {
             let spread = output.spread(self.deviations).0;
-            (format!("output {}", output.output), output.slots, output.promise, spread, noise)
+            (Place::Output(output.output), output.slots, output.promise, spread, noise)
         });
         rotations
             .chain(outputs)
@@ -502,11 +543,9 @@ impl<'a> Search<'a> {
             .max_by(|one, other| one.0.total_cmp(&other.0))
     }
 
-    fn place(&self, rotation: &Rotation) -> String {
-        self.demand
-            .layers
-            .get(rotation.layer)
-            .map_or_else(|| format!("accumulator {}", rotation.accumulator), |layer| format!("`{layer}`"))
+    fn place(&self, rotation: &Rotation) -> Place {
+        let name = self.demand.layers.get(rotation.layer).cloned().unwrap_or_default();
+        Place::Layer { index: rotation.layer, name }
     }
 }
 
