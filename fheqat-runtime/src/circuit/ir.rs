@@ -267,3 +267,59 @@ impl Accumulator {
         u32::try_from(slots).unwrap_or(u32::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::btree_set, prelude::*};
+
+    use super::*;
+
+    /// Whether a rotation over `slots` slots reads a rising table right at every value of `range`, moved by up to half a slot. In
+    /// half-slots a turn has `2 slots` intervals, and what a rotation reads half a turn on is its negative.
+    fn reads(table: &Table, range: Range, slots: i64) -> bool {
+        let total: i64 = table.jumps.iter().map(|jump| jump.rise).sum();
+        let first = table.jumps[0].at;
+        let half_turn = |interval: i64| {
+            let behind = table.jumps.iter().filter(|jump| 2 * (jump.at - first) <= interval);
+            -total + 2 * behind.map(|jump| jump.rise).sum::<i64>()
+        };
+        let read = |interval: i64| match interval.rem_euclid(2 * slots) {
+            interval if interval < slots => half_turn(interval),
+            interval => -half_turn(interval - slots),
+        };
+        (range.lo..=range.hi).all(|value| {
+            let level = 2 * table.level(value) - table.base - table.last_level();
+            let interval = 2 * (value - first);
+            read(interval) == level && read(interval + 1) == level
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn saturation_folds_into_the_fewest_slots(
+            (low, high) in (-30..0_i64, 1..30_i64),
+            at in btree_set(-29..30_i64, 1..6),
+            rises in prop::collection::vec(1..4_i64, 6),
+        ) {
+            let range = Range::new(low, high);
+            let jumps: Vec<Jump> = at
+                .into_iter()
+                .filter(|&at| low < at && at <= high)
+                .zip(rises)
+                .map(|(at, rise)| Jump { at, rise })
+                .collect();
+            prop_assume!(!jumps.is_empty());
+            let table = Table { base: 2, jumps };
+            let accumulator = Accumulator {
+                layer: 0,
+                terms: Vec::new(),
+                range,
+                tolerance: Tolerance::EXACT,
+                tables: vec![table.clone()],
+            };
+            let slots = i64::from(accumulator.slots());
+            prop_assert!(reads(&table, range, slots));
+            prop_assert_eq!((1..slots).find(|&fewer| reads(&table, range, fewer)), None);
+        }
+    }
+}
