@@ -10,7 +10,7 @@ use fheqat_runtime::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
         constraint::{deviations, failure},
         cost::Prices,
-        demand::{Demand, Moves, NoiseForm, Promise, Rotation},
+        demand::{Demand, Moves, NoiseForm, Promise, Rotation, Switches},
         grid::{self, Rounding, Switching},
         objective::Objective,
         search::{Bounds, Infeasible, Solution, Space, search},
@@ -31,7 +31,8 @@ fn rotation(slots: u32, norm2: f64) -> Rotation {
         tables: vec![0],
         offsets: (0..7.min(i64::from(slots) / 4)).collect(),
         first: 0,
-        noise: NoiseForm { fresh: 0.0, independent: norm2, correlated: norm2 },
+        noise: NoiseForm { fresh: 0.0, switches: 1.0, independent: norm2, correlated: norm2 },
+        switches: Switches { sum: true, wires: Vec::new() },
         encoding: TorusDistance(0.0),
         moves: Moves::default(),
     }
@@ -225,13 +226,14 @@ fn dumb_rotation(
         .filter(|(switching, rounding)| {
             let margin = rotation.margin(parameters.coarse_grid() + switching.extension);
             let switch = parameters.modulus_switch_noise(*rounding, switching.extension);
-            let noise = Variance(form.0 + parameters.key_switch_noise().0 + switch.0);
+            let switched = rotation.noise.switches * parameters.key_switch_noise().0;
+            let noise = Variance(form.0 + switched + switch.0);
             let within = rotation.promise.tolerance.is_none_or(|tolerance| noise.0.sqrt() <= tolerance.0);
             within && failure(margin, noise) <= share
         })
         .map(|(_, rounding)| {
             prices.rotation(parameters, *rounding, rotation.share).0
-                + prices.key_switch(parameters, rotation.share).0
+                + rotation.switches.count() as f64 * prices.key_switch(parameters, rotation.share).0
         })
         .min_by(f64::total_cmp)
 }

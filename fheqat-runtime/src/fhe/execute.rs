@@ -73,10 +73,18 @@ impl Workers {
     }
 }
 
-/// A sample on its way: its inputs, and by number the wires of each rotation done, `[tables, kN + 1]`.
+/// A sample on its way: its inputs, and by number the wires of each rotation done.
 pub(super) struct Flight {
     inputs: Inputs,
-    pub(super) wires: Vec<OnceLock<Vec<u64>>>,
+    pub(super) wires: Vec<OnceLock<Wires>>,
+}
+
+/// What a rotation gives.
+pub(super) struct Wires {
+    /// `[tables, kN + 1]`.
+    pub(super) big: Vec<u64>,
+    /// Those of [`Switches::wires`](crate::params::demand::Switches::wires) under the small key, `[wires, n + 1]`.
+    small: Vec<Vec<u32>>,
 }
 
 enum Inputs {
@@ -169,7 +177,7 @@ impl ServerKey {
                     queue.started(sample);
                 }
                 Work::Rotate(mut block) => {
-                    block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switched);
+                    block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].switches.sum);
                     let flights: Vec<Arc<Flight>> =
                         block.iter().filter_map(|&(sample, _)| flight(flights, sample).clone()).collect();
                     let jobs: Vec<(&Flight, &Rotation)> = flights
@@ -211,15 +219,15 @@ impl ServerKey {
         }
     }
 
-    /// Gives the wires of each rotation of a block, `[tables, kN + 1]`; those that are switched come first.
+    /// Gives the wires of each rotation of a block; those whose sums are switched come first.
     pub(super) fn rotate(
         &self,
         schedule: &Schedule<'_>,
         jobs: &[(&Flight, &Rotation)],
         desk: &mut Desk,
-    ) -> Vec<Vec<u64>> {
+    ) -> Vec<Wires> {
         let Desk { big, small, extracted, rotate } = desk;
-        let (switched, fresh) = jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.key_switched));
+        let (switched, fresh) = jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.switches.sum));
         if let Some(key) = &self.key_switch {
             let big = &mut big[..switched.len()];
             for ((flight, rotation), sum) in switched.iter().zip(&mut *big) {
@@ -228,25 +236,41 @@ impl ServerKey {
             switch::switch(key, big, &mut small[..switched.len()]);
         }
         for ((flight, rotation), sum) in fresh.iter().zip(&mut small[switched.len()..]) {
-            flight.sum_small(&rotation.sum, sum);
+            flight.sum_small(schedule, &rotation.sum, sum);
         }
         let block: Vec<rotate::Job<'_>> =
             jobs.iter().zip(&*small).map(|(&(_, rotation), small)| (rotation, &small[..])).collect();
         let components = self.processor.rotate(&block, rotate);
         let length = extracted.len();
-        jobs.iter()
+        let mut wires: Vec<Wires> = jobs
+            .iter()
             .zip(components)
             .map(|((_, rotation), component)| {
-                let mut wires = vec![0; rotation.tables * length];
+                let mut big = vec![0; rotation.tables * length];
                 for tap in &rotation.taps {
                     rotate::extract(&component, tap.coefficient, extracted);
                     for &(table, factor) in &tap.readers {
-                        add_scaled(&mut wires[table * length..(table + 1) * length], extracted, factor);
+                        add_scaled(&mut big[table * length..(table + 1) * length], extracted, factor);
                     }
                 }
-                wires
+                Wires { big, small: vec![vec![0; small[0].len()]; rotation.switches.wires.len()] }
             })
-            .collect()
+            .collect();
+        if let Some(key) = &self.key_switch {
+            let (inputs, mut outputs): (Vec<&[u64]>, Vec<&mut Vec<u32>>) = jobs
+                .iter()
+                .zip(&mut wires)
+                .flat_map(|((_, rotation), Wires { big, small })| {
+                    let big = &*big;
+                    let inputs = rotation.switches.wires.iter();
+                    inputs.map(move |table| &big[table * length..(table + 1) * length]).zip(small)
+                })
+                .unzip();
+            for (inputs, outputs) in inputs.chunks(BLOCK).zip(outputs.chunks_mut(BLOCK)) {
+                switch::switch(key, inputs, outputs);
+            }
+        }
+        wires
     }
 
     fn outputs(&self, schedule: &Schedule<'_>, flight: &Flight) -> EncryptedOutput {
@@ -269,7 +293,7 @@ impl Flight {
                 (Source::Table { table, .. }, _) => {
                     let number = schedule.number(source);
                     let Some(wires) = number.and_then(|number| self.wires[number].get()) else { continue };
-                    &wires[table * length..(table + 1) * length]
+                    &wires.big[table * length..(table + 1) * length]
                 }
                 (Source::Input(index), Inputs::Big(inputs)) => &inputs[index * length..(index + 1) * length],
                 (Source::Input(_), Inputs::Small(_)) => continue,
@@ -281,14 +305,26 @@ impl Flight {
         }
     }
 
-    fn sum_small(&self, sum: &Sum, output: &mut [u32]) {
+    fn sum_small(&self, schedule: &Schedule<'_>, sum: &Sum, output: &mut [u32]) {
         output.fill(0);
         let length = output.len();
         for &(source, weight) in &sum.terms {
-            if let (Source::Input(index), Inputs::Small(inputs)) = (source, &self.inputs) {
-                for (output, input) in output.iter_mut().zip(&inputs[index * length..(index + 1) * length]) {
-                    *output = output.wrapping_add(input.wrapping_mul(weight as u32));
+            let wire = match (source, &self.inputs) {
+                (Source::Table { table, .. }, _) => {
+                    let number = schedule.number(source);
+                    let Some(number) = number else { continue };
+                    let place = schedule.rotations[number].switches.wires.iter().position(|&at| at == table);
+                    let wires = self.wires[number].get();
+                    let Some((wires, place)) = wires.zip(place) else { continue };
+                    &wires.small[place][..]
                 }
+                (Source::Input(index), Inputs::Small(inputs)) => {
+                    &inputs[index * length..(index + 1) * length]
+                }
+                (Source::Input(_), Inputs::Big(_)) => continue,
+            };
+            for (output, input) in output.iter_mut().zip(wire) {
+                *output = output.wrapping_add(input.wrapping_mul(weight as u32));
             }
         }
         if let Some(body) = output.last_mut() {

@@ -25,6 +25,7 @@ use super::{
 use crate::params::{
     Decomposition, Parameters, Seconds, Slots,
     cost::{self, BLOCK, Prices, ShapePrices, StepPrice},
+    demand::Switches,
     grid::Switching,
 };
 
@@ -255,7 +256,7 @@ pub(super) fn signs(parameters: &Parameters, switching: Switching) -> Rotation {
     Rotation {
         layer: 0,
         sum: Sum { terms: Vec::new(), constant: 0 },
-        key_switched: false,
+        switches: Switches::default(),
         switching,
         log_grid: parameters.coarse_grid() + switching.extension,
         stairs: vec![(0, 1)],

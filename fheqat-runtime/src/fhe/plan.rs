@@ -11,7 +11,7 @@ use crate::{
     },
     params::{
         Parameters, Slots,
-        demand::{self, Demand},
+        demand::{self, Demand, Switches},
         grid::{MAX_EXTENSION, Switching},
         search::Solution,
     },
@@ -112,8 +112,8 @@ pub struct Rotation {
     pub layer: usize,
     /// What it reads.
     pub sum: Sum,
-    /// The sum is under the big key.
-    pub key_switched: bool,
+    /// The sum is under the big key, and wires that are switched behind.
+    pub switches: Switches,
     /// How the modulus is switched.
     pub switching: Switching,
     /// log2 of the grid's points.
@@ -290,7 +290,7 @@ impl<'a> Builder<'a> {
         Rotation {
             layer: demand.layer,
             sum,
-            key_switched: demand.key_switched(self.demand.direct),
+            switches: demand.switches.clone(),
             switching,
             log_grid,
             stairs,
@@ -368,6 +368,7 @@ impl ServerPlan {
         for (stage, rotations) in self.stages.iter().enumerate() {
             for rotation in rotations {
                 self.check_sum(&rotation.sum, stage)?;
+                self.check_key(rotation)?;
                 self.check_rotation(rotation)?;
             }
         }
@@ -388,6 +389,20 @@ impl ServerPlan {
         }
     }
 
+    /// A sum under the small key reads only what is under it, and another only what is under the big one.
+    fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
+        let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
+            Source::Input(_) => self.direct == rotation.switches.sum,
+            Source::Table { stage, rotation: number, table } => {
+                !rotation.switches.sum && !self.stages[stage][number].switches.wires.contains(&table)
+            }
+        });
+        match wrong {
+            Some((source, _)) => Err(format!("a sum reads {source:?}, which is under the other key")),
+            None => Ok(()),
+        }
+    }
+
     fn check_rotation(&self, rotation: &Rotation) -> Result<(), String> {
         let taps = rotation.taps.iter().all(|tap| {
             tap.coefficient < self.parameters.polynomial_size.0
@@ -395,8 +410,9 @@ impl ServerPlan {
         });
         let grid = rotation.switching.extension <= MAX_EXTENSION
             && rotation.log_grid == self.parameters.coarse_grid() + rotation.switching.extension;
-        let key_switched = !rotation.key_switched || self.parameters.key_switch.is_some();
-        if taps && grid && key_switched && rotation.slots.0 > 0 {
+        let switches = rotation.switches.count() == 0 || self.parameters.key_switch.is_some();
+        let wires = rotation.switches.wires.iter().all(|&table| table < rotation.tables);
+        if taps && grid && switches && wires && rotation.slots.0 > 0 {
             Ok(())
         } else {
             Err("a rotation does not fit its parameters".to_owned())

@@ -12,12 +12,13 @@ use super::encoding::to_small;
 /// A block goes through the key together: each part is brought from memory once.
 pub(crate) fn switch<Key: Container<Element = u32>>(
     key: &LweKeyswitchKey<Key>,
-    inputs: &[Vec<u64>],
-    outputs: &mut [Vec<u32>],
+    inputs: &[impl AsRef<[u64]>],
+    outputs: &mut [impl AsMut<[u32]>],
 ) {
     for (input, output) in inputs.iter().zip(&mut *outputs) {
+        let output = output.as_mut();
         output.fill(0);
-        if let (Some(&body), Some(switched)) = (input.last(), output.last_mut()) {
+        if let (Some(&body), Some(switched)) = (input.as_ref().last(), output.last_mut()) {
             *switched = to_small(body);
         }
     }
@@ -25,8 +26,8 @@ pub(crate) fn switch<Key: Container<Element = u32>>(
         SignedDecomposer::<u64>::new(key.decomposition_base_log(), key.decomposition_level_count());
     for (index, levels) in key.iter().enumerate() {
         for (input, output) in inputs.iter().zip(&mut *outputs) {
-            for (row, digit) in levels.iter().zip(decomposer.decompose(input[index])) {
-                slice_wrapping_sub_scalar_mul_assign(output, row.as_ref(), digit.value() as u32);
+            for (row, digit) in levels.iter().zip(decomposer.decompose(input.as_ref()[index])) {
+                slice_wrapping_sub_scalar_mul_assign(output.as_mut(), row.as_ref(), digit.value() as u32);
             }
         }
     }

@@ -43,12 +43,14 @@ pub enum GraphError {
     },
 }
 
-/// Noise as a function of what the parameters give: `fresh * encryption + ((1 - c) * independent + c * correlated) *
-/// extraction`, where c is the correlation of extractions of one rotation.
+/// Noise as a function of what the parameters give: `fresh * encryption + switches * key switch + ((1 - c) * independent + c *
+/// correlated) * extraction`, where c is the correlation of extractions of one rotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NoiseForm {
     /// Squared weights of fresh inputs.
     pub fresh: f64,
+    /// Squared weights of what is switched: one for a sum that is, since its weights are behind it.
+    pub switches: f64,
     /// Squared weights of extractions, as if independent.
     pub independent: f64,
     /// The form of extractions with a correlation of 1 that falls by `2 d / N` with their distance d in the ring, never
@@ -80,6 +82,15 @@ pub struct Promise {
     pub tolerance: Option<TorusDistance>,
 }
 
+/// What a rotation has switched from the big key to the small one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switches {
+    /// The sum that it reads, in front of it.
+    pub sum: bool,
+    /// Wires that it gives, by place in [`Rotation::tables`], before anything sums them.
+    pub wires: Vec<usize>,
+}
+
 /// One blind rotation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rotation {
@@ -104,8 +115,10 @@ pub struct Rotation {
     pub offsets: Vec<i64>,
     /// Where the first jump is, as an accumulator value.
     pub first: i64,
-    /// Noise before the key switch.
+    /// Noise in front of the modulus switch.
     pub noise: NoiseForm,
+    /// Its key switches.
+    pub switches: Switches,
     /// Distance lost to rounding encodings to the small torus.
     pub encoding: TorusDistance,
     /// Its sum in front and its extractions behind.
@@ -130,7 +143,7 @@ pub struct Output {
 pub struct Demand {
     /// Names of layers.
     pub layers: Vec<String>,
-    /// Inputs are encrypted under the small key: every reader of an input is a rotation that reads inputs only.
+    /// Inputs are encrypted under the small key: every reader of an input is a rotation whose sum is under it.
     pub direct: bool,
     /// M of each input; none for an input that nothing reads.
     pub inputs: Vec<Option<Slots>>,
@@ -236,11 +249,13 @@ impl Rotation {
     fn unit(&self) -> f64 {
         self.gain as f64 / f64::from(self.slots.0)
     }
+}
 
-    /// Whether it needs a key switch.
+impl Switches {
+    /// How many there are.
     #[must_use]
-    pub fn key_switched(&self, direct: bool) -> bool {
-        !(direct && self.depth == 0)
+    pub fn count(&self) -> usize {
+        usize::from(self.sum) + self.wires.len()
     }
 }
 
@@ -259,6 +274,9 @@ struct Layout {
     /// Wires have so many times the slots that their widest reader needs, so that narrower readers find a gain that
     /// fits them closer.
     finer: u32,
+    /// Wires are switched, not the sums of them: fewer key switches where few wires have many readers, and noise of each
+    /// times its weight.
+    wires: bool,
 }
 
 impl Demand {
@@ -271,7 +289,7 @@ impl Demand {
     /// # Errors
     /// When a term names a wire that does not come before it, or a range has more values than a torus has steps.
     pub fn of(graph: &Graph, p_fail: Log2Probability) -> Result<Self, GraphError> {
-        Reader::new(graph, p_fail, Layout { direct: true, finer: 1 })?.read()
+        Reader::new(graph, p_fail, Layout { direct: true, finer: 1, wires: false })?.read()
     }
 
     /// The other ways to lay a graph out that differ from `usual`.
@@ -284,11 +302,17 @@ impl Demand {
         p_fail: Log2Probability,
     ) -> Result<Vec<Self>, GraphError> {
         let mut others: Vec<Self> = Vec::new();
-        for direct in [true, false] {
+        for (direct, wires) in [(true, false), (false, false), (true, true)] {
             for finer in 1..=FINEST {
-                let demand = Reader::new(graph, p_fail, Layout { direct, finer })?.read()?;
-                let same = |other: &Self| other.direct == demand.direct && other.units() == demand.units();
-                if !std::iter::once(usual).chain(&others).any(same) {
+                let layout = Layout { direct, finer, wires };
+                let demand = Reader::new(graph, p_fail, layout)?.read()?;
+                let same = |other: &Self| {
+                    other.direct == demand.direct
+                        && other.units() == demand.units()
+                        && other.key_switches() <= demand.key_switches()
+                };
+                let known = std::iter::once(usual).chain(&others).any(same);
+                if !known && demand.direct == direct {
                     others.push(demand);
                 }
             }
@@ -307,9 +331,10 @@ impl Demand {
         self.rotations.len() + self.outputs.len()
     }
 
-    /// Rotations behind a key switch.
-    pub fn switched(&self) -> impl Iterator<Item = &Rotation> {
-        self.rotations.iter().filter(|rotation| rotation.key_switched(self.direct))
+    /// Key switches of an inference.
+    #[must_use]
+    pub fn key_switches(&self) -> usize {
+        self.rotations.iter().map(|rotation| rotation.switches.count()).sum()
     }
 
     /// Everything that is done with whole ciphertexts.
@@ -392,7 +417,21 @@ impl<'a> Reader<'a> {
             let unit = gain as f64 / f64::from(slots.0);
             let promise = Promise::new(self.own_slots(index), self.tolerance(index), unit);
             let jumps = self.merged(index, |_| 1);
-            let moves = self.rotation_moves(index, direct && depth == 0, jumps.len());
+            let small = direct && (self.layout.wires || depth == 0);
+            let moves = self.rotation_moves(index, small, jumps.len());
+            let noise = NoiseForm {
+                switches: if small { self.switched_squares(&accumulator.terms) } else { 0.0 },
+                ..self.noise(&accumulator.terms)
+            };
+            let noise = noise.scaled(gain);
+            let switches = Switches {
+                sum: !small,
+                wires: if direct && self.layout.wires {
+                    self.read_by_rotations(index, &tables)
+                } else {
+                    vec![]
+                },
+            };
             let (first, offsets) = offsets(jumps.keys().copied(), gain);
             rotations.push(Rotation {
                 accumulator: index,
@@ -405,7 +444,8 @@ impl<'a> Reader<'a> {
                 tables,
                 offsets,
                 first,
-                noise: self.noise(&accumulator.terms).scaled(gain),
+                noise: if small { noise } else { NoiseForm { switches: 1.0, ..noise } },
+                switches,
                 encoding: encoding_loss(&accumulator.terms, gain),
                 moves,
             });
@@ -432,6 +472,25 @@ impl<'a> Reader<'a> {
             outputs,
             ends,
         })
+    }
+
+    /// Squared weights of the wires of other rotations.
+    fn switched_squares(&self, terms: &[Term]) -> f64 {
+        let tables =
+            terms.iter().filter(|term| self.table(term.wire).is_some_and(|table| !table.jumps.is_empty()));
+        tables.map(|term| (term.weight as f64).powi(2)).sum()
+    }
+
+    /// Of live tables of an accumulator, the places of those that another rotation reads.
+    fn read_by_rotations(&self, accumulator: usize, tables: &[usize]) -> Vec<usize> {
+        let read = |table: usize| {
+            let wire = Wire::Table { accumulator, table };
+            (accumulator + 1..self.graph.accumulators.len()).any(|reader| {
+                !self.live_tables(reader).is_empty()
+                    && self.graph.accumulators[reader].terms.iter().any(|term| term.wire == wire)
+            })
+        };
+        (0..tables.len()).filter(|&place| read(tables[place])).collect()
     }
 
     /// A single table is read off one extraction; several sum those of their jumps.
@@ -594,7 +653,7 @@ impl<'a> Reader<'a> {
             return false;
         }
         let input = |term: &Term| matches!(term.wire, Wire::Input(_));
-        let pure = |terms: &[Term]| terms.iter().all(input) || !terms.iter().any(input);
+        let pure = |terms: &[Term]| self.layout.wires || terms.iter().all(input) || !terms.iter().any(input);
         let rotations = self
             .graph
             .accumulators
@@ -713,6 +772,7 @@ impl NoiseForm {
         let square = (gain as f64).powi(2);
         Self {
             fresh: self.fresh * square,
+            switches: self.switches * square,
             independent: self.independent * square,
             correlated: self.correlated * square,
         }
@@ -871,7 +931,7 @@ mod tests {
         let source = accumulator(0, vec![term(Wire::Input(0), 1)], 3, vec![steps(&[(0, 1)])]);
         let outputs = vec![vec![term(Wire::Input(1), 1), term(table(0, 0), 1)]];
         let demand = demand(&graph(vec![source], outputs));
-        assert!(!demand.direct && demand.rotations[0].key_switched(demand.direct));
+        assert!(!demand.direct && demand.rotations[0].switches.sum);
     }
 
     #[test]

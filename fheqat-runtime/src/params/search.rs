@@ -250,7 +250,7 @@ impl Default for Space {
 }
 
 impl NoiseForm {
-    /// Its variance under given parameters.
+    /// Its variance under given parameters, but for key switches.
     #[must_use]
     pub fn variance(
         &self,
@@ -292,10 +292,6 @@ impl<'a> Search<'a> {
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
             candidates: (0..=space.extension.min(MAX_EXTENSION)).map(grid::candidates).collect(),
         }
-    }
-
-    fn key_switches(&self) -> usize {
-        self.demand.switched().count()
     }
 
     /// The best whose objective has a value less than `below`.
@@ -353,7 +349,7 @@ impl<'a> Search<'a> {
         if (0..self.demand.rotations.len()).any(hopeless) {
             return None;
         }
-        let key_switches = if self.key_switches() == 0 {
+        let key_switches = if self.demand.key_switches() == 0 {
             vec![None]
         } else {
             self.space.key_switches.iter().copied().map(Some).collect()
@@ -367,17 +363,13 @@ impl<'a> Search<'a> {
             let key_switch_noise = parameters.key_switch_noise().0;
             let mut tally = Tally::new(self.objective, &parameters, moves, self.depths);
             let possible = self.demand.rotations.iter().enumerate().all(|(index, rotation)| {
-                let (before, switch) = if spreads.switched[index] {
-                    (key_switch_noise, self.prices.key_switch(&parameters, rotation.share).0)
-                } else {
-                    (0.0, 0.0)
-                };
-                let before = noise.rotations[index] + before;
+                let before = noise.rotations[index] + rotation.noise.switches * key_switch_noise;
                 let Some((_, rounding)) = self.switching(&parameters, spreads.of(index), before) else {
                     return false;
                 };
                 let turn = n * step.of(rounding.products, rotation.share).0;
-                tally.add(rotation.depth, Seconds(switch + turn));
+                let switches = self.switches(&parameters, rotation);
+                tally.add(rotation.depth, Seconds(switches.0 + turn));
                 tally.value() < below
             });
             if possible && tally.value() < below {
@@ -386,6 +378,13 @@ impl<'a> Search<'a> {
             }
         }
         found
+    }
+
+    fn switches(&self, parameters: &Parameters, rotation: &Rotation) -> Seconds {
+        match rotation.switches.count() {
+            0 => Seconds(0.0),
+            count => Seconds(count as f64 * self.prices.key_switch(parameters, rotation.share).0),
+        }
     }
 
     /// The switching with the fewest external products whose noise on top of `before` keeps the event's share.
@@ -421,24 +420,22 @@ impl<'a> Search<'a> {
         let noise = Noises::new(demand, &parameters);
         let rotations: Vec<Chosen> = (0..demand.rotations.len())
             .map(|index| {
-                let switched = spreads.switched[index];
+                let rotation = &demand.rotations[index];
                 let before =
-                    noise.rotations[index] + if switched { parameters.key_switch_noise().0 } else { 0.0 };
+                    noise.rotations[index] + rotation.noise.switches * parameters.key_switch_noise().0;
                 let (switching, rounding) = self
                     .switching(&parameters, spreads.of(index), before)
                     .unwrap_or((Switching::PLAIN, Switching::PLAIN.rounding()));
-                let rotation = &demand.rotations[index];
                 let log_grid = rotation.log_grid(parameters.coarse_grid(), switching.extension);
                 let added = parameters.modulus_switch_noise(rounding, switching.extension);
-                let key_switch =
-                    if switched { self.prices.key_switch(&parameters, rotation.share).0 } else { 0.0 };
+                let key_switches = self.switches(&parameters, rotation).0;
                 let moves = self.prices.moves(&parameters, rotation.moves).0;
                 let turns = self.prices.rotation(&parameters, rounding, rotation.share).0;
                 let noise = Variance(before + added.0);
                 Chosen {
                     switching,
                     products: rounding.products,
-                    cost: Seconds(turns + key_switch + moves),
+                    cost: Seconds(turns + key_switches + moves),
                     event: Event::new(rotation.margin(log_grid), rotation.promise.tolerance, noise),
                 }
             })
@@ -496,7 +493,7 @@ impl<'a> Search<'a> {
                             glwe_dimension,
                             polynomial_size,
                             rotation,
-                            key_switch: (self.key_switches() > 0).then_some(key_switch),
+                            key_switch: (self.demand.key_switches() > 0).then_some(key_switch),
                         };
                         let (log2, reason) = self.worst(&parameters)?;
                         if nearest.as_ref().is_none_or(|(best, _)| log2 < *best) {
@@ -516,7 +513,7 @@ impl<'a> Search<'a> {
         let noise = Noises::new(demand, parameters);
         let least = self.candidates.last()?.last()?.1;
         let rotations = demand.rotations.iter().enumerate().map(|(index, rotation)| {
-            let switched = if spreads.switched[index] { parameters.key_switch_noise().0 } else { 0.0 };
+            let switched = rotation.noise.switches * parameters.key_switch_noise().0;
             let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
             let variance = noise.rotations[index] + switched + added;
             (self.place(rotation), rotation.slots, rotation.promise, spreads.largest(index), variance)
@@ -552,7 +549,6 @@ impl<'a> Search<'a> {
 /// The largest standard deviations of every rotation for one ring, by extension.
 struct Spreads {
     spreads: Vec<f64>,
-    switched: Vec<bool>,
 }
 
 impl Spreads {
@@ -568,8 +564,7 @@ impl Spreads {
                 })
             })
             .collect();
-        let switched = demand.rotations.iter().map(|rotation| rotation.key_switched(demand.direct)).collect();
-        Self { spreads, switched }
+        Self { spreads }
     }
 
     fn of(&self, rotation: usize) -> &[f64] {

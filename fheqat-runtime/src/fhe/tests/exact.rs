@@ -12,7 +12,7 @@ use crate::{
         ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
     fhe::{CompileOptions, Compiled, Control, RunError},
-    params::Log2Probability,
+    params::{Log2Probability, demand::Switches},
 };
 
 fn compile(circuit: &Circuit, p_fail: f64) -> Compiled {
@@ -143,6 +143,47 @@ fn accumulators_may_skip_layers() {
     assert_eq!(compiled.plan().server.stages.len(), 3);
     let every: Vec<Vec<f32>> =
         (0..36).step_by(5).map(|index| vec![(index / 6) as f32, (index % 6) as f32]).collect();
+    agree(&circuit, -40.0, &every);
+}
+
+/// One wire with weights of one, so that its noise counts once, and several neurons that read it.
+#[test]
+fn one_wire_with_several_readers_is_switched_itself() {
+    let dice = Dice { features: 2, inputs: Range::new(0, 3), widths: &[1, 8], l1: 1, tables: 1, outputs: 3 };
+    let circuit = random(dice, Seed(1));
+    let compiled = compile(&circuit, -40.0);
+    let server = &compiled.plan().server;
+    assert_eq!(server.stages[0][0].switches, Switches { sum: false, wires: vec![0] });
+    assert!(server.stages[1].len() > 1);
+    assert!(server.stages[1].iter().all(|rotation| rotation.switches.count() == 0));
+    let every: Vec<Vec<f32>> =
+        (0..16_u8).map(|index| vec![f32::from(index / 4), f32::from(index % 4)]).collect();
+    agree(&circuit, -40.0, &every);
+}
+
+/// A neuron that reads an input and a wire keeps inputs from the small key, unless the wire is under it too.
+#[test]
+fn inputs_and_switched_wires_meet_under_the_small_key() {
+    let inputs = Range::new(0, 3);
+    let (first, second) =
+        (Wire::Table { accumulator: 0, table: 0 }, Wire::Table { accumulator: 1, table: 0 });
+    let mut accumulators: Vec<Accumulator> = Vec::new();
+    for wires in [&[Wire::Input(0), Wire::Input(1)][..], &[Wire::Input(0), first], &[first, second]] {
+        let terms = terms(wires, &[1, -1]);
+        let range = reach(&terms, inputs, &accumulators);
+        let (layer, tolerance) = (accumulators.len(), Tolerance::EXACT);
+        let tables = vec![relu(range.lo + 2, 1, 4)];
+        accumulators.push(Accumulator { layer, terms, range, tolerance, tables });
+    }
+    let terms = terms(&[Wire::Table { accumulator: 2, table: 0 }, second], &[2, 1]);
+    let range = reach(&terms, inputs, &accumulators);
+    let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
+    let circuit = circuit(inputs, 2, accumulators, outputs);
+    let compiled = compile(&circuit, -40.0);
+    assert!(compiled.plan().client.direct);
+    assert_eq!(compiled.plan().server.stages[0][0].switches.wires, [0]);
+    let every: Vec<Vec<f32>> =
+        (0..16_u8).map(|index| vec![f32::from(index / 4), f32::from(index % 4)]).collect();
     agree(&circuit, -40.0, &every);
 }
 

@@ -129,12 +129,12 @@ impl Probe<'_> {
                 let position =
                     rotate::phase_on_grid(&small, rotation.switching, rotation.log_grid, &self.small);
                 let phase = (f64::from(position) + 0.5) * (-f64::from(rotation.log_grid)).exp2();
-                let ciphertexts = outputs.chunks_exact(outputs.len() / rotation.tables);
+                let ciphertexts = outputs.big.chunks_exact(outputs.big.len() / rotation.tables);
                 let phases: Vec<u64> = ciphertexts.map(|wire| self.phase(wire)).collect();
                 let reader = &mut self.stages[stage][index];
                 read.push(reader.take(centred(ideal), centred(phase - ideal), plan, rotation.slots, &phases));
                 let number = schedule.number(Source::Table { stage, rotation: index, table: 0 }).unwrap();
-                flight.wires[number].set(outputs).unwrap();
+                assert!(flight.wires[number].set(outputs).is_ok());
             }
             levels.push(read);
         }
