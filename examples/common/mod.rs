@@ -3,7 +3,7 @@
 use std::{error::Error, num::NonZeroUsize, time::Instant};
 
 use clap::Args;
-use fheqat::{prelude::*, report::SearchReport};
+use fheqat::{params::Log2Probability, prelude::*, report::SearchReport};
 use serde_json::json;
 
 /// Options of every example.
@@ -18,6 +18,9 @@ pub(crate) struct Options {
     /// Threads of the encrypted run; all cores by default
     #[arg(long)]
     threads: Option<NonZeroUsize>,
+    /// An inference may go wrong with a probability of 2^-P_FAIL
+    #[arg(long, default_value_t = 40.0)]
+    p_fail: f64,
     /// Close with one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -63,7 +66,11 @@ pub(crate) fn predict(
     clear: &Clear,
 ) -> Result<(), Box<dyn Error>> {
     let prices = Prices::of_this_machine()?;
-    let compiled = circuit.compile(&CompileOptions::default().threads(options.threads).prices(prices))?;
+    let compile = CompileOptions::default()
+        .p_fail(Log2Probability(-options.p_fail))
+        .threads(options.threads)
+        .prices(prices);
+    let compiled = circuit.compile(&compile)?;
     let report = compiled.report();
     println!("{report}\n");
 
