@@ -70,7 +70,8 @@ pub(crate) fn predict(
         .p_fail(Log2Probability(-options.p_fail))
         .threads(options.threads)
         .prices(prices);
-    let compiled = circuit.compile(&compile)?;
+    let (compiled, compile_s) = timed(|| circuit.compile(&compile));
+    let compiled = compiled?;
     let report = compiled.report();
     println!("{report}\n");
 
@@ -116,6 +117,7 @@ pub(crate) fn predict(
             "max_slots": report.max_slots(),
             "rotations": report.rotations(),
             "p_fail": report.p_fail.probability(),
+            "compile_s": compile_s,
             "keygen_s": keygen_s,
             "core_s_per_sample": core_s,
             "predicted_core_s": report.core_seconds,
