@@ -33,6 +33,13 @@ impl RowLimits {
         })
     }
 
+    /// The most that the absolute weights of a row sum to without a budget.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        let largest = self.weights.lo.unsigned_abs().max(self.weights.hi.unsigned_abs());
+        self.max_nonzero.saturating_mul(largest as usize)
+    }
+
     /// Whether a row of integers keeps every limit.
     #[must_use]
     pub fn allow(&self, row: &[f32]) -> bool {

@@ -49,6 +49,9 @@ pub(crate) fn calibrate(
     let starts = purpose == Purpose::Train
         && (0..program.nodes.len())
             .any(|index| program.linear(index).is_some_and(|state| state.scale.is_none()));
+    if starts {
+        keep_tightest_budget(program);
+    }
     let stride = features.nrows().div_ceil(SAMPLES);
     let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
     let sample = features.select(Axis(0), &rows);
@@ -92,6 +95,22 @@ pub(crate) fn calibrate(
         }
     }
     Ok(())
+}
+
+/// A layer that cannot exceed the tightest budget of the network keeps it anyway, and starts like those that have it: behind a
+/// dense start tight rows lose cells of the checkerboard.
+fn keep_tightest_budget(program: &mut Program) {
+    let states = (0..program.nodes.len()).filter_map(|index| program.linear(index));
+    let Some(tightest) = states.filter_map(|state| state.limits.max_l1).min() else { return };
+    for node in &mut program.nodes {
+        if let Op::Linear(state) = &mut node.op
+            && state.scale.is_none()
+            && state.limits.max_l1.is_none()
+            && state.limits.reach() <= tightest
+        {
+            state.limits.max_l1 = Some(state.limits.reach());
+        }
+    }
 }
 
 /// Leaves a quantizer of the input the levels that samples reach, and zero. What they never reach widens every accumulator
