@@ -141,13 +141,15 @@ fn sparse(wires: &[Wire], l1: usize, rng: &mut impl Rng) -> Vec<Term> {
 pub(super) fn samples(circuit: &Circuit, count: usize, seed: Seed) -> Vec<Vec<f32>> {
     let mut rng = seed.rng(1);
     let range = circuit.codec.input_range();
+    let step = circuit.codec.encoders[0].quantizer.step;
     (0..count)
         .map(|index| {
             (0..circuit.codec.features)
                 .map(|_| match index % 3 {
-                    0 => [range.lo, range.hi][rng.random_range(0..2)] as f32,
-                    _ => rng.random_range(range.lo..=range.hi) as f32,
+                    0 => [range.lo, range.hi][rng.random_range(0..2)],
+                    _ => rng.random_range(range.lo..=range.hi),
                 })
+                .map(|level| level as f32 * step)
                 .collect()
         })
         .collect()
