@@ -219,14 +219,10 @@ impl ServerKey {
         }
     }
 
-    /// Gives the wires of each rotation of a block; those whose sums are switched come first.
-    pub(super) fn rotate(
-        &self,
-        schedule: &Schedule<'_>,
-        jobs: &[(&Flight, &Rotation)],
-        desk: &mut Desk,
-    ) -> Vec<Wires> {
-        let Desk { big, small, extracted, rotate } = desk;
+    /// Gives what the rotations of a block read, on the small torus, in the first of `desk.small`; those whose sums are switched
+    /// come first.
+    pub(super) fn read(&self, schedule: &Schedule<'_>, jobs: &[(&Flight, &Rotation)], desk: &mut Desk) {
+        let Desk { big, small, .. } = desk;
         let (switched, fresh) = jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.switches.sum));
         if let Some(key) = &self.key_switch {
             let big = &mut big[..switched.len()];
@@ -238,6 +234,17 @@ impl ServerKey {
         for ((flight, rotation), sum) in fresh.iter().zip(&mut small[switched.len()..]) {
             flight.sum_small(schedule, &rotation.sum, sum);
         }
+    }
+
+    /// Gives the wires of each rotation of a block; those whose sums are switched come first.
+    pub(super) fn rotate(
+        &self,
+        schedule: &Schedule<'_>,
+        jobs: &[(&Flight, &Rotation)],
+        desk: &mut Desk,
+    ) -> Vec<Wires> {
+        self.read(schedule, jobs, desk);
+        let Desk { small, extracted, rotate, .. } = desk;
         let block: Vec<rotate::Job<'_>> =
             jobs.iter().zip(&*small).map(|(&(_, rotation), small)| (rotation, &small[..])).collect();
         let components = self.processor.rotate(&block, rotate);
@@ -273,7 +280,7 @@ impl ServerKey {
         wires
     }
 
-    fn outputs(&self, schedule: &Schedule<'_>, flight: &Flight) -> EncryptedOutput {
+    pub(super) fn outputs(&self, schedule: &Schedule<'_>, flight: &Flight) -> EncryptedOutput {
         let plan = self.plan();
         let length = plan.parameters.big_dimension().to_lwe_size().0;
         let mut sums = vec![0; plan.outputs.len() * length];

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use fheqat_spec::Range;
 
-use super::graphs::{Dice, any_table, circuit, guide, random, reach, relu, samples, terms};
+use super::graphs::{Dice, any_table, circuit, guide, mixed, random, reach, relu, samples, terms};
 use crate::{
     Seed,
     circuit::{
@@ -161,24 +161,9 @@ fn one_wire_with_several_readers_is_switched_itself() {
     agree(&circuit, -40.0, &every);
 }
 
-/// A neuron that reads an input and a wire keeps inputs from the small key, unless the wire is under it too.
 #[test]
 fn inputs_and_switched_wires_meet_under_the_small_key() {
-    let inputs = Range::new(0, 3);
-    let (first, second) =
-        (Wire::Table { accumulator: 0, table: 0 }, Wire::Table { accumulator: 1, table: 0 });
-    let mut accumulators: Vec<Accumulator> = Vec::new();
-    for wires in [&[Wire::Input(0), Wire::Input(1)][..], &[Wire::Input(0), first], &[first, second]] {
-        let terms = terms(wires, &[1, -1]);
-        let range = reach(&terms, inputs, &accumulators);
-        let (layer, tolerance) = (accumulators.len(), Tolerance::EXACT);
-        let tables = vec![relu(range.lo + 2, 1, 4)];
-        accumulators.push(Accumulator { layer, terms, range, tolerance, tables });
-    }
-    let terms = terms(&[Wire::Table { accumulator: 2, table: 0 }, second], &[2, 1]);
-    let range = reach(&terms, inputs, &accumulators);
-    let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
-    let circuit = circuit(inputs, 2, accumulators, outputs);
+    let circuit = mixed();
     let compiled = compile(&circuit, -40.0);
     assert!(compiled.plan().client.direct);
     assert_eq!(compiled.plan().server.stages[0][0].switches.wires, [0]);

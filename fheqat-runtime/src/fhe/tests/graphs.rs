@@ -141,16 +141,37 @@ fn sparse(wires: &[Wire], l1: usize, rng: &mut impl Rng) -> Vec<Term> {
 pub(super) fn samples(circuit: &Circuit, count: usize, seed: Seed) -> Vec<Vec<f32>> {
     let mut rng = seed.rng(1);
     let range = circuit.codec.input_range();
+    let step = circuit.codec.encoders[0].quantizer.step;
     (0..count)
         .map(|index| {
             (0..circuit.codec.features)
                 .map(|_| match index % 3 {
-                    0 => [range.lo, range.hi][rng.random_range(0..2)] as f32,
-                    _ => rng.random_range(range.lo..=range.hi) as f32,
+                    0 => [range.lo, range.hi][rng.random_range(0..2)],
+                    _ => rng.random_range(range.lo..=range.hi),
                 })
+                .map(|level| level as f32 * step)
                 .collect()
         })
         .collect()
+}
+
+/// Two inputs and three neurons: the second reads an input and a wire, which keeps inputs from the small key unless the wire
+/// is under it too.
+pub(super) fn mixed() -> Circuit {
+    let inputs = Range::new(0, 3);
+    let table = |accumulator| Wire::Table { accumulator, table: 0 };
+    let mut accumulators: Vec<Accumulator> = Vec::new();
+    for wires in [[Wire::Input(0), Wire::Input(1)], [Wire::Input(0), table(0)], [table(0), table(1)]] {
+        let terms = terms(&wires, &[1, -1]);
+        let range = reach(&terms, inputs, &accumulators);
+        let (layer, tolerance) = (accumulators.len(), Tolerance::EXACT);
+        let tables = vec![relu(range.lo + 2, 1, 4)];
+        accumulators.push(Accumulator { layer, terms, range, tolerance, tables });
+    }
+    let terms = terms(&[table(1), table(2)], &[1, 2]);
+    let range = reach(&terms, inputs, &accumulators);
+    let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
+    circuit(inputs, 2, accumulators, outputs)
 }
 
 /// The network of the guide at a budget of 8: 16 directions in the plane with several neurons each, and 15 neurons of

@@ -7,7 +7,7 @@ use crate::{
     Seed,
     circuit::{
         Circuit,
-        ir::Accumulator,
+        ir::{Accumulator, Wire},
         soundness::{covering, extremes, features},
     },
     fixture::drawn::{Draw, PLAIN, Weights, window},
@@ -17,99 +17,191 @@ fn agree_at_extremes(circuit: &Circuit, p_fail: f64, most: usize, seed: Seed) {
     assert!(!circuit.graph.accumulators.is_empty(), "nothing is left to rotate");
     let ends = covering(&circuit.graph, &extremes(&circuit.graph, usize::MAX, seed));
     let ends = ends.iter().take(most).map(|levels| features(circuit, levels));
-    let random = samples(circuit, 2, seed).into_iter().map(|levels| {
-        let step = circuit.codec.encoders[0].quantizer.step;
-        levels.into_iter().map(|level| level * step).collect()
-    });
-    agree(circuit, p_fail, &ends.chain(random).collect::<Vec<_>>());
+    agree(circuit, p_fail, &ends.chain(samples(circuit, 2, seed)).collect::<Vec<_>>());
 }
 
-/// A layer behind the quantized input, a quantizer of two bits, and a dense output: the first draw that is not constant.
-fn check(input: &[usize], transfer: Transfer, layer: impl Fn(&mut Draw, usize) -> usize) {
-    let drawn = |seed| {
-        let mut draw = Draw::new(input, Seed(seed));
-        let levels = draw.input(transfer, 2);
-        let sums = layer(&mut draw, levels);
-        draw.quantizer(sums, Transfer::ReLU, 2);
-        let levels = draw.last();
-        let flat = draw.flatten(levels);
-        draw.linear(flat, 2, Weights { max_l1: Some(12), ..PLAIN });
-        draw.finish().circuit()
-    };
-    let varies = |circuit: &Circuit| !circuit.graph.accumulators.is_empty();
-    let circuit = (3..20).map(drawn).find(varies).unwrap();
-    agree_at_extremes(&circuit, -40.0, 12, Seed(3));
+/// A layer, and what stands before it.
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    input: &'static [usize],
+    transfer: Transfer,
+    layer: fn(&mut Draw, usize) -> usize,
+}
+
+impl Kind {
+    const fn new(
+        name: &'static str,
+        input: &'static [usize],
+        transfer: Transfer,
+        layer: fn(&mut Draw, usize) -> usize,
+    ) -> Self {
+        Self { name, input, transfer, layer }
+    }
+
+    /// The first draw that keeps `enough`.
+    fn draw(&self, draw: impl Fn(&mut Draw), enough: impl Fn(&Circuit) -> bool) -> Circuit {
+        let drawn = |seed| {
+            let mut net = Draw::new(self.input, Seed(seed));
+            draw(&mut net);
+            net.finish().circuit()
+        };
+        (3..40).map(drawn).find(enough).unwrap()
+    }
+
+    /// Behind the quantized input, with a quantizer of two bits and a dense output behind it.
+    fn behind_the_input(&self) -> Circuit {
+        let net = |draw: &mut Draw| {
+            let levels = draw.input(self.transfer, 2);
+            let sums = (self.layer)(draw, levels);
+            draw.quantizer(sums, Transfer::ReLU, 2);
+            let levels = draw.last();
+            let flat = draw.flatten(levels);
+            draw.linear(flat, 2, Weights { max_l1: Some(12), ..PLAIN });
+        };
+        self.draw(net, |circuit| !circuit.graph.accumulators.is_empty())
+    }
+
+    /// Behind a quantizer that runs encrypted, with one of two bits behind it.
+    pub(super) fn behind_rotations(&self) -> Circuit {
+        let net = |draw: &mut Draw| {
+            let fine = draw.input(self.transfer, 4);
+            let levels = draw.quantizer_of(fine, self.transfer, 2, 2.5);
+            let sums = (self.layer)(draw, levels);
+            draw.quantizer(sums, Transfer::ReLU, 2);
+        };
+        let reads_a_rotation =
+            |sum: &&Accumulator| sum.terms.iter().any(|term| matches!(term.wire, Wire::Table { .. }));
+        self.draw(net, |circuit| circuit.graph.accumulators.iter().filter(reads_a_rotation).count() > 1)
+    }
+
+    fn check(&self) {
+        agree_at_extremes(&self.behind_the_input(), -40.0, 12, Seed(3));
+    }
 }
 
 const BUDGET: Weights = Weights { max_l1: Some(6), ..PLAIN };
 
-#[test]
-fn linear() {
-    check(&[4], Transfer::Signed, |draw, levels| draw.linear(levels, 4, BUDGET));
-}
+const LINEAR: Kind =
+    Kind::new("linear", &[4], Transfer::Signed, |draw, levels| draw.linear(levels, 4, BUDGET));
 
-#[test]
-fn conv1d() {
-    let strided = window(1, 3, 2, 1);
-    check(&[2, 6], Transfer::Unsigned, |draw, levels| draw.conv(levels, 2, strided, 1, BUDGET));
-}
+const CONV1D: Kind = Kind::new("conv1d", &[2, 6], Transfer::Unsigned, |draw, levels| {
+    draw.conv(levels, 2, window(1, 3, 2, 1), 1, BUDGET)
+});
 
-#[test]
-fn conv2d_with_stride_and_padding() {
-    let strided = window(2, 3, 2, 1);
-    check(&[1, 4, 4], Transfer::Signed, |draw, levels| draw.conv(levels, 2, strided, 1, BUDGET));
-}
-
-#[test]
-fn conv2d_in_groups() {
-    let plain = window(2, 2, 1, 0);
-    check(&[2, 3, 3], Transfer::Unsigned, |draw, levels| draw.conv(levels, 2, plain, 2, BUDGET));
-}
-
-#[test]
-fn pool_with_padding() {
-    let padded = window(2, 2, 2, 1);
-    check(&[1, 4, 4], Transfer::Unsigned, |draw, levels| draw.pool(levels, Some(padded)));
-}
-
-#[test]
-fn global_pool() {
-    check(&[2, 3, 3], Transfer::Signed, |draw, levels| draw.pool(levels, None));
-}
-
-#[test]
-fn add() {
-    check(&[3], Transfer::Signed, |draw, levels| {
-        let other = draw.quantizer_like(levels, levels, Transfer::ReLU, 1);
-        draw.add(&[levels, other, levels])
+const CONV2D: Kind =
+    Kind::new("conv2d with stride and padding", &[1, 4, 4], Transfer::Signed, |draw, levels| {
+        draw.conv(levels, 2, window(2, 3, 2, 1), 1, BUDGET)
     });
-}
 
-#[test]
-fn concat() {
-    check(&[2], Transfer::Signed, |draw, levels| {
-        let other = draw.quantizer_like(levels, levels, Transfer::ReLU, 1);
-        let joined = draw.concat(&[levels, other]);
-        draw.linear(joined, 3, BUDGET)
-    });
-}
+const GROUPS: Kind = Kind::new("conv2d in groups", &[2, 3, 3], Transfer::Unsigned, |draw, levels| {
+    draw.conv(levels, 2, window(2, 2, 1, 0), 2, BUDGET)
+});
 
-#[test]
-fn reshape_transpose_and_flatten() {
-    check(&[2, 3], Transfer::Unsigned, |draw, levels| {
+const POOL: Kind = Kind::new("pool with padding", &[1, 4, 4], Transfer::Unsigned, |draw, levels| {
+    draw.pool(levels, Some(window(2, 2, 2, 1)))
+});
+
+const GLOBAL_POOL: Kind =
+    Kind::new("global pool", &[2, 3, 3], Transfer::Signed, |draw, levels| draw.pool(levels, None));
+
+const ADD: Kind = Kind::new("add", &[3], Transfer::Signed, |draw, levels| {
+    let other = draw.quantizer_like(levels, levels, Transfer::ReLU, 1);
+    draw.add(&[levels, other, levels])
+});
+
+const RESIDUAL: Kind = Kind::new("residual sum", &[4], Transfer::Unsigned, |draw, levels| {
+    let mixed = draw.linear(levels, 4, BUDGET);
+    let other = draw.quantizer_like(mixed, levels, Transfer::ReLU, 2);
+    draw.add(&[levels, other])
+});
+
+const CONCAT: Kind = Kind::new("concat", &[2], Transfer::Signed, |draw, levels| {
+    let other = draw.quantizer_like(levels, levels, Transfer::ReLU, 1);
+    let joined = draw.concat(&[levels, other]);
+    draw.linear(joined, 3, BUDGET)
+});
+
+const RESHAPE: Kind =
+    Kind::new("reshape, transpose and flatten", &[2, 3], Transfer::Unsigned, |draw, levels| {
         let turned = draw.transpose(levels, &[1, 0]);
         let shaped = draw.reshape(turned, &[2, 3]);
         draw.conv(shaped, 2, window(1, 2, 1, 0), 1, BUDGET)
     });
+
+const BATCH_NORM: Kind = Kind::new(
+    "batch norm over weights with a scale a filter",
+    &[1, 3, 3],
+    Transfer::Signed,
+    |draw, levels| {
+        let sums =
+            draw.conv(levels, 3, window(2, 2, 1, 0), 1, Weights { scale: WeightScale::PerChannel, ..BUDGET });
+        draw.norm(sums)
+    },
+);
+
+const FUNCTION: Kind = Kind::new("function", &[3], Transfer::Signed, |draw, levels| {
+    let sums = draw.linear(levels, 3, BUDGET);
+    let levels = draw.quantizer(sums, Transfer::Function { signed: Known::Now(true) }, 3);
+    draw.linear(levels, 4, BUDGET)
+});
+
+/// Those whose sums read several rotations when they stand behind rotations.
+pub(super) const KINDS: [Kind; 11] =
+    [LINEAR, CONV1D, CONV2D, GROUPS, POOL, GLOBAL_POOL, RESIDUAL, CONCAT, RESHAPE, BATCH_NORM, FUNCTION];
+
+#[test]
+fn linear() {
+    LINEAR.check();
+}
+
+#[test]
+fn conv1d() {
+    CONV1D.check();
+}
+
+#[test]
+fn conv2d_with_stride_and_padding() {
+    CONV2D.check();
+}
+
+#[test]
+fn conv2d_in_groups() {
+    GROUPS.check();
+}
+
+#[test]
+fn pool_with_padding() {
+    POOL.check();
+}
+
+#[test]
+fn global_pool() {
+    GLOBAL_POOL.check();
+}
+
+#[test]
+fn add() {
+    ADD.check();
+}
+
+#[test]
+fn residual_sum() {
+    RESIDUAL.check();
+}
+
+#[test]
+fn concat() {
+    CONCAT.check();
+}
+
+#[test]
+fn reshape_transpose_and_flatten() {
+    RESHAPE.check();
 }
 
 #[test]
 fn batch_norm_over_weights_with_a_scale_a_filter() {
-    let weights = Weights { scale: WeightScale::PerChannel, ..BUDGET };
-    check(&[1, 3, 3], Transfer::Signed, |draw, levels| {
-        let sums = draw.conv(levels, 3, window(2, 2, 1, 0), 1, weights);
-        draw.norm(sums)
-    });
+    BATCH_NORM.check();
 }
 
 #[test]

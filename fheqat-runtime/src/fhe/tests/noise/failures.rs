@@ -1,0 +1,114 @@
+//! Failures are as frequent as predicted.
+
+use fheqat_spec::Range;
+use tfhe::core_crypto::prelude::{GlweDimension, PolynomialSize, Variance};
+
+use super::{
+    super::graphs::{circuit, reach, terms},
+    DEVIATIONS,
+    probe::Subject,
+};
+use crate::{
+    circuit::{
+        Circuit,
+        ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
+    },
+    params::{Log2Probability, constraint::failure, demand::Demand, search::Space},
+};
+
+const LENGTH: usize = 6;
+
+/// Rotations one behind the other, with a jump at every value: noise of half a slot either way is a failure. So many
+/// tables take the jumps in turns, and what reads them sums them.
+fn chain(reach_of: i64, tables: i64) -> Circuit {
+    let inputs = Range::new(-reach_of, reach_of);
+    let takes_turns = |table: i64| Table {
+        base: if table == 0 { -reach_of } else { 0 },
+        jumps: (1 - reach_of..=reach_of)
+            .filter(|at| at.rem_euclid(tables) == table)
+            .map(|at| Jump { at, rise: 1 })
+            .collect(),
+    };
+    let mut accumulators = Vec::new();
+    let mut wires = vec![Wire::Input(0)];
+    for layer in 0..LENGTH {
+        let terms = terms(&wires, &vec![1; wires.len()]);
+        let range = reach(&terms, inputs, &accumulators);
+        let tables: Vec<Table> = (0..tables).map(takes_turns).collect();
+        wires = (0..tables.len()).map(|table| Wire::Table { accumulator: layer, table }).collect();
+        accumulators.push(Accumulator { layer, terms, range, tolerance: Tolerance::EXACT, tables });
+    }
+    let terms = terms(&wires, &vec![1; wires.len()]);
+    let range = reach(&terms, inputs, &accumulators);
+    let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
+    circuit(inputs, 1, accumulators, outputs)
+}
+
+/// Of the noise, there is at least so much: half the failures.
+const SHARE: f64 = 0.9;
+
+/// Of one inference, of events with so much of their noise.
+fn predicted(subject: &Subject<'_>, share: f64) -> f64 {
+    let events =
+        subject.solution.rotations.iter().map(|chosen| &chosen.event).chain(&subject.solution.outputs);
+    let fails = |noise: Variance| Variance(share * noise.0);
+    Log2Probability::sum(events.map(|event| failure(event.margin, fails(event.noise)))).probability()
+}
+
+const KEYS: usize = 5;
+
+/// Failures of inferences whose values have a jump on either side.
+fn failures(subject: &Subject<'_>, inferences: usize) -> usize {
+    let range = subject.circuit.codec.input_range();
+    let values: Vec<Vec<f32>> = (range.lo + 1..range.hi).map(|value| vec![value as f32]).collect();
+    let samples: Vec<Vec<f32>> = values.into_iter().cycle().take(inferences / KEYS).collect();
+    let mut failures = 0;
+    for _ in 0..KEYS {
+        let (client, server) = subject.keys();
+        for samples in samples.chunks(500) {
+            let results = server.run_batch(&client.encrypt_batch(samples).unwrap()).unwrap();
+            let decrypted = client.decrypt_batch(&results).unwrap();
+            let differs = |(sample, decrypted): &(&Vec<f32>, _)| {
+                *decrypted != subject.circuit.simulate(sample).unwrap()
+            };
+            failures += samples.iter().zip(decrypted).filter(differs).count();
+        }
+    }
+    failures
+}
+
+/// Counts are Poisson's. The first rotation of a chain reads fresh inputs and hardly ever fails; all others, and so 5/6 of
+/// the bootstraps, fail with a probability of about 2^-10 each.
+#[test]
+#[ignore = "a quarter of an hour: 100,000 bootstraps at a relaxed probability of failure"]
+fn failures_are_as_frequent_as_predicted() {
+    let (mut failed, mut most, mut fewest) = (0, 0.0, 0.0);
+    let smallest = vec![(GlweDimension(3), PolynomialSize(512))];
+    for (reach_of, tables, space, inferences) in [
+        // On the smallest rings, so wide a sum takes several polynomials.
+        (16, 1, Space { shapes: smallest, ..Space::default() }, 5_200),
+        (4, 2, Space { extension: 0, ..Space::default() }, 11_500),
+    ] {
+        let circuit = chain(reach_of, tables);
+        let p_fail = -10.0 + (LENGTH as f64 + 1.0).log2();
+        // No jump lies between points of a grid: a prediction has that of the worst jump.
+        let on_the_grid =
+            |demand: &Demand| demand.rotations.iter().all(|rotation| rotation.slots.0.is_power_of_two());
+        let subject = Subject::among(&circuit, p_fail, &space, on_the_grid);
+        println!("{}", subject.describe());
+        let last = &subject.plan.server.stages[LENGTH - 1][0];
+        assert_eq!(last.switching.extension > 0, space.extension > 0);
+        let [predicted, of_less] = [1.0, SHARE].map(|share| predicted(&subject, share) * inferences as f64);
+        let failures = failures(&subject, inferences);
+        println!(
+            "{failures} failures in {inferences} inferences of {LENGTH} bootstraps, {predicted:.1} predicted, \
+             {of_less:.1} with {SHARE} of the noise"
+        );
+        failed += failures;
+        most += predicted;
+        fewest += of_less;
+    }
+    println!("{failed} failures, {fewest:.1} to {most:.1} predicted");
+    assert!(failed as f64 <= most + DEVIATIONS * most.sqrt());
+    assert!(failed as f64 >= fewest - DEVIATIONS * fewest.sqrt());
+}

@@ -1,0 +1,259 @@
+//! Each operation by itself: rotations and their extractions, key switches, modulus switches.
+
+use std::sync::Arc;
+
+use tfhe::core_crypto::{
+    commons::math::random::DynamicDistribution,
+    prelude::{
+        CiphertextModulus, DefaultRandomGenerator, EncryptionRandomGenerator, GlweDimension, LweCiphertext,
+        LweDimension, Plaintext, PolynomialSize, allocate_and_encrypt_new_lwe_ciphertext,
+        decrypt_lwe_ciphertext, keyswitch_lwe_ciphertext_with_scalar_change, new_seeder,
+    },
+};
+
+use super::{super::graphs::guide, Ratio, slack};
+use crate::{
+    Seed,
+    fhe::{
+        ClientKey, CompileOptions, ServerKey,
+        encoding::half_steps,
+        execute::Workers,
+        keys,
+        measure::signs,
+        plan::Plan,
+        rotate::{self, Rotate, Scratch},
+    },
+    params::{Decomposition, Parameters, Slots, cost::BLOCK, grid::Switching, noise::small_encryption},
+};
+
+fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
+    Parameters {
+        lwe_dimension: LweDimension(n),
+        glwe_dimension: GlweDimension(k),
+        polynomial_size: PolynomialSize(size),
+        rotation: Decomposition::new(rotation.0, rotation.1),
+        key_switch: Some(Decomposition::new(2, 8)),
+    }
+}
+
+fn keys(parameters: Parameters) -> (ClientKey, ServerKey) {
+    let compiled = guide(Seed(1)).compile(&CompileOptions::default()).unwrap();
+    let Plan { mut client, mut server } = compiled.plan().clone();
+    client.parameters = parameters;
+    server.parameters = parameters;
+    server.stages.clear();
+    let plan = Plan { client, server };
+    let workers = Arc::new(Workers::new(None, &plan.server).unwrap());
+    keys::generate(&plan, workers)
+}
+
+struct Encryptor(EncryptionRandomGenerator<DefaultRandomGenerator>);
+
+impl Encryptor {
+    fn new() -> Self {
+        let mut seeder = new_seeder();
+        Self(EncryptionRandomGenerator::new(seeder.seed(), seeder.as_mut()))
+    }
+
+    fn small(&mut self, key: &ClientKey, phase: u32) -> Vec<u32> {
+        let noise =
+            DynamicDistribution::<u32>::new_gaussian(small_encryption(key.plan().parameters.lwe_dimension));
+        let modulus = CiphertextModulus::new_native();
+        allocate_and_encrypt_new_lwe_ciphertext(&key.small(), Plaintext(phase), noise, modulus, &mut self.0)
+            .into_container()
+    }
+
+    fn big(&mut self, key: &ClientKey, phase: u64) -> Vec<u64> {
+        let noise = DynamicDistribution::<u64>::new_gaussian(key.plan().parameters.big_encryption());
+        let modulus = CiphertextModulus::new_native();
+        allocate_and_encrypt_new_lwe_ciphertext(&key.big(), Plaintext(phase), noise, modulus, &mut self.0)
+            .into_container()
+    }
+}
+
+fn big_phase(key: &ClientKey, ciphertext: &[u64]) -> u64 {
+    decrypt_lwe_ciphertext(
+        &key.big(),
+        &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
+    )
+    .0
+}
+
+fn small_phase(key: &ClientKey, ciphertext: &[u32]) -> u32 {
+    decrypt_lwe_ciphertext(
+        &key.small(),
+        &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
+    )
+    .0
+}
+
+const TAPS: usize = 16;
+
+/// Errors in turns at coefficients `0, N / TAPS, ...` of `count` rotations for each of so many keys: `[keys * count, TAPS]`.
+fn extraction_errors(
+    parameters: Parameters,
+    switching: Switching,
+    keys: usize,
+    count: usize,
+) -> Vec<Vec<f64>> {
+    let rotation = signs(&parameters, switching);
+    let mut encryptor = Encryptor::new();
+    let mut output = vec![0; parameters.big_dimension().to_lwe_size().0];
+    let unit = half_steps(1, Slots(2));
+    let mut errors = Vec::new();
+    for _ in 0..keys {
+        let (client, server) = self::keys(parameters);
+        let mut scratch = Scratch::new(&parameters, switching.extension, &server.processor.fft);
+        let inputs: Vec<Vec<u32>> = (0..count as u32)
+            .map(|index| encryptor.small(&client, index.wrapping_mul(0x9e37_79b9)))
+            .collect();
+        for block in inputs.chunks(BLOCK) {
+            let jobs: Vec<rotate::Job<'_>> = block.iter().map(|input| (&rotation, &input[..])).collect();
+            errors.extend(server.processor.rotate(&jobs, &mut scratch).map(|component| {
+                let taps = (0..TAPS).map(|tap| {
+                    rotate::extract(&component, tap * parameters.polynomial_size.0 / TAPS, &mut output);
+                    let phase = big_phase(&client, &output);
+                    let ideal = if (phase as i64) < 0 { unit.wrapping_neg() } else { unit };
+                    phase.wrapping_sub(ideal) as i64 as f64 * (-64.0_f64).exp2()
+                });
+                taps.collect::<Vec<f64>>()
+            }));
+        }
+    }
+    errors
+}
+
+fn mean_product(errors: &[Vec<f64>], lag: usize) -> f64 {
+    let products = errors.iter().flat_map(|errors| errors.iter().zip(&errors[lag..]).map(|(a, b)| a * b));
+    let count = errors.len() * (errors[0].len() - lag);
+    products.sum::<f64>() / count as f64
+}
+
+/// What extractions have in common is at most what was predicted.
+fn check_extractions(parameters: Parameters, errors: &[Vec<f64>], unsure: f64) -> Ratio {
+    let predicted = parameters.extraction();
+    let squares: Vec<Vec<f64>> = errors
+        .iter()
+        .map(|errors| errors.iter().map(|error| error.powi(2) / predicted.0).collect())
+        .collect();
+    let variance = mean_product(errors, 0);
+    assert!(variance >= parameters.big_encryption().0);
+    let lags: Vec<f64> = (1..TAPS).map(|lag| mean_product(errors, lag) / variance).collect();
+    let shown: Vec<String> = lags.iter().map(|correlation| format!("{correlation:.2}")).collect();
+    let correlation = parameters.correlation().0;
+    println!("correlation by lag: {}; predicted {correlation:.2} falling to its negative", shown.join(" "));
+    let near = lags[..4].iter().sum::<f64>() / 4.0;
+    assert!(near <= correlation + unsure, "{near}");
+    Ratio::of(&squares)
+}
+
+fn name(parameters: Parameters, switching: Switching) -> String {
+    format!(
+        "extractions, n {} k {} N {} base {} levels {} nu {}",
+        parameters.lwe_dimension.0,
+        parameters.glwe_dimension.0,
+        parameters.polynomial_size.0,
+        parameters.rotation.base_log.0,
+        parameters.rotation.levels.0,
+        switching.extension,
+    )
+}
+
+#[test]
+fn extraction() {
+    let parameters = parameters(560, 3, 512, (18, 1));
+    let switching = Switching { extension: 1, exchange: 4.0 };
+    let errors = extraction_errors(parameters, switching, 1, 40);
+    check_extractions(parameters, &errors, slack(20 * TAPS)).check_roughly(&name(parameters, switching));
+}
+
+#[test]
+#[ignore = "a measurement of minutes: run with --nocapture"]
+fn extractions() {
+    let plain = Switching::PLAIN;
+    let extended = Switching { extension: 3, exchange: 1.0 };
+    for (parameters, switching) in [
+        (parameters(600, 3, 512, (18, 1)), plain),
+        (parameters(600, 3, 512, (15, 1)), plain),
+        (parameters(600, 4, 512, (20, 1)), plain),
+        (parameters(700, 2, 1024, (19, 1)), plain),
+        (parameters(700, 2, 1024, (21, 1)), plain),
+        (parameters(700, 2, 1024, (23, 1)), plain),
+        (parameters(700, 2, 1024, (21, 1)), Switching { extension: 1, exchange: 1e6 }),
+        (parameters(850, 1, 2048, (22, 1)), plain),
+        (parameters(850, 1, 2048, (23, 1)), plain),
+        (parameters(850, 1, 2048, (23, 1)), extended),
+        (parameters(700, 1, 2048, (13, 2)), plain),
+        (parameters(700, 1, 2048, (15, 2)), plain),
+        (parameters(700, 3, 1024, (23, 1)), plain),
+        (parameters(700, 2, 2048, (22, 1)), plain),
+        (parameters(700, 1, 4096, (22, 1)), plain),
+        (parameters(700, 1, 8192, (15, 2)), plain),
+    ] {
+        let errors = extraction_errors(parameters, switching, 8, 48);
+        check_extractions(parameters, &errors, slack(errors.len() * TAPS / 2))
+            .check(&name(parameters, switching));
+    }
+}
+
+/// The key switch, and the modulus switch behind it by itself, for so many keys.
+fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, Ratio)> {
+    let mut encryptor = Encryptor::new();
+    let mut key_switch: Vec<Vec<f64>> = Vec::new();
+    let mut switched: Vec<(Switching, Vec<Vec<f64>>)> = [(0, 0.0), (1, 0.5), (1, 8.0), (3, 0.3), (4, 1e6)]
+        .map(|(extension, exchange)| (Switching { extension, exchange }, Vec::new()))
+        .into();
+    let predicted = parameters.key_switch_noise();
+    for _ in 0..keys {
+        let (client, server) = self::keys(parameters);
+        for index in 0..count {
+            let phase = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let input = encryptor.big(&client, phase);
+            let mut output = vec![0; parameters.lwe_dimension.to_lwe_size().0];
+            keyswitch_lwe_ciphertext_with_scalar_change(
+                server.key_switch.as_ref().unwrap(),
+                &LweCiphertext::from_container(input, CiphertextModulus::new_native()),
+                &mut LweCiphertext::from_container(&mut output[..], CiphertextModulus::new_native()),
+            );
+            let after = small_phase(&client, &output);
+            let error = f64::from(after.wrapping_sub((phase >> 32) as u32) as i32) * (-32.0_f64).exp2();
+            key_switch.push(vec![error * error / predicted.0]);
+            for (switching, squares) in &mut switched {
+                let predicted = parameters.modulus_switch_noise(switching.rounding(), switching.extension);
+                let log_grid = parameters.coarse_grid() + switching.extension;
+                let position =
+                    rotate::phase_on_grid(&output, *switching, log_grid, &client.small().into_container());
+                let step = (-f64::from(log_grid)).exp2();
+                let exact = f64::from(after) * (-32.0_f64).exp2();
+                let error = (f64::from(position) + 0.5) * step - exact;
+                let error = error - error.round();
+                squares.push(vec![error * error / predicted.0]);
+            }
+        }
+    }
+    let key_switch = Ratio::of(&key_switch);
+    assert!(key_switch.mean * predicted.0 >= small_encryption(parameters.lwe_dimension).0);
+    let switched = switched.into_iter().map(|(switching, squares)| {
+        let ratio = Ratio::of(&squares);
+        assert!(ratio.mean >= 1.0 - ratio.unsure(), "{switching:?} is predicted to the point");
+        (format!("modulus switch, N {}, {switching:?}", parameters.polynomial_size.0), ratio)
+    });
+    let Decomposition { base_log, levels } = parameters.key_switch.unwrap();
+    let what = format!("key switch, base {} levels {}", base_log.0, levels.0);
+    std::iter::once((what, key_switch)).chain(switched).collect()
+}
+
+#[test]
+fn few_switches() {
+    for (what, ratio) in switches(parameters(560, 3, 512, (18, 1)), 1, 400) {
+        ratio.check_roughly(&what);
+    }
+}
+
+#[test]
+#[ignore = "a measurement of a minute: run with --nocapture"]
+fn more_switches() {
+    for (what, ratio) in switches(parameters(850, 1, 2048, (23, 1)), 4, 1100) {
+        ratio.check(&what);
+    }
+}
