@@ -38,9 +38,7 @@ impl Search<'_> {
             .collect();
         let short = TrainConfig { epochs, ..self.config.clone() };
         let mut tried = self.train_all(&plans, |(_, program)| (program, &short, &[]))?;
-        for candidate in &tried {
-            self.consider(candidate.metrics);
-        }
+        self.consider(&tried);
         let chosen = best_of(&tried);
         for (index, ((name, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
             self.note(name, candidate, index == chosen);

@@ -5,6 +5,7 @@
 
 mod eliminate;
 mod input;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tie;
@@ -16,6 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use self::standing::Standing;
 use super::{
     TrainError,
     config::{Economy, TrainConfig},
@@ -32,7 +34,12 @@ use crate::{
 /// Budgets that are tried where they are smaller than what a layer declares, from the loosest.
 const BUDGETS: [usize; 4] = [32, 16, 8, 4];
 /// The last layer's sums are decrypted, not bootstrapped: a smaller budget loses accuracy and saves no rotation.
-const LAST_BUDGET: usize = 16;
+const LAST_BUDGET: usize = 32;
+/// Samples that the search holds out at least, where that is not more than [`MOST_HELD_OUT`] of all.
+const HELD_OUT: f32 = 500.0;
+const MOST_HELD_OUT: f32 = 1.0 / 3.0;
+/// Training samples, at most, that say what a unit brings.
+const WEIGHED: usize = 2000;
 /// Runs of each validation sample of a network that tolerates noise.
 const DRAWS: usize = 4;
 
@@ -56,7 +63,7 @@ pub struct Trial {
 struct Candidate {
     program: Program,
     history: History,
-    metrics: Metrics,
+    standing: Standing,
     price: Price,
 }
 
@@ -69,15 +76,23 @@ pub(crate) fn search(
     train: &Dataset,
     validation: &Dataset,
     config: &TrainConfig,
-    economy: Economy,
+    economy: &Economy,
 ) -> Result<History, TrainError> {
-    let bar = bar(config);
+    for field in economy.max_neurons.keys() {
+        let has_neurons =
+            |index: &usize| program.nodes[*index].name == field && program.is_bootstrapped(*index);
+        if !(0..program.nodes.len()).any(|index| has_neurons(&index)) {
+            return Err(TrainError::Neurons { field: field.clone() });
+        }
+    }
+    let stride = train.len().div_ceil(WEIGHED);
     let mut search = Search {
         train,
+        weighed: train.select(&(0..train.len()).step_by(stride).collect::<Vec<_>>()),
         validation,
         config,
         economy,
-        bar,
+        bar: bar(config),
         best: None,
         trials: Vec::new(),
         fresh: program.clone(),
@@ -88,14 +103,22 @@ pub(crate) fn search(
     Ok(History { trials: search.trials, ..found.history })
 }
 
+/// The part of so many samples that the search holds out: `fraction`, and more where that tells no networks apart.
+pub(crate) fn held_out(fraction: f32, samples: usize) -> f32 {
+    let enough = (HELD_OUT / samples as f32).min(MOST_HELD_OUT);
+    if fraction > 0.0 && fraction < enough { enough } else { fraction }
+}
+
 struct Search<'a> {
     train: &'a Dataset,
+    /// Training samples that say what a unit brings. By the validation data, one removal after the other would fit them.
+    weighed: Dataset,
     validation: &'a Dataset,
     config: &'a TrainConfig,
-    economy: Economy,
+    economy: &'a Economy,
     bar: ProgressBar,
     /// The best result so far, whatever its price.
-    best: Option<Metrics>,
+    best: Option<Standing>,
     trials: Vec<Trial>,
     fresh: Program,
 }
@@ -111,9 +134,7 @@ impl Search<'_> {
             .into_par_iter()
             .map(|finalist| self.eliminate(finalist).inspect(|_| self.bar.inc(1)))
             .collect::<Result<Vec<_>, TrainError>>()?;
-        for (_, candidate) in branches.iter().flatten() {
-            self.consider(candidate.metrics);
-        }
+        self.consider(branches.iter().flatten().map(|(_, candidate)| candidate));
         let places: Vec<(usize, usize)> = branches
             .iter()
             .enumerate()
@@ -125,12 +146,19 @@ impl Search<'_> {
         for (step, (name, candidate)) in branches[branch].iter().enumerate().skip(1) {
             self.note(name.clone(), candidate, step <= last);
         }
-        let mut refined = found.program.clone();
-        self.refine_input_steps(&mut refined)?;
-        if self.is_enough(&self.evaluate(&refined)?) {
-            found.program = refined;
-        }
+        self.refine(&mut found)?;
         Ok(found)
+    }
+
+    /// Moves the steps of the input, unless that does worse.
+    fn refine(&self, found: &mut Candidate) -> Result<(), TrainError> {
+        let mut program = found.program.clone();
+        self.refine_input_steps(&mut program)?;
+        let standing = self.judge(&program, self.validation)?;
+        if standing.is_near(&found.standing, 0.0) {
+            *found = Candidate { program, standing, ..found.clone() };
+        }
+        Ok(())
     }
 
     /// Trains with each budget, and keeps the cheapest network that is good enough.
@@ -144,9 +172,7 @@ impl Search<'_> {
             }
         }
         let tried = self.train_all(&plans, |(_, program)| (program, config, &[]))?;
-        for candidate in &tried {
-            self.consider(candidate.metrics);
-        }
+        self.consider(&tried);
         let chosen = self.cheapest(&tried);
         for (index, ((name, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
             self.note(name, candidate, index == chosen);
@@ -197,58 +223,58 @@ impl Search<'_> {
         let config = TrainConfig { progress: false, ..config.clone() };
         let mut program = program.clone();
         let history = train_once(&mut program, self.train, Some(self.validation), &config, frozen)?;
-        let (metrics, price) = (self.evaluate(&program)?, price(&program)?);
-        Ok(Candidate { program, history, metrics, price })
+        let (standing, price) = (self.judge(&program, self.validation)?, price(&program)?);
+        Ok(Candidate { program, history, standing, price })
     }
 
-    /// On the validation data, with the noise that the network tolerates.
-    fn evaluate(&self, program: &Program) -> Result<Metrics, TrainError> {
-        if !program.is_tolerant() {
-            return self.evaluate_exactly(program);
-        }
-        let (codec, graph) = unnamed(program)?;
-        let (loss, seed) = (self.config.loss, self.config.seed);
-        Ok(noisy((&codec, &graph), self.validation, loss, seed, DRAWS)?)
+    /// How a network stands on `data`, with the noise that it tolerates.
+    fn judge(&self, program: &Program, data: &Dataset) -> Result<Standing, TrainError> {
+        let outputs = if program.is_tolerant() {
+            let (codec, graph) = unnamed(program)?;
+            noisy((&codec, &graph), data, self.config.seed, DRAWS)?
+        } else {
+            Evaluator::new(program, self.config.precision)?.predict(program, &data.features())
+        };
+        Ok(Standing::of(&outputs.view(), data, self.config.loss))
     }
 
-    fn evaluate_exactly(&self, program: &Program) -> Result<Metrics, TrainError> {
-        let mut evaluator = Evaluator::new(program, self.config.precision)?;
-        Ok(evaluator.run(program, self.validation, self.config.loss)?)
-    }
-
-    /// Whether a price is above what the user set.
-    fn is_over(&self, price: Price) -> bool {
+    /// Whether a network is above what the user set.
+    fn is_over(&self, Candidate { program, price, .. }: &Candidate) -> bool {
         self.economy.max_rotations.is_some_and(|most| price.rotations > most)
             || self.economy.max_core_seconds.is_some_and(|most| price.core_seconds > most)
+            || self.excess(program).is_some()
     }
 
-    fn consider(&mut self, metrics: Metrics) {
-        if self.best.is_none_or(|best| metrics.is_better(&best)) {
-            self.best = Some(metrics);
+    /// A layer that may have more units than the user lets it keep, and how many more.
+    fn excess(&self, program: &Program) -> Option<(usize, usize)> {
+        (0..program.nodes.len()).find_map(|node| {
+            let most = *self.economy.max_neurons.get(program.nodes[node].name)?;
+            let excess = program.units_of(node).len().saturating_sub(most);
+            (excess > 0).then_some((node, excess))
+        })
+    }
+
+    fn consider<'c>(&mut self, candidates: impl IntoIterator<Item = &'c Candidate>) {
+        for Candidate { standing, .. } in candidates {
+            if self.best.as_ref().is_none_or(|best| standing.metrics.is_better(&best.metrics)) {
+                self.best = Some(standing.clone());
+            }
         }
     }
 
-    /// Whether a result is within the margin and one standard error of the best: on little validation data the best of many
-    /// is the luckiest (the one-standard-error rule of Breiman, Friedman, Olshen and Stone, 1984).
-    fn is_enough(&self, metrics: &Metrics) -> bool {
-        let margin = self.economy.margin;
-        self.best.is_none_or(|best| match (metrics.accuracy, best.accuracy) {
-            (Some(accuracy), Some(best)) => {
-                let error = (best * (1.0 - best) / self.validation.len() as f64).sqrt();
-                accuracy >= best - margin - error
-            }
-            _ => metrics.loss <= best.loss * (1.0 + margin),
-        })
+    /// Whether a result is near the best that was found.
+    fn is_enough(&self, standing: &Standing) -> bool {
+        self.best.as_ref().is_none_or(|best| standing.is_near(best, self.economy.margin))
     }
 
     /// The index of the cheapest that is good enough; else of the best that keeps what the user set, else of the best.
     fn cheapest(&self, candidates: &[impl Borrow<Candidate>]) -> usize {
         let price = |index: &usize| candidates[*index].borrow().price;
-        let is_fine = |index: &usize| {
-            !self.is_over(price(index)) && self.is_enough(&candidates[*index].borrow().metrics)
-        };
+        let is_over = |index: &usize| self.is_over(candidates[*index].borrow());
+        let is_fine =
+            |index: &usize| !is_over(index) && self.is_enough(&candidates[*index].borrow().standing);
         let by_price = |a: &usize, b: &usize| price(a).core_seconds.total_cmp(&price(b).core_seconds);
-        let affordable = || (0..candidates.len()).filter(|index| !self.is_over(price(index)));
+        let affordable = || (0..candidates.len()).filter(|index| !is_over(index));
         (0..candidates.len())
             .filter(is_fine)
             .min_by(by_price)
@@ -262,7 +288,7 @@ impl Search<'_> {
 }
 
 fn trial(tried: String, candidate: &Candidate, is_kept: bool) -> Trial {
-    let Metrics { accuracy, loss } = candidate.metrics;
+    let Metrics { accuracy, loss } = candidate.standing.metrics;
     Trial { tried, accuracy, loss, price: candidate.price, is_kept }
 }
 
@@ -272,7 +298,8 @@ fn best_of(candidates: &[impl Borrow<Candidate>]) -> usize {
 }
 
 fn better(candidates: &[impl Borrow<Candidate>], a: usize, b: usize) -> usize {
-    let is_better = candidates[b].borrow().metrics.is_better(&candidates[a].borrow().metrics);
+    let is_better =
+        candidates[b].borrow().standing.metrics.is_better(&candidates[a].borrow().standing.metrics);
     if is_better { b } else { a }
 }
 
