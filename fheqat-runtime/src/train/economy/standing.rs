@@ -32,7 +32,7 @@ impl Standing {
     }
 
     /// By how much of all samples more than `other` it has right, and the standard error of that. Both saw the same samples, so
-    /// only those count on which they differ (McNemar, 1947), and two networks that err alike are told apart by few samples.
+    /// only those count on which they differ (the test of `McNemar`, 1947), and two networks that err alike are told apart by few samples.
     fn lead(&self, other: &Self) -> (f64, f64) {
         let count = self.right.len().max(1) as f64;
         let leads = || self.right.iter().zip(&other.right).map(|(here, there)| here - there);
