@@ -62,8 +62,8 @@ pub struct TrainConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Economy {
     /// How far the fraction of the validation data classified right may fall below the best that was found in the whole search,
-    /// beside a quarter of the standard error of the difference of the two; where targets are numbers, by how much of itself the loss
-    /// may rise.
+    /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
+    /// rise.
     pub margin: f64,
     /// Most neurons, or filters, that layers keep, by the names of their fields; units are removed until they are no more,
     /// whatever it takes.

@@ -38,7 +38,7 @@ impl Search<'_> {
             .collect();
         let short = TrainConfig { epochs, ..self.config.clone() };
         let mut tried = self.train_all(&plans, |(_, program)| (program, &short, &[]))?;
-        self.consider(&tried);
+        // Trained in part, none of them is a bar for those trained in full.
         let chosen = best_of(&tried);
         for (index, ((name, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
             self.note(name, candidate, index == chosen);

@@ -155,7 +155,7 @@ impl Search<'_> {
         let mut program = found.program.clone();
         self.refine_input_steps(&mut program)?;
         let standing = self.judge(&program, self.validation)?;
-        if standing.is_near(&found.standing, 0.0) {
+        if !found.standing.metrics.is_better(&standing.metrics) {
             *found = Candidate { program, standing, ..found.clone() };
         }
         Ok(())

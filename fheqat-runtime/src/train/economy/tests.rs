@@ -23,6 +23,12 @@ fn held() -> Dataset {
     points().split(held_out(0.1, points().len()), Seed(0)).unwrap().1
 }
 
+/// The best result of a network that was trained in full.
+fn best(history: &History) -> f64 {
+    let in_full = history.trials.iter().filter(|trial| !trial.tried.contains("input"));
+    in_full.filter_map(|trial| trial.accuracy).fold(0.0, f64::max)
+}
+
 fn search(economy: Economy) -> (Guide, History) {
     let train = points();
     let mut net = Guide::new(Seed(0));
@@ -34,13 +40,12 @@ fn search(economy: Economy) -> (Guide, History) {
 fn the_cheapest_within_the_margin_is_kept() {
     let (net, history) = search(Economy::default());
     let declared = history.trials.iter().find(|trial| trial.tried.contains("declared")).unwrap();
-    let best = history.trials.iter().filter_map(|trial| trial.accuracy).fold(0.0, f64::max);
+    let best = best(&history);
     let price = net.circuit().unwrap().graph.price();
     assert!(price.core_seconds < declared.price.core_seconds / 2.0, "{price:?} {declared:?}");
     let held = held();
     let kept = net.evaluate(&held).unwrap().accuracy.unwrap();
-    let error = (best * (1.0 - best) / held.len() as f64).sqrt();
-    assert!(kept >= best - 0.005 - 0.5 * error, "{kept} {best}");
+    assert!(kept >= best - 0.005, "{kept} {best}");
     let report = SearchReport(&history.trials).to_string();
     assert!(report.contains("max_l1 = 8") && report.contains("core-seconds"), "{report}");
 }
@@ -75,7 +80,7 @@ fn tolerant_networks_are_judged_with_their_noise() {
     assert_eq!(history, same);
     assert_eq!(net.circuit().unwrap(), again.circuit().unwrap());
     let held = held();
-    let best = history.trials.iter().filter_map(|trial| trial.accuracy).fold(0.0, f64::max);
+    let best = best(&history);
     let mean =
         (0..8).map(|seed| net.evaluate_noisy(&held, Seed(seed)).unwrap().accuracy.unwrap()).sum::<f64>()
             / 8.0;
