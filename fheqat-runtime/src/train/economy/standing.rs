@@ -105,7 +105,7 @@ mod tests {
         // 4 of 200 behind, with an error of sqrt(0.02 * 0.98 / 200) = 0.0099
         assert!(behind.is_near(&best, 0.0251) && !behind.is_near(&best, 0.0248));
         // As far behind, but right where `best` errs: they differ on 24 samples, so the error is 0.0244.
-        let other = standing(1, |sample, _| sample >= 24 || sample < 10);
+        let other = standing(1, |sample, _| !(10..24).contains(&sample));
         assert_eq!(other.metrics.accuracy, behind.metrics.accuracy);
         assert!(!other.is_near(&best, 0.0251) && other.is_near(&best, 0.0323));
     }
