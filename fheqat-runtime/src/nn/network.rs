@@ -156,7 +156,8 @@ pub trait Network: Sized {
         let loss = loss_of(data);
         train::check_data(&program, data, loss)?;
         let (codec, graph) = unnamed(&program)?;
-        Ok(noisy((&codec, &graph), data, loss, seed, 1)?)
+        let outputs = noisy((&codec, &graph), data, seed, 1)?;
+        Ok(Metrics::of(&outputs.view(), data, loss))
     }
 
     /// The outputs of samples `[n, features]`, `[n, outputs]`.

@@ -1,6 +1,6 @@
 //! What training may be told.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,11 +59,15 @@ pub struct TrainConfig {
 }
 
 /// How training looks for a cheap network.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Economy {
-    /// How far the fraction of the validation data classified right may fall below the best that was found, beside its
-    /// standard error; where targets are numbers, by how much of itself the loss may rise.
+    /// How far the fraction of the validation data classified right may fall below the best that was found in the whole search,
+    /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
+    /// rise.
     pub margin: f64,
+    /// Most neurons, or filters, that layers keep, by the names of their fields; units are removed until they are no more,
+    /// whatever it takes.
+    pub max_neurons: BTreeMap<String, usize>,
     /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes.
     pub max_rotations: Option<usize>,
     /// Most core-seconds of one inference, by [`Price`](crate::circuit::price::Price); units are removed until they suffice,
@@ -73,7 +77,7 @@ pub struct Economy {
 
 impl Default for Economy {
     fn default() -> Self {
-        Self { margin: 0.005, max_rotations: None, max_core_seconds: None }
+        Self { margin: 0.005, max_neurons: BTreeMap::new(), max_rotations: None, max_core_seconds: None }
     }
 }
 
@@ -115,7 +119,7 @@ pub enum Loss {
 pub enum Validation {
     /// Nothing.
     None,
-    /// This fraction of the training data.
+    /// This fraction of the training data. A search for a cheap network holds out 500 samples or a third, where that is more.
     Fraction(f32),
     /// Data of its own.
     Set(Dataset),
@@ -178,8 +182,11 @@ impl TrainConfig {
             at_least_one("every", every)?;
             within("factor", factor, 0.0..=1.0)?;
         }
-        if let Some(economy) = self.economy {
+        if let Some(economy) = &self.economy {
             within("margin", economy.margin as f32, 0.0..=1.0)?;
+            for &most in economy.max_neurons.values() {
+                at_least_one("max_neurons", most)?;
+            }
             at_least_one("max_rotations", economy.max_rotations.unwrap_or(1))?;
             within("max_core_seconds", economy.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }

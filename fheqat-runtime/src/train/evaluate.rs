@@ -39,18 +39,17 @@ impl Metrics {
 /// The stream of a seed that the noise of the first sample comes from; each other has the next.
 const NOISE: u64 = 1 << 32;
 
-/// Loss and accuracy of a circuit whose sums are all off by as much as they may be, the mean over `draws` of that noise for each
-/// sample.
+/// The outputs of a circuit whose sums are all off by as much as they may be, `[n * draws, outputs]`: of each sample so many
+/// runs, one after the other.
 ///
 /// # Errors
 /// When the samples have another width.
 pub(crate) fn noisy(
     (codec, graph): (&Codec, &Graph),
     data: &Dataset,
-    loss: Loss,
     seed: Seed,
     draws: usize,
-) -> Result<Metrics, InputError> {
+) -> Result<Array2<f32>, InputError> {
     let samples: Vec<Vec<f32>> = data.samples().collect();
     let runs = samples.par_iter().enumerate().map(|(index, sample)| {
         let inputs = codec.encode(sample)?;
@@ -59,11 +58,17 @@ pub(crate) fn noisy(
     });
     let runs: Vec<Vec<Vec<f32>>> = runs.collect::<Result<_, InputError>>()?;
     let runs: Vec<Vec<f32>> = runs.into_iter().flatten().collect();
-    let rows: Vec<usize> = (0..data.len()).flat_map(|row| std::iter::repeat_n(row, draws)).collect();
-    let outputs = Array2::from_shape_fn((runs.len(), graph.outputs.len()), |(run, output)| runs[run][output]);
-    let mut slopes = Array2::zeros(outputs.dim());
-    let tally = judge(loss.into(), &outputs.view(), data.targets(), &rows, slopes.view_mut());
-    Ok(metrics(tally, data))
+    Ok(Array2::from_shape_fn((runs.len(), graph.outputs.len()), |(run, output)| runs[run][output]))
+}
+
+impl Metrics {
+    /// Those of outputs `[n * runs, outputs]`, of each sample of `data` as many runs one after the other.
+    pub(crate) fn of(outputs: &ArrayView2<'_, f32>, data: &Dataset, loss: Loss) -> Self {
+        let runs = outputs.nrows() / data.len();
+        let rows: Vec<usize> = (0..data.len()).flat_map(|row| std::iter::repeat_n(row, runs)).collect();
+        let mut slopes = Array2::zeros(outputs.dim());
+        metrics(judge(loss.into(), outputs, data.targets(), &rows, slopes.view_mut()), data)
+    }
 }
 
 fn metrics(tally: Tally, data: &Dataset) -> Metrics {

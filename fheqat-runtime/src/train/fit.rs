@@ -52,10 +52,13 @@ pub(crate) fn fit(
 ) -> Result<History, TrainError> {
     config.check()?;
     super::check_data(program, data, config.loss)?;
+    let economy =
+        config.economy.as_ref().filter(|_| config.precision == Precision::Quantized && is_fresh(program));
     let (train, validation) = match &config.validation {
         Validation::None => (data.clone(), None),
         Validation::Fraction(fraction) => {
-            let (train, held) = data.split(*fraction, config.seed)?;
+            let fraction = economy.map_or(*fraction, |_| economy::held_out(*fraction, data.len()));
+            let (train, held) = data.split(fraction, config.seed)?;
             (train, Some(held))
         }
         Validation::Set(held) => {
@@ -66,12 +69,8 @@ pub(crate) fn fit(
     if config.standardize {
         program.standardize(&train.features());
     }
-    match (config.economy, &validation) {
-        (Some(economy), Some(validation))
-            if config.precision == Precision::Quantized && is_fresh(program) =>
-        {
-            economy::search(program, &train, validation, config, economy)
-        }
+    match (economy, &validation) {
+        (Some(economy), Some(validation)) => economy::search(program, &train, validation, config, economy),
         _ => train_once(program, &train, validation.as_ref(), config, &[]),
     }
 }

@@ -79,6 +79,14 @@ pub enum TrainError {
     /// Cross entropy on numbers.
     #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
     Loss,
+    /// Neurons that cannot be removed.
+    #[error(
+        "`max_neurons` names `{field}`, which is no layer whose neurons are bootstrapped: name a layer with weights that a quantizer reads"
+    )]
+    Neurons {
+        /// The name given.
+        field: String,
+    },
     /// A layer whose weights cannot make up for standardised features.
     #[error(
         "`{field}` cannot take over the standardisation of the input after training, which only a `QuantLinear` with a bias can: train in float with `standardize: true`"

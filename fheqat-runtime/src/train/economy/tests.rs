@@ -1,10 +1,11 @@
+use super::held_out;
 use crate::{
     Seed,
     data::{self, Dataset},
     fixture::{Chain, Tolerant},
-    nn::network::Network,
+    nn::{network::Network, program::Program},
     report::SearchReport,
-    train::{Economy, History, TrainConfig},
+    train::{Economy, History, TrainConfig, TrainError},
 };
 
 type Guide = Chain<2, 16, 2, 16, 0, true>;
@@ -15,6 +16,17 @@ fn quiet(economy: Economy) -> TrainConfig {
 
 fn points() -> Dataset {
     data::checkerboard(Seed(0)).0.split(0.3, Seed(1)).unwrap().1
+}
+
+/// What the search holds out of them.
+fn held() -> Dataset {
+    points().split(held_out(0.1, points().len()), Seed(0)).unwrap().1
+}
+
+/// The best result of a network that was trained in full.
+fn best(history: &History) -> f64 {
+    let in_full = history.trials.iter().filter(|trial| !trial.tried.contains("input"));
+    in_full.filter_map(|trial| trial.accuracy).fold(0.0, f64::max)
 }
 
 fn search(economy: Economy) -> (Guide, History) {
@@ -28,13 +40,12 @@ fn search(economy: Economy) -> (Guide, History) {
 fn the_cheapest_within_the_margin_is_kept() {
     let (net, history) = search(Economy::default());
     let declared = history.trials.iter().find(|trial| trial.tried.contains("declared")).unwrap();
-    let best = history.trials.iter().filter_map(|trial| trial.accuracy).fold(0.0, f64::max);
+    let best = best(&history);
     let price = net.circuit().unwrap().graph.price();
     assert!(price.core_seconds < declared.price.core_seconds / 2.0, "{price:?} {declared:?}");
-    let (_, held) = points().split(0.1, Seed(0)).unwrap();
+    let held = held();
     let kept = net.evaluate(&held).unwrap().accuracy.unwrap();
-    let error = (best * (1.0 - best) / held.len() as f64).sqrt();
-    assert!(kept >= best - 0.005 - error - 1e-9, "{kept} {best}");
+    assert!(kept >= best - 0.005, "{kept} {best}");
     let report = SearchReport(&history.trials).to_string();
     assert!(report.contains("max_l1 = 8") && report.contains("core-seconds"), "{report}");
 }
@@ -68,13 +79,13 @@ fn tolerant_networks_are_judged_with_their_noise() {
     let ((history, net), (same, again)) = (run(1), run(3));
     assert_eq!(history, same);
     assert_eq!(net.circuit().unwrap(), again.circuit().unwrap());
-    let (_, held) = points().split(0.1, Seed(0)).unwrap();
-    let best = history.trials.iter().filter_map(|trial| trial.accuracy).fold(0.0, f64::max);
+    let held = held();
+    let best = best(&history);
     let mean =
         (0..8).map(|seed| net.evaluate_noisy(&held, Seed(seed)).unwrap().accuracy.unwrap()).sum::<f64>()
             / 8.0;
     let error = (best * (1.0 - best) / held.len() as f64).sqrt();
-    assert!(mean >= best - 0.005 - 2.0 * error, "{mean} {best}");
+    assert!(mean >= best - 0.005 - error, "{mean} {best}");
 }
 
 #[test]
@@ -85,4 +96,47 @@ fn a_trained_network_trains_on_as_it_is() {
     let history = net.train(&train, &TrainConfig { epochs: 1, ..quiet(Economy::default()) }).unwrap();
     assert!(history.trials.is_empty());
     assert_eq!(history.epochs.len(), 1);
+}
+
+#[test]
+fn layers_keep_no_more_neurons_than_they_may() {
+    let most = [("fc1", 5), ("fc2", 2)];
+    let max_neurons = most.map(|(field, most)| (field.to_owned(), most)).into();
+    let (mut net, history) = search(Economy { max_neurons, ..Economy::default() });
+    let check = |net: &Guide| {
+        let program = Program::of(net).unwrap();
+        for (field, most) in most {
+            let node = program.nodes.iter().position(|node| node.name == field).unwrap();
+            let integers = program.linear(node).unwrap().integers();
+            let used =
+                integers.rows().into_iter().filter(|row| row.iter().any(|weight| *weight != 0)).count();
+            assert!(program.units_of(node).len() <= most && (1..=most).contains(&used), "{field}: {used}");
+        }
+    };
+    check(&net);
+    assert!(history.trials.iter().any(|trial| trial.is_kept && trial.tried.contains("fewer in `fc1`")));
+    assert!(net.circuit().unwrap().graph.price().rotations <= 7);
+    net.train(&points(), &TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() }).unwrap();
+    check(&net);
+}
+
+#[test]
+fn only_neurons_that_are_bootstrapped_can_be_limited() {
+    for (field, most) in [("fc3", 1), ("relu1", 4), ("fc9", 4), ("fc1", 0)] {
+        let economy = Economy { max_neurons: [(field.to_owned(), most)].into(), ..Economy::default() };
+        let error = Guide::new(Seed(0)).train(&points(), &quiet(economy)).unwrap_err();
+        if most == 0 {
+            assert!(matches!(error, TrainError::Option { option: "max_neurons", .. }), "{error}");
+        } else {
+            assert_eq!(error, TrainError::Neurons { field: field.to_owned() });
+        }
+    }
+}
+
+#[test]
+fn little_data_is_held_out_by_a_third_at_most() {
+    let parts = [(0.1, 9000, 900), (0.2, 1000, 333), (0.6, 1000, 600), (0.1, 2500, 500), (0.0, 2500, 0)];
+    for (fraction, samples, held) in parts {
+        assert_eq!((held_out(fraction, samples) * samples as f32).round() as usize, held);
+    }
 }

@@ -41,6 +41,14 @@ impl Program {
         directions
     }
 
+    /// The units of the linear layer at `node` that were not removed.
+    pub(crate) fn units_of(&self, node: usize) -> Vec<Unit> {
+        let Some(state) = self.linear(node) else { return Vec::new() };
+        let is_left =
+            |row: &usize| state.mask.as_ref().is_none_or(|mask| mask.row(*row).iter().any(|kept| *kept));
+        (0..state.bias.len()).filter(is_left).map(|row| Unit { node, row }).collect()
+    }
+
     /// Takes the weights of these units, and every weight that reads them, away for good.
     pub(crate) fn remove(&mut self, units: &[Unit]) {
         let mut gone: Vec<Vec<bool>> = self.nodes.iter().map(|node| vec![false; node.width]).collect();
