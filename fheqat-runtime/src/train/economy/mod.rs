@@ -188,8 +188,7 @@ impl Search<'_> {
             if let Op::Linear(state) = &mut program.nodes[index].op {
                 let budget = if is_last { budget.max(LAST_BUDGET) } else { budget };
                 let declared = state.limits.max_l1.unwrap_or(usize::MAX);
-                let reachable = state.limits.max_nonzero * state.limits.weights.hi.unsigned_abs() as usize;
-                if budget < declared.min(reachable) {
+                if budget < declared.min(state.limits.reach()) {
                     state.limits.max_l1 = Some(budget);
                 }
             }
