@@ -80,10 +80,14 @@ impl Workspace {
         let mut first = true;
         for matrix in ggsw.into_levels() {
             for (row, polynomial) in matrix.into_rows().zip(rounded.chunks_exact_mut(size)) {
-                arch.dispatch(TakeDigit { gadget, digits, rounded: polynomial });
+                let digits = if gadget.levels == 1 {
+                    &*polynomial
+                } else {
+                    arch.dispatch(TakeDigit { gadget, digits, rounded: polynomial });
+                    &digits[..]
+                };
                 let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
-                let digits = Polynomial::from_container(&digits[..]);
-                fft.forward_as_integer(fourier, digits, buffers.stack());
+                fft.forward_as_integer(fourier, Polynomial::from_container(digits), buffers.stack());
                 arch.dispatch(MultiplyAdd { sums, row: row.data(), transformed, first });
                 first = false;
             }
@@ -223,10 +227,6 @@ impl WithSimd for TakeDigit<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        if self.gadget.levels == 1 {
-            self.digits.copy_from_slice(self.rounded);
-            return;
-        }
         for (digit, rounded) in self.digits.iter_mut().zip(self.rounded) {
             *digit = self.gadget.digit(rounded);
         }
