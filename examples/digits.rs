@@ -83,11 +83,11 @@ enum Net {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let dense = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
+    let perceptron = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
     match options.net {
-        Net::Mlp => dense.run::<Perceptron>(&options.digits),
-        Net::Tolerant => dense.run::<Tolerant>(&options.digits),
-        Net::Dense => dense.run::<Dense>(&options.digits),
+        Net::Mlp => perceptron.run::<Perceptron>(&options.digits),
+        Net::Tolerant => perceptron.run::<Tolerant>(&options.digits),
+        Net::Dense => perceptron.run::<Dense>(&options.digits),
         Net::Cnn => {
             let recipe = Recipe { epochs: 100, rate: 0.08, smoothing: 0.1, float_rate: 0.01 };
             recipe.run::<Convolutional>(&options.digits)

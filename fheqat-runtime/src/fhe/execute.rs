@@ -318,8 +318,7 @@ impl Flight {
         for &(source, weight) in &sum.terms {
             let wire = match (source, &self.inputs) {
                 (Source::Table { table, .. }, _) => {
-                    let number = schedule.number(source);
-                    let Some(number) = number else { continue };
+                    let Some(number) = schedule.number(source) else { continue };
                     let place = schedule.rotations[number].switches.wires.iter().position(|&at| at == table);
                     let wires = self.wires[number].get();
                     let Some((wires, place)) = wires.zip(place) else { continue };

@@ -1,6 +1,6 @@
 //! What a circuit asks of the parameters: slots, margins and quadratic forms of noise, no keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
@@ -395,6 +395,7 @@ impl<'a> Reader<'a> {
         self.group()?;
         let graph = self.graph;
         let direct = self.direct();
+        let switched = if direct && self.layout.wires { self.read_by_rotations() } else { BTreeSet::new() };
         let mut depths: Vec<usize> = Vec::with_capacity(graph.accumulators.len());
         let mut rotations = Vec::new();
         for (index, accumulator) in graph.accumulators.iter().enumerate() {
@@ -419,18 +420,11 @@ impl<'a> Reader<'a> {
             let jumps = self.merged(index, |_| 1);
             let small = direct && (self.layout.wires || depth == 0);
             let moves = self.rotation_moves(index, small, jumps.len());
-            let noise = NoiseForm {
-                switches: if small { self.switched_squares(&accumulator.terms) } else { 0.0 },
-                ..self.noise(&accumulator.terms)
-            };
-            let noise = noise.scaled(gain);
+            let switched_squares = if small { self.squares(&accumulator.terms, gain) } else { 1.0 };
+            let is_switched = |table| switched.contains(&Wire::Table { accumulator: index, table });
             let switches = Switches {
                 sum: !small,
-                wires: if direct && self.layout.wires {
-                    self.read_by_rotations(index, &tables)
-                } else {
-                    vec![]
-                },
+                wires: (0..tables.len()).filter(|&place| is_switched(tables[place])).collect(),
             };
             let (first, offsets) = offsets(jumps.keys().copied(), gain);
             rotations.push(Rotation {
@@ -444,7 +438,10 @@ impl<'a> Reader<'a> {
                 tables,
                 offsets,
                 first,
-                noise: if small { noise } else { NoiseForm { switches: 1.0, ..noise } },
+                noise: NoiseForm {
+                    switches: switched_squares,
+                    ..self.noise(&accumulator.terms).scaled(gain)
+                },
                 switches,
                 encoding: encoding_loss(&accumulator.terms, gain),
                 moves,
@@ -474,23 +471,17 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Squared weights of the wires of other rotations.
-    fn switched_squares(&self, terms: &[Term]) -> f64 {
+    /// Squared weights, times the gain, of the wires of other rotations.
+    fn squares(&self, terms: &[Term], gain: i64) -> f64 {
         let tables =
             terms.iter().filter(|term| self.table(term.wire).is_some_and(|table| !table.jumps.is_empty()));
-        tables.map(|term| (term.weight as f64).powi(2)).sum()
+        tables.map(|term| ((gain * term.weight) as f64).powi(2)).sum()
     }
 
-    /// Of live tables of an accumulator, the places of those that another rotation reads.
-    fn read_by_rotations(&self, accumulator: usize, tables: &[usize]) -> Vec<usize> {
-        let read = |table: usize| {
-            let wire = Wire::Table { accumulator, table };
-            (accumulator + 1..self.graph.accumulators.len()).any(|reader| {
-                !self.live_tables(reader).is_empty()
-                    && self.graph.accumulators[reader].terms.iter().any(|term| term.wire == wire)
-            })
-        };
-        (0..tables.len()).filter(|&place| read(tables[place])).collect()
+    /// Wires that a rotation sums.
+    fn read_by_rotations(&self) -> BTreeSet<Wire> {
+        let live = (0..self.graph.accumulators.len()).filter(|&index| !self.live_tables(index).is_empty());
+        live.flat_map(|index| &self.graph.accumulators[index].terms).map(|term| term.wire).collect()
     }
 
     /// A single table is read off one extraction; several sum those of their jumps.
