@@ -15,18 +15,19 @@ pub struct Price {
 
 /// Slots of an accumulator, and the milliseconds of its key switch, blind rotation and extractions at a failure of 2^-40 for
 /// one inference.
-const CURVE: [(u32, f64); 11] = [
-    (2, 17.0),
-    (8, 17.7),
-    (16, 19.1),
-    (32, 22.2),
-    (64, 28.0),
-    (96, 34.4),
-    (128, 43.3),
-    (256, 100.3),
-    (512, 207.0),
-    (1024, 384.0),
-    (2048, 780.0),
+const CURVE: [(u32, f64); 12] = [
+    (2, 11.8),
+    (8, 12.2),
+    (16, 13.2),
+    (32, 15.2),
+    (64, 19.2),
+    (96, 23.3),
+    (128, 28.9),
+    (192, 43.1),
+    (256, 69.6),
+    (512, 134.4),
+    (1024, 261.1),
+    (2048, 530.0),
 ];
 
 /// Seconds of one core for one blind rotation of an accumulator of so many slots, as a line through points of the parameter search with
@@ -92,7 +93,7 @@ mod tests {
     fn more_slots_cost_more() {
         let prices: Vec<f64> = (2..4096).map(rotation_seconds).collect();
         assert!(prices.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!((rotation_seconds(64) - 0.028).abs() < 1e-9);
-        assert!((rotation_seconds(48) - 0.0251).abs() < 1e-9);
+        assert!((rotation_seconds(64) - 0.0192).abs() < 1e-9);
+        assert!((rotation_seconds(48) - 0.0172).abs() < 1e-9);
     }
 }
