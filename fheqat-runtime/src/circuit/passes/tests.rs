@@ -2,9 +2,12 @@ use fheqat_spec::Range;
 use proptest::prelude::*;
 
 use super::{PASSES, optimise};
-use crate::circuit::{
-    ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
-    verify::verify,
+use crate::{
+    circuit::{
+        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
+        verify::verify,
+    },
+    quant::row::signed_divisor,
 };
 
 fn graph(inputs: usize, neurons: &[(Vec<(Wire, i64)>, Table)], outputs: &[Vec<(Wire, i64)>]) -> Graph {
@@ -186,6 +189,19 @@ proptest! {
             for (accumulator, sum) in after.accumulators.iter().zip(after.sums(&sample)) {
                 prop_assert!(accumulator.range.contains(Range::new(sum, sum)));
             }
+        }
+    }
+
+    /// Rotations of parallel sums would have noise in common, which predictions do not know.
+    #[test]
+    fn no_two_sums_are_parallel(before in two_layers()) {
+        let after = optimise(before).unwrap();
+        let mut directions: Vec<Vec<(Wire, i64)>> = Vec::new();
+        for Accumulator { terms, .. } in &after.accumulators {
+            let divisor = signed_divisor(terms.iter().map(|term| term.weight));
+            let direction = terms.iter().map(|term| (term.wire, term.weight / divisor)).collect();
+            prop_assert!(!directions.contains(&direction), "{:?}", direction);
+            directions.push(direction);
         }
     }
 
