@@ -12,10 +12,12 @@ use fheqat_runtime::{
     spec::Range,
 };
 
+use tfhe::core_crypto::prelude::LweCiphertextOwned;
+
 use self::{
     chain::chain,
     clock::{CoreTime, core_time},
-    published::Published,
+    published::{Bootstraps, Set},
 };
 
 mod chain;
@@ -54,7 +56,7 @@ fn rotations(criterion: &mut Criterion<CoreTime>) {
     let mut group = criterion.benchmark_group("two neurons");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     let folded = CompileOptions::default().threads(NonZeroUsize::new(1));
-    let usual = folded.clone().max_extension(0).max_server_key(Bytes(2_500_000_000));
+    let usual = folded.clone().max_extension(0).max_server_key(Bytes(5_000_000_000));
     for slots in [16, 24, 32, 48, 64, 96, 128, 192, 256] {
         let ways = [
             ("this crate", neurons(slots), &folded),
@@ -69,8 +71,27 @@ fn rotations(criterion: &mut Criterion<CoreTime>) {
                 bencher.iter(|| black_box(server.run(&input)));
             });
         }
+        let values = (slots - 6).cast_unsigned().next_power_of_two();
+        let weight = chain::weight(slots) as f64;
+        let p_fail = Log2Probability(-40.0).share(EVENTS);
+        let tfhe = LazyCell::new(|| {
+            Bootstraps::new(Set::cheapest(values, weight, p_fail).expect("parameters exist"))
+        });
+        group.bench_function(BenchmarkId::new("tfhe", format!("{slots} slots")), |bencher| {
+            let input = tfhe.encrypt(3);
+            bencher.iter(|| black_box(two(&tfhe, &input)));
+            assert_eq!(tfhe.decrypt(&two(&tfhe, &input)), 3);
+        });
     }
     group.finish();
+}
+
+/// Of a chain: two rotations and a decryption.
+const EVENTS: usize = 3;
+
+/// Two bootstraps, with a key switch between them.
+fn two(tfhe: &Bootstraps, input: &LweCiphertextOwned<u64>) -> LweCiphertextOwned<u64> {
+    tfhe.rotate(tfhe.switch(&tfhe.rotate(input.clone())))
 }
 
 /// Sixteen values, as tfhe's sets for two bits of message and two of carry hold.
@@ -84,15 +105,11 @@ fn published(criterion: &mut Criterion<CoreTime>) {
         let input = client.encrypt(&[3.0]).expect("a feature for the only input");
         bencher.iter(|| black_box(server.run(&input)));
     });
-    let tfhe = LazyCell::new(Published::new);
+    let tfhe = LazyCell::new(|| Bootstraps::new(Set::published()));
     group.bench_function("bootstraps of tfhe", |bencher| {
-        let mut ciphertext = tfhe.encrypt(3);
-        bencher.iter(|| {
-            for _ in 0..2 {
-                ciphertext = tfhe.bootstrap(&ciphertext);
-            }
-        });
-        assert_eq!(tfhe.decrypt(&ciphertext), 3);
+        let input = tfhe.encrypt(3);
+        bencher.iter(|| black_box(two(&tfhe, &input)));
+        assert_eq!(tfhe.decrypt(&two(&tfhe, &input)), 3);
     });
     group.finish();
 }

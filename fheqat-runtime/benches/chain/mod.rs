@@ -9,12 +9,17 @@ use fheqat_runtime::{
     spec::Range,
 };
 
+/// What the only term of a neuron of `slots` slots is multiplied by: seven of it fill the range.
+pub(crate) fn weight(slots: i64) -> i64 {
+    ((slots / 2 - 4) / 7).max(1)
+}
+
 /// A chain of two neurons of `slots` slots: the second has a key switch, and noise from the first.
 pub(crate) fn chain(slots: i64) -> Circuit {
     let inputs = Range::new(0, 7);
     let neuron = |layer, wire, slots: i64| {
         let half = slots / 2 - 3;
-        let (weight, range) = (((half - 1) / 7).max(1), Range::new(-half, half - 1));
+        let (weight, range) = (weight(slots), Range::new(-half, half - 1));
         let jumps = (-3..=3).map(|at| Jump { at, rise: 1 }).collect();
         let tables = vec![Table { base: 0, jumps }];
         Accumulator { layer, terms: vec![Term { wire, weight }], range, tolerance: Tolerance::EXACT, tables }

@@ -1,26 +1,147 @@
-//! tfhe's own bootstrap at the parameters that it publishes for two bits of message and two of carry.
+//! tfhe's own bootstrap: a key switch, the centred modulus switch and one rotation, as its integers of few bits run them.
 
-use tfhe::core_crypto::prelude::*;
+use tfhe::core_crypto::{
+    commons::noise_formulas::{
+        centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance,
+        lwe_keyswitch::keyswitch_additive_variance_132_bits_security_gaussian,
+        lwe_programmable_bootstrap::pbs_variance_132_bits_security_gaussian_fft_mul,
+        secure_noise::{
+            minimal_glwe_variance_for_132_bits_security_gaussian,
+            minimal_lwe_variance_for_132_bits_security_gaussian,
+        },
+    },
+    prelude::*,
+};
 
-/// 16 values and a padding bit.
-const VALUES: u64 = 16;
-const STEP: u64 = 1 << 59;
+use fheqat_runtime::params::{
+    Decomposition, Log2Probability, Parameters, constraint::deviations, cost::Prices, search::Space,
+};
+
 const MODULUS: CiphertextModulus<u64> = CiphertextModulus::new_native();
+const TORUS: f64 = 18_446_744_073_709_551_616.0;
 
-const LWE_DIMENSION: LweDimension = LweDimension(866);
-const GLWE_DIMENSION: GlweDimension = GlweDimension(1);
-const POLYNOMIAL_SIZE: PolynomialSize = PolynomialSize(2048);
+/// Shapes of keys, noise of encryptions, and the values of a message under its padding bit: a power of two.
+pub(crate) struct Set {
+    parameters: Parameters,
+    key_switch: Decomposition,
+    small: Variance,
+    big: Variance,
+    values: u64,
+}
 
-/// Keys for `V1_4_PARAM_MESSAGE_2_CARRY_2_KS_PBS_GAUSSIAN_2M128`, and the table of the identity.
-pub(crate) struct Published {
+impl Set {
+    /// `V1_4_PARAM_MESSAGE_2_CARRY_2_KS_PBS_GAUSSIAN_2M128`.
+    pub(crate) fn published() -> Self {
+        Self {
+            parameters: Parameters {
+                lwe_dimension: LweDimension(866),
+                glwe_dimension: GlweDimension(1),
+                polynomial_size: PolynomialSize(2048),
+                rotation: Decomposition::new(23, 1),
+                key_switch: None,
+            },
+            key_switch: Decomposition::new(3, 5),
+            small: StandardDev(2.046_151_696_979_124e-6).get_variance(),
+            big: StandardDev(2.845_267_479_601_915e-15).get_variance(),
+            values: 16,
+        }
+    }
+
+    /// The cheapest by tfhe's formulas and the shipped prices that reads `weight` times a bootstrapped value and fails with
+    /// that probability.
+    pub(crate) fn cheapest(values: u64, weight: f64, p_fail: Log2Probability) -> Option<Self> {
+        let prices = Prices::shipped();
+        let spread = 1.0 / (4.0 * values as f64) / deviations(p_fail).0;
+        let space = Space::default();
+        let mut best: Option<(f64, Self)> = None;
+        for &(glwe_dimension, polynomial_size) in &space.shapes {
+            for &rotation in &space.rotations {
+                for &lwe_dimension in &space.lwe_dimensions {
+                    let parameters = Parameters {
+                        lwe_dimension,
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch: None,
+                    };
+                    let bootstrapped = weight * weight * bootstrap_noise(&parameters);
+                    let before = bootstrapped + modulus_switch_noise(&parameters);
+                    for &key_switch in &space.key_switches {
+                        let switch = Parameters { key_switch: Some(key_switch), ..parameters };
+                        let step = prices.shape(&parameters).step(rotation.levels).first.0;
+                        let price = lwe_dimension.0 as f64 * step + prices.key_switch(&switch, 1.0).0;
+                        let better = best.as_ref().is_none_or(|(least, _)| price < *least);
+                        if better && before + key_switch_noise(&parameters, key_switch) <= spread * spread {
+                            let set = Self {
+                                parameters,
+                                key_switch,
+                                small: minimal_lwe_variance_for_132_bits_security_gaussian(
+                                    lwe_dimension,
+                                    TORUS,
+                                ),
+                                big: minimal_glwe_variance_for_132_bits_security_gaussian(
+                                    glwe_dimension,
+                                    polynomial_size,
+                                    TORUS,
+                                ),
+                                values,
+                            };
+                            best = Some((price, set));
+                        }
+                    }
+                }
+            }
+        }
+        best.map(|(_, set)| set)
+    }
+
+    fn step(&self) -> u64 {
+        (1 << 63) / self.values
+    }
+}
+
+fn bootstrap_noise(parameters: &Parameters) -> f64 {
+    pbs_variance_132_bits_security_gaussian_fft_mul(
+        parameters.lwe_dimension,
+        parameters.glwe_dimension,
+        parameters.polynomial_size,
+        parameters.rotation.base_log,
+        parameters.rotation.levels,
+        53.0,
+        TORUS,
+    )
+    .0
+}
+
+fn modulus_switch_noise(parameters: &Parameters) -> f64 {
+    let grid = f64::from(1_u32 << parameters.coarse_grid());
+    centered_binary_shifted_modulus_switch_additive_variance(parameters.lwe_dimension, TORUS, grid).0
+}
+
+fn key_switch_noise(parameters: &Parameters, key_switch: Decomposition) -> f64 {
+    keyswitch_additive_variance_132_bits_security_gaussian(
+        parameters.big_dimension(),
+        parameters.lwe_dimension,
+        key_switch.base_log,
+        key_switch.levels,
+        TORUS,
+        TORUS,
+    )
+    .0
+}
+
+/// Keys, and the table of the identity.
+pub(crate) struct Bootstraps {
+    set: Set,
+    small: LweSecretKeyOwned<u64>,
     big: LweSecretKeyOwned<u64>,
     bootstrap: FourierLweBootstrapKeyOwned,
     key_switch: LweKeyswitchKeyOwned<u64>,
     table: GlweCiphertextOwned<u64>,
 }
 
-fn big_noise() -> DynamicDistribution<u64> {
-    DynamicDistribution::new_gaussian_from_std_dev(StandardDev(2.845_267_479_601_915e-15))
+fn gaussian(variance: Variance) -> DynamicDistribution<u64> {
+    DynamicDistribution::new_gaussian(variance)
 }
 
 fn generator() -> EncryptionRandomGenerator<DefaultRandomGenerator> {
@@ -28,73 +149,81 @@ fn generator() -> EncryptionRandomGenerator<DefaultRandomGenerator> {
     EncryptionRandomGenerator::new(seeder.seed(), seeder.as_mut())
 }
 
-impl Published {
-    pub(crate) fn new() -> Self {
-        let small_noise =
-            DynamicDistribution::new_gaussian_from_std_dev(StandardDev(2.046_151_696_979_124e-6));
+impl Bootstraps {
+    pub(crate) fn new(set: Set) -> Self {
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, .. } = set.parameters;
         let mut secrets = SecretRandomGenerator::<DefaultRandomGenerator>::new(new_seeder().seed());
-        let small = allocate_and_generate_new_binary_lwe_secret_key(LWE_DIMENSION, &mut secrets);
+        let small = allocate_and_generate_new_binary_lwe_secret_key(lwe_dimension, &mut secrets);
         let glwe: GlweSecretKeyOwned<u64> =
-            allocate_and_generate_new_binary_glwe_secret_key(GLWE_DIMENSION, POLYNOMIAL_SIZE, &mut secrets);
+            allocate_and_generate_new_binary_glwe_secret_key(glwe_dimension, polynomial_size, &mut secrets);
         let mut generator = generator();
         let standard = par_allocate_and_generate_new_lwe_bootstrap_key(
             &small,
             &glwe,
-            DecompositionBaseLog(23),
-            DecompositionLevelCount(1),
-            big_noise(),
+            rotation.base_log,
+            rotation.levels,
+            gaussian(set.big),
             MODULUS,
             &mut generator,
         );
         let mut bootstrap = FourierLweBootstrapKey::new(
-            LWE_DIMENSION,
-            GLWE_DIMENSION.to_glwe_size(),
-            POLYNOMIAL_SIZE,
-            DecompositionBaseLog(23),
-            DecompositionLevelCount(1),
+            lwe_dimension,
+            glwe_dimension.to_glwe_size(),
+            polynomial_size,
+            rotation.base_log,
+            rotation.levels,
         );
         par_convert_standard_lwe_bootstrap_key_to_fourier(&standard, &mut bootstrap);
         let big = glwe.into_lwe_secret_key();
         let key_switch = allocate_and_generate_new_lwe_keyswitch_key(
             &big,
             &small,
-            DecompositionBaseLog(3),
-            DecompositionLevelCount(5),
-            small_noise,
+            set.key_switch.base_log,
+            set.key_switch.levels,
+            gaussian(set.small),
             MODULUS,
             &mut generator,
         );
         let table = generate_programmable_bootstrap_glwe_lut(
-            POLYNOMIAL_SIZE,
-            GLWE_DIMENSION.to_glwe_size(),
-            VALUES as usize,
+            polynomial_size,
+            glwe_dimension.to_glwe_size(),
+            set.values as usize,
             MODULUS,
-            STEP,
+            set.step(),
             |value: u64| value,
         );
-        Self { big, bootstrap, key_switch, table }
+        Self { set, small, big, bootstrap, key_switch, table }
     }
 
+    /// Under the key that a rotation reads.
     pub(crate) fn encrypt(&self, value: u64) -> LweCiphertextOwned<u64> {
-        let plaintext = Plaintext(value * STEP);
-        allocate_and_encrypt_new_lwe_ciphertext(&self.big, plaintext, big_noise(), MODULUS, &mut generator())
+        allocate_and_encrypt_new_lwe_ciphertext(
+            &self.small,
+            Plaintext(value * self.set.step()),
+            gaussian(self.set.small),
+            MODULUS,
+            &mut generator(),
+        )
     }
 
     pub(crate) fn decrypt(&self, ciphertext: &LweCiphertextOwned<u64>) -> u64 {
         let Plaintext(phase) = decrypt_lwe_ciphertext(&self.big, ciphertext);
-        phase.wrapping_add(STEP / 2) / STEP
+        phase.wrapping_add(self.set.step() / 2) / self.set.step()
     }
 
-    /// The key switch, the centred modulus switch and the rotation, as tfhe's integers of few bits run them.
-    pub(crate) fn bootstrap(&self, ciphertext: &LweCiphertextOwned<u64>) -> LweCiphertextOwned<u64> {
-        let mut small = LweCiphertext::new(0, LWE_DIMENSION.to_lwe_size(), MODULUS);
-        keyswitch_lwe_ciphertext(&self.key_switch, ciphertext, &mut small);
-        let grid = POLYNOMIAL_SIZE.to_blind_rotation_input_modulus_log();
+    pub(crate) fn rotate(&self, small: LweCiphertextOwned<u64>) -> LweCiphertextOwned<u64> {
+        let grid = self.set.parameters.polynomial_size.to_blind_rotation_input_modulus_log();
         let switched = lwe_ciphertext_centered_binary_modulus_switch::<u64, usize, _>(small, grid);
         let mut accumulator = self.table.clone();
         blind_rotate_assign(&switched, &mut accumulator, &self.bootstrap);
         let mut output = LweCiphertext::new(0, self.big.lwe_dimension().to_lwe_size(), MODULUS);
         extract_lwe_sample_from_glwe_ciphertext(&accumulator, &mut output, MonomialDegree(0));
         output
+    }
+
+    pub(crate) fn switch(&self, ciphertext: &LweCiphertextOwned<u64>) -> LweCiphertextOwned<u64> {
+        let mut small = LweCiphertext::new(0, self.small.lwe_dimension().to_lwe_size(), MODULUS);
+        keyswitch_lwe_ciphertext(&self.key_switch, ciphertext, &mut small);
+        small
     }
 }
