@@ -360,10 +360,10 @@ impl<'a> Search<'a> {
             if parameters.server_key_bytes() > server_key {
                 continue;
             }
-            let key_switch_noise = parameters.key_switch_noise().0;
+            let key_switch_noise = parameters.key_switch_noise();
             let mut tally = Tally::new(self.objective, &parameters, moves, self.depths);
             let possible = self.demand.rotations.iter().enumerate().all(|(index, rotation)| {
-                let before = noise.rotations[index] + rotation.noise.switches * key_switch_noise;
+                let before = noise.before(index, rotation, key_switch_noise);
                 let Some((_, rounding)) = self.switching(&parameters, spreads.of(index), before) else {
                     return false;
                 };
@@ -421,8 +421,7 @@ impl<'a> Search<'a> {
         let rotations: Vec<Chosen> = (0..demand.rotations.len())
             .map(|index| {
                 let rotation = &demand.rotations[index];
-                let before =
-                    noise.rotations[index] + rotation.noise.switches * parameters.key_switch_noise().0;
+                let before = noise.before(index, rotation, parameters.key_switch_noise());
                 let (switching, rounding) = self
                     .switching(&parameters, spreads.of(index), before)
                     .unwrap_or((Switching::PLAIN, Switching::PLAIN.rounding()));
@@ -513,9 +512,8 @@ impl<'a> Search<'a> {
         let noise = Noises::new(demand, parameters);
         let least = self.candidates.last()?.last()?.1;
         let rotations = demand.rotations.iter().enumerate().map(|(index, rotation)| {
-            let switched = rotation.noise.switches * parameters.key_switch_noise().0;
             let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
-            let variance = noise.rotations[index] + switched + added;
+            let variance = noise.before(index, rotation, parameters.key_switch_noise()) + added;
             (self.place(rotation), rotation.slots, rotation.promise, spreads.largest(index), variance)
         });
         let outputs = demand.outputs.iter().zip(&noise.outputs).map(|(output, &noise)| {
@@ -595,5 +593,10 @@ impl Noises {
             rotations: demand.rotations.iter().map(|rotation| variance(&rotation.noise)).collect(),
             outputs: demand.outputs.iter().map(|output| variance(&output.noise)).collect(),
         }
+    }
+
+    /// What a rotation's modulus switch adds to.
+    fn before(&self, index: usize, rotation: &Rotation, key_switch: Variance) -> f64 {
+        self.rotations[index] + rotation.noise.switches * key_switch.0
     }
 }
