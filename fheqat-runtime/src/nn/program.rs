@@ -460,30 +460,6 @@ impl Program {
         }
     }
 
-    /// The step of a quantizer of the input, where only weights read its levels and nobody fixed it.
-    pub(crate) fn movable_input_step(&self, index: usize) -> Option<f32> {
-        match &self.nodes[index] {
-            Node { op: Op::Quantizer(state), from: None, .. } if state.fixed.is_none() => {
-                let has_weights = self.readers(index).all(|reader| self.linear(reader).is_some());
-                state.step.filter(|_| has_weights && !self.is_shared(index))
-            }
-            _ => None,
-        }
-    }
-
-    /// Sets the step of a quantizer of the input, and keeps what its readers make of its levels.
-    pub(crate) fn move_input_step(&mut self, index: usize, step: f32) {
-        let readers: Vec<usize> = self.readers(index).collect();
-        let Op::Quantizer(state) = &mut self.nodes[index].op else { return };
-        let ratio = state.step.map_or(1.0, |old| old / step);
-        state.step = Some(step);
-        for reader in readers {
-            if let Op::Linear(LinearState { scale: Some(scale), .. }) = &mut self.nodes[reader].op {
-                *scale *= ratio;
-            }
-        }
-    }
-
     /// Draws the weights of every layer without a scale again.
     pub(crate) fn redraw(&mut self, seed: Seed) {
         let mut rng = seed.rng(REDRAW);

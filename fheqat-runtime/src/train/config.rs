@@ -63,7 +63,7 @@ pub struct TrainConfig {
 pub struct Economy {
     /// How far the fraction of the validation data classified right may fall below the best that was found in the whole search,
     /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
-    /// rise.
+    /// rise. The last training may fall short by two standard errors more.
     pub margin: f64,
     /// Most neurons, or filters, that layers keep, by the names of their fields; units are removed until they are no more,
     /// whatever it takes.
@@ -119,9 +119,10 @@ pub enum Loss {
 pub enum Validation {
     /// Nothing.
     None,
-    /// This fraction of the training data. A search for a cheap network holds out 500 samples or a third, where that is more.
+    /// This fraction of the training data. A search for a cheap network holds out 500 samples or a third, where that is more,
+    /// and trains what it found on with them in the end.
     Fraction(f32),
-    /// Data of its own.
+    /// Data of its own, which nothing is trained on.
     Set(Dataset),
 }
 

@@ -70,7 +70,9 @@ pub(crate) fn fit(
         program.standardize(&train.features());
     }
     match (economy, &validation) {
-        (Some(economy), Some(validation)) => economy::search(program, &train, validation, config, economy),
+        (Some(economy), Some(validation)) => {
+            economy::search(program, data, &train, validation, config, economy)
+        }
         _ => train_once(program, &train, validation.as_ref(), config, &[]),
     }
 }

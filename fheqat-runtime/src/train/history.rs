@@ -14,7 +14,8 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// Index in `epochs` of the weights that were kept.
     pub kept: usize,
-    /// What the search for a cheap network tried, in order; the epochs are those of the last that was kept.
+    /// What the search for a cheap network tried, in order; the epochs are those of the network that was kept, and say nothing
+    /// of validation where it was trained on with the validation data.
     pub trials: Vec<Trial>,
 }
 

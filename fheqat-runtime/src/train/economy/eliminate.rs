@@ -146,7 +146,7 @@ impl Search<'_> {
 }
 
 /// A layer whose bias was set free by a tie keeps its direction.
-fn held_still(program: &Program) -> Vec<usize> {
+pub(super) fn held_still(program: &Program) -> Vec<usize> {
     let is_tied = |index: &usize| {
         program
             .linear(*index)

@@ -3,8 +3,8 @@
 use super::{BUDGETS, Search, best_of};
 use crate::{
     nn::{
-        layer::QuantizerState,
-        program::{Op, Program},
+        layer::{LinearState, QuantizerState},
+        program::{Node, Op, Program},
     },
     quant::standardized,
     train::{
@@ -64,18 +64,74 @@ impl Search<'_> {
         let mut evaluator = Evaluator::new(program, self.config.precision)?;
         for index in 0..program.nodes.len() {
             let Some(step) = program.movable_input_step(index) else { continue };
-            let mut best: Option<(Metrics, f32)> = None;
+            let mut best: Option<(Metrics, Program)> = None;
             for nudge in (-REACH..=REACH).map(|nudge| step * (1.0 + EACH * nudge as f32)) {
-                program.move_input_step(index, nudge);
-                let metrics = evaluator.run(program, self.train, self.config.loss)?;
-                if best.is_none_or(|(best, _)| metrics.loss < best.loss) {
-                    best = Some((metrics, nudge));
+                let mut moved = program.clone();
+                if !moved.move_input_step(index, nudge) {
+                    continue;
+                }
+                let metrics = evaluator.run(&moved, self.train, self.config.loss)?;
+                if best.as_ref().is_none_or(|(best, _)| metrics.loss < best.loss) {
+                    best = Some((metrics, moved));
                 }
             }
-            program.move_input_step(index, best.map_or(step, |(_, step)| step));
+            if let Some((_, moved)) = best {
+                *program = moved;
+            }
         }
         Ok(())
     }
+}
+
+impl Program {
+    /// The step of a quantizer of the input, where only weights read its levels and nobody fixed it.
+    fn movable_input_step(&self, index: usize) -> Option<f32> {
+        match &self.nodes[index] {
+            Node { op: Op::Quantizer(state), from: None, .. } if state.fixed.is_none() => {
+                let has_weights = self.readers(index).all(|reader| self.linear(reader).is_some());
+                state.step.filter(|_| has_weights && !self.is_shared(index))
+            }
+            _ => None,
+        }
+    }
+
+    /// Sets the step of a quantizer of the input to `step`, or just above, so that its readers make of its levels what they did
+    /// to the last bit: where a sum lies halfway between two levels, that bit decides. Gives whether there is such a step.
+    fn move_input_step(&mut self, index: usize, step: f32) -> bool {
+        const NEIGHBOURS: usize = 64;
+        let Op::Quantizer(QuantizerState { step: Some(old), .. }) = self.nodes[index].op else {
+            return false;
+        };
+        let readers: Vec<usize> = self.readers(index).collect();
+        let scales = || {
+            let states = readers.iter().filter_map(|&reader| self.linear(reader));
+            states.filter_map(|state| state.scale.as_ref()).flatten()
+        };
+        let mut near = std::iter::successors(Some(step), |step| Some(step.next_up())).take(NEIGHBOURS);
+        let moved = near.find_map(|step| {
+            let scales: Option<Vec<f32>> = scales().map(|scale| divide(scale * old, step)).collect();
+            Some((step, scales?))
+        });
+        let Some((step, scales)) = moved else { return false };
+        let mut scales = scales.into_iter();
+        for reader in readers {
+            if let Op::Linear(LinearState { scale: Some(scale), .. }) = &mut self.nodes[reader].op {
+                scale.iter_mut().zip(&mut scales).for_each(|(to, scale)| *to = scale);
+            }
+        }
+        if let Op::Quantizer(state) = &mut self.nodes[index].op {
+            state.step = Some(step);
+        }
+        true
+    }
+}
+
+/// The number that times `step` is exactly `unit`, rounded as `f32` rounds, where there is one.
+fn divide(unit: f32, step: f32) -> Option<f32> {
+    let near = unit / step;
+    [near, near.next_up(), near.next_down()]
+        .into_iter()
+        .find(|scale| (scale * step).to_bits() == unit.to_bits())
 }
 
 fn input_quantizers(program: &Program) -> impl Iterator<Item = &QuantizerState> {
@@ -100,5 +156,48 @@ pub(super) fn copy_input_steps(from: &Program, to: &mut Program) {
         if let (Op::Quantizer(from_state), Op::Quantizer(to), None) = (&from.op, &mut to.op, from.from) {
             (to.step, to.levels) = (from_state.step, from_state.levels);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Seed,
+        circuit::lower,
+        data,
+        fixture::{Chain, Rows},
+        nn::network::Network,
+    };
+
+    /// The steps to which the input's step of a trained network moves, a percent apart; no unit and no table changes.
+    fn moved<N: Network>() -> Vec<f32> {
+        let mut net = N::new(Seed(0));
+        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        net.train(&data::checkerboard(Seed(0)).0, &config).unwrap();
+        let program = Program::of(&net).unwrap();
+        let units = |program: &Program| program.units(1).unwrap().map(f32::to_bits).collect::<Vec<_>>();
+        let tables = |program: &Program| lower::unnamed(program).unwrap().1;
+        let step = program.movable_input_step(0).unwrap();
+        let nudges = (80..=120).filter_map(|percent| {
+            let mut moved = program.clone();
+            let is_moved = moved.move_input_step(0, step * percent as f32 / 100.0);
+            assert_eq!((units(&moved), tables(&moved)), (units(&program), tables(&program)), "{percent}");
+            is_moved.then(|| moved.movable_input_step(0).unwrap())
+        });
+        nudges.collect()
+    }
+
+    #[test]
+    fn a_step_moves_and_no_table_does() {
+        let steps = moved::<Chain<2, 16, 2, 16, 8, true>>();
+        assert_eq!(steps.len(), 41);
+        assert!(steps.is_sorted_by(|a, b| a < b) && (steps[40] / steps[0] - 1.5).abs() < 1e-4, "{steps:?}");
+    }
+
+    #[test]
+    fn scales_of_rows_move_together_or_not_at_all() {
+        let steps = moved::<Rows<16, 8, true>>();
+        assert!(!steps.is_empty() && steps.is_sorted_by(|a, b| a < b), "{steps:?}");
     }
 }

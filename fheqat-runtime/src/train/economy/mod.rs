@@ -1,9 +1,10 @@
 //! Price-aware training: the cheapest network whose validation result is within a margin of the best that was found.
 //!
 //! Four things are tried in turn: the step of the input, smaller budgets of the layers, one direction for a whole layer, and
-//! fewer units. Every choice is by the validation data and by [`Price`].
+//! fewer units. Every choice is by the validation data and by [`Price`]. What is found is trained on with all samples.
 
 mod eliminate;
+mod finish;
 mod input;
 mod standing;
 #[cfg(test)]
@@ -67,12 +68,14 @@ struct Candidate {
     price: Price,
 }
 
-/// Searches for a cheap network, starting from a fresh one.
+/// Searches for a cheap network, starting from a fresh one; `whole` has the samples of `train`, and those of `validation` unless
+/// they are not to be trained on.
 ///
 /// # Errors
 /// When training fails.
 pub(crate) fn search(
     program: &mut Program,
+    whole: &Dataset,
     train: &Dataset,
     validation: &Dataset,
     config: &TrainConfig,
@@ -87,6 +90,7 @@ pub(crate) fn search(
     }
     let stride = train.len().div_ceil(WEIGHED);
     let mut search = Search {
+        whole,
         train,
         weighed: train.select(&(0..train.len()).step_by(stride).collect::<Vec<_>>()),
         validation,
@@ -110,6 +114,8 @@ pub(crate) fn held_out(fraction: f32, samples: usize) -> f32 {
 }
 
 struct Search<'a> {
+    /// What the network that was found is trained on.
+    whole: &'a Dataset,
     train: &'a Dataset,
     /// Training samples that say what a unit brings. By the validation data, one removal after the other would fit them.
     weighed: Dataset,
@@ -147,7 +153,7 @@ impl Search<'_> {
             self.note(name.clone(), candidate, step <= last);
         }
         self.refine(&mut found)?;
-        Ok(found)
+        self.finish(found)
     }
 
     /// Moves the steps of the input, unless that does worse.
@@ -264,6 +270,10 @@ impl Search<'_> {
     /// Whether a result is near the best that was found.
     fn is_enough(&self, standing: &Standing) -> bool {
         self.best.as_ref().is_none_or(|best| standing.is_near(best, self.economy.margin))
+    }
+
+    fn is_clearly_behind(&self, standing: &Standing) -> bool {
+        self.best.as_ref().is_some_and(|best| standing.is_clearly_behind(best, self.economy.margin))
     }
 
     /// The index of the cheapest that is good enough; else of the best that keeps what the user set, else of the best.

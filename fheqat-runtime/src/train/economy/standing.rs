@@ -10,6 +10,8 @@ use crate::{
 /// Standard errors that a result keeps from the margin: of many networks the cheapest that seems near enough is one that luck
 /// favours.
 const CAUTION: f64 = 0.5;
+/// Standard errors beyond the margin that are no bad luck.
+const CERTAINTY: f64 = 2.0;
 
 /// What a network gives on data, as a whole and sample by sample.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +46,22 @@ impl Standing {
     /// Whether it is less than `margin` behind `best`, and [`CAUTION`] standard errors inside that. Where targets are numbers,
     /// whether the loss is within that part of itself.
     pub(super) fn is_near(&self, best: &Self, margin: f64) -> bool {
-        if best.metrics.accuracy.is_none() {
-            return self.metrics.loss <= best.metrics.loss * (1.0 + margin);
+        self.is_within(margin, best, -CAUTION)
+    }
+
+    /// Whether it is more than `margin` behind `other`, and [`CERTAINTY`] standard errors beyond that. Where targets are numbers,
+    /// whether the loss is more than that part of itself behind.
+    pub(super) fn is_clearly_behind(&self, other: &Self, margin: f64) -> bool {
+        !self.is_within(margin, other, CERTAINTY)
+    }
+
+    /// Whether it is less than `margin` behind `other` once it is given so many standard errors.
+    fn is_within(&self, margin: f64, other: &Self, errors: f64) -> bool {
+        if other.metrics.accuracy.is_none() {
+            return self.metrics.loss <= other.metrics.loss * (1.0 + margin);
         }
-        let (lead, error) = self.lead(best);
-        lead - CAUTION * error >= -margin
+        let (lead, error) = self.lead(other);
+        lead + errors * error >= -margin
     }
 }
 
@@ -108,5 +121,16 @@ mod tests {
         let other = standing(1, |sample, _| !(10..24).contains(&sample));
         assert_eq!(other.metrics.accuracy, behind.metrics.accuracy);
         assert!(!other.is_near(&best, 0.0251) && other.is_near(&best, 0.0323));
+    }
+    #[test]
+    fn a_clear_fall_is_two_errors_beyond_the_margin() {
+        let best = standing(1, |sample, _| sample >= 10);
+        let behind = standing(1, |sample, _| sample >= 14);
+        // 4 of 200 behind, with an error of 0.0099
+        assert!(behind.is_clearly_behind(&best, 0.0) && !behind.is_clearly_behind(&best, 0.0005));
+        assert!(!best.is_clearly_behind(&behind, 0.0) && !best.is_clearly_behind(&best, 0.0));
+        // As far behind on 24 samples that differ, an error of 0.0244 is no proof.
+        let other = standing(1, |sample, _| !(10..24).contains(&sample));
+        assert!(!other.is_clearly_behind(&best, 0.0));
     }
 }
