@@ -85,6 +85,7 @@ fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
         float: accuracy(&float, Precision::Float, &fresh)?,
         quantized: accuracy(&net, Precision::Quantized, &fresh)?,
         points: fresh.len(),
+        core_seconds: net.circuit()?.graph.price().core_seconds,
         train_s,
     };
     common::predict(&options.common, &net.circuit()?, &test, &clear)

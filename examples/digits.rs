@@ -22,6 +22,16 @@ struct Perceptron {
     fc2: QuantLinear<64, 10>,
 }
 
+/// Nothing declared but bits and weights: training looks for what is cheap.
+#[quant_net(bits = 3, max_nonzero = 30)]
+struct Plain {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<64, 64>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<64, 10>,
+}
+
 macro_rules! dense {
     ($name:ident $($options:tt)*) => {
         #[quant_net(bits = 3 $($options)*)]
@@ -73,6 +83,8 @@ struct Options {
 enum Net {
     /// One hidden layer of 64 neurons
     Mlp,
+    /// One hidden layer of 64 neurons, of which training keeps what pays
+    Plain,
     /// One hidden layer of 32 neurons without budgets, whose sums may be off by a fifth of a step
     Tolerant,
     /// The same, exact: what a network costs that nobody made cheap
@@ -83,13 +95,18 @@ enum Net {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let perceptron = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, float_rate: 0.002 };
+    let perceptron = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, held_out: None, float_rate: 0.002 };
     match options.net {
         Net::Mlp => perceptron.run::<Perceptron>(&options.digits),
+        Net::Plain => {
+            let TrainConfig { epochs, rate, smoothing, .. } = TrainConfig::default();
+            let recipe = Recipe { epochs, rate, smoothing, held_out: Some(0.1), float_rate: 0.002 };
+            recipe.run::<Plain>(&options.digits)
+        }
         Net::Tolerant => perceptron.run::<Tolerant>(&options.digits),
         Net::Dense => perceptron.run::<Dense>(&options.digits),
         Net::Cnn => {
-            let recipe = Recipe { epochs: 100, rate: 0.08, smoothing: 0.1, float_rate: 0.01 };
+            let recipe = Recipe { epochs: 100, rate: 0.08, smoothing: 0.1, held_out: None, float_rate: 0.01 };
             recipe.run::<Convolutional>(&options.digits)
         }
     }

@@ -36,6 +36,6 @@ struct Options {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.1, float_rate: 0.005 };
+    let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.1, held_out: None, float_rate: 0.005 };
     recipe.run::<Residual>(&Options::parse().digits)
 }

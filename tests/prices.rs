@@ -55,19 +55,24 @@ fn lower_quartile(times: impl Iterator<Item = f64>) -> f64 {
     times[times.len() / 4]
 }
 
-/// Key switches and all else, in parts of the rotations.
+/// All else, in parts of the rotations and their key switches.
 const MOST_OVERHEAD: f64 = 1.10;
 
-/// What rotations would take one by one, without key switches or anything else.
+/// What rotations and their key switches would take one by one. The first layer's read what the client encrypts for them.
 fn rotations_alone(report: &Report, prices: &Prices) -> f64 {
-    let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, .. } = report.parameters;
+    let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
+        report.parameters;
     let of_it = |shape: &&ShapePrices| {
         (shape.glwe_dimension, shape.polynomial_size) == (glwe_dimension, polynomial_size)
     };
     let shape = prices.shapes.iter().find(of_it).unwrap();
     let step = shape.step(Decomposition::new(rotation.0, rotation.1).levels);
     let alone = |layer: &EncryptedLayer| layer.rotations as f64 * step.of(layer.products, 1.0).0;
-    lwe_dimension as f64 * report.encrypted.iter().map(alone).sum::<f64>()
+    let turns = lwe_dimension as f64 * report.encrypted.iter().map(alone).sum::<f64>();
+    let levels = key_switch.map_or(0, |(_, levels)| levels);
+    let integers = glwe_dimension * polynomial_size * levels * (lwe_dimension + 1);
+    let switched: usize = report.encrypted.iter().skip(1).map(|layer| layer.rotations).sum();
+    turns + (switched * integers) as f64 * prices.key_switch.first.0
 }
 
 /// How far an inference and key generation are from what was predicted, and an inference from its rotations alone.

@@ -34,6 +34,8 @@ pub(crate) struct Recipe {
     pub(crate) rate: f32,
     /// Label smoothing.
     pub(crate) smoothing: f32,
+    /// The share held out to look for a cheap network by; without, what is declared is trained.
+    pub(crate) held_out: Option<f32>,
     /// The largest rate of float training, which takes 60 epochs at a smoothing of 0.1.
     pub(crate) float_rate: f32,
 }
@@ -65,7 +67,7 @@ impl Recipe {
             epochs: self.epochs,
             rate: self.rate,
             smoothing: self.smoothing,
-            validation: Validation::None,
+            validation: self.held_out.map_or(Validation::None, Validation::Fraction),
             seed,
             ..TrainConfig::default()
         };

@@ -34,6 +34,8 @@ pub(crate) struct Clear {
     pub(crate) quantized: f64,
     /// Samples that both are measured on.
     pub(crate) points: usize,
+    /// What one inference takes encrypted, as training prices it.
+    pub(crate) core_seconds: f64,
     /// Seconds that the quantized training took.
     pub(crate) train_s: f64,
 }
@@ -95,7 +97,7 @@ pub(crate) fn predict(
     let threads = server.threads();
     let core_s = run_s * threads as f64 / samples.len() as f64;
 
-    let Clear { float, quantized, points, train_s } = clear;
+    let Clear { float, quantized, points, core_seconds, train_s } = clear;
     println!("float {float:.4}, quantized {quantized:.4} on {points} samples ({train_s:.2} s to train)");
     println!(
         "encrypted {accuracy_encrypted:.4} on {} samples, clear {accuracy_simulated:.4} on the same",
@@ -121,6 +123,7 @@ pub(crate) fn predict(
             "keygen_s": keygen_s,
             "core_s_per_sample": core_s,
             "predicted_core_s": report.core_seconds,
+            "core_s_by_the_curve": core_seconds,
             "threads": threads,
             "server_key_bytes": report.server_key,
             "ciphertext_bytes": report.input,

@@ -19,6 +19,7 @@ pub(crate) fn learned<N: Network>(
         float: accuracy(&reference, Precision::Float, test)?,
         quantized: accuracy(&net, Precision::Quantized, test)?,
         points: test.len(),
+        core_seconds: net.circuit()?.graph.price().core_seconds,
         train_s,
     };
     Ok((net, clear))
@@ -30,22 +31,28 @@ pub(crate) fn evaluate(
     json: bool,
     on_split: impl Fn(Seed) -> Result<Clear, Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
-    let (mut of_float, mut of_quantized) = (Vec::new(), Vec::new());
+    let (mut of_float, mut of_quantized, mut prices) = (Vec::new(), Vec::new(), Vec::new());
     for seed in 0..splits {
-        let Clear { float, quantized, points, .. } = on_split(Seed(seed))?;
-        println!("split {seed}: float {float:.4}, quantized {quantized:.4} on {points} samples");
+        let Clear { float, quantized, points, core_seconds, .. } = on_split(Seed(seed))?;
+        println!(
+            "split {seed}: float {float:.4}, quantized {quantized:.4} on {points} samples, about {core_seconds:.2} core-seconds"
+        );
+        prices.push(core_seconds);
         of_float.push(float);
         of_quantized.push(quantized);
     }
     let mean = |accuracies: &[f64]| accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-    let (mean_float, mean_quantized) = (mean(&of_float), mean(&of_quantized));
-    println!("mean of {splits} splits: float {mean_float:.4}, quantized {mean_quantized:.4}");
+    let (mean_float, mean_quantized, price) = (mean(&of_float), mean(&of_quantized), mean(&prices));
+    println!(
+        "mean of {splits} splits: float {mean_float:.4}, quantized {mean_quantized:.4}, about {price:.2} core-seconds"
+    );
     if json {
         let line = json!({
             "accuracy_fp32": mean_float,
             "accuracy_clear": mean_quantized,
             "splits_fp32": of_float,
             "splits_clear": of_quantized,
+            "core_s_by_the_curve": prices,
         });
         println!("{line}");
     }

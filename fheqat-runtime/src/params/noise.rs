@@ -46,7 +46,7 @@ impl Parameters {
     /// their mean 1/2, and a part without mean of the same square. The product takes the mean's part out (see
     /// `fhe::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
     /// bit is 1. What is left differs by some percent with the ones in both keys, and the formula's part of the transforms
-    /// is a fit: a 16th on top. Of the whole, sets of every shape showed 0.87 to 1.0 (`fhe::tests::noise`).
+    /// is a fit: a 16th on top. Of the whole, sets of every shape showed 0.86 to 1.0 (`fhe::tests::noise`).
     #[must_use]
     pub fn extraction(&self) -> Variance {
         let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
