@@ -7,7 +7,6 @@ mod common;
 use std::error::Error;
 
 use clap::Parser;
-use common::{Clear, accuracy, trained};
 use fheqat::{data, prelude::*};
 
 /// A network's numbers are constants of its type, so each width is a struct of its own.
@@ -78,15 +77,8 @@ fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
     let (train, test) = data::checkerboard(seed);
     let fresh = data::checkerboard_points(50_000, Seed(seed.0.wrapping_add(1 << 32)));
 
-    let (float, _) = trained::<N>(&train, &TrainConfig { seed, ..TrainConfig::float() })?;
-    let config = if options.declared { TrainConfig::declared() } else { TrainConfig::default() };
-    let (net, train_s) = trained::<N>(&train, &TrainConfig { seed, ..config })?;
-    let clear = Clear {
-        float: accuracy(&float, Precision::Float, &fresh)?,
-        quantized: accuracy(&net, Precision::Quantized, &fresh)?,
-        points: fresh.len(),
-        core_seconds: net.circuit()?.graph.price().core_seconds,
-        train_s,
-    };
+    let float = TrainConfig { seed, ..TrainConfig::float() };
+    let quantized = if options.declared { TrainConfig::declared() } else { TrainConfig::default() };
+    let (net, clear) = common::learned::<N>([&train, &fresh], &float, &TrainConfig { seed, ..quantized })?;
     common::predict(&options.common, &net.circuit()?, &test, &clear)
 }

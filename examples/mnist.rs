@@ -103,7 +103,7 @@ fn learned<N: Network>(
     // Decay lets go of weights that the budget leaves out.
     let optimizer = Optimizer::AdamW { decay: 0.02 };
     let quantized = TrainConfig { rate: 0.02, optimizer, ..common };
-    let (net, clear) = splits::learned([&train, &test], &float, &quantized)?;
+    let (net, clear) = common::learned([&train, &test], &float, &quantized)?;
     Ok((net, test, clear))
 }
 

@@ -71,7 +71,7 @@ impl Recipe {
             seed,
             ..TrainConfig::default()
         };
-        let (net, clear) = splits::learned([&train, &test], &float, &quantized)?;
+        let (net, clear) = common::learned([&train, &test], &float, &quantized)?;
         Ok((net, test, clear))
     }
 }

@@ -40,17 +40,31 @@ pub(crate) struct Clear {
     pub(crate) train_s: f64,
 }
 
+/// A network trained quantized on `train`, and how well it and the same network trained in float do on `test`.
+pub(crate) fn learned<N: Network>(
+    [train, test]: [&Dataset; 2],
+    float: &TrainConfig,
+    quantized: &TrainConfig,
+) -> Result<(N, Clear), Box<dyn Error>> {
+    let (reference, _) = trained::<N>(train, float)?;
+    let (net, train_s) = trained::<N>(train, quantized)?;
+    let clear = Clear {
+        float: accuracy(&reference, Precision::Float, test)?,
+        quantized: accuracy(&net, Precision::Quantized, test)?,
+        points: test.len(),
+        core_seconds: net.circuit()?.graph.price().core_seconds,
+        train_s,
+    };
+    Ok((net, clear))
+}
+
 /// Accuracy on samples with classes.
-pub(crate) fn accuracy<N: Network>(
-    net: &N,
-    precision: Precision,
-    data: &Dataset,
-) -> Result<f64, Box<dyn Error>> {
+fn accuracy<N: Network>(net: &N, precision: Precision, data: &Dataset) -> Result<f64, Box<dyn Error>> {
     Ok(net.evaluate_in(precision, data)?.accuracy.ok_or("the data has no classes")?)
 }
 
 /// A fresh network, trained, and the seconds it took; prints what a search for a cheap one tried.
-pub(crate) fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), Box<dyn Error>> {
+fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), Box<dyn Error>> {
     let mut net = N::new(config.seed);
     let (history, seconds) = timed(|| net.train(data, config));
     let trials = history?.trials;

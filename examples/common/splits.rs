@@ -5,25 +5,7 @@ use std::error::Error;
 use fheqat::prelude::*;
 use serde_json::json;
 
-use crate::common::{Clear, accuracy, trained};
-
-/// A network trained quantized on `train`, and how well it and the same network trained in float do on `test`.
-pub(crate) fn learned<N: Network>(
-    [train, test]: [&Dataset; 2],
-    float: &TrainConfig,
-    quantized: &TrainConfig,
-) -> Result<(N, Clear), Box<dyn Error>> {
-    let (reference, _) = trained::<N>(train, float)?;
-    let (net, train_s) = trained::<N>(train, quantized)?;
-    let clear = Clear {
-        float: accuracy(&reference, Precision::Float, test)?,
-        quantized: accuracy(&net, Precision::Quantized, test)?,
-        points: test.len(),
-        core_seconds: net.circuit()?.graph.price().core_seconds,
-        train_s,
-    };
-    Ok((net, clear))
-}
+use crate::common::Clear;
 
 /// Prints what `on_split` gives with each seed from 0, and the mean.
 pub(crate) fn evaluate(
