@@ -8,12 +8,12 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use fheqat::{
     data,
+    fhe::Prediction,
     params::{
-        Decomposition, Seconds,
+        Seconds,
         cost::{Prices, ShapePrices},
     },
     prelude::*,
-    report::{EncryptedLayer, KeyParameters, Report},
 };
 use rustix::time::{ClockId, clock_gettime};
 
@@ -59,20 +59,11 @@ fn lower_quartile(times: impl Iterator<Item = f64>) -> f64 {
 const MOST_OVERHEAD: f64 = 1.10;
 
 /// What rotations and their key switches would take one by one. The first layer's read what the client encrypts for them.
-fn rotations_alone(report: &Report, prices: &Prices) -> f64 {
-    let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
-        report.parameters;
-    let of_it = |shape: &&ShapePrices| {
-        (shape.glwe_dimension, shape.polynomial_size) == (glwe_dimension, polynomial_size)
-    };
-    let shape = prices.shapes.iter().find(of_it).unwrap();
-    let step = shape.step(Decomposition::new(rotation.0, rotation.1).levels);
-    let alone = |layer: &EncryptedLayer| layer.rotations as f64 * step.of(layer.products, 1.0).0;
-    let turns = lwe_dimension as f64 * report.encrypted.iter().map(alone).sum::<f64>();
-    let levels = key_switch.map_or(0, |(_, levels)| levels);
-    let integers = glwe_dimension * polynomial_size * levels * (lwe_dimension + 1);
-    let switched: usize = report.encrypted.iter().skip(1).map(|layer| layer.rotations).sum();
-    turns + (switched * integers) as f64 * prices.key_switch.first.0
+fn rotations_alone(Prediction { parameters, layers, .. }: &Prediction, prices: &Prices) -> f64 {
+    let step = prices.shape(parameters).step(parameters.rotation.levels);
+    let steps: f64 = layers.iter().map(|layer| layer.rotations as f64 * step.of(layer.products, 1.0).0).sum();
+    let switched: usize = layers.iter().skip(1).map(|layer| layer.rotations).sum();
+    parameters.lwe_dimension.0 as f64 * steps + switched as f64 * prices.key_switch(parameters, 1.0).0
 }
 
 /// How far an inference and key generation are from what was predicted, and an inference from its rotations alone.
@@ -95,7 +86,7 @@ fn row(name: &str, circuit: &Circuit, prices: &Prices) -> Row {
     let run = lower_quartile(runs.iter().map(|(_, time)| *time));
     assert_eq!(client.decrypt(&runs[0].0).unwrap(), circuit.simulate(&sample).unwrap());
     let ratios = [report.core_seconds.0 / run, report.keygen_seconds.0 / keygen];
-    let overhead = run / rotations_alone(&report, prices);
+    let overhead = run / rotations_alone(compiled.prediction(), prices);
     println!(
         "{name:<14} {:>4} {:>9.4} {run:>9.4} {:>6.3} {:>9.3} {keygen:>9.3} {:>6.3} {overhead:>9.3}",
         report.rotations(),
