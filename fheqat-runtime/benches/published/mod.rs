@@ -14,7 +14,8 @@ use tfhe::core_crypto::{
 };
 
 use fheqat_runtime::params::{
-    Decomposition, Log2Probability, Parameters, constraint::deviations, cost::Prices, search::Space,
+    Decomposition, Log2Probability, Parameters, constraint::deviations, cost::Prices, grid::Switching,
+    search::Space,
 };
 
 const MODULUS: CiphertextModulus<u64> = CiphertextModulus::new_native();
@@ -23,7 +24,6 @@ const TORUS: f64 = 18_446_744_073_709_551_616.0;
 /// Shapes of keys, noise of encryptions, and the values of a message under its padding bit: a power of two.
 pub(crate) struct Set {
     parameters: Parameters,
-    key_switch: Decomposition,
     small: Variance,
     big: Variance,
     values: u64,
@@ -38,9 +38,8 @@ impl Set {
                 glwe_dimension: GlweDimension(1),
                 polynomial_size: PolynomialSize(2048),
                 rotation: Decomposition::new(23, 1),
-                key_switch: None,
+                key_switch: Some(Decomposition::new(3, 5)),
             },
-            key_switch: Decomposition::new(3, 5),
             small: StandardDev(2.046_151_696_979_124e-6).get_variance(),
             big: StandardDev(2.845_267_479_601_915e-15).get_variance(),
             values: 16,
@@ -51,48 +50,39 @@ impl Set {
     /// that probability.
     pub(crate) fn cheapest(values: u64, weight: f64, p_fail: Log2Probability) -> Option<Self> {
         let prices = Prices::shipped();
+        let price = |parameters: &Parameters| {
+            let turn = prices.rotation(parameters, Switching::PLAIN.rounding(), 1.0);
+            turn.0 + prices.key_switch(parameters, 1.0).0
+        };
         let spread = 1.0 / (4.0 * values as f64) / deviations(p_fail).0;
         let space = Space::default();
-        let mut best: Option<(f64, Self)> = None;
-        for &(glwe_dimension, polynomial_size) in &space.shapes {
-            for &rotation in &space.rotations {
-                for &lwe_dimension in &space.lwe_dimensions {
-                    let parameters = Parameters {
-                        lwe_dimension,
-                        glwe_dimension,
-                        polynomial_size,
-                        rotation,
-                        key_switch: None,
-                    };
-                    let bootstrapped = weight * weight * bootstrap_noise(&parameters);
-                    let before = bootstrapped + modulus_switch_noise(&parameters);
-                    for &key_switch in &space.key_switches {
-                        let switch = Parameters { key_switch: Some(key_switch), ..parameters };
-                        let step = prices.shape(&parameters).step(rotation.levels).first.0;
-                        let price = lwe_dimension.0 as f64 * step + prices.key_switch(&switch, 1.0).0;
-                        let better = best.as_ref().is_none_or(|(least, _)| price < *least);
-                        if better && before + key_switch_noise(&parameters, key_switch) <= spread * spread {
-                            let set = Self {
-                                parameters,
-                                key_switch,
-                                small: minimal_lwe_variance_for_132_bits_security_gaussian(
-                                    lwe_dimension,
-                                    TORUS,
-                                ),
-                                big: minimal_glwe_variance_for_132_bits_security_gaussian(
-                                    glwe_dimension,
-                                    polynomial_size,
-                                    TORUS,
-                                ),
-                                values,
-                            };
-                            best = Some((price, set));
-                        }
-                    }
-                }
-            }
-        }
-        best.map(|(_, set)| set)
+        let rings = space
+            .shapes
+            .iter()
+            .flat_map(|&shape| space.rotations.iter().map(move |&rotation| (shape, rotation)));
+        let fits = rings.flat_map(|((glwe_dimension, polynomial_size), rotation)| {
+            let keys = space.lwe_dimensions.iter().map(move |&lwe_dimension| Parameters {
+                lwe_dimension,
+                glwe_dimension,
+                polynomial_size,
+                rotation,
+                key_switch: None,
+            });
+            keys.flat_map(|parameters| {
+                let before =
+                    weight * weight * bootstrap_noise(&parameters) + modulus_switch_noise(&parameters);
+                let switches = space.key_switches.iter().filter(move |&&key_switch| {
+                    before + key_switch_noise(&parameters, key_switch) <= spread * spread
+                });
+                switches.map(move |&key_switch| Parameters { key_switch: Some(key_switch), ..parameters })
+            })
+        });
+        let parameters = fits.min_by(|one, other| price(one).total_cmp(&price(other)))?;
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, .. } = parameters;
+        let small = minimal_lwe_variance_for_132_bits_security_gaussian(lwe_dimension, TORUS);
+        let big =
+            minimal_glwe_variance_for_132_bits_security_gaussian(glwe_dimension, polynomial_size, TORUS);
+        Some(Self { parameters, small, big, values })
     }
 
     fn step(&self) -> u64 {
@@ -151,7 +141,9 @@ fn generator() -> EncryptionRandomGenerator<DefaultRandomGenerator> {
 
 impl Bootstraps {
     pub(crate) fn new(set: Set) -> Self {
-        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, .. } = set.parameters;
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
+            set.parameters;
+        let key_switch = key_switch.expect("a bootstrap switches keys");
         let mut secrets = SecretRandomGenerator::<DefaultRandomGenerator>::new(new_seeder().seed());
         let small = allocate_and_generate_new_binary_lwe_secret_key(lwe_dimension, &mut secrets);
         let glwe: GlweSecretKeyOwned<u64> =
@@ -178,8 +170,8 @@ impl Bootstraps {
         let key_switch = allocate_and_generate_new_lwe_keyswitch_key(
             &big,
             &small,
-            set.key_switch.base_log,
-            set.key_switch.levels,
+            key_switch.base_log,
+            key_switch.levels,
             gaussian(set.small),
             MODULUS,
             &mut generator,
