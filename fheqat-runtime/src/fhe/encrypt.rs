@@ -62,7 +62,7 @@ impl ClientKey {
         let mut seeder = new_seeder();
         let seed = seeder.seed().0;
         let parameters = &self.plan.parameters;
-        let bodies = if self.plan.direct {
+        let bodies = if self.plan.inputs_under_small_key {
             let plaintexts = plaintexts.into_iter().map(to_small).collect();
             let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
             Bodies::Small(bodies(&self.small(), plaintexts, noise, seed, seeder.as_mut()))

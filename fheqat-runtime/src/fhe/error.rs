@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-use super::remedy::Change;
+use super::advice::Change;
 use crate::{
     error::InputError,
-    params::{Log2Probability, demand::GraphError, search::Infeasible},
+    params::{Log2Probability, search::Infeasible, workload::GraphError},
 };
 
 /// Why a circuit has no encrypted form.

@@ -46,7 +46,7 @@ impl Workers {
             reason: error.to_string(),
         })?;
         let extension =
-            plan.stages.iter().flatten().map(|rotation| rotation.switching.extension).max().unwrap_or(0);
+            plan.stages.iter().flatten().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
         let big = plan.parameters.big_dimension().to_lwe_size().0;
         let small = plan.parameters.lwe_dimension.to_lwe_size().0;
         let desk = || Desk {
@@ -83,7 +83,7 @@ pub(super) struct Flight {
 pub(super) struct Wires {
     /// `[tables, kN + 1]`.
     pub(super) big: Vec<u64>,
-    /// Those of [`Switches::wires`](crate::params::demand::Switches::wires) under the small key, `[wires, n + 1]`.
+    /// Those of [`KeySwitches::wires`](crate::params::workload::KeySwitches::wires) under the small key, `[wires, n + 1]`.
     small: Vec<Vec<u32>>,
 }
 
@@ -149,11 +149,11 @@ impl ServerKey {
         if input.key != self.id() {
             return Err(Mismatch::Key);
         }
-        let (found, direct) = match &input.bodies {
+        let (found, inputs_under_small_key) = match &input.bodies {
             Bodies::Small(bodies) => (bodies.len(), true),
             Bodies::Big(bodies) => (bodies.len(), false),
         };
-        if found != plan.inputs || direct != plan.direct {
+        if found != plan.inputs || inputs_under_small_key != plan.inputs_under_small_key {
             return Err(Mismatch::Shape { found, expected: plan.inputs });
         }
         Ok(())
@@ -177,7 +177,7 @@ impl ServerKey {
                     queue.started(sample);
                 }
                 Work::Rotate(mut block) => {
-                    block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].switches.sum);
+                    block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switches.sum);
                     let flights: Vec<Arc<Flight>> =
                         block.iter().filter_map(|&(sample, _)| flight(flights, sample).clone()).collect();
                     let jobs: Vec<(&Flight, &Rotation)> = flights
@@ -223,7 +223,8 @@ impl ServerKey {
     /// come first.
     pub(super) fn read(&self, schedule: &Schedule<'_>, jobs: &[(&Flight, &Rotation)], desk: &mut Desk) {
         let Desk { big, small, .. } = desk;
-        let (switched, fresh) = jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.switches.sum));
+        let (switched, fresh) =
+            jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.key_switches.sum));
         if let Some(key) = &self.key_switch {
             let big = &mut big[..switched.len()];
             for ((flight, rotation), sum) in switched.iter().zip(&mut *big) {
@@ -260,7 +261,7 @@ impl ServerKey {
                         add_scaled(&mut big[table * length..(table + 1) * length], extracted, factor);
                     }
                 }
-                Wires { big, small: vec![vec![0; small[0].len()]; rotation.switches.wires.len()] }
+                Wires { big, small: vec![vec![0; small[0].len()]; rotation.key_switches.wires.len()] }
             })
             .collect();
         if let Some(key) = &self.key_switch {
@@ -269,7 +270,7 @@ impl ServerKey {
                 .zip(&mut wires)
                 .flat_map(|((_, rotation), Wires { big, small })| {
                     let big = &*big;
-                    let inputs = rotation.switches.wires.iter();
+                    let inputs = rotation.key_switches.wires.iter();
                     inputs.map(move |table| &big[table * length..(table + 1) * length]).zip(small)
                 })
                 .unzip();
@@ -319,7 +320,8 @@ impl Flight {
             let wire = match (source, &self.inputs) {
                 (Source::Table { table, .. }, _) => {
                     let Some(number) = schedule.number(source) else { continue };
-                    let place = schedule.rotations[number].switches.wires.iter().position(|&at| at == table);
+                    let place =
+                        schedule.rotations[number].key_switches.wires.iter().position(|&at| at == table);
                     let wires = self.wires[number].get();
                     let Some((wires, place)) = wires.zip(place) else { continue };
                     &wires.small[place][..]

@@ -25,8 +25,8 @@ use super::{
 use crate::params::{
     Decomposition, Parameters, Seconds, Slots,
     cost::{self, BLOCK, Prices, ShapePrices, StepPrice},
-    demand::Switches,
-    grid::Switching,
+    modulus_switch::ModulusSwitch,
+    workload::KeySwitches,
 };
 
 /// Bytes of the key that rotations read: those of a server key, and more than a processor caches.
@@ -39,7 +39,7 @@ const WINDOWS: usize = 8;
 const ROUNDS: usize = 3;
 
 /// The rotation whose further products are measured.
-const EXTENDED: Switching = Switching { extension: 3, exchange: 1e9 };
+const EXTENDED: ModulusSwitch = ModulusSwitch { extension: 3, error_weight: 1e9 };
 
 /// What this thread has run: other programs' turns do not count.
 #[cfg(unix)]
@@ -173,7 +173,7 @@ impl ShapeTimes {
             for window in 0..WINDOWS / 2 {
                 let window = (2 * window + round) % WINDOWS;
                 let times = &mut self.single[index];
-                rotate(machine, &parameters, Switching::PLAIN, window, &fft, &mut scratch, times);
+                rotate(machine, &parameters, ModulusSwitch::PLAIN, window, &fft, &mut scratch, times);
             }
             for window in 0..WINDOWS / 4 {
                 let window = (4 * window + round) % WINDOWS;
@@ -226,7 +226,7 @@ impl ShapeTimes {
 fn rotate(
     machine: &Machine,
     parameters: &Parameters,
-    switching: Switching,
+    modulus_switch: ModulusSwitch,
     window: usize,
     fft: &Fft,
     scratch: &mut Scratch,
@@ -242,7 +242,7 @@ fn rotate(
         parameters.rotation.base_log,
         parameters.rotation.levels,
     );
-    let rotation = signs(parameters, switching);
+    let rotation = signs(parameters, modulus_switch);
     let n = parameters.lwe_dimension.0;
     let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
     times.take(n as f64, || {
@@ -252,13 +252,13 @@ fn rotate(
 }
 
 /// The rotation of one jump at zero.
-pub(super) fn signs(parameters: &Parameters, switching: Switching) -> Rotation {
+pub(super) fn signs(parameters: &Parameters, modulus_switch: ModulusSwitch) -> Rotation {
     Rotation {
         layer: 0,
         sum: Sum { terms: Vec::new(), constant: 0 },
-        switches: Switches::default(),
-        switching,
-        log_grid: parameters.coarse_grid() + switching.extension,
+        key_switches: KeySwitches::default(),
+        modulus_switch,
+        log_grid: parameters.coarse_grid() + modulus_switch.extension,
         stairs: vec![(0, 1)],
         origin: 0,
         slots: Slots(2),
@@ -363,8 +363,8 @@ fn seeder() -> DeterministicSeeder<DefaultRandomGenerator> {
 }
 
 /// External products an element of a rotation over as many elements.
-fn products(switching: Switching, elements: usize) -> f64 {
-    let log_grid = 12 + switching.extension;
-    let of = |index| 1_u64 << switching.round((scramble(index) >> 32) as u32, log_grid).family;
+fn products(modulus_switch: ModulusSwitch, elements: usize) -> f64 {
+    let log_grid = 12 + modulus_switch.extension;
+    let of = |index| 1_u64 << modulus_switch.round((scramble(index) >> 32) as u32, log_grid).family;
     (0..elements).map(of).sum::<u64>() as f64 / elements as f64
 }

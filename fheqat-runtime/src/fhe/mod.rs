@@ -3,6 +3,7 @@
 //! A circuit compiles to a [`Plan`] for parameters that the search chose; a plan generates keys; a client key encrypts
 //! and decrypts; a server key runs.
 
+pub mod advice;
 mod encoding;
 pub mod encrypt;
 pub mod error;
@@ -13,7 +14,6 @@ mod measure;
 pub mod plan;
 pub mod predict;
 mod product;
-pub mod remedy;
 mod rotate;
 mod schedule;
 mod switch;
@@ -22,12 +22,12 @@ mod tests;
 
 use std::{num::NonZeroUsize, sync::Arc};
 
+pub use advice::Change;
 pub use encrypt::{EncryptedInput, EncryptedOutput};
 pub use error::{CompileError, DecryptError, EncryptError, Mismatch, RunError, ThreadError};
 pub use keys::{ClientKey, KeyId, ServerKey};
 pub use plan::Plan;
 pub use predict::Prediction;
-pub use remedy::Change;
 pub use schedule::Control;
 
 use crate::{
@@ -36,10 +36,10 @@ use crate::{
     params::{
         Bytes, Log2Probability,
         cost::Prices,
-        demand::Demand,
-        grid::MAX_EXTENSION,
+        modulus_switch::MAX_EXTENSION,
         objective::Objective,
         search::{self, Bounds, Space},
+        workload::Workload,
     },
 };
 
@@ -141,21 +141,21 @@ impl Circuit {
         if levels != inputs {
             return Err(CompileError::Codec { levels, inputs });
         }
-        let usual = Demand::of(&self.graph, options.p_fail)?;
-        let others = Demand::alternatives(&usual, &self.graph, options.p_fail)?;
+        let usual = Workload::of(&self.graph, options.p_fail)?;
+        let others = Workload::alternatives(&usual, &self.graph, options.p_fail)?;
         let bounds = Bounds {
             p_fail: options.p_fail,
             server_key: options.max_server_key,
             objective: options.objective,
         };
         let space = Space { extension: options.max_extension, ..Space::default() };
-        let (demand, solution) =
-            search::cheapest(&usual, &others, bounds, &space, &options.prices).map_err(|reason| {
-                let changes = remedy::changes(self, &reason, bounds, &space, &options.prices);
+        let (workload, solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)
+            .map_err(|reason| {
+                let changes = advice::changes(self, &reason, bounds, &space, &options.prices);
                 CompileError::Infeasible { reason, changes }
             })?;
-        let plan = Plan::new(self, demand, &solution);
-        let prediction = Prediction::new(demand, &solution, &plan, &options.prices);
+        let plan = Plan::new(self, workload, &solution);
+        let prediction = Prediction::new(workload, &solution, &plan, &options.prices);
         Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })
     }
 }

@@ -11,9 +11,9 @@ use crate::{
     },
     params::{
         Parameters, Slots,
-        demand::{self, Demand, Switches},
-        grid::{MAX_EXTENSION, Switching},
+        modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         search::Solution,
+        workload::{self, KeySwitches, Workload},
     },
 };
 
@@ -36,7 +36,7 @@ pub struct ClientPlan {
     /// Features to integers, integers to logits.
     pub codec: Codec,
     /// Inputs are encrypted under the small key.
-    pub direct: bool,
+    pub inputs_under_small_key: bool,
     /// M of each feature; none for one that nothing reads, which is not sent.
     pub inputs: Vec<Option<Slots>>,
     /// By output of the circuit.
@@ -67,7 +67,7 @@ pub struct ServerPlan {
     /// The keys' shapes.
     pub parameters: Parameters,
     /// Inputs are encrypted under the small key.
-    pub direct: bool,
+    pub inputs_under_small_key: bool,
     /// Encrypted inputs of a sample.
     pub inputs: usize,
     /// By depth: the rotations of one stage need only those of earlier stages.
@@ -113,9 +113,9 @@ pub struct Rotation {
     /// What it reads.
     pub sum: Sum,
     /// The sum is under the big key, and wires that are switched behind.
-    pub switches: Switches,
+    pub key_switches: KeySwitches,
     /// How the modulus is switched.
-    pub switching: Switching,
+    pub modulus_switch: ModulusSwitch,
     /// log2 of the grid's points.
     pub log_grid: u32,
     /// The test polynomial: positions by strictly rising order, with rises.
@@ -140,51 +140,54 @@ pub struct Tap {
 }
 
 impl Plan {
-    pub(crate) fn new(circuit: &Circuit, demand: &Demand, solution: &Solution) -> Self {
-        Builder::new(circuit, demand, solution).build()
+    pub(crate) fn new(circuit: &Circuit, workload: &Workload, solution: &Solution) -> Self {
+        Builder::new(circuit, workload, solution).build()
     }
 }
 
 struct Builder<'a> {
     circuit: &'a Circuit,
     graph: &'a Graph,
-    demand: &'a Demand,
+    workload: &'a Workload,
     solution: &'a Solution,
     inputs: Vec<Option<usize>>,
-    places: Vec<Option<Place<'a>>>,
+    addresses: Vec<Option<RotationAddress<'a>>>,
 }
 
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct RotationAddress<'a> {
     stage: usize,
     rotation: usize,
     tables: &'a [usize],
 }
 
 impl<'a> Builder<'a> {
-    fn new(circuit: &'a Circuit, demand: &'a Demand, solution: &'a Solution) -> Self {
+    fn new(circuit: &'a Circuit, workload: &'a Workload, solution: &'a Solution) -> Self {
         let mut sent = 0..;
-        let inputs = demand.inputs.iter().map(|slots| slots.and_then(|_| sent.next())).collect();
-        let mut places = vec![None; circuit.graph.accumulators.len()];
+        let inputs = workload.inputs.iter().map(|slots| slots.and_then(|_| sent.next())).collect();
+        let mut addresses = vec![None; circuit.graph.accumulators.len()];
         let mut filled: Vec<usize> = Vec::new();
-        for rotation in &demand.rotations {
+        for rotation in &workload.rotations {
             filled.resize(filled.len().max(rotation.depth + 1), 0);
-            let place =
-                Place { stage: rotation.depth, rotation: filled[rotation.depth], tables: &rotation.tables };
+            let address = RotationAddress {
+                stage: rotation.depth,
+                rotation: filled[rotation.depth],
+                tables: &rotation.tables,
+            };
             filled[rotation.depth] += 1;
-            places[rotation.accumulator] = Some(place);
+            addresses[rotation.accumulator] = Some(address);
         }
-        Self { circuit, graph: &circuit.graph, demand, solution, inputs, places }
+        Self { circuit, graph: &circuit.graph, workload, solution, inputs, addresses }
     }
 
     fn build(self) -> Plan {
-        let demand = self.demand;
-        let depths = demand.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0);
+        let workload = self.workload;
+        let depths = workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0);
         let mut stages = vec![Vec::new(); depths];
-        for (index, rotation) in demand.rotations.iter().enumerate() {
+        for (index, rotation) in workload.rotations.iter().enumerate() {
             stages[rotation.depth].push(self.rotation(index));
         }
-        let outputs = demand
+        let outputs = workload
             .outputs
             .iter()
             .map(|output| {
@@ -199,14 +202,14 @@ impl<'a> Builder<'a> {
                 circuit,
                 parameters,
                 codec: self.circuit.codec.clone(),
-                direct: demand.direct,
-                inputs: demand.inputs.clone(),
+                inputs_under_small_key: workload.inputs_under_small_key,
+                inputs: workload.inputs.clone(),
                 outputs: self.decodings(),
             },
             server: ServerPlan {
                 circuit,
                 parameters,
-                direct: demand.direct,
+                inputs_under_small_key: workload.inputs_under_small_key,
                 inputs: self.inputs.iter().flatten().count(),
                 stages,
                 outputs,
@@ -215,7 +218,7 @@ impl<'a> Builder<'a> {
     }
 
     fn decodings(&self) -> Vec<Decoding> {
-        let sums = |index| self.demand.outputs.iter().find(|output| output.output == index);
+        let sums = |index| self.workload.outputs.iter().find(|output| output.output == index);
         self.graph
             .outputs
             .iter()
@@ -255,11 +258,11 @@ impl<'a> Builder<'a> {
                 Wire::Table { accumulator, table } => {
                     let levels = &self.graph.accumulators[accumulator].tables[table];
                     constant += weight * (levels.base + levels.last_level());
-                    let place = self.places[accumulator].and_then(|place| {
-                        let table = place.tables.iter().position(|&live| live == table)?;
-                        Some(Source::Table { stage: place.stage, rotation: place.rotation, table })
+                    let source = self.addresses[accumulator].and_then(|address| {
+                        let table = address.tables.iter().position(|&live| live == table)?;
+                        Some(Source::Table { stage: address.stage, rotation: address.rotation, table })
                     });
-                    sources.extend(place.map(|source| (source, weight)));
+                    sources.extend(source.map(|source| (source, weight)));
                 }
             }
         }
@@ -267,37 +270,41 @@ impl<'a> Builder<'a> {
     }
 
     fn rotation(&self, index: usize) -> Rotation {
-        let demand = &self.demand.rotations[index];
-        let switching = self.solution.rotations[index].switching;
+        let workload = &self.workload.rotations[index];
+        let modulus_switch = self.solution.rotations[index].modulus_switch;
         let coarse = self.solution.parameters.coarse_grid();
-        let log_grid = coarse + switching.extension;
-        let accumulator = &self.graph.accumulators[demand.accumulator];
+        let log_grid = coarse + modulus_switch.extension;
+        let accumulator = &self.graph.accumulators[workload.accumulator];
         // A jump at t is passed at t - 1/2: in half-steps, and with the gain, 2 t - 1.
-        let sum =
-            self.sum(&accumulator.terms, demand.gain, -demand.gain * (2 * demand.first - 1), demand.slots);
-        let reading = Reading { demand, coarse, extension: switching.extension };
-        let (stairs, origin, taps) = if demand.shared() {
-            let tables: Vec<_> = demand.tables.iter().map(|&table| &accumulator.tables[table]).collect();
+        let sum = self.sum(
+            &accumulator.terms,
+            workload.gain,
+            -workload.gain * (2 * workload.first - 1),
+            workload.slots,
+        );
+        let reading = Reading { workload, coarse, extension: modulus_switch.extension };
+        let (stairs, origin, taps) = if workload.shared() {
+            let tables: Vec<_> = workload.tables.iter().map(|&table| &accumulator.tables[table]).collect();
             let jumps = tables
                 .iter()
                 .enumerate()
                 .flat_map(|(reader, table)| table.jumps.iter().map(move |jump| (jump.at, reader, jump.rise)));
             reading.signs(jumps)
         } else {
-            let table = &accumulator.tables[demand.tables[0]];
+            let table = &accumulator.tables[workload.tables[0]];
             reading.staircase(table.jumps.iter().map(|jump| (jump.at, jump.rise)))
         };
         Rotation {
-            layer: demand.layer,
+            layer: workload.layer,
             sum,
-            switches: demand.switches.clone(),
-            switching,
+            key_switches: workload.key_switches.clone(),
+            modulus_switch,
             log_grid,
             stairs,
             origin,
-            slots: self.wire_slots(demand.accumulator, demand.tables[0]),
+            slots: self.wire_slots(workload.accumulator, workload.tables[0]),
             taps,
-            tables: demand.tables.len(),
+            tables: workload.tables.len(),
         }
     }
 
@@ -306,27 +313,27 @@ impl<'a> Builder<'a> {
         let wire = Wire::Table { accumulator, table };
         let reads = |terms: &[Term]| terms.iter().any(|term| term.wire == wire);
         let rotations = self
-            .demand
+            .workload
             .rotations
             .iter()
             .find(|rotation| reads(&self.graph.accumulators[rotation.accumulator].terms))
             .map(|rotation| rotation.slots);
         let outputs =
-            || self.demand.outputs.iter().find(|output| reads(&self.graph.outputs[output.output].terms));
+            || self.workload.outputs.iter().find(|output| reads(&self.graph.outputs[output.output].terms));
         rotations.or_else(|| outputs().map(|output| output.slots)).unwrap_or(Slots(2))
     }
 }
 
 struct Reading<'a> {
-    demand: &'a demand::Rotation,
+    workload: &'a workload::WorkloadRotation,
     coarse: u32,
     extension: u32,
 }
 
 impl Reading<'_> {
     fn position(&self, at: i64, log_grid: u32) -> u32 {
-        let offset = self.demand.gain * (at - self.demand.first);
-        demand::position(offset, self.demand.slots, log_grid) as u32
+        let offset = self.workload.gain * (at - self.workload.first);
+        workload::position(offset, self.workload.slots, log_grid) as u32
     }
 
     /// One table is the test polynomial itself.
@@ -392,9 +399,9 @@ impl ServerPlan {
     /// A sum under the small key reads only what is under it, and another only what is under the big one.
     fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
         let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
-            Source::Input(_) => self.direct == rotation.switches.sum,
+            Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,
             Source::Table { stage, rotation: number, table } => {
-                !rotation.switches.sum && !self.stages[stage][number].switches.wires.contains(&table)
+                !rotation.key_switches.sum && !self.stages[stage][number].key_switches.wires.contains(&table)
             }
         });
         match wrong {
@@ -408,10 +415,10 @@ impl ServerPlan {
             tap.coefficient < self.parameters.polynomial_size.0
                 && tap.readers.iter().all(|&(table, _)| table < rotation.tables)
         });
-        let grid = rotation.switching.extension <= MAX_EXTENSION
-            && rotation.log_grid == self.parameters.coarse_grid() + rotation.switching.extension;
-        let switches = rotation.switches.count() == 0 || self.parameters.key_switch.is_some();
-        let wires = rotation.switches.wires.iter().all(|&table| table < rotation.tables);
+        let grid = rotation.modulus_switch.extension <= MAX_EXTENSION
+            && rotation.log_grid == self.parameters.coarse_grid() + rotation.modulus_switch.extension;
+        let switches = rotation.key_switches.count() == 0 || self.parameters.key_switch.is_some();
+        let wires = rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);
         if taps && grid && switches && wires && rotation.slots.0 > 0 {
             Ok(())
         } else {

@@ -7,8 +7,8 @@ use super::plan::Plan;
 use crate::params::{
     Bytes, Log2Probability, Parameters, Seconds, Slots,
     cost::Prices,
-    demand::Demand,
     search::{Event, Solution},
+    workload::Workload,
 };
 
 /// What a compiled circuit is predicted to take and to give.
@@ -54,7 +54,7 @@ pub struct LayerPrediction {
     /// The largest variance that reaches a rotation's grid.
     pub noise: Variance,
     /// The most of its tolerance that a rotation uses; none where all are exact.
-    pub used: Option<f64>,
+    pub tolerance_used: Option<f64>,
     /// That any value of the layer is wrong.
     pub p_fail: Log2Probability,
     /// One core.
@@ -62,17 +62,17 @@ pub struct LayerPrediction {
 }
 
 impl Prediction {
-    pub(crate) fn new(demand: &Demand, solution: &Solution, plan: &Plan, prices: &Prices) -> Self {
+    pub(crate) fn new(workload: &Workload, solution: &Solution, plan: &Plan, prices: &Prices) -> Self {
         let parameters = solution.parameters;
         let server_key_seeded = Bytes(
             parameters.bootstrap_key_bytes().0 / (parameters.glwe_dimension.0 as u64 + 1)
                 + parameters.key_switching_key_bytes().0 / (parameters.lwe_dimension.0 as u64 + 1),
         );
-        let body = if demand.direct { 4 } else { 8 };
+        let body = if workload.inputs_under_small_key { 4 } else { 8 };
         let output = 8 * plan.server.outputs.len() * parameters.big_dimension().to_lwe_size().0;
         Self {
             parameters,
-            layers: layers(demand, solution),
+            layers: layers(workload, solution),
             outputs: solution.outputs.clone(),
             p_fail: solution.p_fail,
             server_key: parameters.server_key_bytes(),
@@ -85,15 +85,15 @@ impl Prediction {
     }
 }
 
-fn layers(demand: &Demand, solution: &Solution) -> Vec<LayerPrediction> {
-    let mut indices: Vec<usize> = demand.rotations.iter().map(|rotation| rotation.layer).collect();
+fn layers(workload: &Workload, solution: &Solution) -> Vec<LayerPrediction> {
+    let mut indices: Vec<usize> = workload.rotations.iter().map(|rotation| rotation.layer).collect();
     indices.sort_unstable();
     indices.dedup();
     indices
         .into_iter()
         .map(|layer| {
             let of_layer = || {
-                demand
+                workload
                     .rotations
                     .iter()
                     .zip(&solution.rotations)
@@ -102,14 +102,16 @@ fn layers(demand: &Demand, solution: &Solution) -> Vec<LayerPrediction> {
             let rotations = of_layer().count();
             LayerPrediction {
                 layer,
-                name: demand.layers.get(layer).cloned().unwrap_or_default(),
+                name: workload.layers.get(layer).cloned().unwrap_or_default(),
                 slots: of_layer().map(|(rotation, _)| rotation.slots).max().unwrap_or(Slots(2)),
                 rotations,
-                extension: of_layer().map(|(_, chosen)| chosen.switching.extension).max().unwrap_or(0),
+                extension: of_layer().map(|(_, chosen)| chosen.modulus_switch.extension).max().unwrap_or(0),
                 products: of_layer().map(|(_, chosen)| chosen.products).sum::<f64>()
                     / rotations.max(1) as f64,
                 noise: Variance(of_layer().map(|(_, chosen)| chosen.event.noise.0).fold(0.0, f64::max)),
-                used: of_layer().filter_map(|(_, chosen)| chosen.event.used()).reduce(f64::max),
+                tolerance_used: of_layer()
+                    .filter_map(|(_, chosen)| chosen.event.tolerance_used())
+                    .reduce(f64::max),
                 p_fail: Log2Probability::sum(of_layer().map(|(_, chosen)| chosen.event.p_fail)),
                 cost: Seconds(of_layer().map(|(_, chosen)| chosen.cost.0).sum()),
             }

@@ -22,7 +22,7 @@ use super::{encoding::half_steps, plan::Rotation, product::Workspace};
 use crate::params::{
     Parameters, Slots,
     cost::BLOCK,
-    grid::{MAX_EXTENSION, Rounded, Switching},
+    modulus_switch::{MAX_EXTENSION, ModulusSwitch, Rounded},
 };
 
 /// A ciphertext on the grid of a rotation.
@@ -42,7 +42,7 @@ impl Switched {
     ///
     /// Half the sum of the mask's errors goes back into the body, for the key's bits have mean 1/2; so does half a grid
     /// step, so that rounding makes "at least position p" of "phase at least p".
-    fn switch(&mut self, ciphertext: &[u32], switching: Switching, log_grid: u32) {
+    fn switch(&mut self, ciphertext: &[u32], modulus_switch: ModulusSwitch, log_grid: u32) {
         self.log_grid = log_grid;
         self.families.iter_mut().for_each(Vec::clear);
         let Some((&body, mask)) = ciphertext.split_last() else {
@@ -50,7 +50,7 @@ impl Switched {
         };
         let mut errors = 0_i64;
         for (index, &element) in mask.iter().enumerate() {
-            let Rounded { value, family, error } = switching.round(element, log_grid);
+            let Rounded { value, family, error } = modulus_switch.round(element, log_grid);
             errors += i64::from(error);
             if value != 0 {
                 self.families[family as usize].push((index, value));
@@ -58,7 +58,7 @@ impl Switched {
         }
         let half_step = 1_u32 << (31 - log_grid);
         let centred = body.wrapping_add((errors / 2) as u32).wrapping_sub(half_step);
-        self.body = Switching::PLAIN.round(centred, log_grid).value;
+        self.body = ModulusSwitch::PLAIN.round(centred, log_grid).value;
     }
 }
 
@@ -183,8 +183,8 @@ impl Turn {
         glwe_length: usize,
         size: usize,
     ) {
-        self.extension = rotation.switching.extension;
-        self.switched.switch(ciphertext, rotation.switching, rotation.log_grid);
+        self.extension = rotation.modulus_switch.extension;
+        self.switched.switch(ciphertext, rotation.modulus_switch, rotation.log_grid);
         let width = 1_usize << self.extension;
         let staircase = &mut staircase[..size * width];
         let shift = self.switched.body.wrapping_sub(rotation.origin) & ((1 << rotation.log_grid) - 1);
@@ -270,9 +270,14 @@ impl Ring<'_> {
 
 /// Decrypts what a rotation sees.
 #[cfg(test)]
-pub(crate) fn phase_on_grid(ciphertext: &[u32], switching: Switching, log_grid: u32, key: &[u32]) -> u32 {
+pub(crate) fn phase_on_grid(
+    ciphertext: &[u32],
+    modulus_switch: ModulusSwitch,
+    log_grid: u32,
+    key: &[u32],
+) -> u32 {
     let mut switched = Switched::new();
-    switched.switch(ciphertext, switching, log_grid);
+    switched.switch(ciphertext, modulus_switch, log_grid);
     let mask = switched.families.iter().flatten();
     let sum = mask.fold(0_u32, |sum, &(index, value)| sum.wrapping_add(value.wrapping_mul(key[index])));
     switched.body.wrapping_sub(sum) & ((1 << log_grid) - 1)

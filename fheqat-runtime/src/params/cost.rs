@@ -3,7 +3,37 @@
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::{DecompositionLevelCount, GlweDimension, PolynomialSize};
 
-use super::{Parameters, Seconds, demand::Moves, grid::Rounding};
+use super::{Parameters, Seconds, modulus_switch::Rounding};
+
+/// How often each operation on whole ciphertexts is done, beside switching keys and rotating. Small ones are under the small
+/// key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CiphertextCounts {
+    /// Ciphertexts expanded from a seed.
+    pub inputs: usize,
+    /// The same under the small key.
+    pub small_inputs: usize,
+    /// Weighted ciphertexts added to a sum.
+    pub additions: usize,
+    /// The same under the small key.
+    pub small_additions: usize,
+    /// Coefficients extracted.
+    pub extractions: usize,
+}
+
+impl CiphertextCounts {
+    /// These and others.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            inputs: self.inputs + other.inputs,
+            small_inputs: self.small_inputs + other.small_inputs,
+            additions: self.additions + other.additions,
+            small_additions: self.small_additions + other.small_additions,
+            extractions: self.extractions + other.extractions,
+        }
+    }
+}
 
 /// What the operations of an inference and of key generation take on one core of a machine, keys in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,14 +217,14 @@ impl Prices {
         Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.of(1.0, share).0)
     }
 
-    /// What is done with whole ciphertexts.
+    /// Operations on whole ciphertexts.
     #[must_use]
-    pub fn moves(&self, parameters: &Parameters, moves: Moves) -> Seconds {
+    pub fn ciphertext_operations(&self, parameters: &Parameters, counts: CiphertextCounts) -> Seconds {
         let small = 4.0 * parameters.lwe_dimension.to_lwe_size().0 as f64;
         let big = 8.0 * parameters.big_dimension().to_lwe_size().0 as f64;
-        let added = small * moves.small_additions as f64 + big * moves.additions as f64;
-        let expanded = small * moves.small_inputs as f64 + big * moves.inputs as f64;
-        let extracted = big * moves.extractions as f64;
+        let added = small * counts.small_additions as f64 + big * counts.additions as f64;
+        let expanded = small * counts.small_inputs as f64 + big * counts.inputs as f64;
+        let extracted = big * counts.extractions as f64;
         Seconds(added * self.addition.0 + extracted * self.extraction.0 + expanded * self.expansion.0)
     }
 

@@ -12,7 +12,7 @@ use tfhe::core_crypto::{
     prelude::{LweDimension, Variance},
 };
 
-use super::{Parameters, grid::Rounding};
+use super::{Parameters, modulus_switch::Rounding};
 
 const SMALL_MODULUS: f64 = 4_294_967_296.0;
 const BIG_MODULUS: f64 = SMALL_MODULUS * SMALL_MODULUS;
@@ -115,7 +115,7 @@ mod tests {
     use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
 
     use super::*;
-    use crate::params::{Decomposition, grid::Switching};
+    use crate::params::{Decomposition, modulus_switch::ModulusSwitch};
 
     #[test]
     fn plain_modulus_switch_is_the_formula_of_tfhe() {
@@ -126,7 +126,7 @@ mod tests {
             rotation: Decomposition::new(23, 1),
             key_switch: Some(Decomposition::new(2, 8)),
         };
-        let ours = parameters.modulus_switch_noise(Switching::PLAIN.rounding(), 0).0;
+        let ours = parameters.modulus_switch_noise(ModulusSwitch::PLAIN.rounding(), 0).0;
         let body = 1.0 / 12.0 / 4096.0_f64.powi(2);
         let theirs = centered_binary_shifted_modulus_switch_additive_variance(
             parameters.lwe_dimension,

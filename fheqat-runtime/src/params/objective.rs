@@ -47,10 +47,17 @@ impl Objective {
 
 impl Tally {
     /// Before any rotation: so much work at the ends.
-    pub(super) fn new(objective: Objective, parameters: &Parameters, ends: Seconds, depths: usize) -> Self {
+    pub(super) fn new(
+        objective: Objective,
+        parameters: &Parameters,
+        io_operations: Seconds,
+        depths: usize,
+    ) -> Self {
         let value = match objective {
-            Objective::ServerKey => bytes(parameters) + share_of_a_byte(ends.0),
-            Objective::CoreSeconds | Objective::Latency { .. } => objective.at_least(parameters, ends),
+            Objective::ServerKey => bytes(parameters) + share_of_a_byte(io_operations.0),
+            Objective::CoreSeconds | Objective::Latency { .. } => {
+                objective.at_least(parameters, io_operations)
+            }
         };
         Self { objective, value, depths: vec![Depth::default(); depths] }
     }

@@ -132,7 +132,7 @@ impl Promise {
 }
 
 fn results(prediction: &Prediction, fields: &[Field]) -> Promise {
-    let used = prediction.outputs.iter().filter_map(Event::used).reduce(f64::max);
+    let used = prediction.outputs.iter().filter_map(Event::tolerance_used).reduce(f64::max);
     Promise::new(fields.last().map_or(0.0, |field| field.tolerance), used)
 }
 
@@ -150,7 +150,7 @@ fn encrypted_layers(prediction: &Prediction, fields: &[Field]) -> Vec<EncryptedL
             rotations: layer.rotations,
             extension: layer.extension,
             products: layer.products,
-            promise: Promise::new(steps(&layer.name), layer.used),
+            promise: Promise::new(steps(&layer.name), layer.tolerance_used),
             p_fail: layer.p_fail,
             core_seconds: layer.cost,
         })

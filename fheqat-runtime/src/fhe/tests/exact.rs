@@ -12,7 +12,7 @@ use crate::{
         ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
     fhe::{CompileOptions, Compiled, Control, RunError},
-    params::{Log2Probability, demand::Switches},
+    params::{Log2Probability, workload::KeySwitches},
 };
 
 fn compile(circuit: &Circuit, p_fail: f64) -> Compiled {
@@ -139,7 +139,7 @@ fn accumulators_may_skip_layers() {
     let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
     let circuit = circuit(inputs, 2, accumulators, outputs);
     let compiled = compile(&circuit, -40.0);
-    assert!(!compiled.plan().client.direct);
+    assert!(!compiled.plan().client.inputs_under_small_key);
     assert_eq!(compiled.plan().server.stages.len(), 3);
     let every: Vec<Vec<f32>> =
         (0..36).step_by(5).map(|index| vec![(index / 6) as f32, (index % 6) as f32]).collect();
@@ -153,9 +153,9 @@ fn one_wire_with_several_readers_is_switched_itself() {
     let circuit = random(dice, Seed(1));
     let compiled = compile(&circuit, -40.0);
     let server = &compiled.plan().server;
-    assert_eq!(server.stages[0][0].switches, Switches { sum: false, wires: vec![0] });
+    assert_eq!(server.stages[0][0].key_switches, KeySwitches { sum: false, wires: vec![0] });
     assert!(server.stages[1].len() > 1);
-    assert!(server.stages[1].iter().all(|rotation| rotation.switches.count() == 0));
+    assert!(server.stages[1].iter().all(|rotation| rotation.key_switches.count() == 0));
     let every: Vec<Vec<f32>> =
         (0..16_u8).map(|index| vec![f32::from(index / 4), f32::from(index % 4)]).collect();
     agree(&circuit, -40.0, &every);
@@ -165,8 +165,8 @@ fn one_wire_with_several_readers_is_switched_itself() {
 fn inputs_and_switched_wires_meet_under_the_small_key() {
     let circuit = mixed();
     let compiled = compile(&circuit, -40.0);
-    assert!(compiled.plan().client.direct);
-    assert_eq!(compiled.plan().server.stages[0][0].switches.wires, [0]);
+    assert!(compiled.plan().client.inputs_under_small_key);
+    assert_eq!(compiled.plan().server.stages[0][0].key_switches.wires, [0]);
     let every: Vec<Vec<f32>> =
         (0..16_u8).map(|index| vec![f32::from(index / 4), f32::from(index % 4)]).collect();
     agree(&circuit, -40.0, &every);

@@ -43,12 +43,12 @@ fn guide_network() {
 #[ignore = "prints what the search finds"]
 fn predictions() {
     for seed in 1..4 {
-        let demand = crate::params::demand::Demand::of(
+        let workload = crate::params::workload::Workload::of(
             &guide(Seed(seed)).graph,
             crate::params::Log2Probability(-40.0),
         )
         .unwrap();
-        for rotation in &demand.rotations {
+        for rotation in &workload.rotations {
             println!("{:?} {} {:?}", rotation.slots, rotation.gain, rotation.noise);
         }
         let compiled = guide(Seed(seed)).compile(&CompileOptions::default()).unwrap();

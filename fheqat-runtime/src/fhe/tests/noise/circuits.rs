@@ -20,7 +20,7 @@ use crate::{
         Circuit,
         ir::{Accumulator, Output, Table, Tolerance, Wire},
     },
-    params::{demand::Demand, search::Space},
+    params::{search::Space, workload::Workload},
     quant::row::signed_divisor,
 };
 
@@ -189,10 +189,11 @@ fn shapes() {
 fn inputs() {
     for (what, dense) in [("exact", EXACT), ("tolerant", TOLERANT)] {
         let circuit = Dense { features: 6, widths: &[8], ..dense }.circuit(Seed(8));
-        for direct in [true, false] {
-            let subject =
-                Subject::among(&circuit, -40.0, &Space::default(), |demand| demand.direct == direct);
-            let key = if direct { "small" } else { "big" };
+        for inputs_under_small_key in [true, false] {
+            let subject = Subject::among(&circuit, -40.0, &Space::default(), |workload| {
+                workload.inputs_under_small_key == inputs_under_small_key
+            });
+            let key = if inputs_under_small_key { "small" } else { "big" };
             let what = format!("{what} inputs under the {key} key");
             let seen = sights(&subject, 0, 500, MORE_PRECISE);
             last(&what, &subject, &seen, 0).check(&what);
@@ -205,8 +206,9 @@ fn inputs() {
 #[ignore = "a measurement of minutes: run with --nocapture"]
 fn switched_wires() {
     let circuit = mixed();
-    let switched =
-        |demand: &Demand| demand.rotations.iter().any(|rotation| !rotation.switches.wires.is_empty());
+    let switched = |workload: &Workload| {
+        workload.rotations.iter().any(|rotation| !rotation.key_switches.wires.is_empty())
+    };
     let subject = Subject::among(&circuit, -40.0, &Space::default(), switched);
     check("switched wires and an input", &subject, 1, 1000);
 }

@@ -20,17 +20,17 @@ use crate::{
     params::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots,
         cost::{BLOCK, Prices},
-        demand::{self, Demand},
-        grid::Switching,
+        modulus_switch::ModulusSwitch,
         objective::Objective,
-        search::{Bounds, Chosen, Event, Solution, Space, cheapest},
+        search::{Bounds, Event, RotationSolution, Solution, Space, cheapest},
+        workload::{self, Workload},
     },
 };
 
 /// A circuit, the parameters that the search finds for it, and what they are predicted to give.
 pub(super) struct Subject<'a> {
     pub(super) circuit: &'a Circuit,
-    demand: Demand,
+    workload: Workload,
     pub(super) solution: Solution,
     pub(super) plan: Plan,
 }
@@ -41,15 +41,15 @@ struct Probe<'a> {
     server: ServerKey,
     small: Vec<u32>,
     /// By stage.
-    readers: &'a [Vec<Reader<'a>>],
+    readers: &'a [Vec<ProbedRotation<'a>>],
     outputs: &'a [Event],
 }
 
 /// A rotation of a circuit.
-struct Reader<'a> {
+struct ProbedRotation<'a> {
     circuit: &'a Circuit,
-    demand: &'a demand::Rotation,
-    solution: &'a Chosen,
+    workload: &'a workload::WorkloadRotation,
+    solution: &'a RotationSolution,
 }
 
 /// What the values of one sample saw: squared errors in parts of the predicted variance, by stage, and behind the stages
@@ -84,7 +84,7 @@ fn reading(table: &Table, first: i64, unit: f64, phase: f64) -> i64 {
     2 * (table.base + risen) - table.base - table.last_level()
 }
 
-impl Reader<'_> {
+impl ProbedRotation<'_> {
     /// The levels of its wires, of phases `wires` and `slots` to a turn, and how many noise moved. They are those that its
     /// tables have at the sum with the error on it; jumps are rounded to the coarse grid at worst.
     fn levels(
@@ -95,14 +95,14 @@ impl Reader<'_> {
         slots: Slots,
         wires: &[u64],
     ) -> (Vec<i64>, usize) {
-        let unit = self.demand.gain as f64 / f64::from(self.demand.slots.0);
+        let unit = self.workload.gain as f64 / f64::from(self.workload.slots.0);
         let grid = (-f64::from(parameters.coarse_grid())).exp2();
-        let extractions = if self.demand.shared() { self.demand.offsets.len() } else { 1 };
+        let extractions = if self.workload.shared() { self.workload.offsets.len() } else { 1 };
         let spread = extractions as f64 * parameters.extraction().0.sqrt();
-        let tables = &self.circuit.graph.accumulators[self.demand.accumulator].tables;
+        let tables = &self.circuit.graph.accumulators[self.workload.accumulator].tables;
         let mut off = 0;
-        let levels = self.demand.tables.iter().zip(wires).map(|(&table, &wire)| {
-            let at = |phase| reading(&tables[table], self.demand.first, unit, phase);
+        let levels = self.workload.tables.iter().zip(wires).map(|(&table, &wire)| {
+            let at = |phase| reading(&tables[table], self.workload.first, unit, phase);
             let near = [-grid, 0.0, grid].map(|rounding| at(ideal + error + rounding));
             let away = |level: i64| centred(turns(wire.wrapping_sub(half_steps(level, slots)))).abs();
             let level = near.into_iter().min_by(|&one, &other| away(one).total_cmp(&away(other))).unwrap();
@@ -126,20 +126,20 @@ impl<'a> Subject<'a> {
         circuit: &'a Circuit,
         p_fail: f64,
         space: &Space,
-        allowed: impl Fn(&Demand) -> bool,
+        allowed: impl Fn(&Workload) -> bool,
     ) -> Self {
         let p_fail = Log2Probability(p_fail);
-        let usual = Demand::of(&circuit.graph, p_fail).unwrap();
-        let others = Demand::alternatives(&usual, &circuit.graph, p_fail).unwrap();
-        let layouts: Vec<Demand> = once(usual).chain(others).filter(allowed).collect();
+        let usual = Workload::of(&circuit.graph, p_fail).unwrap();
+        let others = Workload::alternatives(&usual, &circuit.graph, p_fail).unwrap();
+        let layouts: Vec<Workload> = once(usual).chain(others).filter(allowed).collect();
         let (usual, others) = layouts.split_first().unwrap();
         let bounds = Bounds { p_fail, server_key: Bytes(250_000_000), objective: Objective::CoreSeconds };
-        let (demand, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
-        let plan = Plan::new(circuit, demand, &solution);
+        let (workload, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
+        let plan = Plan::new(circuit, workload, &solution);
         for event in solution.rotations.iter().map(|chosen| &chosen.event).chain(&solution.outputs) {
             assert!(event.tolerance.is_none_or(|tolerance| event.noise.0.sqrt() <= tolerance.0));
         }
-        Self { circuit, demand: demand.clone(), solution, plan }
+        Self { circuit, workload: workload.clone(), solution, plan }
     }
 
     /// Its keys, and for each stage its rotations and how the widest switches.
@@ -151,9 +151,9 @@ impl<'a> Subject<'a> {
             |Decomposition { base_log, levels }| format!("{}x{}", base_log.0, levels.0),
         );
         let stages = self.readers().into_iter().map(|stage| {
-            let widest = stage.iter().max_by_key(|reader| reader.demand.slots).unwrap();
-            let Switching { extension, exchange } = widest.solution.switching;
-            format!("{} x M {} nu {extension} lambda {exchange:.2}", stage.len(), widest.demand.slots)
+            let widest = stage.iter().max_by_key(|reader| reader.workload.slots).unwrap();
+            let ModulusSwitch { extension, error_weight } = widest.solution.modulus_switch;
+            format!("{} x M {} nu {extension} lambda {error_weight:.2}", stage.len(), widest.workload.slots)
         });
         format!(
             "n {} k {} N {} pbs {}x{} ks {key_switch}, inputs under the {} key; {}",
@@ -162,15 +162,16 @@ impl<'a> Subject<'a> {
             polynomial_size.0,
             rotation.base_log.0,
             rotation.levels.0,
-            if self.demand.direct { "small" } else { "big" },
+            if self.workload.inputs_under_small_key { "small" } else { "big" },
             stages.collect::<Vec<_>>().join("; "),
         )
     }
 
-    fn readers(&self) -> Vec<Vec<Reader<'_>>> {
-        let mut readers: Vec<Vec<Reader<'_>>> = self.plan.server.stages.iter().map(|_| Vec::new()).collect();
-        for (rotation, chosen) in self.demand.rotations.iter().zip(&self.solution.rotations) {
-            let reader = Reader { circuit: self.circuit, demand: rotation, solution: chosen };
+    fn readers(&self) -> Vec<Vec<ProbedRotation<'_>>> {
+        let mut readers: Vec<Vec<ProbedRotation<'_>>> =
+            self.plan.server.stages.iter().map(|_| Vec::new()).collect();
+        for (rotation, chosen) in self.workload.rotations.iter().zip(&self.solution.rotations) {
+            let reader = ProbedRotation { circuit: self.circuit, workload: rotation, solution: chosen };
             readers[rotation.depth].push(reader);
         }
         readers
@@ -299,7 +300,7 @@ impl Probe<'_> {
 
     /// The phase that a rotation reads a table at.
     fn phase_at(&self, rotation: &plan::Rotation, small: &[u32]) -> f64 {
-        let position = rotate::phase_on_grid(small, rotation.switching, rotation.log_grid, &self.small);
+        let position = rotate::phase_on_grid(small, rotation.modulus_switch, rotation.log_grid, &self.small);
         (f64::from(position) + 0.5) * (-f64::from(rotation.log_grid)).exp2()
     }
 }

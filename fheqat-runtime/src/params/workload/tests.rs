@@ -1,5 +1,10 @@
+use fheqat_spec::Range;
+
 use super::*;
-use crate::circuit::ir::{Accumulator, Jump, Layer, Output as GraphOutput, Table, Term};
+use crate::{
+    circuit::ir::{Accumulator, Graph, Jump, Layer, Output as GraphOutput, Table, Term, Tolerance, Wire},
+    params::Log2Probability,
+};
 
 const P_FAIL: Log2Probability = Log2Probability(-40.0);
 
@@ -37,9 +42,9 @@ fn accumulator(layer: usize, terms: Vec<Term>, reach: i64, tables: Vec<Table>) -
     Accumulator { layer, terms, range: Range::new(-reach, reach), tolerance: Tolerance::EXACT, tables }
 }
 
-fn demand(graph: &Graph) -> Demand {
-    let Ok(demand) = Demand::of(graph, P_FAIL) else { unreachable!("the graph keeps its rules") };
-    demand
+fn workload(graph: &Graph) -> Workload {
+    let Ok(workload) = Workload::of(graph, P_FAIL) else { unreachable!("the graph keeps its rules") };
+    workload
 }
 
 #[test]
@@ -48,17 +53,17 @@ fn readers_of_one_wire_share_slots_and_the_narrow_one_has_a_gain() {
     let wide = accumulator(0, input(2), 29, vec![steps(&[(0, 1)])]);
     let narrow = accumulator(0, input(1), 3, vec![steps(&[(0, 1), (1, 1)])]);
     let outputs = vec![vec![term(table(0, 0), 1), term(table(1, 0), 1)]];
-    let demand = demand(&graph(vec![wide, narrow], outputs));
-    assert!(demand.direct);
-    assert_eq!(demand.inputs, [Some(Slots(60)), None]);
-    let rotations: Vec<_> = demand
+    let workload = workload(&graph(vec![wide, narrow], outputs));
+    assert!(workload.inputs_under_small_key);
+    assert_eq!(workload.inputs, [Some(Slots(60)), None]);
+    let rotations: Vec<_> = workload
         .rotations
         .iter()
         .map(|rotation| (rotation.slots, rotation.gain, &rotation.offsets[..]))
         .collect();
     assert_eq!(rotations, [(Slots(60), 1, &[0][..]), (Slots(60), 7, &[0, 7][..])]);
-    assert!((demand.rotations[1].noise.fresh - 49.0).abs() < 1e-9);
-    assert_eq!(demand.outputs[0].slots, Slots(8));
+    assert!((workload.rotations[1].noise.fresh - 49.0).abs() < 1e-9);
+    assert_eq!(workload.outputs[0].slots, Slots(8));
 }
 
 #[test]
@@ -66,15 +71,15 @@ fn jumps_of_one_rotation_merge_before_they_are_squared() {
     let tables = vec![steps(&[(0, 1), (4, 2)]), steps(&[(0, -1)]), steps(&[(8, 5)])];
     let source = accumulator(0, vec![term(Wire::Input(0), 1)], 15, tables);
     let outputs = vec![vec![term(table(0, 0), 1), term(table(0, 1), 1)], vec![term(table(0, 2), 1)]];
-    let demand = demand(&graph(vec![source], outputs));
-    assert!((demand.outputs[0].noise.independent - 4.0).abs() < 1e-9);
-    assert!((demand.outputs[1].noise.independent - 25.0).abs() < 1e-9);
-    let lag = 4.0 / f64::from(demand.rotations[0].slots.0);
+    let workload = workload(&graph(vec![source], outputs));
+    assert!((workload.outputs[0].noise.independent - 4.0).abs() < 1e-9);
+    assert!((workload.outputs[1].noise.independent - 25.0).abs() < 1e-9);
+    let lag = 4.0 / f64::from(workload.rotations[0].slots.0);
     let outputs = vec![vec![term(table(0, 0), 1), term(table(0, 2), 1)]];
     let tables = vec![steps(&[(0, 1)]), steps(&[(15, 1)]), steps(&[(4, 1)])];
     let source = accumulator(0, vec![term(Wire::Input(0), 1)], 15, tables);
-    let near =
-        Demand::of(&graph(vec![source], outputs), P_FAIL).map(|demand| demand.outputs[0].noise.correlated);
+    let near = Workload::of(&graph(vec![source], outputs), P_FAIL)
+        .map(|workload| workload.outputs[0].noise.correlated);
     assert!(near.is_ok_and(|near| near > 2.0 && near < 4.0 - lag));
 }
 
@@ -82,14 +87,14 @@ fn jumps_of_one_rotation_merge_before_they_are_squared() {
 fn an_output_that_reads_an_input_needs_the_big_key() {
     let source = accumulator(0, vec![term(Wire::Input(0), 1)], 3, vec![steps(&[(0, 1)])]);
     let outputs = vec![vec![term(Wire::Input(1), 1), term(table(0, 0), 1)]];
-    let demand = demand(&graph(vec![source], outputs));
-    assert!(!demand.direct && demand.rotations[0].switches.sum);
+    let workload = workload(&graph(vec![source], outputs));
+    assert!(!workload.inputs_under_small_key && workload.rotations[0].key_switches.sum);
 }
 
 #[test]
 fn a_wide_grid_takes_less_margin() {
     let source = accumulator(0, vec![term(Wire::Input(0), 1)], 50, vec![steps(&[(0, 1), (1, 1)])]);
-    let demand = demand(&graph(vec![source], vec![vec![term(table(0, 0), 1)]]));
-    let rotation = &demand.rotations[0];
+    let workload = workload(&graph(vec![source], vec![vec![term(table(0, 0), 1)]]));
+    let rotation = &workload.rotations[0];
     assert!(rotation.margin(8).0 < rotation.margin(13).0 && rotation.margin(13).0 < rotation.slots.half().0);
 }

@@ -12,11 +12,11 @@ pub(super) struct Groups {
     tables: Vec<usize>,
     parents: Vec<usize>,
     needs: Vec<u32>,
-    finer: u32,
+    slot_multiple: u32,
 }
 
 impl Groups {
-    pub(super) fn new(graph: &Graph, finer: u32) -> Self {
+    pub(super) fn new(graph: &Graph, slot_multiple: u32) -> Self {
         let mut next = graph.inputs.len();
         let tables = graph
             .accumulators
@@ -27,7 +27,7 @@ impl Groups {
                 first
             })
             .collect();
-        Self { tables, parents: (0..next).collect(), needs: vec![0; next], finer }
+        Self { tables, parents: (0..next).collect(), needs: vec![0; next], slot_multiple }
     }
 
     fn node(&self, wire: Wire) -> usize {
@@ -61,7 +61,7 @@ impl Groups {
     }
 
     pub(super) fn of(&self, wire: Wire) -> Slots {
-        Slots(self.needs[self.root(self.node(wire))].max(2) * self.finer)
+        Slots(self.needs[self.root(self.node(wire))].max(2) * self.slot_multiple)
     }
 
     /// M of the wires that a reader sums; a reader of nothing has its own.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Demand, GraphError, Moves, NoiseForm, Output, Promise, Rotation, Switches,
+    GraphError, KeySwitches, NoiseForm, NoiseLimit, Workload, WorkloadOutput, WorkloadRotation,
     groups::{Groups, LARGEST},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     params::{
         Log2Probability, Slots, TorusDistance,
         constraint::{Deviations, deviations},
-        cost::BLOCK,
+        cost::{BLOCK, CiphertextCounts},
     },
 };
 
@@ -19,16 +19,16 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     /// Inputs are under the small key where they can be: no key switch, but more noise.
-    pub(super) direct: bool,
+    pub(super) inputs_under_small_key: bool,
     /// Wires have so many times the slots that their widest reader needs, so that narrower readers find a gain that
     /// fits them closer.
-    pub(super) finer: u32,
-    /// Wires are switched, not the sums of them: fewer key switches where few wires have many readers, and noise of each
-    /// times its weight.
-    pub(super) wires: bool,
+    pub(super) slot_multiple: u32,
+    /// Wires are switched, not the sums of them: fewer key switches where few wires have many readers, but the noise of each
+    /// switch is multiplied by the wire's weight.
+    pub(super) switch_wires: bool,
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct WorkloadBuilder<'a> {
     graph: &'a Graph,
     deviations: Deviations,
     layout: Layout,
@@ -36,9 +36,9 @@ pub(super) struct Reader<'a> {
     groups: Groups,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> WorkloadBuilder<'a> {
     pub(super) fn new(graph: &'a Graph, p_fail: Log2Probability, layout: Layout) -> Result<Self, GraphError> {
-        let mut reader = Self {
+        let mut builder = Self {
             graph,
             deviations: Deviations(0.0),
             layout,
@@ -47,23 +47,23 @@ impl<'a> Reader<'a> {
                 .iter()
                 .map(|accumulator| vec![false; accumulator.tables.len()])
                 .collect(),
-            groups: Groups::new(graph, layout.finer),
+            groups: Groups::new(graph, layout.slot_multiple),
         };
         for (index, output) in graph.outputs.iter().enumerate() {
-            reader.mark(&format!("output {index}"), &output.terms, graph.accumulators.len())?;
+            builder.mark(&format!("output {index}"), &output.terms, graph.accumulators.len())?;
         }
         for (index, accumulator) in graph.accumulators.iter().enumerate().rev() {
-            let name = reader.name(index);
-            reader.check(&name, &accumulator.terms, index)?;
+            let name = builder.name(index);
+            builder.check(&name, &accumulator.terms, index)?;
             let jumps = |table: &'a Table| table.jumps.iter().flat_map(|jump| [jump.at, jump.rise]);
             let tables = accumulator.tables.iter().flat_map(|table| jumps(table).chain([table.base]));
             check_numbers(&name, tables.chain([accumulator.range.lo, accumulator.range.hi]))?;
-            if !reader.live_tables(index).is_empty() {
-                reader.mark(&name, &accumulator.terms, index)?;
+            if !builder.live_tables(index).is_empty() {
+                builder.mark(&name, &accumulator.terms, index)?;
             }
         }
-        reader.deviations = deviations(p_fail.share(reader.events()));
-        Ok(reader)
+        builder.deviations = deviations(p_fail.share(builder.events()));
+        Ok(builder)
     }
 
     fn events(&self) -> usize {
@@ -72,84 +72,106 @@ impl<'a> Reader<'a> {
         rotations + self.graph.outputs.iter().filter(|output| self.has_ciphertext(&output.terms)).count()
     }
 
-    pub(super) fn read(mut self) -> Result<Demand, GraphError> {
+    pub(super) fn build(mut self) -> Result<Workload, GraphError> {
         self.group()?;
         let graph = self.graph;
-        let direct = self.direct();
-        let switched = if direct && self.layout.wires { self.read_by_rotations() } else { BTreeSet::new() };
-        let mut depths: Vec<usize> = Vec::with_capacity(graph.accumulators.len());
-        let mut rotations = Vec::new();
-        for (index, accumulator) in graph.accumulators.iter().enumerate() {
-            let depth = accumulator
-                .terms
-                .iter()
-                .filter_map(|term| match term.wire {
-                    Wire::Input(_) => None,
-                    Wire::Table { accumulator, .. } => Some(depths[accumulator] + 1),
-                })
-                .max()
-                .unwrap_or(0);
-            depths.push(depth);
-            let tables = self.live_tables(index);
-            if tables.is_empty() {
-                continue;
-            }
-            let slots = self.slots(index);
-            let gain = self.gain(index);
-            let unit = gain as f64 / f64::from(slots.0);
-            let promise = Promise::new(self.own_slots(index), self.tolerance(index), unit);
-            let jumps = self.merged(index, |_| 1);
-            let small = direct && (self.layout.wires || depth == 0);
-            let moves = self.rotation_moves(index, small, jumps.len());
-            let switched_squares = if small { self.squares(&accumulator.terms, gain) } else { 1.0 };
-            let is_switched = |table| switched.contains(&Wire::Table { accumulator: index, table });
-            let switches = Switches {
-                sum: !small,
-                wires: (0..tables.len()).filter(|&place| is_switched(tables[place])).collect(),
-            };
-            let (first, offsets) = offsets(jumps.keys().copied(), gain);
-            rotations.push(Rotation {
-                accumulator: index,
-                layer: accumulator.layer,
-                depth,
-                share: 1.0,
-                slots,
-                gain,
-                promise,
-                tables,
-                offsets,
-                first,
-                noise: NoiseForm {
-                    switches: switched_squares,
-                    ..self.noise(&accumulator.terms).scaled(gain)
-                },
-                switches,
-                encoding: encoding_loss(&accumulator.terms, gain),
-                moves,
-            });
-        }
-        share_passes(&mut rotations);
+        let inputs_under_small_key = self.inputs_under_small_key();
+        let switched_wires = if inputs_under_small_key && self.layout.switch_wires {
+            self.read_by_rotations()
+        } else {
+            BTreeSet::new()
+        };
+        let inputs = self.input_slots();
         let outputs = (0..graph.outputs.len())
             .filter(|&index| self.has_ciphertext(&graph.outputs[index].terms))
+            .map(|index| self.output(index))
+            .collect();
+        Ok(Workload {
+            layers: graph.layers.iter().map(|layer| layer.name.clone()).collect(),
+            inputs_under_small_key,
+            rotations: self.rotations(inputs_under_small_key, &switched_wires),
+            outputs,
+            io_operations: self.io_operations(inputs_under_small_key, &inputs),
+            inputs,
+        })
+    }
+
+    fn rotations(
+        &self,
+        inputs_under_small_key: bool,
+        switched_wires: &BTreeSet<Wire>,
+    ) -> Vec<WorkloadRotation> {
+        let depths = self.depths();
+        let mut rotations: Vec<WorkloadRotation> = (0..self.graph.accumulators.len())
+            .filter(|&index| !self.live_tables(index).is_empty())
             .map(|index| {
-                let output = &graph.outputs[index];
-                let slots = self.groups.slots(&output.terms, Slots(1));
-                let values = Slots(output.range.count() as u32);
-                let tolerance = self.useful(output.tolerance);
-                let promise = Promise::new(values, tolerance, 1.0 / f64::from(slots.0));
-                Output { output: index, slots, promise, noise: self.noise(&output.terms) }
+                let depth = depths[index];
+                let under_small_key = inputs_under_small_key && (self.layout.switch_wires || depth == 0);
+                self.rotation(index, depth, under_small_key, switched_wires)
             })
             .collect();
-        let inputs = self.input_slots();
-        let ends = self.end_moves(direct, &inputs);
-        Ok(Demand {
-            layers: graph.layers.iter().map(|layer| layer.name.clone()).collect(),
-            direct,
-            inputs,
-            rotations,
-            outputs,
-            ends,
-        })
+        share_passes(&mut rotations);
+        rotations
+    }
+
+    /// Rotations in front of each accumulator, one behind the other.
+    fn depths(&self) -> Vec<usize> {
+        let mut depths: Vec<usize> = Vec::with_capacity(self.graph.accumulators.len());
+        for accumulator in &self.graph.accumulators {
+            let sources = accumulator.terms.iter().filter_map(|term| match term.wire {
+                Wire::Input(_) => None,
+                Wire::Table { accumulator, .. } => Some(depths[accumulator] + 1),
+            });
+            depths.push(sources.max().unwrap_or(0));
+        }
+        depths
+    }
+
+    fn rotation(
+        &self,
+        index: usize,
+        depth: usize,
+        under_small_key: bool,
+        switched_wires: &BTreeSet<Wire>,
+    ) -> WorkloadRotation {
+        let accumulator = &self.graph.accumulators[index];
+        let tables = self.live_tables(index);
+        let slots = self.slots(index);
+        let gain = self.gain(index);
+        let unit = gain as f64 / f64::from(slots.0);
+        let jumps = self.merged(index, |_| 1);
+        let switched = if under_small_key { self.squares(&accumulator.terms, gain) } else { 1.0 };
+        let is_switched = |table| switched_wires.contains(&Wire::Table { accumulator: index, table });
+        let key_switches = KeySwitches {
+            sum: !under_small_key,
+            wires: (0..tables.len()).filter(|&place| is_switched(tables[place])).collect(),
+        };
+        let (first, offsets) = offsets(jumps.keys().copied(), gain);
+        WorkloadRotation {
+            accumulator: index,
+            layer: accumulator.layer,
+            depth,
+            key_pass_share: 1.0,
+            slots,
+            gain,
+            limit: NoiseLimit::new(self.own_slots(index), self.tolerance(index), unit),
+            tables,
+            offsets,
+            first,
+            noise: NoiseForm { switched, ..self.noise(&accumulator.terms).scaled(gain) },
+            key_switches,
+            encoding: encoding_loss(&accumulator.terms, gain),
+            operations: self.rotation_operations(index, under_small_key, jumps.len()),
+        }
+    }
+
+    fn output(&self, index: usize) -> WorkloadOutput {
+        let output = &self.graph.outputs[index];
+        let slots = self.groups.slots(&output.terms, Slots(1));
+        let values = Slots(output.range.count() as u32);
+        let tolerance = self.effective(output.tolerance);
+        let limit = NoiseLimit::new(values, tolerance, 1.0 / f64::from(slots.0));
+        WorkloadOutput { output: index, slots, limit, noise: self.noise(&output.terms) }
     }
 
     /// Squared weights, times the gain, of the wires of other rotations.
@@ -166,7 +188,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A single table is read off one extraction; several sum those of their jumps.
-    fn rotation_moves(&self, accumulator: usize, small: bool, jumps: usize) -> Moves {
+    fn rotation_operations(
+        &self,
+        accumulator: usize,
+        under_small_key: bool,
+        jumps: usize,
+    ) -> CiphertextCounts {
         let tables = self.live_tables(accumulator);
         let Accumulator { terms, tables: all, .. } = &self.graph.accumulators[accumulator];
         let sum = self.ciphertexts(terms);
@@ -174,15 +201,20 @@ impl<'a> Reader<'a> {
             1 => (1, 1),
             _ => (jumps, tables.iter().map(|&table| all[table].jumps.len()).sum()),
         };
-        let (small_additions, big) = if small { (sum, 0) } else { (0, sum) };
-        Moves { small_additions, additions: big + readings, extractions, ..Moves::default() }
+        let (small_additions, big) = if under_small_key { (sum, 0) } else { (0, sum) };
+        CiphertextCounts {
+            small_additions,
+            additions: big + readings,
+            extractions,
+            ..CiphertextCounts::default()
+        }
     }
 
-    fn end_moves(&self, direct: bool, inputs: &[Option<Slots>]) -> Moves {
+    fn io_operations(&self, inputs_under_small_key: bool, inputs: &[Option<Slots>]) -> CiphertextCounts {
         let inputs = inputs.iter().flatten().count();
         let additions = self.graph.outputs.iter().map(|output| self.ciphertexts(&output.terms)).sum();
-        let (small_inputs, inputs) = if direct { (inputs, 0) } else { (0, inputs) };
-        Moves { inputs, small_inputs, additions, ..Moves::default() }
+        let (small_inputs, inputs) = if inputs_under_small_key { (inputs, 0) } else { (0, inputs) };
+        CiphertextCounts { inputs, small_inputs, additions, ..CiphertextCounts::default() }
     }
 
     /// Terms that are not constant.
@@ -252,7 +284,7 @@ impl<'a> Reader<'a> {
                 self.groups.join(wire(pair[0]), wire(pair[1]));
             }
             if !tables.is_empty() {
-                let need = self.need(self.own_slots(index), self.tolerance(index));
+                let need = self.required_slots(self.own_slots(index), self.tolerance(index));
                 if need.0 > LARGEST {
                     return Err(GraphError::TooWide { reader: self.name(index), range: accumulator.range });
                 }
@@ -262,7 +294,7 @@ impl<'a> Reader<'a> {
         for (index, output) in self.graph.outputs.iter().enumerate() {
             let values = output.range.hi.saturating_sub(output.range.lo).saturating_add(1);
             let need = u32::try_from(values)
-                .map(|values| self.need(Slots(values.max(2)), self.useful(output.tolerance)));
+                .map(|values| self.required_slots(Slots(values.max(2)), self.effective(output.tolerance)));
             match need {
                 Ok(need) if need.0 <= LARGEST => self.groups.read(&output.terms, need),
                 _ => {
@@ -282,15 +314,15 @@ impl<'a> Reader<'a> {
     }
 
     fn tolerance(&self, accumulator: usize) -> Tolerance {
-        self.useful(self.graph.accumulators[accumulator].tolerance)
+        self.effective(self.graph.accumulators[accumulator].tolerance)
     }
 
-    /// A tolerance below what exactness allows asks for more than exactness.
-    fn useful(&self, tolerance: Tolerance) -> Tolerance {
+    /// Without a tolerance that is below what an exact sum may carry: exactness then takes fewer slots.
+    fn effective(&self, tolerance: Tolerance) -> Tolerance {
         if 2.0 * self.deviations.0 * tolerance.0 > 1.0 { tolerance } else { Tolerance::EXACT }
     }
 
-    fn need(&self, own: Slots, tolerance: Tolerance) -> Slots {
+    fn required_slots(&self, own: Slots, tolerance: Tolerance) -> Slots {
         if tolerance.is_exact() {
             return own;
         }
@@ -300,32 +332,33 @@ impl<'a> Reader<'a> {
 
     /// M of the wires that an accumulator reads.
     fn slots(&self, accumulator: usize) -> Slots {
-        let need = self.need(self.own_slots(accumulator), self.tolerance(accumulator));
+        let need = self.required_slots(self.own_slots(accumulator), self.tolerance(accumulator));
         self.groups.slots(&self.graph.accumulators[accumulator].terms, need)
     }
 
-    /// The integer that leaves an accumulator the largest spread.
+    /// The integer that leaves an accumulator the largest standard deviation of noise.
     fn gain(&self, accumulator: usize) -> i64 {
         let own = self.own_slots(accumulator);
         let tolerance = self.tolerance(accumulator);
         let slots = self.slots(accumulator);
-        let fits = slots.0 / self.need(own, tolerance).0;
+        let fits = slots.0 / self.required_slots(own, tolerance).0;
         if tolerance.is_exact() {
             return i64::from(fits);
         }
-        let spread = |gain: u32| {
-            let promise = Promise::new(own, tolerance, f64::from(gain) / f64::from(slots.0));
-            promise.spread(0.0, 0.0, self.deviations)
+        let max_deviation = |gain: u32| {
+            let limit = NoiseLimit::new(own, tolerance, f64::from(gain) / f64::from(slots.0));
+            limit.max_deviation(0.0, 0.0, self.deviations)
         };
-        i64::from(if spread(fits + 1) > spread(fits) { fits + 1 } else { fits })
+        i64::from(if max_deviation(fits + 1) > max_deviation(fits) { fits + 1 } else { fits })
     }
 
-    fn direct(&self) -> bool {
-        if !self.layout.direct {
+    fn inputs_under_small_key(&self) -> bool {
+        if !self.layout.inputs_under_small_key {
             return false;
         }
         let input = |term: &Term| matches!(term.wire, Wire::Input(_));
-        let pure = |terms: &[Term]| self.layout.wires || terms.iter().all(input) || !terms.iter().any(input);
+        let pure =
+            |terms: &[Term]| self.layout.switch_wires || terms.iter().all(input) || !terms.iter().any(input);
         let rotations = self
             .graph
             .accumulators
@@ -395,14 +428,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn share_passes(rotations: &mut [Rotation]) {
+fn share_passes(rotations: &mut [WorkloadRotation]) {
     let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
     for rotation in &*rotations {
         *depths.entry(rotation.depth).or_default() += 1;
     }
     for rotation in rotations {
         let count = depths.get(&rotation.depth).copied().unwrap_or(1);
-        rotation.share = count.div_ceil(BLOCK) as f64 / count as f64;
+        rotation.key_pass_share = count.div_ceil(BLOCK) as f64 / count as f64;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A rotation over `w = 2^extension` interleaved ring polynomials sees a grid of `2wN` points. A mask element on a
 //! multiple of `2^(extension - h)` grid steps needs `2^h` external products (see `fhe::rotate`), so each element is
-//! rounded to the `h` with the least `2^h + exchange * error^2`, error in grid steps. Errors are public and the key's
+//! rounded to the `h` with the least `2^h + lambda * error^2`, error in grid steps. Errors are public and the key's
 //! bits have mean 1/2, so half their sum is put back into the body and each adds `error^2 / 4` of variance.
 
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,11 @@ pub const MAX_EXTENSION: u32 = 5;
 
 /// How one rotation switches its modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Switching {
+pub struct ModulusSwitch {
     /// log2 of the polynomials interleaved.
     pub extension: u32,
-    /// lambda: external products that one squared grid step of error is worth.
-    pub exchange: f64,
+    /// lambda: the squared error of one grid step weighs as much as so many external products.
+    pub error_weight: f64,
 }
 
 /// A mask element on the grid.
@@ -39,9 +39,9 @@ pub struct Rounding {
     pub error: f64,
 }
 
-impl Switching {
+impl ModulusSwitch {
     /// One polynomial: the usual rotation.
-    pub const PLAIN: Self = Self { extension: 0, exchange: 0.0 };
+    pub const PLAIN: Self = Self { extension: 0, error_weight: 0.0 };
 
     /// Rounds a mask element of the 32-bit torus to a grid of `2^log_grid` points.
     #[must_use]
@@ -54,14 +54,14 @@ impl Switching {
         };
         let price = |family: u32, error: i32| {
             let steps = f64::from(error) / f64::from(1_u32 << step);
-            f64::from(1_u32 << family) + self.exchange * steps * steps
+            f64::from(1_u32 << family) + self.error_weight * steps * steps
         };
         let mut family = 0;
         let (mut value, mut error) = nearest(0);
-        for finer in 1..=self.extension {
-            let (finer_value, finer_error) = nearest(finer);
-            if price(finer, finer_error) < price(family, error) {
-                (family, value, error) = (finer, finer_value, finer_error);
+        for slot_multiple in 1..=self.extension {
+            let (finer_value, finer_error) = nearest(slot_multiple);
+            if price(slot_multiple, finer_error) < price(family, error) {
+                (family, value, error) = (slot_multiple, finer_value, finer_error);
             }
         }
         Rounded { value: (value >> step) as u32 & ((1 << log_grid) - 1), family, error }
@@ -85,15 +85,15 @@ impl Switching {
     }
 }
 
-/// The switchings of one extension that the search tries, by falling error.
+/// The modulus switches of one extension that the search tries, by falling error.
 #[must_use]
-pub fn candidates(extension: u32) -> Vec<(Switching, Rounding)> {
+pub fn candidates(extension: u32) -> Vec<(ModulusSwitch, Rounding)> {
     if extension == 0 {
-        return vec![(Switching::PLAIN, Switching::PLAIN.rounding())];
+        return vec![(ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding())];
     }
     (0..=48)
-        .map(|step| Switching { extension, exchange: 0.02 * 1.25_f64.powi(step) })
-        .map(|switching| (switching, switching.rounding()))
+        .map(|step| ModulusSwitch { extension, error_weight: 0.02 * 1.25_f64.powi(step) })
+        .map(|modulus_switch| (modulus_switch, modulus_switch.rounding()))
         .collect()
 }
 
@@ -105,14 +105,14 @@ mod tests {
 
     #[test]
     fn a_plain_rounding_has_the_variance_of_a_uniform_error() {
-        let rounding = Switching::PLAIN.rounding();
+        let rounding = ModulusSwitch::PLAIN.rounding();
         assert!((rounding.products - 1.0).abs() < 1e-12);
         assert!((rounding.error - 1.0 / 12.0).abs() < 1e-6);
     }
 
     #[test]
-    fn a_dear_error_uses_the_whole_grid() {
-        let rounding = Switching { extension: 3, exchange: 1e9 }.rounding();
+    fn a_heavy_error_uses_the_whole_grid() {
+        let rounding = ModulusSwitch { extension: 3, error_weight: 1e9 }.rounding();
         assert!((rounding.error - 1.0 / 12.0 / 64.0).abs() < 1e-5);
         assert!((rounding.products - (4.0 + 2.0 + 1.0 + 0.5 + 0.5 - 1.0 + 0.5 - 2.0)).abs() < 10.0);
     }
@@ -134,7 +134,7 @@ mod tests {
         let switched =
             lwe_ciphertext_centered_binary_modulus_switch::<u32, u32, _>(lwe, CiphertextModulusLog(12));
         for (element, expected) in elements.iter().zip(switched.mask()) {
-            assert_eq!(Switching::PLAIN.round(*element, 12).value, expected % (1 << 12));
+            assert_eq!(ModulusSwitch::PLAIN.round(*element, 12).value, expected % (1 << 12));
         }
     }
 }

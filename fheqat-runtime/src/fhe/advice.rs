@@ -9,8 +9,8 @@ use crate::{
     },
     params::{
         cost::Prices,
-        demand::Demand,
-        search::{self, Bounds, Infeasible, Place, Space},
+        search::{self, Bounds, Infeasible, Location, Space},
+        workload::Workload,
     },
     quant::tolerance::{deviation, output_deviation},
 };
@@ -87,12 +87,13 @@ pub(super) fn changes(
 ) -> Vec<Change> {
     let space = space.thinned();
     let feasible = |graph: &Graph| {
-        Demand::of(graph, bounds.p_fail).is_ok_and(|demand| search::exists(&demand, bounds, &space, prices))
+        Workload::of(graph, bounds.p_fail)
+            .is_ok_and(|workload| search::exists(&workload, bounds, &space, prices))
     };
     let named = match reason {
-        Infeasible::Noise { place, .. } | Infeasible::Tolerance { place, .. } => match place {
-            Place::Layer { index, .. } => Some(Scope::Layer(*index)),
-            Place::Output(_) => Some(Scope::Outputs),
+        Infeasible::Noise { location, .. } | Infeasible::Tolerance { location, .. } => match location {
+            Location::Layer { index, .. } => Some(Scope::Layer(*index)),
+            Location::Output(_) => Some(Scope::Outputs),
         },
         Infeasible::ServerKey { .. } => None,
     };
