@@ -23,10 +23,6 @@ pub use fheqat_runtime::*;
 
 /// What a program that trains and runs a network needs.
 pub mod prelude {
-    #[cfg(feature = "fhe")]
-    pub use crate::fhe::{ClientKey, CompileOptions, Compiled, ServerKey};
-    #[cfg(feature = "fhe")]
-    pub use crate::params::cost::Prices;
     pub use crate::{
         Seed,
         circuit::{Circuit, Logits},
@@ -42,6 +38,12 @@ pub mod prelude {
         },
         quant_net,
         train::{Economy, TrainConfig},
+    };
+    #[cfg(feature = "fhe")]
+    pub use crate::{
+        compile::{CompileError, CompileOptions, Compiled},
+        fhe::{ClientKey, Control, DecryptError, EncryptError, RunError, ServerKey, ThreadError},
+        params::{cost::Prices, objective::Objective},
     };
 }
 

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use fheqat::{
+    compile::{Change, CompileError},
     data,
     error::InputError,
-    fhe::{Change, CompileError},
     params::{Log2Probability, search::Infeasible},
     prelude::*,
 };

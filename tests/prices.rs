@@ -7,8 +7,8 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use fheqat::{
+    compile::Prediction,
     data,
-    fhe::Prediction,
     params::{
         Seconds,
         cost::{Prices, ShapePrices},

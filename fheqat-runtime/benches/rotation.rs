@@ -7,7 +7,8 @@ use std::{cell::LazyCell, hint::black_box, num::NonZeroUsize, time::Duration};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fheqat_runtime::{
     circuit::Circuit,
-    fhe::{ClientKey, CompileOptions, ServerKey},
+    compile::CompileOptions,
+    fhe::{ClientKey, ServerKey},
     params::{Bytes, Log2Probability},
     spec::Range,
 };

@@ -2,6 +2,8 @@
 
 pub mod artifact;
 pub mod circuit;
+#[cfg(feature = "fhe")]
+pub mod compile;
 pub mod data;
 pub mod error;
 #[cfg(feature = "fhe")]
@@ -12,6 +14,9 @@ mod fixture;
 pub mod nn;
 #[cfg(feature = "fhe")]
 pub mod params;
+#[cfg(feature = "fhe")]
+pub mod plan;
+pub mod prices;
 pub mod prune;
 pub mod quant;
 pub mod report;

@@ -5,7 +5,6 @@
 use std::{fmt::Write, fs, num::NonZeroUsize, path::Path};
 
 use fheqat_runtime::{
-    circuit::price::rotation_seconds,
     params::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
         constraint::{deviations, failure},
@@ -15,6 +14,7 @@ use fheqat_runtime::{
         search::{Bounds, Infeasible, Solution, Space, search},
         workload::{KeySwitches, NoiseForm, NoiseLimit, Workload, WorkloadRotation},
     },
+    prices::estimate::rotation_seconds,
 };
 use tfhe::core_crypto::prelude::{LweDimension, Variance};
 
@@ -120,7 +120,7 @@ fn golden_table() {
             write!(table, "{}", row(rotation(slots, 64.0), gigabyte(p_fail))).unwrap();
         }
     }
-    check("parameters.txt", &table);
+    check("tests/golden/parameters.txt", &table);
 }
 
 /// Slots whose keys may be larger than the default allows.
@@ -140,12 +140,12 @@ fn golden_table_of_tolerances() {
             writeln!(table, "{}", row(rotation, bounds(p_fail))).unwrap();
         }
     }
-    check("tolerances.txt", &table);
+    check("tests/golden/tolerances.txt", &table);
 }
 
 /// With `FHEQAT_BLESS` set, writes the table instead.
-fn check(name: &str, table: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+fn check(path: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("FHEQAT_BLESS").is_some() {
         fs::write(&path, table).unwrap();
     }
@@ -162,7 +162,7 @@ fn small_space() -> Space {
     space
 }
 
-/// Every parameter set with every modulus_switch of every rotation, each event held to an equal share.
+/// Every parameter set with every modulus switch of every rotation, each event held to an equal share.
 fn dumb(workload: &Workload, bounds: Bounds, space: &Space) -> Option<f64> {
     let share = bounds.p_fail.share(workload.events());
     let modulus_switches: Vec<(ModulusSwitch, Rounding)> =

@@ -252,11 +252,13 @@ impl Accumulator {
         Table { base, jumps }
     }
 
-    /// How many equal steps of the torus the accumulator needs so that saturation folds: a blind rotation negates
-    /// every half turn, and each table is shifted so that its two plateaus are negatives of one another, so a plateau
-    /// may continue into the other's mirror image and only the transition must not be met twice.
+    /// M: how many equal steps of the torus the accumulator needs, without a spare bit.
     ///
-    /// `M = 2 max(x_max - t_first + 1, t_last - x_min)` over the jumps `t` of all tables.
+    /// Half a turn further a blind rotation reads the negative of a table. The plateaus at the two ends of a table are shifted
+    /// to be negatives of one another, so each may reach into the mirror image of the other: only the transition between them
+    /// must not be read twice. With the jumps `t` of all tables that takes
+    ///
+    /// `M = 2 max(x_max - t_first + 1, t_last - x_min)`.
     #[must_use]
     pub fn slots(&self) -> u32 {
         let jumps = || self.tables.iter().flat_map(|table| &table.jumps).map(|jump| jump.at);
@@ -296,7 +298,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn saturation_folds_into_the_fewest_slots(
+        fn plateaus_reach_into_mirror_images_in_the_fewest_slots(
             (low, high) in (-30..0_i64, 1..30_i64),
             at in btree_set(-29..30_i64, 1..6),
             rises in prop::collection::vec(1..4_i64, 6),

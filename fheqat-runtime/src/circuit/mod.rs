@@ -5,7 +5,6 @@ pub mod ir;
 pub mod lower;
 pub mod observe;
 pub mod passes;
-pub mod price;
 pub mod simulate;
 #[cfg(test)]
 pub(crate) mod soundness;

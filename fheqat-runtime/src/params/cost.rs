@@ -1,4 +1,5 @@
-//! What a server spends, in seconds of one core: counts of operations times what each takes on a machine.
+//! What a server spends, in seconds of one core: counts of operations times prices. By this law parameters are chosen, and reports
+//! predict.
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::{DecompositionLevelCount, GlweDimension, PolynomialSize};
@@ -61,7 +62,7 @@ pub struct ShapePrices {
     pub polynomial_size: usize,
     /// A step of a rotation at one level of decomposition.
     pub one_level: StepPrice,
-    /// What each further level adds to it.
+    /// What each further level adds to a step.
     pub further_level: StepPrice,
     /// Generating and expanding the bootstrap key, for each of its `n * levels * (k + 1)` ciphertexts.
     pub bootstrap_key: Seconds,
@@ -81,7 +82,7 @@ pub struct StepPrice {
 }
 
 impl StepPrice {
-    /// A step of so many external products on average, which bears a `share` of bringing the key from memory.
+    /// A step of so many external products on average, which pays for a `share` of bringing the key from memory.
     #[must_use]
     pub fn of(&self, products: f64, share: f64) -> Seconds {
         Seconds(products * self.further.0 + share * (self.first.0 - self.further.0).max(0.0))
@@ -100,13 +101,13 @@ impl ShapePrices {
         }
     }
 
-    /// Butterflies and multiplications of one level, to compare shapes by.
+    /// Butterflies and multiplications of one level: shapes are compared by it.
     fn size(glwe_dimension: usize, polynomial_size: usize) -> f64 {
         let polynomials = glwe_dimension as f64 + 1.0;
         polynomials * polynomial_size as f64 * (f64::from(polynomial_size.ilog2()) + polynomials)
     }
 
-    /// The same machine at another shape, as nearly as operations tell.
+    /// The same machine at another shape, estimated from the number of operations.
     fn scaled(&self, glwe_dimension: usize, polynomial_size: usize) -> Self {
         let factor = Self::size(glwe_dimension, polynomial_size)
             / Self::size(self.glwe_dimension, self.polynomial_size);
@@ -170,7 +171,7 @@ const SHIPPED: [(usize, usize, [f64; 5]); 10] = [
 ];
 
 impl Prices {
-    /// Those of the machine that this crate was developed on.
+    /// The prices of the machine that this crate was developed on.
     #[must_use]
     pub fn shipped() -> Self {
         let nanoseconds = |count: f64| Seconds(count * 1e-9);
@@ -195,7 +196,7 @@ impl Prices {
         }
     }
 
-    /// Those of the parameters' shape.
+    /// The prices of the parameters' shape.
     #[must_use]
     pub fn shape(&self, parameters: &Parameters) -> ShapePrices {
         let (k, n) = (parameters.glwe_dimension.0, parameters.polynomial_size.0);
@@ -204,14 +205,14 @@ impl Prices {
         self.shapes.iter().find(known).copied().or_else(scaled).unwrap_or(ShapePrices::FREE)
     }
 
-    /// One blind rotation that bears a `share` of a pass over the bootstrap key.
+    /// One blind rotation that pays for a `share` of a pass over the bootstrap key.
     #[must_use]
     pub fn rotation(&self, parameters: &Parameters, rounding: Rounding, share: f64) -> Seconds {
         let step = self.shape(parameters).step(parameters.rotation.levels);
         Seconds(parameters.lwe_dimension.0 as f64 * step.of(rounding.products, share).0)
     }
 
-    /// One key switch that bears a `share` of a pass over its key; nothing when there is none.
+    /// One key switch that pays for a `share` of a pass over its key; nothing when there is none.
     #[must_use]
     pub fn key_switch(&self, parameters: &Parameters, share: f64) -> Seconds {
         Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.of(1.0, share).0)
@@ -228,7 +229,7 @@ impl Prices {
         Seconds(added * self.addition.0 + extracted * self.extraction.0 + expanded * self.expansion.0)
     }
 
-    /// Both keys of a server.
+    /// Generating both keys of a server.
     #[must_use]
     pub fn keygen(&self, parameters: &Parameters) -> Seconds {
         let ciphertexts = parameters.lwe_dimension.0

@@ -1,4 +1,4 @@
-//! The modulus switch of one rotation: how fine a grid, and which mask elements may use all of it.
+//! The modulus switch of one rotation: how fine its grid is, and how each mask element is rounded to it.
 //!
 //! A rotation over `w = 2^extension` interleaved ring polynomials sees a grid of `2wN` points. A mask element on a
 //! multiple of `2^(extension - h)` grid steps needs `2^h` external products (see `fhe::rotate`), so each element is
@@ -33,7 +33,7 @@ pub struct Rounded {
 /// What rounding a uniform mask element does on average.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rounding {
-    /// External products an element.
+    /// External products for each element.
     pub products: f64,
     /// Mean squared error in steps of the coarse grid of 2N points, squared.
     pub error: f64,
@@ -67,7 +67,7 @@ impl ModulusSwitch {
         Rounded { value: (value >> step) as u32 & ((1 << log_grid) - 1), family, error }
     }
 
-    /// The average over mask elements, which are uniform: exact up to a sampling of one coarse step.
+    /// The average over mask elements, which are uniform: a mean over evenly spaced samples of one coarse step.
     #[must_use]
     pub fn rounding(self) -> Rounding {
         const SAMPLES: u32 = 1 << 12;

@@ -41,7 +41,7 @@ impl Parameters {
 
     /// The noise of one extraction behind a rotation.
     ///
-    /// tfhe's formula, less what its decomposition does not have. A product that drops the digits below the last adds an
+    /// tfhe's formula, without a part that this decomposition does not have. A product that drops the digits below the last adds an
     /// error uniform over `B^-l` to each coefficient of each of the k mask polynomials, times a polynomial of key bits:
     /// their mean 1/2, and a part without mean of the same square. The product takes the mean's part out (see
     /// `fhe::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
@@ -107,7 +107,7 @@ impl Parameters {
 
 const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
 
-/// Measurements are as exact as that.
+/// Measured correlations are up to so much above the formula.
 const CORRELATION_SLACK: f64 = 0.05;
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::{
         Circuit,
         ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
-    fhe::{CompileOptions, Compiled, Control, RunError},
+    compile::{CompileOptions, Compiled},
+    fhe::{Control, RunError},
     params::{Log2Probability, workload::KeySwitches},
 };
 

@@ -10,10 +10,10 @@ use crate::{
         Circuit,
         ir::{Term, Wire},
     },
+    compile::{CompileError, CompileOptions},
     error::InputError,
     fhe::{
-        ClientKey, CompileError, CompileOptions, DecryptError, EncryptError, EncryptedInput, EncryptedOutput,
-        Mismatch, RunError, ServerKey,
+        ClientKey, DecryptError, EncryptError, EncryptedInput, EncryptedOutput, Mismatch, RunError, ServerKey,
     },
     params::{Bytes, Log2Probability, search::Infeasible},
 };

@@ -1,7 +1,7 @@
 use std::{num::NonZeroUsize, time::Instant};
 
 use super::graphs::{guide, samples};
-use crate::{Seed, fhe::CompileOptions};
+use crate::{Seed, compile::CompileOptions};
 
 /// Seconds of this process on any core, from the kernel.
 fn cpu_seconds() -> f64 {

@@ -16,7 +16,7 @@ use crate::params::{
     workload::{NoiseLimit, Workload, WorkloadRotation},
 };
 
-/// Keeps an inequality that is rearranged from coming out the other way.
+/// A margin for rounding: the search rearranges inequalities that the solution checks.
 const ROUNDING: f64 = 1e-9;
 
 pub(super) struct ParameterSearch<'a> {
@@ -78,7 +78,7 @@ impl<'a> ParameterSearch<'a> {
         server_key: Bytes,
         mut below: f64,
     ) -> Option<(f64, Parameters)> {
-        if parameters.bootstrap_key_bytes() > server_key || self.least(&parameters) >= below {
+        if parameters.bootstrap_key_bytes() > server_key || self.lower_bound(&parameters) >= below {
             return None;
         }
         let noise = Variances::new(self.workload, &parameters);
@@ -104,8 +104,8 @@ impl<'a> ParameterSearch<'a> {
         found
     }
 
-    /// At least so much is the objective's value whatever the key switch and the modulus switches.
-    fn least(&self, parameters: &Parameters) -> f64 {
+    /// At least so large is the objective's value, whatever the key switch and the modulus switches.
+    fn lower_bound(&self, parameters: &Parameters) -> f64 {
         let rotations = self.workload.rotations.len();
         if rotations == 0 {
             return f64::NEG_INFINITY;
@@ -114,7 +114,7 @@ impl<'a> ParameterSearch<'a> {
         let step = self.prices.shape(parameters).step(parameters.rotation.levels);
         let operations = self.prices.ciphertext_operations(parameters, self.operations);
         let least = Seconds(operations.0 + n * step.of(1.0, 0.0).0 * rotations as f64);
-        self.objective.at_least(parameters, least)
+        self.objective.lower_bound(parameters, least)
     }
 
     fn possible_without_key_switch(&self, noise: &Variances, max_deviations: &MaxDeviations) -> bool {

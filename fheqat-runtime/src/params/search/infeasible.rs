@@ -7,17 +7,17 @@ use thiserror::Error;
 
 use crate::params::{Bytes, Log2Probability, Slots, TorusDistance};
 
-/// Where a value is.
+/// Which value of a circuit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// In front of a table.
+    /// A sum that a table of this layer reads.
     Layer {
         /// Index in the circuit's layers.
         index: usize,
         /// Its name.
         name: String,
     },
-    /// By index in the circuit's outputs.
+    /// An output, by index in the circuit's.
     Output(usize),
 }
 
@@ -34,7 +34,7 @@ impl Display for Location {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Infeasible {
-    /// A layer's accumulator is too wide for any noise.
+    /// An exact value has so many slots that the least noise of all parameters is too much.
     #[error(
         "no parameters keep {location} exact: it has {slots} slots, so its margin is {margin}, and the least noise any \
          parameters leave is 2^{:.2}, which fails with probability {p_fail} where {required} is allowed: lower \
@@ -50,12 +50,12 @@ pub enum Infeasible {
         margin: TorusDistance,
         /// The least variance.
         noise: Variance,
-        /// With it.
+        /// The probability of failure with it.
         p_fail: Log2Probability,
         /// The event's share of the whole inference's.
         required: Log2Probability,
     },
-    /// A layer's noise is above what it may carry, whatever the parameters.
+    /// The least noise of all parameters is more than a value's tolerance.
     #[error(
         "no parameters keep the noise of {location} within its tolerance: of its {slots} slots a standard deviation of \
          {allowed} is allowed, and the least that any parameters leave is 2^{:.2} turns: raise `tolerance`, or lower \
@@ -78,9 +78,9 @@ pub enum Infeasible {
          `max_l1` or `bits`, or ask for a larger `p_fail`"
     )]
     ServerKey {
-        /// Of all parameters that keep the promises.
+        /// The smallest of all parameters that keep the limits.
         smallest: Bytes,
-        /// The bound.
+        /// The largest that is allowed.
         allowed: Bytes,
     },
 }

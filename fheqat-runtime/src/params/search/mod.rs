@@ -31,13 +31,13 @@ pub fn search(
     }
 }
 
-/// Whether any parameters keep the promises.
+/// Whether any parameters keep the limits.
 #[must_use]
 pub fn exists(workload: &Workload, bounds: Bounds, space: &Space, prices: &Prices) -> bool {
     ParameterSearch::new(workload, bounds, space, prices).best(bounds.server_key, f64::INFINITY).is_some()
 }
 
-/// The cheaper of a usual layout and others, with its cheapest parameters.
+/// The cheapest of a usual layout and others, with its parameters.
 ///
 /// # Errors
 /// As [`search`], of the usual layout, when none has parameters.

@@ -16,9 +16,9 @@ pub struct Solution {
     pub rotations: Vec<RotationSolution>,
     /// By output of the workload.
     pub outputs: Vec<Event>,
-    /// Of a whole inference.
+    /// The probability that any value of an inference is wrong.
     pub p_fail: Log2Probability,
-    /// One core, one inference.
+    /// One inference on one core.
     pub cost: Seconds,
 }
 
@@ -27,9 +27,9 @@ pub struct Solution {
 pub struct RotationSolution {
     /// How it switches its modulus.
     pub modulus_switch: ModulusSwitch,
-    /// External products for each element of the small key.
+    /// External products for each element of the small key, on average.
     pub products: f64,
-    /// One core, with its sum, key switch and extractions.
+    /// On one core, with its sum, key switch and extractions.
     pub cost: Seconds,
     /// The value that it reads, which its noise may move too far.
     pub event: Event,

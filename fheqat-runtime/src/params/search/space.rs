@@ -16,7 +16,7 @@ pub struct Bounds {
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory.
     pub server_key: Bytes,
-    /// What is to be small.
+    /// What is minimised.
     pub objective: Objective,
 }
 
@@ -25,18 +25,18 @@ pub struct Bounds {
 pub struct Space {
     /// (k, N).
     pub shapes: Vec<(GlweDimension, PolynomialSize)>,
-    /// Of external products.
+    /// Decompositions of external products.
     pub rotations: Vec<Decomposition>,
-    /// n, rising: the curve of secure noise was checked against the lattice estimator from 550 on.
+    /// n, rising from 550 on: from there the curve of secure noise was checked against the lattice estimator.
     pub lwe_dimensions: Vec<LweDimension>,
-    /// Of key switches.
+    /// Decompositions of key switches.
     pub key_switches: Vec<Decomposition>,
-    /// The most log2 of interleaved polynomials.
+    /// log2 of the most polynomials that a rotation may interleave.
     pub extension: u32,
 }
 
 impl Space {
-    /// Every eighth of the small key's dimensions: what has parameters here has them.
+    /// A part of the space, faster to search: every eighth of the small key's dimensions.
     #[must_use]
     pub fn thinned(&self) -> Self {
         let lwe_dimensions = self.lwe_dimensions.iter().copied().step_by(8).collect();

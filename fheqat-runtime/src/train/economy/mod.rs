@@ -27,9 +27,10 @@ use super::{
     history::History,
 };
 use crate::{
-    circuit::{lower::unnamed, price::Price},
+    circuit::lower::unnamed,
     data::Dataset,
     nn::program::{Op, Program},
+    prices::Price,
 };
 
 /// Budgets that are tried where they are smaller than what a layer declares, from the loosest.

@@ -14,18 +14,16 @@ use tfhe::core_crypto::{
 use super::{super::graphs::guide, PRECISE, Ratio, slack};
 use crate::{
     Seed,
+    compile::CompileOptions,
     fhe::{
-        ClientKey, CompileOptions, ServerKey,
-        encoding::half_steps,
-        execute::Workers,
-        keys,
-        measure::signs,
-        plan::Plan,
+        ClientKey, ServerKey, keys,
         rotate::{self, Rotate, Scratch},
+        workers::Workers,
     },
     params::{
         Decomposition, Parameters, Slots, cost::BLOCK, modulus_switch::ModulusSwitch, noise::small_encryption,
     },
+    plan::{Plan, Rotation, encoding::half_steps},
 };
 
 fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
@@ -98,20 +96,20 @@ fn extraction_errors(
     keys: usize,
     count: usize,
 ) -> Vec<Vec<f64>> {
-    let rotation = signs(&parameters, modulus_switch);
+    let rotation = Rotation::of_one_jump(&parameters, modulus_switch);
     let mut encryptor = Encryptor::new();
     let mut output = vec![0; parameters.big_dimension().to_lwe_size().0];
     let unit = half_steps(1, Slots(2));
     let mut errors = Vec::new();
     for _ in 0..keys {
         let (client, server) = self::keys(parameters);
-        let mut scratch = Scratch::new(&parameters, modulus_switch.extension, &server.processor.fft);
+        let mut scratch = Scratch::new(&parameters, modulus_switch.extension, &server.cpu.fft);
         let inputs: Vec<Vec<u32>> = (0..count as u32)
             .map(|index| encryptor.small(&client, index.wrapping_mul(0x9e37_79b9)))
             .collect();
         for block in inputs.chunks(BLOCK) {
             let jobs: Vec<rotate::Job<'_>> = block.iter().map(|input| (&rotation, &input[..])).collect();
-            errors.extend(server.processor.rotate(&jobs, &mut scratch).map(|component| {
+            errors.extend(server.cpu.rotate(&jobs, &mut scratch).map(|component| {
                 let taps = (0..TAPS).map(|tap| {
                     rotate::extract(&component, tap * parameters.polynomial_size.0 / TAPS, &mut output);
                     let phase = big_phase(&client, &output);

@@ -9,13 +9,12 @@ use super::Ratio;
 use crate::{
     circuit::{Circuit, ir::Table},
     fhe::{
-        ClientKey, Plan, ServerKey,
-        encoding::half_steps,
-        execute::{Flight, Wires, Workers},
+        ClientKey, ServerKey,
         keys::generate,
-        plan::{self, ServerPlan, Source, Sum},
         rotate,
+        running::{SampleRun, Wires},
         schedule::Schedule,
+        workers::Workers,
     },
     params::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots,
@@ -25,6 +24,7 @@ use crate::{
         search::{Bounds, Event, RotationSolution, Solution, Space, cheapest},
         workload::{self, Workload},
     },
+    plan::{self, Plan, ServerPlan, Source, Sum, encoding::half_steps},
 };
 
 /// A circuit, the parameters that the search finds for it, and what they are predicted to give.
@@ -78,7 +78,7 @@ fn centred(turns: f64) -> f64 {
 }
 
 /// The level that a table gives at a phase behind its first jump, in half steps above the middle of its plateaus.
-fn reading(table: &Table, first: i64, unit: f64, phase: f64) -> i64 {
+fn table_output(table: &Table, first: i64, unit: f64, phase: f64) -> i64 {
     let passed = |at: i64| phase >= (at - first) as f64 * unit;
     let risen: i64 = table.jumps.iter().filter(|jump| passed(jump.at)).map(|jump| jump.rise).sum();
     2 * (table.base + risen) - table.base - table.last_level()
@@ -102,7 +102,7 @@ impl ProbedRotation<'_> {
         let tables = &self.circuit.graph.accumulators[self.workload.accumulator].tables;
         let mut off = 0;
         let levels = self.workload.tables.iter().zip(wires).map(|(&table, &wire)| {
-            let at = |phase| reading(&tables[table], self.workload.first, unit, phase);
+            let at = |phase| table_output(&tables[table], self.workload.first, unit, phase);
             let near = [-grid, 0.0, grid].map(|rounding| at(ideal + error + rounding));
             let away = |level: i64| centred(turns(wire.wrapping_sub(half_steps(level, slots)))).abs();
             let level = near.into_iter().min_by(|&one, &other| away(one).total_cmp(&away(other))).unwrap();
@@ -222,7 +222,7 @@ impl Probe<'_> {
         let inputs: Vec<u64> =
             sent.filter_map(|(&level, slots)| slots.map(|slots| half_steps(2 * level, slots))).collect();
         let schedule = Schedule::new(plan);
-        let flight = self.server.take_off(&self.client.encrypt(sample).unwrap());
+        let run = self.server.start(&self.client.encrypt(sample).unwrap());
         let mut levels: Vec<Vec<Vec<i64>>> = Vec::new();
         let mut seen = Seen::default();
         for (stage, rotations) in plan.stages.iter().enumerate().take(rotated + 1) {
@@ -230,7 +230,7 @@ impl Probe<'_> {
                 .iter()
                 .map(|rotation| centred(turns(ideal(plan, &rotation.sum, &inputs, &levels))))
                 .collect();
-            let (small, wires) = self.block(&schedule, &flight, rotations, stage < rotated);
+            let (small, wires) = self.block(&schedule, &run, rotations, stage < rotated);
             let errors: Vec<f64> = rotations
                 .iter()
                 .zip(&small)
@@ -256,13 +256,13 @@ impl Probe<'_> {
                 off += moved;
                 read.push(levels);
                 let number = schedule.number(Source::Table { stage, rotation: index, table: 0 }).unwrap();
-                assert!(flight.wires[number].set(wires).is_ok());
+                assert!(run.wires[number].set(wires).is_ok());
             }
             seen.off.push(off);
             levels.push(read);
         }
         if rotated == plan.stages.len() {
-            let sums = self.server.outputs(&schedule, &flight).sums;
+            let sums = self.server.outputs(&schedule, &run).sums;
             let sums = sums.chunks_exact(plan.parameters.big_dimension().to_lwe_size().0);
             let squares =
                 plan.outputs.iter().zip(sums).zip(self.outputs).map(|((sum, ciphertext), event)| {
@@ -278,21 +278,21 @@ impl Probe<'_> {
     fn block(
         &self,
         schedule: &Schedule<'_>,
-        flight: &Flight,
+        run: &SampleRun,
         rotations: &[plan::Rotation],
         rotate: bool,
     ) -> (Vec<Vec<u32>>, Vec<Wires>) {
         let (mut small, mut wires) = (Vec::new(), Vec::new());
         for block in rotations.chunks(BLOCK) {
-            let jobs: Vec<(&Flight, &plan::Rotation)> =
-                block.iter().map(|rotation| (flight, rotation)).collect();
-            self.server.workers.with_desk(|desk| {
+            let jobs: Vec<(&SampleRun, &plan::Rotation)> =
+                block.iter().map(|rotation| (run, rotation)).collect();
+            self.server.workers.with_buffers(|buffers| {
                 if rotate {
-                    wires.extend(self.server.rotate(schedule, &jobs, desk));
+                    wires.extend(self.server.rotate(schedule, &jobs, buffers));
                 } else {
-                    self.server.read(schedule, &jobs, desk);
+                    self.server.read(schedule, &jobs, buffers);
                 }
-                small.extend_from_slice(&desk.small[..jobs.len()]);
+                small.extend_from_slice(&buffers.small[..jobs.len()]);
             });
         }
         (small, wires)

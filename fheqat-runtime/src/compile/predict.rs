@@ -1,17 +1,19 @@
-//! Figures for a report, before anything has run.
+//! What a plan is predicted to take and how often it fails, before anything has run.
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::Variance;
 
-use super::plan::Plan;
-use crate::params::{
-    Bytes, Log2Probability, Parameters, Seconds, Slots,
-    cost::Prices,
-    search::{Event, Solution},
-    workload::Workload,
+use crate::{
+    params::{
+        Bytes, Log2Probability, Parameters, Seconds, Slots,
+        cost::Prices,
+        search::{Event, Solution},
+        workload::Workload,
+    },
+    plan::Plan,
 };
 
-/// What a compiled circuit is predicted to take and to give.
+/// What a compiled circuit is predicted to take, and how often it is predicted to fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// The keys' shapes.
@@ -20,19 +22,19 @@ pub struct Prediction {
     pub layers: Vec<LayerPrediction>,
     /// Outputs that are not constant.
     pub outputs: Vec<Event>,
-    /// That any value of an inference is wrong.
+    /// The probability that any value of an inference is wrong.
     pub p_fail: Log2Probability,
-    /// In memory, ready to run.
+    /// The server key in memory, ready to run.
     pub server_key: Bytes,
-    /// On the wire, masks as seeds.
+    /// The server key on the wire, with seeds in place of masks.
     pub server_key_seeded: Bytes,
     /// One encrypted sample: a seed and a body for each input, without the names of circuit and key.
     pub input: Bytes,
-    /// Its encrypted outputs.
+    /// The encrypted outputs of one sample.
     pub output: Bytes,
-    /// One core, one inference.
+    /// One inference on one core.
     pub run: Seconds,
-    /// One core.
+    /// Key generation on one core.
     pub keygen: Seconds,
 }
 
@@ -53,11 +55,11 @@ pub struct LayerPrediction {
     pub products: f64,
     /// The largest variance that reaches a rotation's grid.
     pub noise: Variance,
-    /// The most of its tolerance that a rotation uses; none where all are exact.
+    /// The largest share of its tolerance that the noise of a rotation takes; none where all are exact.
     pub tolerance_used: Option<f64>,
-    /// That any value of the layer is wrong.
+    /// The probability that any value of the layer is wrong.
     pub p_fail: Log2Probability,
-    /// One core.
+    /// Its rotations, key switches and sums of one inference, on one core.
     pub cost: Seconds,
 }
 

@@ -25,7 +25,7 @@ pub enum Change {
         field: Option<String>,
         /// Its largest row.
         now: i64,
-        /// The largest that does.
+        /// The largest that suffices.
         most: i64,
     },
     /// Narrower weights.
@@ -34,14 +34,14 @@ pub enum Change {
         field: Option<String>,
         /// Their width.
         now: i64,
-        /// The largest that does.
+        /// The largest that suffices.
         most: i64,
     },
     /// Sums that may be off.
     Tolerance {
         /// The layer whose levels may be off.
         field: Option<String>,
-        /// Steps that do, in hundredths, rounded up.
+        /// Steps that suffice, rounded up to hundredths.
         least: f64,
     },
 }
@@ -66,7 +66,7 @@ impl Display for Change {
     }
 }
 
-/// Which sums of a graph change.
+/// Which sums of a circuit may change.
 #[derive(Clone, Copy, PartialEq)]
 enum Scope {
     Layer(usize),
@@ -74,10 +74,10 @@ enum Scope {
     All,
 }
 
-/// The least changes that give `circuit` parameters: of the place that is named, or else of the whole network.
+/// The least changes that give `circuit` parameters: of the layer or output that `reason` names, or else of the whole network.
 ///
-/// A network is trained anew, so these are figures of one like it: its weights and thresholds scaled down, or its sums off by
-/// as much as its steps say.
+/// A changed network has to be trained again. These figures are of the present one with its weights and thresholds scaled
+/// down, or with more noise allowed on its sums.
 pub(super) fn changes(
     circuit: &Circuit,
     reason: &Infeasible,
@@ -100,17 +100,20 @@ pub(super) fn changes(
     named
         .into_iter()
         .chain([Scope::All])
-        .map(|scope| Patient { circuit, scope }.changes(&feasible))
+        .map(|scope| Advisor { circuit, scope }.changes(&feasible))
         .find(|changes| !changes.is_empty())
         .unwrap_or_default()
 }
 
-struct Patient<'a> {
+/// Layers between weights and the quantizer that reads their sums.
+const WITHOUT_WEIGHTS: [&str; 3] = ["BatchNorm", "AvgPool2d", "GlobalAvgPool2d"];
+
+struct Advisor<'a> {
     circuit: &'a Circuit,
     scope: Scope,
 }
 
-impl Patient<'_> {
+impl Advisor<'_> {
     fn changes(&self, feasible: &impl Fn(&Graph) -> bool) -> Vec<Change> {
         let budget = self.weighted().and_then(|field| self.budget(field, feasible));
         let bits = budget.as_ref().and_then(|(field, most)| self.bits(field, *most));
@@ -137,26 +140,26 @@ impl Patient<'_> {
                 fields.iter().position(|field| field.name == *reads)?
             }
         };
-        let passes = |field: &&Field| ["BatchNorm", "AvgPool2d", "GlobalAvgPool2d"].contains(&&*field.kind);
-        fields[..=last].iter().rev().find(|field| !passes(field)).filter(|field| field.row_sum.is_some())
+        let own_weights = |field: &&Field| !WITHOUT_WEIGHTS.contains(&&*field.kind);
+        fields[..=last].iter().rev().find(own_weights).filter(|field| field.row_sum.is_some())
     }
 
-    /// The largest `max_l1` that does.
+    /// The largest `max_l1` that suffices.
     fn budget<'f>(&self, field: &'f Field, feasible: &impl Fn(&Graph) -> bool) -> Option<(&'f Field, i64)> {
         let now = field.row_sum.filter(|&sum| sum > 1)?;
-        let does = |most: i64| feasible(&self.with_rows(most as f64 / now as f64));
-        if !does(1) {
+        let suffices = |most: i64| feasible(&self.with_rows(most as f64 / now as f64));
+        if !suffices(1) {
             return None;
         }
         let (mut low, mut high) = (1, now);
         while high - low > 1 {
             let middle = i64::midpoint(low, high);
-            if does(middle) { low = middle } else { high = middle }
+            if suffices(middle) { low = middle } else { high = middle }
         }
         Some((field, low))
     }
 
-    /// The most bits whose largest weight makes rows of `most` out of those there are.
+    /// The most bits with which the largest row, its weights scaled to them, sums to at most `most`.
     fn bits(&self, field: &Field, most: i64) -> Option<Change> {
         let (now, rows) = (field.weight_bits?, field.row_sum?);
         let largest = |bits: i64| (1_i64 << (bits - 1)) - 1;
@@ -166,16 +169,16 @@ impl Patient<'_> {
 
     fn tolerance(&self, feasible: &impl Fn(&Graph) -> bool) -> Option<Change> {
         const MOST: i64 = 100;
-        let does = |hundredths: i64| {
+        let suffices = |hundredths: i64| {
             self.with_tolerance(hundredths as f64 / 100.0).is_some_and(|graph| feasible(&graph))
         };
-        if !does(MOST) {
+        if !suffices(MOST) {
             return None;
         }
         let (mut low, mut high) = (0, MOST);
         while high - low > 1 {
             let middle = i64::midpoint(low, high);
-            if does(middle) { high = middle } else { low = middle }
+            if suffices(middle) { high = middle } else { low = middle }
         }
         let field = match self.scope {
             Scope::Layer(index) => self.circuit.graph.layers.get(index).map(|layer| layer.name.clone()),
@@ -193,7 +196,7 @@ impl Patient<'_> {
         matches!(self.scope, Scope::All | Scope::Outputs)
     }
 
-    /// The graph with weights, thresholds and noise so many times as large.
+    /// The graph with weights, thresholds and noise multiplied by `factor`.
     fn with_rows(&self, factor: f64) -> Graph {
         let mut graph = self.circuit.graph.clone();
         for index in 0..graph.accumulators.len() {
@@ -223,7 +226,7 @@ impl Patient<'_> {
         graph
     }
 
-    /// The graph with sums off by `steps`; none where a sum does not tell what a step is.
+    /// The graph with sums that may be off by `steps`; none where the tables of a sum do not tell what a step is.
     fn with_tolerance(&self, steps: f64) -> Option<Graph> {
         let mut graph = self.circuit.graph.clone();
         for accumulator in &mut graph.accumulators {
@@ -264,7 +267,7 @@ fn scaled_table(table: &Table, factor: f64, low: i64, high: i64) -> Table {
     Table { base: table.base, jumps }
 }
 
-/// The most levels that a unit makes, between two jumps; none for fewer.
+/// The steepest slope between two jumps, in levels per unit of the sum; none for a single jump.
 fn steepest(table: &Table) -> Option<f32> {
     let pairs = table.jumps.windows(2);
     pairs.map(|pair| pair[1].rise.abs() as f32 / (pair[1].at - pair[0].at) as f32).reduce(f32::max)

@@ -5,7 +5,7 @@ use tfhe::core_crypto::{
     prelude::{Container, ContiguousEntityContainer, LweKeyswitchKey, SignedDecomposer},
 };
 
-use super::encoding::to_small;
+use crate::plan::encoding::to_small;
 
 /// Switches each of a block of ciphertexts `[kN + 1]` to `[n + 1]`, bit for bit as tfhe does one of them.
 ///

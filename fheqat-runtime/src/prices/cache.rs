@@ -1,20 +1,20 @@
-//! Prices of this machine, measured once.
+//! Prices of this machine, measured once and kept in a file.
 
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
-use super::error::ThreadError;
+use super::machine;
 use crate::{
     artifact::{self, Artifact},
+    fhe::ThreadError,
     file,
     params::cost::Prices,
 };
 
-/// Prices, and what they are the prices of.
+/// Prices, and the machine that they are of.
 #[derive(Serialize, Deserialize)]
 struct Measured {
     machine: String,
@@ -26,14 +26,15 @@ impl Artifact for Measured {
 }
 
 impl Prices {
-    /// Those of this machine: from the user's cache directory, else measured, which takes some seconds, and kept there for
-    /// this processor and build. A cache that cannot be read is measured again; one that cannot be written is done without.
+    /// The prices of this machine. They are read from the user's cache directory, or else measured, which takes some seconds, and
+    /// written there for this processor and build. An unreadable cache is measured again; a cache that cannot be written is no
+    /// error.
     ///
     /// # Errors
     /// When a thread cannot start.
     pub fn of_this_machine() -> Result<Self, ThreadError> {
         let folder = etcetera::choose_base_strategy().ok().map(|base| base.cache_dir().join("fheqat"));
-        cached(folder.as_deref(), &machine(), Self::measure)
+        cached(folder.as_deref(), &machine::description(), Self::measure)
     }
 }
 
@@ -64,23 +65,6 @@ fn path(folder: &Path, machine: &str) -> PathBuf {
     folder.join(format!("prices-{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h])))
 }
 
-/// Whatever changes how fast operations are: the processor, this crate and how it was built.
-fn machine() -> String {
-    let processor = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
-    let system = System::new_with_specifics(processor);
-    let cpu = system.as_ref().ok().and_then(|system| system.cpus().first());
-    let brand = cpu.map_or("", |cpu| cpu.brand());
-    let built = [
-        ("avx512", cfg!(feature = "avx512")),
-        ("target avx2", cfg!(target_feature = "avx2")),
-        ("target avx512f", cfg!(target_feature = "avx512f")),
-        ("debug", cfg!(debug_assertions)),
-    ];
-    let built: Vec<&str> = built.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
-    let (arch, os, version) = (std::env::consts::ARCH, std::env::consts::OS, env!("CARGO_PKG_VERSION"));
-    format!("{brand}, {arch}, {os}, {version}, {}", built.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +73,7 @@ mod tests {
         unreachable!("the prices are in the cache")
     }
 
-    fn dear() -> Prices {
+    fn expensive() -> Prices {
         Prices { addition: crate::params::Seconds(1.0), ..Prices::shipped() }
     }
 
@@ -97,16 +81,16 @@ mod tests {
     fn prices_are_measured_once_a_machine() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("absent").join("fheqat");
-        assert_eq!(cached(Some(&folder), "one", || Ok(dear())).unwrap(), dear());
-        assert_eq!(cached(Some(&folder), "one", never).unwrap(), dear());
+        assert_eq!(cached(Some(&folder), "one", || Ok(expensive())).unwrap(), expensive());
+        assert_eq!(cached(Some(&folder), "one", never).unwrap(), expensive());
         assert_eq!(cached(Some(&folder), "other", || Ok(Prices::shipped())).unwrap(), Prices::shipped());
-        assert_eq!(cached(Some(&folder), "one", never).unwrap(), dear());
+        assert_eq!(cached(Some(&folder), "one", never).unwrap(), expensive());
     }
 
     #[test]
     fn a_damaged_cache_is_measured_again() {
         let folder = tempfile::tempdir().unwrap();
-        cached(Some(folder.path()), "one", || Ok(dear())).unwrap();
+        cached(Some(folder.path()), "one", || Ok(expensive())).unwrap();
         let file = path(folder.path(), "one");
         let whole = std::fs::read(&file).unwrap();
         for index in [0, 7, 20, whole.len() - 1] {
@@ -129,8 +113,8 @@ mod tests {
 
     #[test]
     fn no_cache_directory_is_no_error() {
-        assert_eq!(cached(None, "one", || Ok(dear())).unwrap(), dear());
+        assert_eq!(cached(None, "one", || Ok(expensive())).unwrap(), expensive());
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(cached(Some(file.path()), "one", || Ok(dear())).unwrap(), dear());
+        assert_eq!(cached(Some(file.path()), "one", || Ok(expensive())).unwrap(), expensive());
     }
 }

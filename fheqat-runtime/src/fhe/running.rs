@@ -1,80 +1,28 @@
 //! The server: sums, key switches and rotations, each as soon as what it reads is there, on all threads.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
     prelude::{CiphertextModulus, LweDimension, SeededLweCiphertextList, UnsignedTorus},
 };
 
 use super::{
-    encoding::to_small,
-    encrypt::{Bodies, EncryptedInput, EncryptedOutput},
-    error::{Mismatch, RunError, ThreadError},
+    ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
+    error::{Mismatch, RunError},
+    key_switch,
     keys::ServerKey,
-    plan::{Rotation, ServerPlan, Source, Sum},
-    rotate::{self, Processor, Rotate},
-    schedule::{Alarm, Control, Queue, Schedule, Work},
-    switch,
+    rotate::{self, Rotate},
+    schedule::{CancelOnPanic, Control, Queue, Schedule, Work},
+    workers::Buffers,
 };
-use crate::params::cost::BLOCK;
+use crate::{
+    params::cost::BLOCK,
+    plan::{Rotation, Source, Sum, encoding::to_small},
+};
 
-/// Threads, and what each needs to work: allocated once.
-pub(crate) struct Workers {
-    pool: ThreadPool,
-    desks: Vec<Mutex<Desk>>,
-}
-
-pub(super) struct Desk {
-    /// Sums of a block that are switched, `[BLOCK, kN + 1]`.
-    big: Vec<Vec<u64>>,
-    /// What the rotations of a block read, `[BLOCK, n + 1]`: those that are switched first.
-    pub(super) small: Vec<Vec<u32>>,
-    extracted: Vec<u64>,
-    rotate: <Processor as Rotate>::Desk,
-}
-
-impl Workers {
-    pub(crate) fn new(threads: Option<NonZeroUsize>, plan: &ServerPlan) -> Result<Self, ThreadError> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get)).build();
-        let pool = pool.map_err(|error| ThreadError {
-            threads: threads.map_or(0, NonZeroUsize::get),
-            reason: error.to_string(),
-        })?;
-        let extension =
-            plan.stages.iter().flatten().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
-        let big = plan.parameters.big_dimension().to_lwe_size().0;
-        let small = plan.parameters.lwe_dimension.to_lwe_size().0;
-        let desk = || Desk {
-            big: vec![vec![0; big]; BLOCK],
-            small: vec![vec![0; small]; BLOCK],
-            extracted: vec![0; big],
-            rotate: Processor::desk(&plan.parameters, extension),
-        };
-        let desks = (0..pool.current_num_threads()).map(|_| Mutex::new(desk())).collect();
-        Ok(Self { pool, desks })
-    }
-
-    pub(crate) fn threads(&self) -> usize {
-        self.pool.current_num_threads()
-    }
-
-    pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.pool.install(work)
-    }
-
-    pub(super) fn with_desk<R>(&self, work: impl FnOnce(&mut Desk) -> R) -> R {
-        let desk = &self.desks[rayon::current_thread_index().unwrap_or(0)];
-        work(&mut desk.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A sample on its way: its inputs, and by number the wires of each rotation done.
-pub(super) struct Flight {
+/// A sample that is being run: its inputs, and by number the wires of each rotation that is done.
+pub(super) struct SampleRun {
     inputs: Inputs,
     pub(super) wires: Vec<OnceLock<Wires>>,
 }
@@ -92,11 +40,11 @@ enum Inputs {
     Big(Vec<u64>),
 }
 
-/// Samples in flight, by place in the batch.
-type Flights = [Mutex<Option<Arc<Flight>>>];
+/// By place in the batch; none before a sample starts and after it is finished.
+type SampleRuns = [Mutex<Option<Arc<SampleRun>>>];
 
-fn flight(flights: &Flights, sample: usize) -> MutexGuard<'_, Option<Arc<Flight>>> {
-    flights[sample].lock().unwrap_or_else(PoisonError::into_inner)
+fn run_of(runs: &SampleRuns, sample: usize) -> MutexGuard<'_, Option<Arc<SampleRun>>> {
+    runs[sample].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ServerKey {
@@ -112,13 +60,14 @@ impl ServerKey {
     /// Runs the circuit on encrypted samples; each result is the same as from [`run`](Self::run).
     ///
     /// # Errors
-    /// As [`run`](Self::run), before any work, for the first sample that cannot run; and when there are none.
+    /// As [`run`](Self::run), of the first sample that cannot run, before any work is done; and when there are no samples.
     pub fn run_batch(&self, inputs: &[EncryptedInput]) -> Result<Vec<EncryptedOutput>, RunError> {
         self.run_watched(inputs, &Control::new())
     }
 
-    /// The same while other threads watch how far it is, and may stop it. It blocks its thread, so that an asynchronous
-    /// server gives it one of those it keeps for such work (`tokio::task::spawn_blocking`), with the control in an `Arc`.
+    /// As [`run_batch`](Self::run_batch), while other threads may watch how far it is and stop it through `control`. It blocks its
+    /// thread: an asynchronous server runs it on a thread for blocking work (`tokio::task::spawn_blocking`), with the control in an
+    /// `Arc`.
     ///
     /// # Errors
     /// As [`run_batch`](Self::run_batch), and when it was stopped.
@@ -135,9 +84,9 @@ impl ServerKey {
         }
         let schedule = Schedule::new(self.plan());
         let queue = Queue::new(&schedule, control, inputs.len(), self.workers.threads());
-        let flights: Vec<_> = inputs.iter().map(|_| Mutex::new(None)).collect();
+        let runs: Vec<_> = inputs.iter().map(|_| Mutex::new(None)).collect();
         let outputs: Vec<_> = inputs.iter().map(|_| OnceLock::new()).collect();
-        self.workers.pool.broadcast(|_| self.work(&schedule, &queue, inputs, &flights, &outputs));
+        self.workers.on_every_thread(|| self.work(&schedule, &queue, inputs, &runs, &outputs));
         outputs.into_iter().map(|output| output.into_inner().ok_or(RunError::Cancelled)).collect()
     }
 
@@ -159,42 +108,28 @@ impl ServerKey {
         Ok(())
     }
 
-    /// What each thread does until the run is over.
+    /// The loop of one thread, until the run is over.
     fn work(
         &self,
         schedule: &Schedule<'_>,
         queue: &Queue<'_>,
         inputs: &[EncryptedInput],
-        flights: &Flights,
+        runs: &SampleRuns,
         outputs: &[OnceLock<EncryptedOutput>],
     ) {
-        let _alarm = Alarm(queue);
+        let _cancel = CancelOnPanic(queue);
         while let Some(work) = queue.take() {
             match work {
                 Work::Start(sample) => {
-                    let started = Arc::new(self.take_off(&inputs[sample]));
-                    *flight(flights, sample) = Some(started);
+                    let run = Arc::new(self.start(&inputs[sample]));
+                    *run_of(runs, sample) = Some(run);
                     queue.started(sample);
                 }
-                Work::Rotate(mut block) => {
-                    block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switches.sum);
-                    let flights: Vec<Arc<Flight>> =
-                        block.iter().filter_map(|&(sample, _)| flight(flights, sample).clone()).collect();
-                    let jobs: Vec<(&Flight, &Rotation)> = flights
-                        .iter()
-                        .zip(&block)
-                        .map(|(flight, &(_, rotation))| (&**flight, schedule.rotations[rotation]))
-                        .collect();
-                    let wires = self.workers.with_desk(|desk| self.rotate(schedule, &jobs, desk));
-                    for ((flight, &(_, rotation)), wires) in flights.iter().zip(&block).zip(wires) {
-                        flight.wires[rotation].get_or_init(|| wires);
-                    }
-                    queue.rotated(&block);
-                }
+                Work::Rotate(block) => self.rotate_block(schedule, queue, runs, block),
                 Work::Finish(sample) => {
-                    let landed = flight(flights, sample).take();
-                    if let Some(flight) = landed {
-                        outputs[sample].get_or_init(|| self.outputs(schedule, &flight));
+                    let run = run_of(runs, sample).take();
+                    if let Some(run) = run {
+                        outputs[sample].get_or_init(|| self.outputs(schedule, &run));
                     }
                     queue.finished();
                 }
@@ -202,9 +137,32 @@ impl ServerKey {
         }
     }
 
-    pub(super) fn take_off(&self, input: &EncryptedInput) -> Flight {
+    fn rotate_block(
+        &self,
+        schedule: &Schedule<'_>,
+        queue: &Queue<'_>,
+        runs: &SampleRuns,
+        mut block: Vec<(usize, usize)>,
+    ) {
+        block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switches.sum);
+        let runs: Vec<Arc<SampleRun>> =
+            block.iter().filter_map(|&(sample, _)| run_of(runs, sample).clone()).collect();
+        let jobs: Vec<(&SampleRun, &Rotation)> = runs
+            .iter()
+            .zip(&block)
+            .map(|(run, &(_, rotation))| (&**run, schedule.rotations[rotation]))
+            .collect();
+        let wires = self.workers.with_buffers(|buffers| self.rotate(schedule, &jobs, buffers));
+        for ((run, &(_, rotation)), wires) in runs.iter().zip(&block).zip(wires) {
+            run.wires[rotation].get_or_init(|| wires);
+        }
+        queue.rotated(&block);
+    }
+
+    /// A sample before its first rotation.
+    pub(super) fn start(&self, input: &EncryptedInput) -> SampleRun {
         let wires = (0..self.plan().rotations()).map(|_| OnceLock::new()).collect();
-        Flight { inputs: self.expand_input(input), wires }
+        SampleRun { inputs: self.expand_input(input), wires }
     }
 
     fn expand_input(&self, input: &EncryptedInput) -> Inputs {
@@ -219,21 +177,26 @@ impl ServerKey {
         }
     }
 
-    /// Gives what the rotations of a block read, on the small torus, in the first of `desk.small`; those whose sums are switched
+    /// Gives what the rotations of a block read, on the small torus, in the first of `buffers.small`; those whose sums are switched
     /// come first.
-    pub(super) fn read(&self, schedule: &Schedule<'_>, jobs: &[(&Flight, &Rotation)], desk: &mut Desk) {
-        let Desk { big, small, .. } = desk;
+    pub(super) fn read(
+        &self,
+        schedule: &Schedule<'_>,
+        jobs: &[(&SampleRun, &Rotation)],
+        buffers: &mut Buffers,
+    ) {
+        let Buffers { big, small, .. } = buffers;
         let (switched, fresh) =
             jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.key_switches.sum));
         if let Some(key) = &self.key_switch {
             let big = &mut big[..switched.len()];
-            for ((flight, rotation), sum) in switched.iter().zip(&mut *big) {
-                flight.sum_big(schedule, &rotation.sum, sum);
+            for ((run, rotation), sum) in switched.iter().zip(&mut *big) {
+                run.sum_big(schedule, &rotation.sum, sum);
             }
-            switch::switch(key, big, &mut small[..switched.len()]);
+            key_switch::switch(key, big, &mut small[..switched.len()]);
         }
-        for ((flight, rotation), sum) in fresh.iter().zip(&mut small[switched.len()..]) {
-            flight.sum_small(schedule, &rotation.sum, sum);
+        for ((run, rotation), sum) in fresh.iter().zip(&mut small[switched.len()..]) {
+            run.sum_small(schedule, &rotation.sum, sum);
         }
     }
 
@@ -241,14 +204,14 @@ impl ServerKey {
     pub(super) fn rotate(
         &self,
         schedule: &Schedule<'_>,
-        jobs: &[(&Flight, &Rotation)],
-        desk: &mut Desk,
+        jobs: &[(&SampleRun, &Rotation)],
+        buffers: &mut Buffers,
     ) -> Vec<Wires> {
-        self.read(schedule, jobs, desk);
-        let Desk { small, extracted, rotate, .. } = desk;
+        self.read(schedule, jobs, buffers);
+        let Buffers { small, extracted, rotation, .. } = buffers;
         let block: Vec<rotate::Job<'_>> =
             jobs.iter().zip(&*small).map(|(&(_, rotation), small)| (rotation, &small[..])).collect();
-        let components = self.processor.rotate(&block, rotate);
+        let components = self.cpu.rotate(&block, rotation);
         let length = extracted.len();
         let mut wires: Vec<Wires> = jobs
             .iter()
@@ -275,24 +238,24 @@ impl ServerKey {
                 })
                 .unzip();
             for (inputs, outputs) in inputs.chunks(BLOCK).zip(outputs.chunks_mut(BLOCK)) {
-                switch::switch(key, inputs, outputs);
+                key_switch::switch(key, inputs, outputs);
             }
         }
         wires
     }
 
-    pub(super) fn outputs(&self, schedule: &Schedule<'_>, flight: &Flight) -> EncryptedOutput {
+    pub(super) fn outputs(&self, schedule: &Schedule<'_>, run: &SampleRun) -> EncryptedOutput {
         let plan = self.plan();
         let length = plan.parameters.big_dimension().to_lwe_size().0;
         let mut sums = vec![0; plan.outputs.len() * length];
         for (sum, output) in plan.outputs.iter().zip(sums.chunks_exact_mut(length)) {
-            flight.sum_big(schedule, sum, output);
+            run.sum_big(schedule, sum, output);
         }
         EncryptedOutput { circuit: plan.circuit, key: self.id(), sums }
     }
 }
 
-impl Flight {
+impl SampleRun {
     fn sum_big(&self, schedule: &Schedule<'_>, sum: &Sum, output: &mut [u64]) {
         output.fill(0);
         let length = output.len();

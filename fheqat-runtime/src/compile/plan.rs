@@ -1,143 +1,17 @@
-//! A circuit and its parameters as a program of sums and rotations: public data, no keys.
+//! A circuit and its parameters as a plan of sums and rotations.
 
-use fheqat_spec::Range;
-use serde::{Deserialize, Serialize};
-
-use super::encoding::half_steps;
 use crate::{
     circuit::{
-        Circuit, Codec, Fingerprint,
+        Circuit,
         ir::{Graph, Term, Wire},
     },
     params::{
-        Parameters, Slots,
-        modulus_switch::{MAX_EXTENSION, ModulusSwitch},
+        Slots,
         search::Solution,
-        workload::{self, KeySwitches, Workload},
+        workload::{Workload, WorkloadRotation, position},
     },
+    plan::{ClientPlan, Decoding, Plan, Rotation, ServerPlan, Source, Sum, Tap, encoding::half_steps},
 };
-
-/// Everything that is fixed before keys exist.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The client's half: how to encrypt and decrypt.
-    pub client: ClientPlan,
-    /// The server's half: what to compute.
-    pub server: ServerPlan,
-}
-
-/// What a client knows: no weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClientPlan {
-    /// The circuit's.
-    pub circuit: Fingerprint,
-    /// The keys' shapes.
-    pub parameters: Parameters,
-    /// Features to integers, integers to logits.
-    pub codec: Codec,
-    /// Inputs are encrypted under the small key.
-    pub inputs_under_small_key: bool,
-    /// M of each feature; none for one that nothing reads, which is not sent.
-    pub inputs: Vec<Option<Slots>>,
-    /// By output of the circuit.
-    pub outputs: Vec<Decoding>,
-}
-
-/// How a client reads one output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Decoding {
-    /// The same for every sample: not sent.
-    Constant(i64),
-    /// A sum.
-    Sum {
-        /// M.
-        slots: Slots,
-        /// Where it lies.
-        range: Range,
-        /// Added behind decryption.
-        constant: i64,
-    },
-}
-
-/// What a server computes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ServerPlan {
-    /// The circuit's.
-    pub circuit: Fingerprint,
-    /// The keys' shapes.
-    pub parameters: Parameters,
-    /// Inputs are encrypted under the small key.
-    pub inputs_under_small_key: bool,
-    /// Encrypted inputs of a sample.
-    pub inputs: usize,
-    /// By depth: the rotations of one stage need only those of earlier stages.
-    pub stages: Vec<Vec<Rotation>>,
-    /// Sums that go back to the client.
-    pub outputs: Vec<Sum>,
-}
-
-/// Where a ciphertext comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Source {
-    /// An encrypted input, by its place in the client's ciphertext.
-    Input(usize),
-    /// A rotation's table.
-    Table {
-        /// Its stage.
-        stage: usize,
-        /// Its place in the stage.
-        rotation: usize,
-        /// Its table.
-        table: usize,
-    },
-}
-
-/// A sum of ciphertexts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sum {
-    /// Sources and weights.
-    pub terms: Vec<(Source, i64)>,
-    /// Added to the phase, in 2^-64 turns.
-    pub constant: u64,
-}
-
-/// A blind rotation and what is read off it.
-///
-/// Positions are in steps of a grid of `2^log_grid` points. The phase of `sum`, less `origin`, picks from the negacyclic
-/// staircase that holds `-T` before the first of `stairs` and rises by twice `rise` half-steps at each, T the sum of
-/// rises.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rotation {
-    /// Index in the circuit's layers.
-    pub layer: usize,
-    /// What it reads.
-    pub sum: Sum,
-    /// The sum is under the big key, and wires that are switched behind.
-    pub key_switches: KeySwitches,
-    /// How the modulus is switched.
-    pub modulus_switch: ModulusSwitch,
-    /// log2 of the grid's points.
-    pub log_grid: u32,
-    /// The test polynomial: positions by strictly rising order, with rises.
-    pub stairs: Vec<(u32, i64)>,
-    /// Subtracted from the phase on the grid.
-    pub origin: u32,
-    /// M of the wires it gives.
-    pub slots: Slots,
-    /// Coefficients to extract.
-    pub taps: Vec<Tap>,
-    /// Wires it gives.
-    pub tables: usize,
-}
-
-/// One coefficient of a rotated polynomial, and the tables that sum it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tap {
-    /// Index in component 0, in `0..N`.
-    pub coefficient: usize,
-    /// Tables and factors.
-    pub readers: Vec<(usize, i64)>,
-}
 
 impl Plan {
     pub(crate) fn new(circuit: &Circuit, workload: &Workload, solution: &Solution) -> Self {
@@ -282,17 +156,17 @@ impl<'a> Builder<'a> {
             -workload.gain * (2 * workload.first - 1),
             workload.slots,
         );
-        let reading = Reading { workload, coarse, extension: modulus_switch.extension };
+        let grid = JumpGrid { workload, coarse, extension: modulus_switch.extension };
         let (stairs, origin, taps) = if workload.shared() {
             let tables: Vec<_> = workload.tables.iter().map(|&table| &accumulator.tables[table]).collect();
             let jumps = tables
                 .iter()
                 .enumerate()
                 .flat_map(|(reader, table)| table.jumps.iter().map(move |jump| (jump.at, reader, jump.rise)));
-            reading.signs(jumps)
+            grid.signs(jumps)
         } else {
             let table = &accumulator.tables[workload.tables[0]];
-            reading.staircase(table.jumps.iter().map(|jump| (jump.at, jump.rise)))
+            grid.staircase(table.jumps.iter().map(|jump| (jump.at, jump.rise)))
         };
         Rotation {
             layer: workload.layer,
@@ -324,16 +198,16 @@ impl<'a> Builder<'a> {
     }
 }
 
-struct Reading<'a> {
-    workload: &'a workload::WorkloadRotation,
+struct JumpGrid<'a> {
+    workload: &'a WorkloadRotation,
     coarse: u32,
     extension: u32,
 }
 
-impl Reading<'_> {
+impl JumpGrid<'_> {
     fn position(&self, at: i64, log_grid: u32) -> u32 {
         let offset = self.workload.gain * (at - self.workload.first);
-        workload::position(offset, self.workload.slots, log_grid) as u32
+        position(offset, self.workload.slots, log_grid) as u32
     }
 
     /// One table is the test polynomial itself.
@@ -359,70 +233,5 @@ impl Reading<'_> {
             }
         }
         (vec![(0, 1)], last << self.extension, taps)
-    }
-}
-
-impl ServerPlan {
-    /// Blind rotations of one sample.
-    #[must_use]
-    pub fn rotations(&self) -> usize {
-        self.stages.iter().map(Vec::len).sum()
-    }
-
-    /// Refuses a plan that would read what is not there.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        self.parameters.check()?;
-        for (stage, rotations) in self.stages.iter().enumerate() {
-            for rotation in rotations {
-                self.check_sum(&rotation.sum, stage)?;
-                self.check_key(rotation)?;
-                self.check_rotation(rotation)?;
-            }
-        }
-        self.outputs.iter().try_for_each(|sum| self.check_sum(sum, self.stages.len()))
-    }
-
-    fn check_sum(&self, sum: &Sum, before: usize) -> Result<(), String> {
-        let known = |source: &Source| match *source {
-            Source::Input(index) => index < self.inputs,
-            Source::Table { stage, rotation, table } => {
-                stage < before
-                    && self.stages[stage].get(rotation).is_some_and(|rotation| table < rotation.tables)
-            }
-        };
-        match sum.terms.iter().find(|(source, _)| !known(source)) {
-            Some((source, _)) => Err(format!("a sum reads {source:?}, which does not come before it")),
-            None => Ok(()),
-        }
-    }
-
-    /// A sum under the small key reads only what is under it, and another only what is under the big one.
-    fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
-        let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
-            Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,
-            Source::Table { stage, rotation: number, table } => {
-                !rotation.key_switches.sum && !self.stages[stage][number].key_switches.wires.contains(&table)
-            }
-        });
-        match wrong {
-            Some((source, _)) => Err(format!("a sum reads {source:?}, which is under the other key")),
-            None => Ok(()),
-        }
-    }
-
-    fn check_rotation(&self, rotation: &Rotation) -> Result<(), String> {
-        let taps = rotation.taps.iter().all(|tap| {
-            tap.coefficient < self.parameters.polynomial_size.0
-                && tap.readers.iter().all(|&(table, _)| table < rotation.tables)
-        });
-        let grid = rotation.modulus_switch.extension <= MAX_EXTENSION
-            && rotation.log_grid == self.parameters.coarse_grid() + rotation.modulus_switch.extension;
-        let switches = rotation.key_switches.count() == 0 || self.parameters.key_switch.is_some();
-        let wires = rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);
-        if taps && grid && switches && wires && rotation.slots.0 > 0 {
-            Ok(())
-        } else {
-            Err("a rotation does not fit its parameters".to_owned())
-        }
     }
 }

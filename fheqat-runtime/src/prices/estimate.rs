@@ -1,10 +1,20 @@
-//! What a circuit costs encrypted, before any parameters are searched.
+//! What a circuit takes encrypted, as training estimates it: before any parameters are searched, and without cryptography.
+//!
+//! The estimate is a sum over accumulators of [`rotation_seconds`]. Like the report's prediction it comes from the parameter search
+//! at [`Prices::shipped`](crate::params::cost::Prices::shipped), but it is simpler in five ways:
+//! - It counts one rotation and one key switch for each accumulator, and nothing for operations on whole ciphertexts.
+//! - Each rotation runs alone and pays for whole passes over both keys; a server shares passes between rotations.
+//! - Each rotation has the keys that are cheapest for it; all rotations of a plan share their keys.
+//! - Each rotation may fail with a probability of 2^-40; a prediction has the probability that is asked for, of a whole inference.
+//! - Each rotation reads a sum of bootstrapped wires whose squared weights sum to 64, by a table of at most seven steps.
+//!
+//! So the estimate tells a cheap circuit from an expensive one. What a circuit takes is in its report.
 
 use serde::{Deserialize, Serialize};
 
-use super::ir::{Accumulator, Graph};
+use crate::circuit::ir::{Accumulator, Graph};
 
-/// What one inference takes.
+/// What one inference takes, by [`Graph::price`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Price {
     /// Blind rotations.
@@ -13,8 +23,7 @@ pub struct Price {
     pub core_seconds: f64,
 }
 
-/// Slots of an accumulator, and the milliseconds of its key switch, blind rotation and extractions at a failure of 2^-40 for
-/// one inference.
+/// Slots of an exact accumulator, and milliseconds of one core for its rotation.
 const CURVE: [(u32, f64); 12] = [
     (2, 11.8),
     (8, 12.2),
@@ -30,8 +39,8 @@ const CURVE: [(u32, f64); 12] = [
     (2048, 530.0),
 ];
 
-/// Seconds of one core for one blind rotation of an accumulator of so many slots, as a line through points of the parameter search with
-/// [`Prices::shipped`](crate::params::cost::Prices::shipped).
+/// Seconds of one core for the rotation of an exact accumulator of so many slots: linear between the points that the parameter
+/// search finds from 8 to 1024 slots, constant below two slots and linear beyond 2048.
 #[must_use]
 pub fn rotation_seconds(slots: u32) -> f64 {
     let behind = CURVE.iter().position(|&(at, _)| slots <= at).unwrap_or(CURVE.len() - 1).max(1);
@@ -40,12 +49,14 @@ pub fn rotation_seconds(slots: u32) -> f64 {
     (low + along.max(0.0) * (high - low)) * 1e-3
 }
 
-/// Deviations that leave a failure of 2^-40.
+/// Standard deviations of noise within half a slot at a failure of 2^-40, by
+/// [`deviations`](crate::params::constraint::deviations).
 const DEVIATIONS: f64 = 7.14;
 
 impl Accumulator {
-    /// M of an exact accumulator that costs as much. Of M slots exactness leaves a spread of `1 / 2 z M` turns; noise of t
-    /// units leaves `t / (M - 1 + 2 z t)`, as [`Demand::of`](crate::params::demand::Demand::of) lays it out.
+    /// M of an exact accumulator that costs as much. Noise on an exact accumulator of M slots may have a standard deviation of
+    /// `1 / 2 z M` turns; on one with a tolerance of t units it may have `t / (M - 1 + 2 z t)`, the tolerance on as many slots as
+    /// [`Workload::of`](crate::params::workload::Workload::of) gives it.
     fn exact_slots(&self) -> u32 {
         let (slots, freedom) = (self.slots(), 2.0 * DEVIATIONS * self.tolerance.0);
         if freedom <= 1.0 { slots } else { (1.0 + f64::from(slots - 1) / freedom).ceil() as u32 }
@@ -53,7 +64,7 @@ impl Accumulator {
 }
 
 impl Graph {
-    /// What one inference takes, about: each rotation as if it were alone.
+    /// What one inference takes, by the estimate of [`prices::estimate`](self).
     #[must_use]
     pub fn price(&self) -> Price {
         Price {
@@ -95,5 +106,12 @@ mod tests {
         assert!(prices.windows(2).all(|pair| pair[0] < pair[1]));
         assert!((rotation_seconds(64) - 0.0192).abs() < 1e-9);
         assert!((rotation_seconds(48) - 0.0172).abs() < 1e-9);
+    }
+
+    #[cfg(feature = "fhe")]
+    #[test]
+    fn deviations_are_those_of_the_search() {
+        let searched = crate::params::constraint::deviations(crate::params::Log2Probability(-40.0));
+        assert!((searched.0 - DEVIATIONS).abs() < 0.005);
     }
 }

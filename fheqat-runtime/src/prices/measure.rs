@@ -1,6 +1,4 @@
-//! What the engine's operations take on this machine: they are run on keys as large as real ones, with noise for numbers.
-
-use std::{hint::black_box, time::Duration};
+//! What the engine's operations take on this machine: each is timed on keys as large as real ones, filled with random numbers.
 
 use aligned_vec::{AVec, ConstAlign};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,73 +12,41 @@ use tfhe::core_crypto::{
     },
 };
 
-use super::{
-    error::ThreadError,
-    execute::{add_scaled, expand},
-    keys::Secrets,
-    plan::{Rotation, Sum},
-    rotate::{self, Scratch},
-    switch,
-};
-use crate::params::{
-    Decomposition, Parameters, Seconds, Slots,
-    cost::{self, BLOCK, Prices, ShapePrices, StepPrice},
-    modulus_switch::ModulusSwitch,
-    workload::KeySwitches,
+use super::times::Times;
+use crate::{
+    fhe::{
+        ThreadError, key_switch,
+        keys::Secrets,
+        rotate::{self, Scratch},
+        running::{add_scaled, expand},
+    },
+    params::{
+        Decomposition, Parameters, Seconds,
+        cost::{self, BLOCK, Prices, ShapePrices, StepPrice},
+        modulus_switch::ModulusSwitch,
+    },
+    plan::Rotation,
 };
 
 /// Bytes of the key that rotations read: those of a server key, and more than a processor caches.
 const KEY: usize = 1 << 27;
 
-/// Parts of it, each the key of one measurement: until its turn comes again, the caches have forgotten it.
+/// Parts of it, each the key of one measurement: before it is used again, the caches have forgotten it.
 const WINDOWS: usize = 8;
 
-/// A noisy moment spoils one round of all.
+/// All is measured in several rounds: a disturbance spoils one.
 const ROUNDS: usize = 3;
 
 /// The rotation whose further products are measured.
 const EXTENDED: ModulusSwitch = ModulusSwitch { extension: 3, error_weight: 1e9 };
 
-/// What this thread has run: other programs' turns do not count.
-#[cfg(unix)]
-fn clock() -> Duration {
-    use rustix::time::{ClockId, clock_gettime};
-
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
-}
-
-#[cfg(not(unix))]
-fn clock() -> Duration {
-    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
-    START.elapsed()
-}
-
-/// Times of one operation, in seconds a unit.
-#[derive(Default)]
-struct Times(Vec<f64>);
-
-impl Times {
-    fn take<R>(&mut self, units: f64, work: impl FnOnce() -> R) {
-        let start = clock();
-        black_box(work());
-        self.0.push(clock().saturating_sub(start).as_secs_f64() / units);
-    }
-
-    /// The lower quartile: neighbours in the caches slow an operation and never speed it up.
-    fn typical(mut self) -> Seconds {
-        self.0.sort_by(f64::total_cmp);
-        Seconds(self.0.get(self.0.len() / 4).copied().unwrap_or(0.0))
-    }
-}
-
-/// A multiplicative sequence: uniform, and no cache line like another.
+/// A multiplicative sequence: its numbers are uniform, and no two cache lines are equal.
 const fn scramble(index: usize) -> u64 {
     (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// What one core does, with keys that do not fit its caches.
-struct Machine {
+/// One thread, and a key that does not fit its caches.
+struct Bench {
     key: AVec<c64, ConstAlign<128>>,
     workers: ThreadPool,
 }
@@ -99,26 +65,26 @@ impl Prices {
     /// # Errors
     /// When a thread cannot start.
     pub fn measure() -> Result<Self, ThreadError> {
-        let machine = Machine::new()?;
+        let bench = Bench::new()?;
         let mut shapes: Vec<ShapeTimes> = cost::shapes().into_iter().map(ShapeTimes::new).collect();
-        let mut whole = Whole::new();
+        let mut other = OtherTimes::new();
         let bar = bar(ROUNDS * (shapes.len() + 1));
         for round in 0..ROUNDS {
             for shape in &mut shapes {
-                machine.workers.install(|| shape.measure(&machine, round));
+                bench.workers.install(|| shape.measure(&bench, round));
                 bar.inc(1);
             }
-            machine.workers.install(|| whole.measure());
+            bench.workers.install(|| other.measure());
             bar.inc(1);
         }
         bar.finish_and_clear();
         Ok(Self {
             shapes: shapes.into_iter().map(ShapeTimes::prices).collect(),
-            key_switch: whole.key_switch_price(),
-            addition: whole.addition.typical(),
-            extraction: whole.extraction.typical(),
-            expansion: whole.expansion.typical(),
-            key_switching_key: whole.key_switching_key.typical(),
+            key_switch: other.key_switch_price(),
+            addition: other.addition.typical(),
+            extraction: other.extraction.typical(),
+            expansion: other.expansion.typical(),
+            key_switching_key: other.key_switching_key.typical(),
         })
     }
 }
@@ -128,7 +94,7 @@ fn bar(steps: usize) -> ProgressBar {
     ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-impl Machine {
+impl Bench {
     fn new() -> Result<Self, ThreadError> {
         let value = |index| (scramble(index) >> 40) as f64 * 2.0_f64.powi(-24) - 0.5;
         let numbers =
@@ -165,7 +131,7 @@ impl ShapeTimes {
         }
     }
 
-    fn measure(&mut self, machine: &Machine, round: usize) {
+    fn measure(&mut self, bench: &Bench, round: usize) {
         let fft = Fft::new(self.shape.1);
         for (index, levels) in [1, 2].into_iter().enumerate() {
             let parameters = parameters(self.shape, levels);
@@ -173,12 +139,12 @@ impl ShapeTimes {
             for window in 0..WINDOWS / 2 {
                 let window = (2 * window + round) % WINDOWS;
                 let times = &mut self.single[index];
-                rotate(machine, &parameters, ModulusSwitch::PLAIN, window, &fft, &mut scratch, times);
+                rotate(bench, &parameters, ModulusSwitch::PLAIN, window, &fft, &mut scratch, times);
             }
             for window in 0..WINDOWS / 4 {
                 let window = (4 * window + round) % WINDOWS;
                 let times = &mut self.extended[index];
-                rotate(machine, &parameters, EXTENDED, window, &fft, &mut scratch, times);
+                rotate(bench, &parameters, EXTENDED, window, &fft, &mut scratch, times);
             }
         }
         self.generate();
@@ -193,7 +159,7 @@ impl ShapeTimes {
         let secrets = Secrets::new(&parameters, &mut seeder);
         let ciphertexts = elements * parameters.glwe_dimension.to_glwe_size().0;
         for _ in 0..takes {
-            self.bootstrap_key.take(ciphertexts as f64, || {
+            self.bootstrap_key.time(ciphertexts as f64, || {
                 let (seed, bodies) = secrets.bootstrap_key(&parameters, &mut seeder);
                 parameters.expand_bootstrap_key(seed, bodies)
             });
@@ -224,7 +190,7 @@ impl ShapeTimes {
 
 /// One rotation over one window of the key.
 fn rotate(
-    machine: &Machine,
+    bench: &Bench,
     parameters: &Parameters,
     modulus_switch: ModulusSwitch,
     window: usize,
@@ -233,42 +199,26 @@ fn rotate(
     times: &mut Times,
 ) {
     let numbers = parameters.bootstrap_key_bytes().0 as usize / size_of::<c64>();
-    let start = window * (machine.key.len() / WINDOWS);
+    let start = window * (bench.key.len() / WINDOWS);
     let key = FourierLweBootstrapKey::from_container(
-        &machine.key[start..start + numbers],
+        &bench.key[start..start + numbers],
         parameters.lwe_dimension,
         parameters.glwe_dimension.to_glwe_size(),
         parameters.polynomial_size,
         parameters.rotation.base_log,
         parameters.rotation.levels,
     );
-    let rotation = signs(parameters, modulus_switch);
+    let rotation = Rotation::of_one_jump(parameters, modulus_switch);
     let n = parameters.lwe_dimension.0;
     let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
-    times.take(n as f64, || {
+    times.time(n as f64, || {
         let component = rotate::rotate(&[(&rotation, &ciphertext)], key, fft, scratch).next();
         component.map(|component| component.as_ref()[0])
     });
 }
 
-/// The rotation of one jump at zero.
-pub(super) fn signs(parameters: &Parameters, modulus_switch: ModulusSwitch) -> Rotation {
-    Rotation {
-        layer: 0,
-        sum: Sum { terms: Vec::new(), constant: 0 },
-        key_switches: KeySwitches::default(),
-        modulus_switch,
-        log_grid: parameters.coarse_grid() + modulus_switch.extension,
-        stairs: vec![(0, 1)],
-        origin: 0,
-        slots: Slots(2),
-        taps: Vec::new(),
-        tables: 1,
-    }
-}
-
-/// Times of what does not depend on the big key's shape, over memory that the caches have forgotten.
-struct Whole {
+/// Times of operations whose price does not depend on the big key's shape, over memory that the caches have forgotten.
+struct OtherTimes {
     key: Vec<u32>,
     wires: Vec<u64>,
     key_switch: [Times; 2],
@@ -278,7 +228,7 @@ struct Whole {
     key_switching_key: Times,
 }
 
-impl Whole {
+impl OtherTimes {
     fn key_switch_price(&mut self) -> StepPrice {
         let [single, block] = std::mem::take(&mut self.key_switch).map(Times::typical);
         StepPrice { first: single, further: Seconds((block.0 - single.0) / (BLOCK - 1) as f64) }
@@ -317,13 +267,13 @@ impl Whole {
             );
             let integers = (BIG * decomposition.levels.0 * (n + 1)) as f64;
             for (times, block) in self.key_switch.iter_mut().zip([1, BLOCK]) {
-                times.take(integers, || switch::switch(&key, &inputs[..block], &mut outputs));
+                times.time(integers, || key_switch::switch(&key, &inputs[..block], &mut outputs));
             }
         }
 
         let mut sum = vec![0; WIRE];
         for wires in self.wires.chunks_exact(64 * WIRE) {
-            self.addition.take(size_of_val(wires) as f64, || {
+            self.addition.time(size_of_val(wires) as f64, || {
                 wires.chunks_exact(WIRE).for_each(|wire| add_scaled(&mut sum, wire, 3));
             });
         }
@@ -331,13 +281,13 @@ impl Whole {
         let glwe = GlweCiphertext::from_container(&self.wires[..2 * BIG], PolynomialSize(BIG), modulus);
         for tap in 0..32_usize {
             let mut wire = |index: usize| rotate::extract(&glwe, (31 * tap + 64 * index) % BIG, &mut sum);
-            self.extraction.take((8 * 8 * WIRE) as f64, || (0..8).for_each(&mut wire));
+            self.extraction.time((8 * 8 * WIRE) as f64, || (0..8).for_each(&mut wire));
         }
 
         for seed in 0..8 {
             let bodies = self.wires[..INPUTS].to_vec();
             let bytes = 8 * INPUTS * WIRE;
-            self.expansion.take(bytes as f64, || expand(bodies, LweDimension(BIG), seed));
+            self.expansion.time(bytes as f64, || expand(bodies, LweDimension(BIG), seed));
         }
 
         let parameters = Parameters {
@@ -350,7 +300,7 @@ impl Whole {
         let mut seeder = seeder();
         let secrets = Secrets::new(&parameters, &mut seeder);
         for _ in 0..4 {
-            self.key_switching_key.take(parameters.key_switching_key_bytes().0 as f64 / 4.0, || {
+            self.key_switching_key.time(parameters.key_switching_key_bytes().0 as f64 / 4.0, || {
                 let (seed, bodies) = secrets.key_switching_key(&parameters, &mut seeder);
                 parameters.expand_key_switching_key(seed, bodies)
             });

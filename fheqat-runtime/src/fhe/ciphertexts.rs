@@ -1,4 +1,4 @@
-//! The client: features to ciphertexts, ciphertexts to logits.
+//! Ciphertexts: a client key makes them of features, and makes logits of them.
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::{
@@ -11,16 +11,18 @@ use tfhe::core_crypto::{
 };
 
 use super::{
-    encoding::{half_steps, nearest_slot, to_small},
     error::{DecryptError, EncryptError, Mismatch},
     keys::{ClientKey, KeyId},
-    plan::Decoding,
 };
 use crate::{
     artifact::{self, Artifact, ArtifactError},
     circuit::{Fingerprint, Logits},
     error::InputError,
     params::noise::small_encryption,
+    plan::{
+        Decoding,
+        encoding::{half_steps, nearest_slot, to_small},
+    },
 };
 
 /// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads.
@@ -73,10 +75,10 @@ impl ClientKey {
         Ok(EncryptedInput { circuit: self.plan.circuit, key: self.id, seed, bodies })
     }
 
-    /// Encrypts samples, each for itself.
+    /// Encrypts samples, each to a ciphertext of its own.
     ///
     /// # Errors
-    /// As [`encrypt`](Self::encrypt), for the first sample that cannot be; and when there are none.
+    /// As [`encrypt`](Self::encrypt), of the first sample that cannot be encrypted; and when there are no samples.
     pub fn encrypt_batch<S: AsRef<[f32]>>(&self, samples: &[S]) -> Result<Vec<EncryptedInput>, EncryptError> {
         if samples.is_empty() {
             return Err(InputError::Empty.into());
@@ -95,7 +97,7 @@ impl ClientKey {
     /// Decrypts samples.
     ///
     /// # Errors
-    /// As [`decrypt`](Self::decrypt), for the first that cannot be; and when there are none.
+    /// As [`decrypt`](Self::decrypt), of the first output that cannot be decrypted; and when there are no outputs.
     pub fn decrypt_batch(&self, outputs: &[EncryptedOutput]) -> Result<Vec<Logits>, DecryptError> {
         if outputs.is_empty() {
             return Err(DecryptError::Empty);
