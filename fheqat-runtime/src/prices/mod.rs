@@ -5,6 +5,7 @@
 
 #[cfg(feature = "fhe")]
 mod cache;
+mod curve;
 pub mod estimate;
 #[cfg(feature = "fhe")]
 mod machine;
