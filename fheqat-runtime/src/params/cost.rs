@@ -156,7 +156,7 @@ impl ShapePrices {
 }
 
 /// Nanoseconds by shape: a step's first product and each further one, what a further level adds to both, and a ciphertext
-/// of the bootstrap key. The median of four runs of `prices_of_this_machine` in `tests/prices.rs`, on one quiet core with AVX2.
+/// of the bootstrap key. The median of four runs of `cargo bench --bench prices -- shipped`, on one quiet core with AVX2.
 const SHIPPED: [(usize, usize, [f64; 5]); 10] = [
     (3, 512, [11_100.0, 6_390.0, 8_820.0, 3_570.0, 286_000.0]),
     (4, 512, [15_300.0, 8_190.0, 12_600.0, 5_270.0, 360_000.0]),
