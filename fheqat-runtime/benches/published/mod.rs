@@ -51,8 +51,8 @@ impl Set {
     pub(crate) fn cheapest(values: u64, weight: f64, p_fail: Log2Probability) -> Option<Self> {
         let prices = Prices::shipped();
         let price = |parameters: &Parameters| {
-            let turn = prices.rotation(parameters, ModulusSwitch::PLAIN.rounding(), 1.0);
-            turn.0 + prices.key_switch(parameters, 1.0).0
+            let rotation = prices.rotation(parameters, ModulusSwitch::PLAIN.rounding(), 1.0);
+            rotation.0 + prices.key_switch(parameters, 1.0).0
         };
         let spread = 1.0 / (4.0 * values as f64) / deviations(p_fail).0;
         let space = Space::default();

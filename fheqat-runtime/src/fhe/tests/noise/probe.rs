@@ -55,14 +55,14 @@ struct ProbedRotation<'a> {
 /// What the values of one sample saw: squared errors in parts of the predicted variance, by stage, and behind the stages
 /// those of the outputs, where all stages were rotated.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SampleErrors {
     pub(super) squares: Vec<Vec<f64>>,
     /// Levels of each stage that noise moved.
     off: Vec<usize>,
 }
 
 /// What one stage, or the outputs, saw.
-pub(super) struct Row {
+pub(super) struct StageErrors {
     pub(super) ratio: Ratio,
     /// Of each of its values by itself.
     pub(super) each: Vec<Ratio>,
@@ -183,7 +183,7 @@ impl<'a> Subject<'a> {
 
     /// What samples see under keys of their own when `rotated` stages rotate: those stages, the next, or where all rotate
     /// the outputs.
-    pub(super) fn run(&self, samples: &[Vec<f32>], rotated: usize) -> Vec<Seen> {
+    pub(super) fn run(&self, samples: &[Vec<f32>], rotated: usize) -> Vec<SampleErrors> {
         let (client, server) = self.keys();
         let small = client.small().into_container();
         let readers = self.readers();
@@ -193,9 +193,9 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl Row {
+impl StageErrors {
     /// Of a stage, or of the outputs behind the last.
-    pub(super) fn of(seen: &[Seen], stage: usize) -> Self {
+    pub(super) fn of(seen: &[SampleErrors], stage: usize) -> Self {
         let squares: Vec<Vec<f64>> = seen.iter().map(|seen| seen.squares[stage].clone()).collect();
         let each = |value| {
             let alone: Vec<Vec<f64>> = squares.iter().map(|values| vec![values[value]]).collect();
@@ -215,7 +215,7 @@ impl Probe<'_> {
         decrypt_lwe_ciphertext(&self.client.big(), &ciphertext).0
     }
 
-    fn run(&self, sample: &[f32], rotated: usize) -> Seen {
+    fn run(&self, sample: &[f32], rotated: usize) -> SampleErrors {
         let plan = self.server.plan();
         let levels = self.client.plan().codec.encode(sample).unwrap();
         let sent = levels.iter().zip(&self.client.plan().inputs);
@@ -224,7 +224,7 @@ impl Probe<'_> {
         let schedule = Schedule::new(plan);
         let run = self.server.start(&self.client.encrypt(sample).unwrap());
         let mut levels: Vec<Vec<Vec<i64>>> = Vec::new();
-        let mut seen = Seen::default();
+        let mut seen = SampleErrors::default();
         for (stage, rotations) in plan.stages.iter().enumerate().take(rotated + 1) {
             let ideals: Vec<f64> = rotations
                 .iter()
