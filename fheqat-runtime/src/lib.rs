@@ -11,13 +11,13 @@ pub mod fhe;
 pub mod file;
 #[cfg(test)]
 mod fixture;
+pub mod network;
 pub mod nn;
 #[cfg(feature = "fhe")]
 pub mod params;
 #[cfg(feature = "fhe")]
 pub mod plan;
 pub mod prices;
-pub mod prune;
 pub mod quant;
 pub mod report;
 mod seed;
