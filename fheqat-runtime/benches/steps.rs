@@ -54,8 +54,9 @@ fn key(parameters: &Parameters) -> FourierLweBootstrapKeyOwned {
     key
 }
 
-/// A step as tfhe takes it: `Y^a acc - acc`, and an external product that is added to the accumulator. The lower quartile:
-/// neighbours in the caches slow a step and never speed it up.
+/// A step with tfhe's functions: `Y^a acc`, and an external product that is added to the accumulator. The subtraction of `acc` is left
+/// out: tfhe does it in the same pass, by a function that is not public. The lower quartile of several rounds: neighbours in the
+/// caches slow a step and never speed it up.
 fn step_of_tfhe(parameters: &Parameters) -> Seconds {
     let (size, glwe_size) = (parameters.polynomial_size, parameters.glwe_dimension.to_glwe_size());
     let (key, fft, modulus) =
@@ -66,27 +67,25 @@ fn step_of_tfhe(parameters: &Parameters) -> Seconds {
     buffers.resize(requirement.unaligned_bytes_required());
     let numbers = (0..(glwe_size.0 * size.0) as u64).map(|index| index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut accumulator = GlweCiphertext::from_container(numbers.collect::<Vec<u64>>(), size, modulus);
-    let mut difference = GlweCiphertext::new(0_u64, glwe_size, size, modulus);
+    let mut rotated = GlweCiphertext::new(0_u64, glwe_size, size, modulus);
     let mut times: Vec<Duration> = (0..ROUNDS)
         .map(|_| {
             let start = clock();
             for (index, ggsw) in key.as_view().into_ggsw_iter().enumerate() {
                 let degree = MonomialDegree((index * 7 + 3) % size.0);
                 let polynomials = accumulator.as_ref().chunks_exact(size.0);
-                let mut turned = PolynomialList::from_container(difference.as_mut(), size);
-                for (mut turned, polynomial) in turned.iter_mut().zip(polynomials) {
+                let mut outputs = PolynomialList::from_container(rotated.as_mut(), size);
+                for (mut output, polynomial) in outputs.iter_mut().zip(polynomials) {
                     polynomial_wrapping_monic_monomial_mul(
-                        &mut turned,
+                        &mut output,
                         &Polynomial::from_container(polynomial),
                         degree,
                     );
                 }
-                let values = difference.as_mut().iter_mut().zip(accumulator.as_ref());
-                values.for_each(|(turned, value)| *turned = turned.wrapping_sub(*value));
                 add_external_product_assign_mem_optimized(
                     &mut accumulator,
                     &ggsw,
-                    &difference,
+                    &rotated,
                     fft.as_view(),
                     buffers.stack(),
                 );
