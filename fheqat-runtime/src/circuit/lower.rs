@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use fheqat_spec::{Fact, Known, Layer as SpecLayer, Net, Range, Shape, Source};
+use fheqat_spec::{Fact, Known, Layer, Net, Range, Shape, Source};
 use ndarray::Array2;
 use thiserror::Error;
 
 use super::{
-    Circuit, Codec, Field,
-    ir::{Accumulator, Graph, Layer, Output, Table, Term, Tolerance, Wire},
+    Circuit, Codec, DeclaredLayer,
+    ir::{Accumulator, Graph, LayerBound, Output, Table, Term, Tolerance, Wire},
     passes,
     verify::{VerifyError, verify},
 };
@@ -168,12 +168,12 @@ impl<'a> Lowering<'a> {
             .collect()
     }
 
-    fn layer(&self, field: &QuantizedField) -> Layer {
+    fn layer(&self, field: &QuantizedField) -> LayerBound {
         let (reads, bound) = match field.from {
             Source::Field(index) => (self.quantized.fields[index].name, self.facts[index].range),
             Source::Input | Source::Broken => ("input", Known::Later),
         };
-        Layer { name: field.name.to_owned(), reads: reads.to_owned(), bound: bound.or(Range::new(0, 0)) }
+        LayerBound { name: field.name.to_owned(), reads: reads.to_owned(), bound: bound.or(Range::new(0, 0)) }
     }
 
     fn table(
@@ -184,7 +184,7 @@ impl<'a> Lowering<'a> {
         staircase: &Requantize,
     ) -> Result<Vec<Term>, CircuitError> {
         let range = self.graph.range_of(&terms);
-        let Layer { name, bound, .. } = &self.graph.layers[layer];
+        let LayerBound { name, bound, .. } = &self.graph.layers[layer];
         if !bound.contains(range) {
             return Err(CircuitError::OutsideBound { field: name.clone(), exact: range, bound: *bound });
         }
@@ -261,23 +261,23 @@ fn sum<'a>(products: impl Iterator<Item = (&'a Vec<Term>, i32)>) -> Vec<Term> {
     merge(products.flat_map(|(level, weight)| level.iter().map(move |term| term.times(i64::from(weight)))))
 }
 
-fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<Field> {
+fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<DeclaredLayer> {
     net.fields
         .iter()
         .zip(facts)
         .enumerate()
         .map(|(index, (field, fact))| {
             let (weight_bits, level_bits) = match field.layer {
-                SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
-                SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
-                SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
-                SpecLayer::Add { .. } | SpecLayer::Pool(_) | SpecLayer::BatchNorm => (None, None),
-                SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) | SpecLayer::Flatten => {
+                Layer::Linear(linear) => (linear.weight_bits.get(), None),
+                Layer::Quantizer(quantizer) => (None, quantizer.bits.get()),
+                Layer::Conv(conv) => (conv.filters.weight_bits.get(), None),
+                Layer::Add { .. } | Layer::Pool(_) | Layer::BatchNorm => (None, None),
+                Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten => {
                     (None, fact.range.get().map(|range| i64::from(range.bits())))
                 }
             };
             let shape = fact.shape.get();
-            Field {
+            DeclaredLayer {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),

@@ -32,7 +32,7 @@ pub struct Circuit {
     /// The network's name.
     pub name: String,
     /// The layers as declared, for reports.
-    pub fields: Vec<Field>,
+    pub fields: Vec<DeclaredLayer>,
     /// The client's maps.
     pub codec: Codec,
     /// What runs.
@@ -41,7 +41,7 @@ pub struct Circuit {
 
 /// A declared layer and what the laws say about its output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Field {
+pub struct DeclaredLayer {
     /// The field's name.
     pub name: String,
     /// Its type without numbers.

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::{
     circuit::{
-        Circuit, Field,
+        Circuit, DeclaredLayer,
         ir::{Accumulator, Graph, Jump, Output, Table, Term, Tolerance},
     },
     params::{
@@ -126,7 +126,7 @@ impl Patient<'_> {
     }
 
     /// The layer with the weights that the sums are of; of all layers, the one with the largest rows.
-    fn weighted(&self) -> Option<&Field> {
+    fn weighted(&self) -> Option<&DeclaredLayer> {
         let fields = &self.circuit.fields;
         let last = match self.scope {
             Scope::All => return fields.iter().max_by_key(|field| field.row_sum),
@@ -136,12 +136,17 @@ impl Patient<'_> {
                 fields.iter().position(|field| field.name == *reads)?
             }
         };
-        let passes = |field: &&Field| ["BatchNorm", "AvgPool2d", "GlobalAvgPool2d"].contains(&&*field.kind);
+        let passes =
+            |field: &&DeclaredLayer| ["BatchNorm", "AvgPool2d", "GlobalAvgPool2d"].contains(&&*field.kind);
         fields[..=last].iter().rev().find(|field| !passes(field)).filter(|field| field.row_sum.is_some())
     }
 
     /// The largest `max_l1` that does.
-    fn budget<'f>(&self, field: &'f Field, feasible: &impl Fn(&Graph) -> bool) -> Option<(&'f Field, i64)> {
+    fn budget<'f>(
+        &self,
+        field: &'f DeclaredLayer,
+        feasible: &impl Fn(&Graph) -> bool,
+    ) -> Option<(&'f DeclaredLayer, i64)> {
         let now = field.row_sum.filter(|&sum| sum > 1)?;
         let does = |most: i64| feasible(&self.with_rows(most as f64 / now as f64));
         if !does(1) {
@@ -156,7 +161,7 @@ impl Patient<'_> {
     }
 
     /// The most bits whose largest weight makes rows of `most` out of those there are.
-    fn bits(&self, field: &Field, most: i64) -> Option<Change> {
+    fn bits(&self, field: &DeclaredLayer, most: i64) -> Option<Change> {
         let (now, rows) = (field.weight_bits?, field.row_sum?);
         let largest = |bits: i64| (1_i64 << (bits - 1)) - 1;
         let fits = |bits: &i64| rows * largest(*bits) <= most * largest(now);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::{PASSES, optimise};
 use crate::{
     circuit::{
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
+        ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
         verify::verify,
     },
     quant::row::signed_divisor,
@@ -13,7 +13,11 @@ use crate::{
 fn graph(inputs: usize, neurons: &[(Vec<(Wire, i64)>, Table)], outputs: &[Vec<(Wire, i64)>]) -> Graph {
     let mut graph = Graph {
         inputs: vec![Range::new(-2, 3); inputs],
-        layers: vec![Layer { name: "relu".into(), reads: "fc".into(), bound: Range::new(-1 << 20, 1 << 20) }],
+        layers: vec![LayerBound {
+            name: "relu".into(),
+            reads: "fc".into(),
+            bound: Range::new(-1 << 20, 1 << 20),
+        }],
         accumulators: Vec::new(),
         outputs: Vec::new(),
     };

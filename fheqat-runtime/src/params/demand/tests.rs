@@ -1,5 +1,5 @@
 use super::*;
-use crate::circuit::ir::{Accumulator, Jump, Layer, Output as GraphOutput, Table, Term};
+use crate::circuit::ir::{Accumulator, Jump, LayerBound, Output as GraphOutput, Table, Term};
 
 const P_FAIL: Log2Probability = Log2Probability(-40.0);
 
@@ -15,8 +15,8 @@ fn steps(jumps: &[(i64, i64)]) -> Table {
     Table { base: 0, jumps: jumps.iter().map(|&(at, rise)| Jump { at, rise }).collect() }
 }
 
-fn layer(reads: &str) -> Layer {
-    Layer { name: "relu".to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
+fn layer(reads: &str) -> LayerBound {
+    LayerBound { name: "relu".to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
 }
 
 fn graph(accumulators: Vec<Accumulator>, outputs: Vec<Vec<Term>>) -> Graph {
