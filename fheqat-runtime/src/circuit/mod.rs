@@ -8,7 +8,7 @@ pub mod passes;
 pub mod price;
 pub mod simulate;
 #[cfg(test)]
-pub(crate) mod soundness;
+pub(crate) mod tests;
 pub mod verify;
 
 use fheqat_spec::Range;

@@ -1,10 +1,10 @@
 use fheqat_spec::Range;
 use proptest::prelude::*;
 
-use super::{PASSES, optimise};
 use crate::{
     circuit::{
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
+        passes::{PASSES, optimise},
         verify::verify,
     },
     quant::row::signed_divisor,
@@ -55,7 +55,7 @@ fn stairs(base: i64, jumps: &[(i64, i64)]) -> Table {
     Table { base, jumps: jumps.iter().map(|&(at, rise)| Jump { at, rise }).collect() }
 }
 
-fn every_input(graph: &Graph) -> Vec<Vec<i64>> {
+pub(super) fn every_input(graph: &Graph) -> Vec<Vec<i64>> {
     graph.inputs.iter().fold(vec![vec![]], |samples, range| {
         samples
             .iter()
@@ -158,7 +158,7 @@ fn row(wires: Vec<Wire>) -> impl Strategy<Value = Vec<(Wire, i64)>> {
         .prop_map(move |weights| wires.iter().copied().zip(weights).collect())
 }
 
-fn two_layers() -> impl Strategy<Value = Graph> {
+pub(super) fn two_layers() -> impl Strategy<Value = Graph> {
     let first = || row((0..3).map(Wire::Input).collect());
     let second = || row((0..6).map(neuron).collect());
     let third = || row((4..10).map(neuron).collect());
