@@ -192,7 +192,7 @@ impl Graph {
     /// extremes are taken. Accumulators are taken as independent of one another.
     ///
     /// # Panics
-    /// When a term names a wire the circuit does not have.
+    /// When a term names a wire the circuit does not have, or a sum is beyond an `i64`: a verified circuit has no such terms.
     #[must_use]
     pub fn range_of(&self, terms: &[Term]) -> Range {
         let mut total = Range::new(0, 0);
