@@ -5,7 +5,7 @@ use fheqat_spec::{Range, Transfer};
 use crate::{
     Seed,
     circuit::{
-        Circuit, Graph,
+        Circuit, DeclaredLayer, Graph,
         ir::{Jump, Tolerance, Wire},
         verify::LARGEST,
     },
@@ -162,14 +162,20 @@ fn the_ends_are_those_of_the_graph() {
 
 #[test]
 fn declared_layers_have_numbers_of_layers() {
-    let beyond = "a number of `field1` is beyond what a layer may have";
-    assert_eq!(circuit().fields[1].name, "field1");
-    assert_eq!(refused(|circuit| circuit.fields[1].weight_bits = Some(0)), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].weight_bits = Some(65)), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].level_bits = Some(i64::MAX)), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].row_sum = Some(i64::MIN)), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].shape = vec![i64::MAX]), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].range = Some(Range { lo: 1, hi: 0 })), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].range = Some(Range { lo: i64::MIN, hi: 0 })), beyond);
-    assert_eq!(refused(|circuit| circuit.fields[1].tolerance = f64::NAN), beyond);
+    let refused = |change: &dyn Fn(&mut DeclaredLayer)| {
+        refused(|circuit| change(circuit.fields.iter_mut().find(|field| field.name == "field1").unwrap()))
+    };
+    let changes: [&dyn Fn(&mut DeclaredLayer); 8] = [
+        &|field| field.weight_bits = Some(0),
+        &|field| field.weight_bits = Some(65),
+        &|field| field.level_bits = Some(i64::MAX),
+        &|field| field.row_sum = Some(i64::MIN),
+        &|field| field.shape = vec![i64::MAX],
+        &|field| field.range = Some(Range { lo: 1, hi: 0 }),
+        &|field| field.range = Some(Range { lo: i64::MIN, hi: 0 }),
+        &|field| field.tolerance = f64::NAN,
+    ];
+    for change in changes {
+        assert_eq!(refused(change), "a number of `field1` is beyond what a layer may have");
+    }
 }

@@ -174,6 +174,11 @@ fn errors_say_where_and_what_was_expected() {
             "line 2, column 12: expected an input from x1 on, but found `x0, range 0..=1`",
         ),
         ("input x0 range 0..=1", "line 1, column 10: expected `, range`, but found `range 0..=1`"),
+        ("input x0, bound 0..=1", "line 1, column 11: expected `range`, but found `bound 0..=1`"),
+        (
+            "\u{1b}[31m",
+            "line 1, column 1: expected `input`, `layer`, `accumulator` or `output`, but found `\u{fffd}[31m`",
+        ),
         ("input x0, range 3..=1", "line 1, column 21: expected an integer from 3 on, but found `1`"),
         ("input x0, range 0..1", "line 1, column 18: expected `..=`, but found `..1`"),
         (

@@ -72,10 +72,8 @@ impl<'t> Line<'t> {
     }
 
     pub(super) fn comma(&mut self, word: &str) -> Result<(), TextError> {
-        if self.take(",") && self.take_word(word) {
-            return Ok(());
-        }
-        Err(self.unexpected(&format!("`, {word}`")))
+        self.expect(",", &format!("`, {word}`"))?;
+        self.expect_word(word)
     }
 
     /// What starts here and consists of such characters.
@@ -247,15 +245,13 @@ impl<'t> Line<'t> {
 
     pub(super) fn unexpected(&self, expected: &str) -> TextError {
         const MOST: usize = 20;
-        let rest = self.rest();
-        let rest = rest.trim_start();
+        let rest = self.rest().trim_start();
         let at = self.text.len() - rest.len();
-        let shown: String = rest.chars().take(MOST).collect();
-        let found = match (rest.is_empty(), rest.len() > shown.len()) {
-            (true, _) => "the end of the line".to_owned(),
-            (false, false) => format!("`{shown}`"),
-            (false, true) => format!("`{shown}...`"),
-        };
+        let printable = |next: char| if next.is_control() { char::REPLACEMENT_CHARACTER } else { next };
+        let shown: String = rest.chars().take(MOST).map(printable).collect();
+        let dots = if rest.chars().nth(MOST).is_some() { "..." } else { "" };
+        let found =
+            if rest.is_empty() { "the end of the line".to_owned() } else { format!("`{shown}{dots}`") };
         TextError::Unexpected {
             line: self.number,
             column: self.column(at),

@@ -66,24 +66,25 @@ struct Parser {
 impl Parser {
     fn statement(&mut self, line: &mut Line<'_>) -> Result<(), TextError> {
         let Graph { layers, accumulators, outputs, .. } = &self.graph;
-        let (no_layers, no_accumulators, no_outputs) =
-            (layers.is_empty(), accumulators.is_empty(), outputs.is_empty());
-        if no_layers && no_accumulators && no_outputs && line.take_word("input") {
+        let behind_inputs = !layers.is_empty() || !accumulators.is_empty() || !outputs.is_empty();
+        let behind_layers = !accumulators.is_empty() || !outputs.is_empty();
+        let behind_accumulators = !outputs.is_empty();
+        if !behind_inputs && line.take_word("input") {
             self.input(line)
-        } else if no_accumulators && no_outputs && line.take_word("layer") {
+        } else if !behind_layers && line.take_word("layer") {
             self.layer(line)
-        } else if no_outputs && line.take_word("accumulator") {
+        } else if !behind_accumulators && line.take_word("accumulator") {
             self.accumulator(line)
-        } else if no_outputs && !no_accumulators && line.starts_with("t") {
+        } else if !behind_accumulators && behind_layers && line.starts_with("t") {
             self.table(line)
         } else if line.take_word("output") {
             self.output(line)
         } else {
-            Err(line.unexpected(match (no_outputs, no_accumulators, no_layers) {
-                (true, true, true) => "`input`, `layer`, `accumulator` or `output`",
-                (true, true, false) => "`layer`, `accumulator` or `output`",
-                (true, false, _) => "a table, `accumulator` or `output`",
-                (false, ..) => "`output`",
+            Err(line.unexpected(match (behind_inputs, behind_layers, behind_accumulators) {
+                (_, _, true) => "`output`",
+                (_, true, _) => "a table, `accumulator` or `output`",
+                (true, ..) => "`layer`, `accumulator` or `output`",
+                (false, ..) => "`input`, `layer`, `accumulator` or `output`",
             }))
         }
     }
