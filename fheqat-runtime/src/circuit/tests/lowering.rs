@@ -7,8 +7,7 @@ use insta::assert_snapshot;
 use crate::{
     Seed,
     fixture::drawn::{Draw, PLAIN, Weights, window},
-    nn::activation::Activation,
-    quant::transition::Channel,
+    quant::{activation::Activation, transition::Channel},
 };
 
 const FREE_OF_BIAS: Weights = Weights { bias: Bias::None, ..PLAIN };
