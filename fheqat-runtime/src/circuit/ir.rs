@@ -68,9 +68,9 @@ pub struct Accumulator {
     pub tables: Vec<Table>,
 }
 
-/// A quantizer and the layer it reads.
+/// A quantizer, the layer it reads, and the bound that the laws give its accumulators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
+pub struct LayerBound {
     /// Name of the quantizer's field.
     pub name: String,
     /// Name of the field whose sums it reads.
@@ -98,7 +98,7 @@ pub struct Graph {
     /// The range of each input wire.
     pub inputs: Vec<Range>,
     /// The layers the accumulators belong to.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerBound>,
     /// The accumulators; a term names only earlier ones.
     pub accumulators: Vec<Accumulator>,
     /// What the client decrypts.
@@ -192,7 +192,7 @@ impl Graph {
     /// extremes are taken. Accumulators are taken as independent of one another.
     ///
     /// # Panics
-    /// When a term names a wire the circuit does not have.
+    /// When a term names a wire the circuit does not have, or a sum is beyond an `i64`: a verified circuit has no such terms.
     #[must_use]
     pub fn range_of(&self, terms: &[Term]) -> Range {
         let mut total = Range::new(0, 0);

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::{
     circuit::{
-        Circuit, Field,
+        Circuit, DeclaredLayer,
         ir::{Accumulator, Graph, Jump, Output, Table, Term, Tolerance},
     },
     params::{
@@ -130,7 +130,7 @@ impl Advisor<'_> {
     }
 
     /// The layer with the weights that the sums are of; of all layers, the one with the largest rows.
-    fn weighted(&self) -> Option<&Field> {
+    fn weighted(&self) -> Option<&DeclaredLayer> {
         let fields = &self.circuit.fields;
         let last = match self.scope {
             Scope::All => return fields.iter().max_by_key(|field| field.row_sum),
@@ -140,12 +140,16 @@ impl Advisor<'_> {
                 fields.iter().position(|field| field.name == *reads)?
             }
         };
-        let own_weights = |field: &&Field| !WITHOUT_WEIGHTS.contains(&&*field.kind);
+        let own_weights = |field: &&DeclaredLayer| !WITHOUT_WEIGHTS.contains(&&*field.kind);
         fields[..=last].iter().rev().find(own_weights).filter(|field| field.row_sum.is_some())
     }
 
     /// The largest `max_l1` that suffices.
-    fn budget<'f>(&self, field: &'f Field, feasible: &impl Fn(&Graph) -> bool) -> Option<(&'f Field, i64)> {
+    fn budget<'f>(
+        &self,
+        field: &'f DeclaredLayer,
+        feasible: &impl Fn(&Graph) -> bool,
+    ) -> Option<(&'f DeclaredLayer, i64)> {
         let now = field.row_sum.filter(|&sum| sum > 1)?;
         let suffices = |most: i64| feasible(&self.with_rows(most as f64 / now as f64));
         if !suffices(1) {
@@ -160,7 +164,7 @@ impl Advisor<'_> {
     }
 
     /// The most bits with which the largest row, its weights scaled to them, sums to at most `most`.
-    fn bits(&self, field: &Field, most: i64) -> Option<Change> {
+    fn bits(&self, field: &DeclaredLayer, most: i64) -> Option<Change> {
         let (now, rows) = (field.weight_bits?, field.row_sum?);
         let largest = |bits: i64| (1_i64 << (bits - 1)) - 1;
         let fits = |bits: &i64| rows * largest(*bits) <= most * largest(now);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CircuitReport, table};
 use crate::{
-    circuit::Field,
+    circuit::DeclaredLayer,
     compile::{Compiled, Prediction},
     params::{Bytes, Log2Probability, Seconds, search::Event},
 };
@@ -131,12 +131,12 @@ impl Promise {
     }
 }
 
-fn results(prediction: &Prediction, fields: &[Field]) -> Promise {
+fn results(prediction: &Prediction, fields: &[DeclaredLayer]) -> Promise {
     let used = prediction.outputs.iter().filter_map(Event::tolerance_used).reduce(f64::max);
     Promise::new(fields.last().map_or(0.0, |field| field.tolerance), used)
 }
 
-fn encrypted_layers(prediction: &Prediction, fields: &[Field]) -> Vec<EncryptedLayerReport> {
+fn encrypted_layers(prediction: &Prediction, fields: &[DeclaredLayer]) -> Vec<EncryptedLayerReport> {
     let steps = |name: &str| {
         let field = fields.iter().find(|field| field.name == name);
         field.map_or(0.0, |field| field.tolerance)

@@ -7,7 +7,7 @@ use crate::{
     Seed,
     circuit::{
         Circuit, Codec,
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
+        ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
     quant::Quantizer,
 };
@@ -31,7 +31,7 @@ pub(super) fn circuit(
         graph: Graph {
             inputs: vec![inputs; features],
             layers: (0..layers)
-                .map(|layer| Layer {
+                .map(|layer| LayerBound {
                     name: format!("relu{layer}"),
                     reads: format!("fc{layer}"),
                     bound: Range::new(i64::MIN / 4, i64::MAX / 4),

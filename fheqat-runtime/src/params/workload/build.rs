@@ -7,7 +7,7 @@ use super::{
     groups::{Groups, LARGEST},
 };
 use crate::{
-    circuit::ir::{Accumulator, Graph, Jump, Layer, Table, Term, Tolerance, Wire},
+    circuit::ir::{Accumulator, Graph, Jump, LayerBound, Table, Term, Tolerance, Wire},
     params::{
         Log2Probability, Slots, TorusDistance,
         constraint::{Deviations, deviations},
@@ -225,7 +225,7 @@ impl<'a> WorkloadBuilder<'a> {
     fn name(&self, accumulator: usize) -> String {
         let layer = self.graph.accumulators[accumulator].layer;
         match self.graph.layers.get(layer) {
-            Some(Layer { name, .. }) => format!("`{name}`, accumulator {accumulator}"),
+            Some(LayerBound { name, .. }) => format!("`{name}`, accumulator {accumulator}"),
             None => format!("accumulator {accumulator}"),
         }
     }

@@ -2,7 +2,9 @@ use fheqat_spec::Range;
 
 use super::*;
 use crate::{
-    circuit::ir::{Accumulator, Graph, Jump, Layer, Output as GraphOutput, Table, Term, Tolerance, Wire},
+    circuit::ir::{
+        Accumulator, Graph, Jump, LayerBound, Output as GraphOutput, Table, Term, Tolerance, Wire,
+    },
     params::Log2Probability,
 };
 
@@ -20,8 +22,8 @@ fn steps(jumps: &[(i64, i64)]) -> Table {
     Table { base: 0, jumps: jumps.iter().map(|&(at, rise)| Jump { at, rise }).collect() }
 }
 
-fn layer(reads: &str) -> Layer {
-    Layer { name: "relu".to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
+fn layer(reads: &str) -> LayerBound {
+    LayerBound { name: "relu".to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
 }
 
 fn graph(accumulators: Vec<Accumulator>, outputs: Vec<Vec<Term>>) -> Graph {

@@ -1,10 +1,10 @@
 use fheqat_spec::Range;
 use proptest::prelude::*;
 
-use super::{PASSES, optimise};
 use crate::{
     circuit::{
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
+        ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
+        passes::{PASSES, optimise},
         verify::verify,
     },
     quant::row::signed_divisor,
@@ -13,7 +13,11 @@ use crate::{
 fn graph(inputs: usize, neurons: &[(Vec<(Wire, i64)>, Table)], outputs: &[Vec<(Wire, i64)>]) -> Graph {
     let mut graph = Graph {
         inputs: vec![Range::new(-2, 3); inputs],
-        layers: vec![Layer { name: "relu".into(), reads: "fc".into(), bound: Range::new(-1 << 20, 1 << 20) }],
+        layers: vec![LayerBound {
+            name: "relu".into(),
+            reads: "fc".into(),
+            bound: Range::new(-1 << 20, 1 << 20),
+        }],
         accumulators: Vec::new(),
         outputs: Vec::new(),
     };
@@ -51,7 +55,7 @@ fn stairs(base: i64, jumps: &[(i64, i64)]) -> Table {
     Table { base, jumps: jumps.iter().map(|&(at, rise)| Jump { at, rise }).collect() }
 }
 
-fn every_input(graph: &Graph) -> Vec<Vec<i64>> {
+pub(super) fn every_input(graph: &Graph) -> Vec<Vec<i64>> {
     graph.inputs.iter().fold(vec![vec![]], |samples, range| {
         samples
             .iter()
@@ -154,7 +158,7 @@ fn row(wires: Vec<Wire>) -> impl Strategy<Value = Vec<(Wire, i64)>> {
         .prop_map(move |weights| wires.iter().copied().zip(weights).collect())
 }
 
-fn two_layers() -> impl Strategy<Value = Graph> {
+pub(super) fn two_layers() -> impl Strategy<Value = Graph> {
     let first = || row((0..3).map(Wire::Input).collect());
     let second = || row((0..6).map(neuron).collect());
     let third = || row((4..10).map(neuron).collect());

@@ -1,6 +1,5 @@
 //! No input drives a sum out of its exact range, nor that out of the laws' bound: networks of every layer, with weights at
 //! the ends of what they may be, and the inputs that drive each sum to its ends.
-#![allow(clippy::unwrap_used)]
 
 #[cfg(feature = "fhe")]
 use std::collections::BTreeSet;
@@ -8,12 +7,12 @@ use std::collections::BTreeSet;
 use fheqat_spec::{Range, Transfer, WeightRange};
 use rand::{Rng, RngExt};
 
-use super::{
-    Circuit,
-    ir::{Graph, Term, Wire},
-};
 use crate::{
     Seed,
+    circuit::{
+        Circuit,
+        ir::{Graph, Term, Wire},
+    },
     fixture::drawn::{Draw, Drawn, PLAIN, Weights, window},
 };
 
