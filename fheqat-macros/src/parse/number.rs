@@ -5,7 +5,10 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{DeriveInput, Expr, ExprUnary, Lit, UnOp, spanned::Spanned};
 
-use crate::diag::{Ctxt, Message};
+use crate::{
+    diag::{Ctxt, Message},
+    local::projection,
+};
 
 /// A number as the macro knows it, and as the emitted code reads it.
 #[derive(Clone)]
@@ -114,9 +117,8 @@ impl<'a> Reader<'a> {
 
     /// A number in `limit`, given by a const generic.
     pub(crate) fn parameter(&mut self, limit: Limit, index: usize, argument: impl ToTokens) -> Amount<i64> {
-        let (net, field) = (&self.net, &self.field);
-        let value = quote!(__fheqat::dimension(|__fheqat_net: &#net| &__fheqat_net.#field, #index));
-        let value = admission(limit, &value);
+        let projection = self.field.as_ref().map(|field| projection(&self.net, field, Span::call_site()));
+        let value = admission(limit, &quote!(__fheqat::dimension(#projection, #index)));
         self.constant("Admitted", "number", value, argument)
     }
 
