@@ -106,13 +106,14 @@ mod written_by_macros {
                 fc2: QuantLinear<{ $expr }, $literal>,
                 relu2: QuantReLU,
                 fc3: QuantLinear<$literal, $block>,
+                relu3: QuantReLU,
+                fc4: QuantLinear<$path, $expr>,
             }
         };
     }
 
     numbers!(Numbers, 4, 4, 4, { WIDTH }, WIDTH);
 
-    #[allow(unused_macros)]
     macro_rules! options {
         ($name:ident, $bits:expr, $step:expr, $input:expr, $flag:expr, $bias:expr, $from:expr, $shape:expr, $axes:expr, $fheqat:path) => {
             #[quant_net(bits = $bits, tolerance = $step, input = $input, narrow_range = $flag, crate = $fheqat)]
@@ -134,6 +135,8 @@ mod written_by_macros {
             }
         };
     }
+
+    options!(Options, 3, 0.5, [WIDTH], false, centred, [relu1, flat], [2, { WIDTH / 2 }], [1, 0], ::fheqat);
 
     macro_rules! metas {
         ($name:ident, $($net:meta),*; $($layer:meta),*) => {
@@ -171,8 +174,125 @@ mod written_by_macros {
         assert_eq!(layers::<Idents>(), 3);
         assert_eq!(layers::<Types>(), 4);
         assert_eq!(layers::<Paths>(), 3);
-        assert_eq!(layers::<Numbers>(), 6);
+        assert_eq!(layers::<Numbers>(), 8);
+        assert_eq!(layers::<Options>(), 7);
         assert_eq!(layers::<Metas>(), 2);
         assert_eq!(layers::<InnerConstants>(), 3);
+    }
+}
+
+/// Names of primitive types and of crates, taken.
+#[allow(non_camel_case_types, non_upper_case_globals, dead_code, unused_macros)]
+mod shadowed {
+    use fheqat::prelude::*;
+
+    macro_rules! types {
+        ($($name:ident)*) => { $(pub(super) struct $name;)* };
+    }
+    types!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64 bool char str);
+    types!(Option Vec Box String Result Init Parts LayerRef LayerMut Module Known Limit);
+
+    macro_rules! modules {
+        ($($name:ident)*) => { $(pub(super) mod $name {})* };
+    }
+    modules!(std core alloc spec limits __private);
+
+    macro_rules! vec {
+        () => {};
+    }
+    pub(super) const None: () = ();
+    pub(super) fn dimension() {}
+    pub(super) fn is_signed() {}
+
+    mod numbers {
+        pub(super) const WIDTH: usize = 4;
+        pub(super) const BITS: u8 = 3;
+        pub(super) const STEP: f32 = 0.5;
+    }
+    use numbers::{BITS, STEP, WIDTH};
+
+    #[quant_net(bits = BITS, max_nonzero = WIDTH, input = [WIDTH], tolerance = STEP, max_bootstraps = { 2 * WIDTH })]
+    pub(super) struct Net {
+        #[layer(scale = STEP, signed = true)]
+        quant_inp: QuantIdentity,
+        fc1: QuantLinear<WIDTH, { WIDTH }>,
+        act1: QuantAct<Tanh>,
+        #[layer(shape = [2, { WIDTH / 2 }])]
+        grid: Reshape,
+    }
+}
+
+#[test]
+fn no_type_or_module_of_the_users_is_in_the_way() {
+    assert_eq!(layers::<shadowed::Net>(), 4);
+}
+
+mod numbers {
+    use super::*;
+    use fheqat::spec::{Known, Layer, Quantizer, Scale};
+
+    const WHOLE: u64 = 1;
+    const WIDE: u128 = 3;
+    const HALF: f32 = 0.5;
+
+    fn quantizer<N: Network>(field: usize) -> Quantizer {
+        match N::SPEC.fields[field].layer {
+            Layer::Quantizer(quantizer) => quantizer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[quant_net(bits = (3), input = ([4]), tolerance = 0x1)]
+    struct Literals {
+        #[layer(scale = (0.5), bits = 0b11)]
+        a: QuantIdentity,
+        #[layer(scale = 1, bits = 3_usize)]
+        b: QuantIdentity,
+        #[layer(scale = 0x1, bits = (((0x3))))]
+        c: QuantIdentity,
+        #[layer(scale = 1u8, bits = -(-3))]
+        d: QuantIdentity,
+        #[layer(scale = -(-1f32), bits = 0_3)]
+        e: QuantIdentity,
+        #[layer(scale = 0.1f32, signed = (true))]
+        f: QuantIdentity,
+        #[layer(scale = 1e0_f64, from = (f))]
+        g: QuantIdentity,
+    }
+
+    #[quant_net(bits = (WIDE), tolerance = WHOLE, input = [4])]
+    struct Constants {
+        #[layer(scale = (HALF), bits = 'width: { break 'width WIDE })]
+        a: QuantIdentity,
+        #[layer(scale = WHOLE, bits = (WIDE))]
+        b: QuantIdentity,
+        #[layer(scale = { WHOLE }, bits = ({ WIDE }))]
+        c: QuantIdentity,
+        #[layer(scale = { WHOLE * WHOLE })]
+        d: QuantIdentity,
+        #[layer(scale = 'one: {
+            if HALF > 0.0 {
+                break 'one 1.0;
+            }
+            f64::NAN
+        })]
+        e: QuantIdentity,
+        #[layer(scale = { 0.1f32 })]
+        f: QuantIdentity,
+        #[layer(scale = { 1 })]
+        g: QuantIdentity,
+    }
+
+    #[test]
+    fn every_form_of_a_number_is_one() {
+        let steps = [0.5, 1.0, 1.0, 1.0, 1.0, f64::from(0.1f32), 1.0];
+        for (field, step) in steps.into_iter().enumerate() {
+            for quantizer in [quantizer::<Literals>(field), quantizer::<Constants>(field)] {
+                assert_eq!(quantizer.scale, Scale::Fixed(Known::Now(step)), "{field}");
+                assert_eq!(quantizer.bits, Known::Now(3), "{field}");
+            }
+        }
+        assert_eq!([Literals::SPEC, Constants::SPEC].map(|spec| spec.tolerance), [Some(Known::Now(1.0)); 2]);
+        assert_eq!(Literals::SPEC.input, Constants::SPEC.input);
     }
 }

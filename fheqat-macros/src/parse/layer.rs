@@ -5,7 +5,7 @@ use proc_macro2::{Delimiter, Group, Span};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, spanned::Spanned};
 
-use super::number::{Amount, Number, Reader, number, source_text};
+use super::number::{Amount, Literal, Number, Reader, number, source_text};
 use crate::{
     diag::{Message, list},
     suggest::closest,
@@ -246,12 +246,15 @@ fn one(
 ) -> Option<Amount<i64>> {
     let message = match argument {
         GenericArgument::Const(value) => match number(value) {
-            Number::Integer(integer) => return reader.admit(limit, integer, value),
-            Number::Constant if matches!(value, Expr::Block(_)) => {
-                return Some(reader.parameter(limit, index, value));
+            Number::Literal(Literal { integer: Some(integer), .. }) => {
+                return reader.admit(limit, integer, value);
             }
+            Number::Constant => return Some(reader.parameter(limit, index, value)),
             _ => Message::new(format!("`{}` is an integer", limit.name)),
         },
+        GenericArgument::Type(Type::Group(group)) => {
+            return one(reader, limit, index, &GenericArgument::Type((*group.elem).clone()));
+        }
         GenericArgument::Type(Type::Path(path)) => {
             if path.path.get_ident().is_some() {
                 return Some(reader.parameter(limit, index, path));
