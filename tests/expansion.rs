@@ -181,6 +181,79 @@ mod written_by_macros {
     }
 }
 
+mod lints {
+    use super::*;
+
+    #[deprecated = "narrower ones do as well"]
+    const BITS: u8 = 3;
+
+    #[deprecated]
+    struct Wave;
+
+    #[allow(deprecated)]
+    impl Activation for Wave {
+        const SIGNED: bool = true;
+
+        fn apply(x: f32) -> f32 {
+            x.sin()
+        }
+    }
+
+    /// A network.
+    #[deprecated(since = "1.0.0", note = "for tests")]
+    #[must_use]
+    #[doc(hidden)]
+    #[non_exhaustive]
+    #[allow(clippy::module_name_repetitions)]
+    #[quant_net(bits = 3)]
+    #[derive(Clone, Debug)]
+    pub(crate) struct Old {
+        /// Reads the input.
+        #[deprecated]
+        pub quant_inp: QuantIdentity,
+        #[doc(hidden)]
+        fc1: QuantLinear<2, { 1 + 3 }>,
+        act1: QuantAct<Tanh>,
+    }
+
+    #[quant_net(bits = 3)]
+    struct OldFields {
+        #[cfg_attr(all(), deprecated)]
+        quant_inp: QuantIdentity,
+        #[cfg_attr(any(), deprecated)]
+        #[cfg_attr(all(), allow(dead_code), doc = "A layer.")]
+        fc1: QuantLinear<2, { 1 + 3 }>,
+        #[deprecated]
+        act1: QuantAct<Tanh>,
+        #[deprecated(note = "use the one before it")]
+        fc2: QuantLinear<4, { 2 + 1 }>,
+    }
+
+    #[allow(deprecated)]
+    #[quant_net(bits = BITS)]
+    struct OldConstants {
+        quant_inp: QuantIdentity,
+        fc1: QuantLinear<2, { BITS as usize }>,
+        act1: QuantAct<Wave>,
+    }
+
+    #[quant_net(bits = BITS)]
+    #[expect(deprecated, reason = "it is that of a field")]
+    struct Expected {
+        quant_inp: QuantIdentity,
+        fc1: QuantLinear<2, { BITS as usize }>,
+    }
+
+    #[test]
+    #[allow(deprecated)]
+    fn nothing_is_said_about_what_the_struct_deprecates() {
+        assert_eq!(layers::<Old>(), 3);
+        assert_eq!(layers::<OldFields>(), 4);
+        assert_eq!(layers::<OldConstants>(), 3);
+        assert_eq!(layers::<Expected>(), 2);
+    }
+}
+
 /// Names of primitive types and of crates, taken.
 #[allow(non_camel_case_types, non_upper_case_globals, dead_code, unused_macros)]
 mod shadowed {
