@@ -1,6 +1,6 @@
 //! What comes out beside errors: the user's item, and an `impl Network` that nothing else can trip over.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 
 use super::{asserts, block, spec};
@@ -11,6 +11,54 @@ pub(crate) fn bare(item: &TokenStream, errors: Result<(), Vec<syn::Error>>) -> T
     let errors = errors.err().unwrap_or_default();
     let errors = errors.iter().map(syn::Error::to_compile_error);
     quote!(#(#errors)* #item)
+}
+
+/// The item where the macro itself fails.
+pub(crate) fn after_bug(item: &TokenStream) -> TokenStream {
+    let item = without_layers(item.clone());
+    quote! {
+        #item
+        ::core::compile_error!("`quant_net` failed: this is a bug in fheqat, please report the struct it was given");
+    }
+}
+
+/// Takes `#[layer]` off tokens, for nothing but this macro knows it.
+fn without_layers(tokens: TokenStream) -> TokenStream {
+    let mut kept = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) if is_hash(kept.last()) && is_layer(&group) => {
+                kept.pop();
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_layers(group.stream()));
+                inner.set_span(group.span());
+                kept.push(inner.into());
+            }
+            other => kept.push(other),
+        }
+    }
+    kept.into_iter().collect()
+}
+
+fn is_hash(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == '#')
+}
+
+/// `[layer(...)]`, or `[cfg_attr(..., layer(...))]`.
+fn is_layer(group: &Group) -> bool {
+    let mut tokens = group.stream().into_iter();
+    group.delimiter() == Delimiter::Bracket
+        && match tokens.next() {
+            Some(TokenTree::Ident(name)) if name == "layer" => true,
+            Some(TokenTree::Ident(name)) if name == "cfg_attr" => matches!(
+                tokens.next(),
+                Some(TokenTree::Group(list)) if list.stream().into_iter().any(
+                    |token| matches!(token, TokenTree::Ident(name) if name == "layer")
+                )
+            ),
+            _ => false,
+        }
 }
 
 /// The item without `#[layer]`, the errors, and a stub. What const evaluation can still find wrong, it does.
