@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
+use syn::{Data, DataStruct, DeriveInput, Fields, GenericParam, parse_quote};
 
 use super::{asserts, block, spec};
 use crate::{checks::Checked, model::Model, parse::Ast};
@@ -64,7 +65,7 @@ fn is_layer(group: &Group) -> bool {
 /// The item without `#[layer]`, the errors, and a stub. What const evaluation can still find wrong, it does.
 pub(crate) fn stub(ast: &Ast, model: &Model, checked: &Checked, errors: &[syn::Error]) -> TokenStream {
     let errors = errors.iter().map(syn::Error::to_compile_error);
-    let item = &ast.item;
+    let item = &using_its_generics(&ast.item);
     let name = &item.ident;
     let (impl_generics, ty_generics, where_clause) = item.generics.split_for_impl();
     let is_generic = !item.generics.params.is_empty();
@@ -101,4 +102,31 @@ pub(crate) fn stub(ast: &Ast, model: &Model, checked: &Checked, errors: &[syn::E
     let asserts = if is_generic { TokenStream::new() } else { asserts::all(ast, model, checked) };
     let block = block(ast, &quote!(#item), &network, &asserts);
     quote!(#(#errors)* #block)
+}
+
+/// A generic struct with a field that uses what a refused field used.
+fn using_its_generics(item: &DeriveInput) -> DeriveInput {
+    let mut item = item.clone();
+    let uses: Vec<_> = item
+        .generics
+        .params
+        .iter()
+        .filter_map(|param| match param {
+            GenericParam::Lifetime(param) => {
+                let lifetime = &param.lifetime;
+                Some(quote!(&#lifetime ()))
+            }
+            GenericParam::Type(param) => {
+                let ty = &param.ident;
+                Some(quote!(*const #ty))
+            }
+            GenericParam::Const(_) => None,
+        })
+        .collect();
+    if let (Data::Struct(DataStruct { fields: Fields::Named(fields), .. }), false) =
+        (&mut item.data, uses.is_empty())
+    {
+        fields.named.push(parse_quote!(__fheqat_generics: ::core::marker::PhantomData<(#(#uses,)*)>));
+    }
+    item
 }

@@ -63,7 +63,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, field: &mut Field) -> FieldAst {
     let ty = field.ty.clone();
     reader.field = Some(ident.clone());
     let layer = layer::read(reader, &ty);
-    if layer.is_none() && matches!(ty, Type::Path(_)) {
+    if layer.is_none() {
         field.ty = parse_quote!(());
     } else if !reader.is_generic && layer.as_ref().is_some_and(|layer| layer.kind != Kind::Act) {
         layer::brace(&mut field.ty);
