@@ -46,8 +46,9 @@ fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
         })
     });
     quote! {
-        const __FHEQAT_VERDICTS: [__fheqat::spec::Verdict<'static>; #count] =
-            __fheqat::spec::judge_all(&<#name as __fheqat::Network>::SPEC);
+        // A reference, for a use of a constant copies it.
+        const __FHEQAT_VERDICTS: &[__fheqat::spec::Verdict<'static>; #count] =
+            &__fheqat::spec::judge_all(&<#name as __fheqat::Network>::SPEC);
         #(#asserts)*
     }
 }
