@@ -5,13 +5,13 @@
 
 use proc_macro::TokenStream;
 
+#[cfg(test)]
+mod agreement;
 mod checks;
 mod codegen;
 mod diag;
 mod expand;
 mod model;
-#[cfg(test)]
-mod parity;
 mod parse;
 mod suggest;
 

@@ -6,9 +6,9 @@ use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuat
 
 use super::{
     field::{self, LayerOptions},
-    number::{Amount, Blamed, Reader},
+    number::{Amount, Reader},
     option::{self, options},
-    value::{blamed, count, flag, path, shape, tolerance},
+    value::{count, flag, path, shape, tolerance},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -23,7 +23,7 @@ options! {
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
         "narrow_range" => narrow_range: bool = flag;
         "per_channel" => per_channel: bool = flag;
-        "max_bootstraps" => max_bootstraps: Blamed<i64> = blamed(limits::MAX_BOOTSTRAPS);
+        "max_bootstraps" => max_bootstraps: Amount<i64> = count(limits::MAX_BOOTSTRAPS);
         "tolerance" => tolerance: Amount<f64> = tolerance;
         "input" => input: Vec<Amount<i64>> = shape(limits::INPUT);
         "crate" => krate: Path = path;

@@ -7,9 +7,9 @@ use syn::{Attribute, Field, Meta, Type, ext::IdentExt, parse_quote};
 use super::{
     container::NetOptions,
     layer::{self, Kind, LayerType},
-    number::{Amount, Blamed, Reader},
+    number::{Amount, Reader},
     option::{self, options},
-    value::{Wire, axes, bias, count, flag, owner, placed_tolerance, shape, step, wire},
+    value::{Wire, axes, bias, count, flag, owner, shape, step, tolerance, wire},
 };
 use crate::diag::{Ctxt, Message, list};
 
@@ -35,7 +35,7 @@ options! {
         "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
         "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
         "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
-        "tolerance" => tolerance: Blamed<f64> = placed_tolerance, on TOLERANT;
+        "tolerance" => tolerance: Amount<f64> = tolerance, on TOLERANT;
         "bias" => bias: Bias = bias, on WEIGHTED;
         "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on &[Kind::Reshape];
         "axes" => axes: Vec<Amount<i64>> = axes, on &[Kind::Transpose];

@@ -134,7 +134,7 @@ impl Kind {
     }
 
     /// Its type with these numbers.
-    pub(crate) fn with(self, numbers: impl Iterator<Item = String>) -> String {
+    fn with(self, numbers: impl Iterator<Item = String>) -> String {
         let numbers: Vec<_> = numbers.collect();
         if numbers.is_empty() {
             self.name().to_owned()
@@ -150,6 +150,14 @@ pub(crate) struct LayerType {
     pub(crate) numbers: Vec<Amount<i64>>,
     /// The function of a `QuantAct`, as the user wrote it.
     pub(crate) function: Option<String>,
+}
+
+impl LayerType {
+    /// The type, as the user wrote it.
+    pub(crate) fn written(&self) -> String {
+        let numbers = self.numbers.iter().map(|amount| amount.text.clone());
+        self.kind.with(self.function.iter().cloned().chain(numbers))
+    }
 }
 
 /// Reads a type; `None` after an error.

@@ -9,7 +9,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{Expr, Lit, Path, ext::IdentExt};
 
 use super::{
-    number::{Amount, Blamed, Number, Reader, foreign, number},
+    number::{Amount, Number, Reader, foreign, number},
     option::Opt,
 };
 use crate::{
@@ -20,14 +20,6 @@ use crate::{
 /// An option whose value is a number in `limit`.
 pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i64> {
     move |reader, option| reader.count(limit, limit.name, &option.value)
-}
-
-/// A [`count`] that a law about the whole network blames.
-pub(crate) fn blamed(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Blamed<i64> {
-    move |reader, option| Blamed {
-        amount: reader.count(limit, limit.name, &option.value),
-        tokens: option.value.to_token_stream(),
-    }
 }
 
 /// An option whose value is a shape, whose dimensions are in `limit`.
@@ -106,11 +98,6 @@ pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
 pub(crate) fn tolerance(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
     let tolerance = Float { admit: limits::admit_tolerance, law: "admit_tolerance", example: "0.2" };
     float(reader, option, tolerance)
-}
-
-/// A [`tolerance`] that a law may find in the wrong place.
-pub(crate) fn placed_tolerance(reader: &mut Reader<'_>, option: &Opt) -> Blamed<f64> {
-    Blamed { amount: tolerance(reader, option), tokens: option.key.to_token_stream() }
 }
 
 fn float(reader: &mut Reader<'_>, option: &Opt, float: Float) -> Amount<f64> {

@@ -107,7 +107,9 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<Fi
                 SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
                 SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
                 SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
-                SpecLayer::Add { .. } | SpecLayer::Pool(_) | SpecLayer::BatchNorm => (None, None),
+                SpecLayer::Add(_) | SpecLayer::Pool(_) | SpecLayer::BatchNorm | SpecLayer::Unknown => {
+                    (None, None)
+                }
                 SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) | SpecLayer::Flatten => {
                     (None, fact.range.get().map(|range| i64::from(range.bits())))
                 }

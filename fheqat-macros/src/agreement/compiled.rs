@@ -15,8 +15,10 @@ use proptest::{
 use quote::ToTokens;
 use serde_json::Value;
 
-use super::{emitted, reported, verdicts};
-use crate::parity::sketch::{Sketch, Written, sketches, tokens};
+use fheqat_spec::judge_each;
+
+use super::{emitted, reported};
+use crate::agreement::sketch::{Sketch, Written, sketches, tokens};
 
 /// Networks of each sort.
 const SORTS: [usize; 3] = [50, 60, 40];
@@ -124,12 +126,12 @@ impl Package {
     fn new(programs: [(&str, String); 2]) -> Self {
         let test = std::env::current_exe().expect("a test is a file");
         let target = test.ancestors().nth(3).expect("a test is in `target/debug/deps`").join("tests");
-        let root = target.join("parity");
+        let root = target.join("agreement");
         let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         fs::create_dir_all(root.join("src/bin")).expect("the target directory can be written");
         let manifest = format!(
             "[package]
-            name = \"parity\"
+            name = \"agreement\"
             version = \"0.0.0\"
             edition = \"2024\"
             [dependencies]
@@ -191,7 +193,7 @@ fn rustc_and_the_runtime_say_what_the_laws_say() {
         .iter()
         .filter(|sketch| {
             let net = emitted(sketch, Written::Constants).net();
-            verdicts(&net).iter().any(|verdict| verdict.issues().next().is_some())
+            judge_each(&net).iter().any(|verdict| verdict.issues().next().is_some())
         })
         .cloned()
         .collect();
@@ -217,8 +219,8 @@ fn rustc_and_the_runtime_say_what_the_laws_say() {
     assert!(said[..accepted.len()].iter().all(|line| *line == "accepted"), "{output}");
     for (line, sketch) in said[accepted.len()..].iter().zip(&by_law) {
         let net = emitted(sketch, Written::Constants).net();
-        let verdicts = verdicts(&net);
-        let first = verdicts.iter().flat_map(|verdict| verdict.issues().map(|(_, issue)| issue)).next();
+        let verdicts = judge_each(&net);
+        let first = verdicts.iter().flat_map(|verdict| verdict.issues()).next();
         assert_eq!(*line, format!("{:?}", first.map(ToString::to_string).unwrap_or_default()));
     }
 }

@@ -1,9 +1,10 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
 use fheqat_spec::{
-    Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source,
-    Transfer, Verdict, WeightRange, WeightScale, Window, judge,
-    limits::{self, Limit},
+    Add, Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Reshape, Scale,
+    Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    limits::{self, Limit, Refusal},
+    rules::shape::Why,
 };
 use proc_macro2::TokenStream;
 use proptest::{collection::vec, option::of, prelude::*};
@@ -195,7 +196,7 @@ impl Written {
 
 impl Reader {
     /// What a law may use of it, and the issue if it breaks its own.
-    fn admit(self, limit: Limit, value: i64, issues: &mut Vec<Issue<'static>>) -> Known<i64> {
+    fn admit(self, limit: Limit, value: i64, issues: &mut Vec<Refusal>) -> Known<i64> {
         if self == Self::Macro(Written::Constants) {
             return Known::Later;
         }
@@ -204,7 +205,7 @@ impl Reader {
         admitted.number
     }
 
-    fn admit_tenths(self, value: i64, issues: &mut Vec<Issue<'static>>) -> Known<f64> {
+    fn admit_tenths(self, value: i64, issues: &mut Vec<Refusal>) -> Known<f64> {
         if self == Self::Macro(Written::Constants) {
             return Known::Later;
         }
@@ -334,7 +335,7 @@ pub(super) struct Expected {
 pub(super) struct Drawn {
     pub(super) net: Net<'static>,
     /// The limits that numbers break.
-    limits: Vec<Issue<'static>>,
+    limits: Vec<Refusal>,
     is_refused: Vec<bool>,
 }
 
@@ -386,7 +387,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
         };
         let window = Window { axes: if sketched.kind == CONV_1D { 1 } else { 2 }, kernel, stride, padding };
         let linear = Linear {
-            inputs: if refused { Known::Later } else { inputs },
+            inputs,
             outputs,
             weight_bits: if has_weights {
                 admit(limits::WEIGHT_BITS, sketched.bits).or(weight_bits).unwrap_or(Known::Later)
@@ -405,14 +406,14 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
             max_l1,
             acc_bits,
             bias: default_bias(sketch, index),
-            tolerance: if refused { None } else { tolerances[index] },
+            tolerance: tolerances[index],
         };
         let groups = match sketched.kind {
             CONV_1D | CONV_2D => admit(limits::GROUPS, sketched.window.groups).unwrap_or(Known::Now(1)),
             _ => Known::Later,
         };
         let layer = match sketched.kind {
-            _ if refused => Layer::Linear(linear),
+            _ if refused => Layer::Unknown,
             IDENTITY | RELU | ACT => Layer::Quantizer(Quantizer {
                 transfer: match (sketched.kind, sketched.flag) {
                     (IDENTITY, Some(false)) => Transfer::Unsigned,
@@ -429,16 +430,18 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
                     .map_or(Scale::Learned, |owner| Scale::From(Source::Field(owner))),
                 tolerance: tolerances[index],
             }),
-            ADD => Layer::Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) },
+            ADD => Layer::Add(Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) }),
             CONCAT => Layer::Concat,
-            RESHAPE => Layer::Reshape(Shape::new(
-                &sketched.shape().map(|dim| admit(limits::SHAPE, Some(dim)).unwrap_or(Known::Later)),
-            )),
+            RESHAPE => {
+                let dims =
+                    sketched.shape().map(|dim| admit(limits::SHAPE, Some(dim)).unwrap_or(Known::Later));
+                Layer::Reshape(Reshape { shape: Shape::new(&dims) })
+            }
             TRANSPOSE => {
                 let axes = sketched.axes.iter();
                 let axes: Vec<_> =
                     axes.map(|&axis| admit(limits::AXES, Some(axis)).unwrap_or(Known::Later)).collect();
-                Layer::Transpose(Axes::new(&axes))
+                Layer::Transpose(Transpose { axes: Axes::new(&axes) })
             }
             LINEAR => Layer::Linear(linear),
             CONV_1D | CONV_2D => Layer::Conv(Conv { filters: linear, window, groups }),
@@ -468,29 +471,31 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
 /// What the laws say of the sketch.
 pub(super) fn expected(drawn: &Drawn) -> Vec<Expected> {
     let Drawn { net, limits, is_refused } = drawn;
-    let mut verdicts = Vec::new();
-    for (index, refused) in is_refused.iter().enumerate() {
-        verdicts.push(if *refused { Verdict::UNKNOWN } else { judge(net, &verdicts, index) });
+    let limits = limits.iter().map(|refusal| Expected {
+        field: 0,
+        law: None,
+        message: refusal.to_string(),
+        is_structural: false,
+    });
+    let verdicts = judge_each(net);
+    let laws =
+        verdicts.iter().enumerate().filter(|(index, _)| !is_refused[*index]).flat_map(|(field, verdict)| {
+            verdict.issues().map(move |issue| Expected {
+                field,
+                law: Some(issue.law()),
+                message: issue.to_string(),
+                is_structural: is_structural(issue),
+            })
+        });
+    limits.chain(laws).collect()
+}
+
+fn is_structural(issue: &Issue<'_>) -> bool {
+    match issue {
+        Issue::Shape(misfit) => matches!(
+            misfit.why,
+            Why::NoInputShape { .. } | Why::Rank { .. } | Why::AxisCount { .. } | Why::Differ { .. }
+        ),
+        other => !other.law().is_numeric(),
     }
-    let limits = limits.iter().map(|issue| (0, None, issue));
-    let laws = verdicts
-        .iter()
-        .enumerate()
-        .flat_map(|(index, verdict)| verdict.issues().map(move |(law, issue)| (index, Some(law), issue)));
-    limits
-        .chain(laws)
-        .map(|(field, law, issue)| Expected {
-            field,
-            law,
-            message: issue.to_string(),
-            is_structural: law.is_some_and(|law| !law.is_numeric())
-                || matches!(
-                    issue,
-                    Issue::NoInputShape { .. }
-                        | Issue::Rank { .. }
-                        | Issue::AxisCount { .. }
-                        | Issue::Shapes { .. }
-                ),
-        })
-        .collect()
 }

@@ -6,7 +6,10 @@ mod sketch;
 
 use std::collections::BTreeSet;
 
-use fheqat_spec::{Field, Issue, Known, Law, Layer, Net, Verdict, judge, rules::bootstraps};
+use fheqat_spec::{
+    Field, Issue, Known, Law, Layer, Net, Verdict, judge, judge_each,
+    rules::{TooMany, bootstraps},
+};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{checks, diag::Ctxt, expand, model::Model, parse};
@@ -29,18 +32,9 @@ fn emitted(sketch: &Sketch, written: Written) -> Emitted {
     Emitted::read(expand::quant_net(args, &item))
 }
 
-/// What each field of a network breaks.
-fn verdicts(net: &Net<'static>) -> Vec<Verdict<'static>> {
-    let mut verdicts = Vec::new();
-    for index in 0..net.fields.len() {
-        verdicts.push(judge(net, &verdicts, index));
-    }
-    verdicts
-}
-
 /// How many bootstraps a network needs at most, where every shape is known.
 fn most_bootstraps(net: &Net<'static>) -> Option<i64> {
-    let verdicts = verdicts(net);
+    let verdicts = judge_each(net);
     let each =
         net.fields.iter().zip(&verdicts).map(|(field, verdict)| bootstraps(field, &verdict.fact).get());
     each.sum()
@@ -59,6 +53,18 @@ fn narrowed(field: &Field<'static>, outputs: i64) -> Field<'static> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn fields_are_judged_alike_one_by_one(sketch in sketches()) {
+        let net = drawn(&sketch, Reader::ConstEvaluation).net;
+        let mut facts = Vec::new();
+        for (index, together) in judge_each(&net).iter().enumerate() {
+            let alone = judge(&net, &facts, index);
+            prop_assert_eq!(alone.fact, together.fact);
+            prop_assert!(alone.issues().eq(together.issues()));
+            facts.push(alone.fact);
+        }
+    }
 
     #[test]
     fn the_macro_says_what_the_laws_say(sketch in sketches()) {
@@ -109,7 +115,7 @@ proptest! {
         // What a program that compiles hands to the runtime is what its user meant, and breaks no law there.
         if !refused {
             prop_assert_eq!(of_literals.net(), constants.net());
-            let issues = verdicts(&constants.net()).iter().flat_map(Verdict::issues).count();
+            let issues = judge_each(&constants.net()).iter().flat_map(Verdict::issues).count();
             prop_assert_eq!(issues, 0);
             prop_assert!(constants.net().input_shape().get().is_some());
         }
@@ -120,14 +126,14 @@ proptest! {
         let net = drawn(&sketch, Reader::ConstEvaluation).net;
         let most = Known::Now(most_bootstraps(&net).unwrap_or(0) * share / 100);
         let net = Net { max_bootstraps: Some(most), ..net };
-        let verdicts = verdicts(&net);
-        if let Some(Issue::Bootstraps { fewer: Some(fewer), .. }) =
+        let verdicts = judge_each(&net);
+        if let Some(Issue::Bootstraps(TooMany { fewer: Some(fewer), .. })) =
             verdicts.last().and_then(|verdict| verdict.issue(Law::Bootstraps))
         {
             let fields: Vec<_> = net
                 .fields
                 .iter()
-                .map(|field| if field.name == fewer.field { narrowed(field, fewer.outputs) } else { *field })
+                .map(|field| if field.name == fewer.field { narrowed(field, fewer.most) } else { *field })
                 .collect();
             let narrowed = Net { fields: fields.leak(), ..net };
             // Where shapes no longer fit, nothing is known of what follows.
@@ -142,9 +148,9 @@ proptest! {
         let net = drawn(&sketch, Reader::ConstEvaluation).net;
         let with = |most| {
             let net = Net { max_bootstraps: Some(Known::Now(most)), ..net };
-            verdicts(&net).last().and_then(|verdict| verdict.issue(Law::Bootstraps).copied())
+            judge_each(&net).last().and_then(|verdict| verdict.issue(Law::Bootstraps).copied())
         };
-        if let Some(Issue::Bootstraps { needs, .. }) = with(-1) {
+        if let Some(Issue::Bootstraps(TooMany { needs, .. })) = with(-1) {
             prop_assert_eq!(with(needs), None);
             prop_assert!(needs == 0 || with(needs - 1).is_some());
         }
