@@ -123,3 +123,100 @@ const fn scale(asked: &Asked<'_, '_>, from: Option<Source>) -> Known<Form> {
         Some(Source::Input | Source::Broken) => Known::Later,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::{
+        Add, Axes, Bias, Conv, Field, Layer, Linear, Pool, Quantizer, Reshape, Scale, Shape, Transfer,
+        Transpose, WeightRange, WeightScale, Window,
+        limits::{DIMENSION, KERNEL, Limit, MAX_ELEMENTS, PADDING, STRIDE},
+    };
+
+    fn legal(limit: Limit) -> impl Strategy<Value = Known<i64>> {
+        let number = prop_oneof![
+            2 => Just(limit.most),
+            2 => limit.least..=limit.least + 2,
+            1 => limit.least..=limit.most,
+        ];
+        number.prop_map(Known::Now)
+    }
+
+    fn shape() -> impl Strategy<Value = Shape> {
+        vec(legal(DIMENSION), 1..5).prop_map(|dims| Shape::new(&dims))
+    }
+
+    fn layer() -> impl Strategy<Value = Layer> {
+        let numbers = (legal(DIMENSION), legal(DIMENSION), legal(DIMENSION), legal(KERNEL), legal(STRIDE));
+        (0..9, numbers, legal(PADDING), shape(), 1..3usize).prop_map(
+            |(kind, (inputs, outputs, groups, kernel, stride), padding, shape, axes)| {
+                let acc_bits = Known::Now(16);
+                let filters = Linear {
+                    inputs,
+                    outputs,
+                    weight_bits: Known::Now(8),
+                    weight_range: WeightRange::Full,
+                    weight_scale: WeightScale::PerTensor,
+                    max_nonzero: None,
+                    max_l1: None,
+                    acc_bits,
+                    bias: Bias::Free,
+                    tolerance: None,
+                };
+                let window = Window { axes, kernel, stride, padding };
+                match kind {
+                    0 => Layer::Linear(filters),
+                    1 => Layer::Conv(Conv { filters, window, groups }),
+                    2 => Layer::Pool(Pool { window: Some(Window { axes: 2, ..window }), acc_bits }),
+                    3 => Layer::Pool(Pool { window: None, acc_bits }),
+                    4 => Layer::Add(Add { acc_bits }),
+                    5 => Layer::Concat,
+                    6 => Layer::Reshape(Reshape { shape }),
+                    7 => Layer::Transpose(Transpose { axes: Axes::new(&[Known::Now(1), Known::Now(0)]) }),
+                    _ => Layer::Flatten,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Every product and sum of legal numbers is exact, or a law refuses it first: tests check for overflow.
+        #[test]
+        fn the_largest_numbers_are_judged(input in shape(), layers in vec(layer(), 1..8)) {
+            let quantizer = Layer::Quantizer(Quantizer {
+                transfer: Transfer::Unsigned,
+                bits: Known::Now(8),
+                scale: Scale::Learned,
+                tolerance: None,
+            });
+            let layers: Vec<_> = layers.into_iter().flat_map(|layer| [quantizer, layer]).collect();
+            let wires: Vec<Vec<_>> = layers
+                .iter()
+                .enumerate()
+                .map(|(index, layer)| {
+                    let from = index.checked_sub(1).map_or(Source::Input, Source::Field);
+                    vec![from; if layer.is_joint() { 3 } else { 1 }]
+                })
+                .collect();
+            let fields: Vec<_> = layers
+                .iter()
+                .zip(&wires)
+                .map(|(layer, from)| Field { name: "f", layer: *layer, from })
+                .collect();
+            let max_bootstraps = Some(Known::Now(0));
+            let net = Net { name: "Net", input: Some(input), max_bootstraps, tolerance: None, fields: &fields };
+            for verdict in judge_each(&net) {
+                if let Known::Now(shape) = verdict.fact.shape {
+                    prop_assert!(shape.elements().or(0) <= MAX_ELEMENTS, "{shape:?}");
+                }
+                for issue in verdict.issues() {
+                    prop_assert!(!issue.render().as_str().is_empty());
+                }
+            }
+        }
+    }
+}

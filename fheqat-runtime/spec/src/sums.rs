@@ -95,3 +95,62 @@ impl Levels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Bias, Linear, WeightRange, WeightScale,
+        limits::{INPUTS, KERNEL, Limit, MAX_ELEMENTS, MAX_L1, QUANTIZER_BITS, WEIGHT_BITS},
+    };
+
+    /// Often the largest number that is allowed.
+    fn legal(limit: Limit) -> impl Strategy<Value = i64> {
+        prop_oneof![2 => Just(limit.most), 1 => Just(limit.least), 1 => limit.least..=limit.most]
+    }
+
+    fn largest(range: Range) -> i128 {
+        i128::from(range.lo).abs().max(i128::from(range.hi))
+    }
+
+    proptest! {
+        /// Built with overflow checks, as tests are.
+        #[test]
+        fn no_legal_sum_overflows(
+            weight_bits in legal(WEIGHT_BITS),
+            bits in legal(QUANTIZER_BITS),
+            inputs in legal(INPUTS),
+            kernel in legal(KERNEL),
+            max_l1 in proptest::option::of(legal(MAX_L1)),
+            elements in 1..=MAX_ELEMENTS,
+        ) {
+            let window = Window { axes: 2, kernel: Known::Now(kernel), stride: Known::Now(1), padding: Known::Now(0) };
+            let terms = inputs * window.elements().or(0);
+            for (weight_range, levels) in
+                [(WeightRange::Full, Range::signed(bits)), (WeightRange::Narrow, Range::unsigned(bits))]
+            {
+                let linear = Linear {
+                    inputs: Known::Now(terms),
+                    outputs: Known::Now(1),
+                    weight_bits: Known::Now(weight_bits),
+                    weight_range,
+                    weight_scale: WeightScale::PerTensor,
+                    max_nonzero: None,
+                    max_l1: max_l1.map(Known::Now),
+                    acc_bits: Known::Now(16),
+                    bias: Bias::Free,
+                    tolerance: None,
+                };
+                let Known::Now(sum) = linear.accumulator(levels) else { panic!("every number is known") };
+                let weights = linear.weights().or(Range::new(0, 0));
+                let most = i128::from(terms) * largest(weights) * largest(levels);
+                prop_assert!(largest(sum) <= most);
+                prop_assert!(max_l1.is_some() || largest(sum) == most, "{sum:?} of {most}");
+                let pooled = levels.sum(elements);
+                prop_assert_eq!(largest(pooled), i128::from(elements) * largest(levels));
+            }
+        }
+    }
+}

@@ -72,14 +72,8 @@ pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Overflow<'a>> {
     }
 }
 
-/// The accumulator, where it is too wide.
-const fn too_wide<'a>(
-    asked: &Asked<'a, '_>,
-    sum: Range,
-    acc_bits: i64,
-    of: Summed<'a>,
-) -> Option<Overflow<'a>> {
-    Some(Overflow { field: asked.field.name, needs: sum.bits(), acc_bits, sum, of })
+const fn too_wide<'a>(asked: &Asked<'a, '_>, sum: Range, acc_bits: i64, of: Summed<'a>) -> Overflow<'a> {
+    Overflow { field: asked.field.name, needs: sum.bits(), acc_bits, sum, of }
 }
 
 const fn fits(sum: Range, acc_bits: i64) -> bool {
@@ -112,7 +106,7 @@ const fn of_products<'a>(asked: &Asked<'a, '_>, products: &Products) -> Option<O
         fitting_nonzero: largest(products, inputs, acc_bits, Bound::Nonzero),
         fitting_l1: largest(products, inputs, acc_bits, Bound::L1),
     };
-    too_wide(asked, sum, acc_bits, of)
+    Some(too_wide(asked, sum, acc_bits, of))
 }
 
 #[derive(Clone, Copy)]
@@ -160,7 +154,7 @@ const fn of_levels<'a>(asked: &Asked<'a, '_>, levels: &Levels) -> Option<Overflo
         }
     }
     let of = Summed::Levels { elements, fitting, inputs, producer: asked.producer(0) };
-    too_wide(asked, sum, acc_bits, of)
+    Some(too_wide(asked, sum, acc_bits, of))
 }
 
 const fn of_operands<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<Overflow<'a>> {
@@ -173,7 +167,7 @@ const fn of_operands<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<
     }
     match (asked.operands().range, acc_bits) {
         (Known::Now(sum), Known::Now(acc_bits)) if !fits(sum, acc_bits) => {
-            too_wide(asked, sum, acc_bits, Summed::Operands { operands: asked.field.from.len() })
+            Some(too_wide(asked, sum, acc_bits, Summed::Operands { operands: asked.field.from.len() }))
         }
         _ => None,
     }
