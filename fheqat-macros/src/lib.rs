@@ -11,6 +11,7 @@ mod checks;
 mod codegen;
 mod diag;
 mod expand;
+mod local;
 mod model;
 mod parse;
 mod suggest;

@@ -3,7 +3,7 @@
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Known, Linear, Pool, Quantizer, Reshape, Scale, Shape, Source, Transfer,
     Transpose, WeightRange, WeightScale, Window, limits,
-    numbers::{Convert, Number, Numbers, Part, Readable},
+    numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -11,6 +11,7 @@ use syn::{ext::IdentExt, spanned::Spanned};
 
 use crate::{
     diag::{Ctxt, Message},
+    local::projection,
     parse::{
         Ast,
         field::FieldAst,
@@ -27,7 +28,7 @@ use crate::{
 pub(crate) struct Written;
 
 impl Numbers for Written {
-    type Of<T: Number> = Amount<T>;
+    type Of<T: Value> = Amount<T>;
 }
 
 /// A layer whose numbers are expressions.
@@ -36,7 +37,7 @@ pub(crate) type Layer = fheqat_spec::Layer<Written>;
 struct AsRead;
 
 impl Convert<Written, Readable> for AsRead {
-    fn number<T: Number>(&self, number: &Amount<T>) -> Known<T> {
+    fn number<T: Value>(&self, number: &Amount<T>) -> Known<T> {
         number.known
     }
 }
@@ -315,9 +316,9 @@ impl Given<'_> {
             return Amount::now(signed);
         }
         let ident = at(&field.ident, &field.ty);
-        let asked = quote_spanned! {field.ty.span()=>
-            __fheqat::is_signed(|__fheqat_net: &#net| &__fheqat_net.#ident)
-        };
+        let place = field.ty.span();
+        let projection = projection(net, &ident, place);
+        let asked = quote_spanned!(place=> __fheqat::is_signed(#projection));
         Amount::later(quote!(__fheqat::spec::Known::Now(#asked)))
     }
 

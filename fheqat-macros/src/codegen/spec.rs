@@ -1,6 +1,6 @@
 //! `const SPEC`: the model as an expression of type `fheqat_spec::Net`.
 
-use fheqat_spec::numbers::{Number, Part, Writer};
+use fheqat_spec::numbers::{Part, Value, Writer};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
@@ -33,7 +33,7 @@ fn field(member: &Member) -> TokenStream {
     quote!(__fheqat::spec::Field { name: #name, layer: #layer, from: &[#(#from),*] })
 }
 
-fn number<T: Number>(number: Option<&Amount<T>>) -> TokenStream {
+fn number<T: Value>(number: Option<&Amount<T>>) -> TokenStream {
     Tokens.option(number.map(|number| Tokens.number(number)))
 }
 
@@ -43,7 +43,7 @@ struct Tokens;
 impl Writer<Written> for Tokens {
     type Expr = TokenStream;
 
-    fn number<T: Number>(&self, number: &Amount<T>) -> TokenStream {
+    fn number<T: Value>(&self, number: &Amount<T>) -> TokenStream {
         number.tokens.clone()
     }
 

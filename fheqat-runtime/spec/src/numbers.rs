@@ -9,16 +9,16 @@ use core::fmt::Debug;
 use crate::Known;
 
 /// A type of number: `i64`, `f64` or `bool`.
-pub trait Number: Copy + Debug + PartialEq {}
+pub trait Value: Copy + Debug + PartialEq {}
 
-impl Number for i64 {}
-impl Number for f64 {}
-impl Number for bool {}
+impl Value for i64 {}
+impl Value for f64 {}
+impl Value for bool {}
 
 /// What stands where a number stands.
 pub trait Numbers: Copy + Debug + PartialEq {
     /// What stands for a `T`.
-    type Of<T: Number>: Clone + Debug + PartialEq;
+    type Of<T: Value>: Clone + Debug + PartialEq;
 }
 
 /// Numbers that are known, or will be when const evaluation reads them.
@@ -26,13 +26,13 @@ pub trait Numbers: Copy + Debug + PartialEq {
 pub struct Readable;
 
 impl Numbers for Readable {
-    type Of<T: Number> = Known<T>;
+    type Of<T: Value> = Known<T>;
 }
 
 /// Turns numbers of one kind into those of another.
 pub trait Convert<N: Numbers, M: Numbers> {
     /// What stands for the number.
-    fn number<T: Number>(&self, number: &N::Of<T>) -> M::Of<T>;
+    fn number<T: Value>(&self, number: &N::Of<T>) -> M::Of<T>;
 }
 
 /// Writes a description as an expression, from the inside out. Paths are those of this crate: `Linear`, `Bias::Free`.
@@ -41,7 +41,7 @@ pub trait Writer<N: Numbers> {
     type Expr;
 
     /// A number.
-    fn number<T: Number>(&self, number: &N::Of<T>) -> Self::Expr;
+    fn number<T: Value>(&self, number: &N::Of<T>) -> Self::Expr;
 
     /// A number that is no number of the user's: how many axes, which field.
     fn count(&self, count: usize) -> Self::Expr;

@@ -210,13 +210,11 @@ const fn differ<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
             return None;
         };
         let operands = asked.layer.operands;
-        has = match operands.shape(&has, &gives) {
-            Some(together) => together,
-            None => {
-                let (first, producer) = (asked.producer(0), asked.producer(position));
-                return Some(Why::Differ { operands, first, has, producer, gives });
-            }
+        let Some(together) = operands.shape(&has, &gives) else {
+            let (first, producer) = (asked.producer(0), asked.producer(position));
+            return Some(Why::Differ { operands, first, has, producer, gives });
         };
+        has = together;
         position += 1;
     }
     None
