@@ -19,7 +19,7 @@ use crate::quant::{row::RowRounder, transition::Dequantize};
 /// A program with numbers ready and memory for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Runner {
-    precision: Precision,
+    plan: Plan,
     pub(crate) kernels: Vec<Kernel>,
     /// The node that each node reads.
     pub(crate) sources: Vec<Option<usize>>,
@@ -52,23 +52,34 @@ impl Runner {
     }
 
     fn with(program: &Program, plan: Plan) -> Result<Self, NetworkError> {
-        let mut runner = Self::unready(program, plan);
+        let mut runner = Self::empty(plan);
+        for _ in &program.nodes {
+            runner.push(program);
+        }
         runner.refresh(program, None)?;
         Ok(runner)
     }
 
-    /// A runner whose nodes are to be [refreshed](Runner::refresh_node) before they run.
-    pub(crate) fn unready(program: &Program, plan: Plan) -> Self {
-        let kernel = |index: usize| program.nodes[index].op.kernel(program.at(index), plan);
+    /// A runner of no node yet.
+    pub(crate) const fn empty(plan: Plan) -> Self {
         Self {
-            precision: plan.precision,
-            kernels: (0..program.nodes.len()).map(kernel).collect(),
-            sources: program.nodes.iter().map(|node| node.from).collect(),
-            outputs: program.nodes.iter().map(|node| Array2::zeros((plan.batch, node.width))).collect(),
+            plan,
+            kernels: Vec::new(),
+            sources: Vec::new(),
+            outputs: Vec::new(),
             noise: None,
             rounders: Vec::new(),
             channels: Vec::new(),
         }
+    }
+
+    /// Takes the next node of the program, which is to be [refreshed](Runner::refresh_node) before it runs.
+    pub(crate) fn push(&mut self, program: &Program) {
+        let index = self.kernels.len();
+        let node = &program.nodes[index];
+        self.kernels.push(node.op.kernel(program.at(index), self.plan));
+        self.sources.push(node.from);
+        self.outputs.push(Array2::zeros((self.plan.batch, node.width)));
     }
 
     /// Reads every number of the program again; `max_nonzero` replaces the limit of rows that have no budget.
@@ -99,7 +110,7 @@ impl Runner {
         let (before, rest) = self.kernels.split_at_mut(index);
         let mut refresh = Refresh {
             at: program.at(index),
-            precision: self.precision,
+            precision: self.plan.precision,
             max_nonzero,
             read: &|index, channels| read(program, before, index, channels),
             channels: &mut self.channels,

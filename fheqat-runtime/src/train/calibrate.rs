@@ -59,9 +59,9 @@ pub(crate) fn calibrate(
     let sample = features.select(Axis(0), &rows);
     let plan =
         Plan { precision: Precision::Quantized, statistics: Statistics::Running, batch: sample.nrows() };
-    let runner = Runner::unready(program, plan);
     let is_fresh = vec![false; program.nodes.len()];
-    let mut calibration = Calibration { program, sample, observer, purpose, runner, done: 0, is_fresh };
+    let mut calibration =
+        Calibration { program, sample, observer, purpose, runner: Runner::empty(plan), is_fresh };
     for index in 0..calibration.program.nodes.len() {
         calibration.node(index)?;
         if starts && calibration.program.nodes[index].from.is_none() {
@@ -79,9 +79,8 @@ struct Calibration<'a> {
     sample: Array2<f32>,
     observer: Observer,
     purpose: Purpose,
+    /// The nodes that have run.
     runner: Runner,
-    /// Nodes that have run.
-    done: usize,
     /// Of each node whether what it gives was scaled here.
     is_fresh: Vec<bool>,
 }
@@ -325,13 +324,13 @@ impl Calibration<'_> {
 
     /// Runs the nodes up to that at `index` which have not run yet, in integers.
     fn run_to(&mut self, index: usize) -> Result<(), NetworkError> {
-        while self.done <= index {
-            if let Kernel::Linear(product) = &mut self.runner.kernels[self.done] {
+        for next in self.runner.kernels.len()..=index {
+            self.runner.push(self.program);
+            if let Kernel::Linear(product) = &mut self.runner.kernels[next] {
                 product.affine = None;
             }
-            self.runner.refresh_node(self.program, self.done, None)?;
-            self.runner.run_node(self.done, &self.sample.view());
-            self.done += 1;
+            self.runner.refresh_node(self.program, next, None)?;
+            self.runner.run_node(next, &self.sample.view());
         }
         Ok(())
     }

@@ -610,3 +610,20 @@ fn logs_and_weights_are_files() {
     assert!(other.load(&path).unwrap_err().to_string().starts_with("the file is not safetensors"));
     assert!(other.load(folder.path().join("none")).unwrap_err().to_string().starts_with("cannot read"));
 }
+
+/// A search moves the input's step, and levels kept from an earlier calibration may then be too few.
+#[test]
+fn calibration_runs_with_the_levels_that_samples_reach_now() {
+    use crate::train::calibrate::{Purpose, calibrate};
+    type Net = Chain<2, 12, 2, 12, 0, true>;
+    let calibrated = |kept: Range| {
+        let mut net = Net::new(Seed(1));
+        let state = &mut net.quant_inp.state;
+        (state.step, state.levels) = (Some(0.3), kept);
+        let mut program = Program::of(&net).unwrap();
+        calibrate(&mut program, &small().features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        program.store(&mut net);
+        (net.quant_inp.state.levels, net.relu1.step(), net.relu2.step())
+    };
+    assert_eq!(calibrated(Range::new(0, 1)), calibrated(Range::unsigned(2)));
+}
