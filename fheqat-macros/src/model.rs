@@ -15,7 +15,8 @@ use crate::{
     parse::{
         Ast,
         field::FieldAst,
-        layer::{Kind, LayerType},
+        kind::{JOINT, Kind},
+        layer::LayerType,
         number::Amount,
         option,
         value::Wire,
@@ -37,7 +38,7 @@ pub(crate) type Layer = fheqat_spec::Layer<Written>;
 struct AsRead;
 
 impl Convert<Written, Readable> for AsRead {
-    fn number<T: Value>(&self, number: &Amount<T>) -> Known<T> {
+    fn value<T: Value>(&self, number: &Amount<T>) -> Known<T> {
         number.known
     }
 }
@@ -355,7 +356,7 @@ fn sources(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Vec
 
 /// As many broken wires as the layer takes.
 fn broken(field: &FieldAst) -> Vec<Source> {
-    let is_joint = field.layer.as_ref().is_some_and(|layer| matches!(layer.kind, Kind::Add | Kind::Concat));
+    let is_joint = field.layer.as_ref().is_some_and(|layer| JOINT.contains(&layer.kind));
     vec![Source::Broken; if is_joint { 2 } else { 1 }]
 }
 

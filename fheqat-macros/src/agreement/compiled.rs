@@ -15,7 +15,7 @@ use proptest::{
 use quote::ToTokens;
 use serde_json::Value;
 
-use fheqat_spec::judge_each;
+use fheqat_spec::{Verdict, judge_each};
 
 use super::{emitted, reported};
 use crate::agreement::sketch::{Sketch, Written, sketches, tokens};
@@ -220,7 +220,7 @@ fn rustc_and_the_runtime_say_what_the_laws_say() {
     for (line, sketch) in said[accepted.len()..].iter().zip(&by_law) {
         let net = emitted(sketch, Written::Constants).net();
         let verdicts = judge_each(&net);
-        let first = verdicts.iter().flat_map(|verdict| verdict.issues()).next();
+        let first = verdicts.iter().flat_map(Verdict::issues).next();
         assert_eq!(*line, format!("{:?}", first.map(ToString::to_string).unwrap_or_default()));
     }
 }

@@ -34,7 +34,7 @@ fn field(member: &Member) -> TokenStream {
 }
 
 fn number<T: Value>(number: Option<&Amount<T>>) -> TokenStream {
-    Tokens.option(number.map(|number| Tokens.number(number)))
+    Tokens.option(number.map(|number| Tokens.value(number)))
 }
 
 /// Writes descriptions as tokens that name everything from `__fheqat`.
@@ -43,7 +43,7 @@ struct Tokens;
 impl Writer<Written> for Tokens {
     type Expr = TokenStream;
 
-    fn number<T: Value>(&self, number: &Amount<T>) -> TokenStream {
+    fn value<T: Value>(&self, number: &Amount<T>) -> TokenStream {
         number.tokens.clone()
     }
 
@@ -71,10 +71,10 @@ impl Writer<Written> for Tokens {
     }
 
     fn option(&self, value: Option<TokenStream>) -> TokenStream {
-        match value {
-            Some(value) => quote!(::core::option::Option::Some(#value)),
-            None => quote!(::core::option::Option::None),
-        }
+        value.map_or_else(
+            || quote!(::core::option::Option::None),
+            |value| quote!(::core::option::Option::Some(#value)),
+        )
     }
 
     fn list(&self, items: impl Iterator<Item = TokenStream>) -> TokenStream {

@@ -7,27 +7,20 @@ use syn::{Attribute, Field, Meta, Path, Type, ext::IdentExt, parse_quote};
 
 use super::{
     container::NetOptions,
-    layer::{self, Kind, LayerType},
+    kind::{CONVOLUTIONS, Kind, QUANTIZERS, SIGNED, SLIDING, SUMMING, TOLERANT, WEIGHTED},
+    layer::{self, LayerType},
     number::{Amount, Reader},
     option::{self, options},
     value::{Wire, axes, bias, count, flag, owner, shape, step, tolerance, wire},
 };
 use crate::diag::{Ctxt, Message, list};
 
-const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act];
-const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
-const SUMMING: &[Kind] =
-    &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
-const TOLERANT: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act, Kind::Linear, Kind::Conv1d, Kind::Conv2d];
-const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
-const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
-
 options! {
     /// The options of a layer.
     LayerOptions {
         "from" => from: Wire = wire;
         "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
-        "signed" => signed: bool = flag, on &[Kind::Identity, Kind::Act];
+        "signed" => signed: bool = flag, on SIGNED;
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;
         "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
         "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;

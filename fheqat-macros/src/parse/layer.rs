@@ -1,132 +1,18 @@
 //! The type of a field.
 
-use fheqat_spec::limits::{self, Limit};
+use fheqat_spec::limits::Limit;
 use proc_macro2::{Delimiter, Group, Span};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt, spanned::Spanned};
 
 use super::{
+    kind::Kind,
     no_layer,
     number::{Amount, Literal, Number, Reader, number, source_text},
 };
-use crate::{
-    diag::{Message, list},
-    suggest::closest,
-};
-
-/// A kind of layer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Identity,
-    ReLU,
-    Act,
-    Linear,
-    Add,
-    Concat,
-    Reshape,
-    Transpose,
-    Conv1d,
-    Conv2d,
-    AvgPool2d,
-    GlobalAvgPool2d,
-    Flatten,
-    BatchNorm,
-}
+use crate::diag::{Message, list};
 
 impl Kind {
-    pub(crate) const ALL: &[Self] = &[
-        Self::Identity,
-        Self::ReLU,
-        Self::Act,
-        Self::Linear,
-        Self::Add,
-        Self::Concat,
-        Self::Reshape,
-        Self::Transpose,
-        Self::Conv1d,
-        Self::Conv2d,
-        Self::AvgPool2d,
-        Self::GlobalAvgPool2d,
-        Self::Flatten,
-        Self::BatchNorm,
-    ];
-
-    /// The name of its type.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "QuantIdentity",
-            Self::ReLU => "QuantReLU",
-            Self::Act => "QuantAct",
-            Self::Linear => "QuantLinear",
-            Self::Add => "Add",
-            Self::Concat => "Concat",
-            Self::Reshape => "Reshape",
-            Self::Transpose => "Transpose",
-            Self::Conv1d => "QuantConv1d",
-            Self::Conv2d => "QuantConv2d",
-            Self::AvgPool2d => "AvgPool2d",
-            Self::GlobalAvgPool2d => "GlobalAvgPool2d",
-            Self::Flatten => "Flatten",
-            Self::BatchNorm => "BatchNorm",
-        }
-    }
-
-    /// The numbers its type takes.
-    const fn parameters(self) -> &'static [Limit] {
-        match self {
-            Self::Identity
-            | Self::ReLU
-            | Self::Act
-            | Self::Add
-            | Self::Concat
-            | Self::Reshape
-            | Self::Transpose
-            | Self::GlobalAvgPool2d
-            | Self::Flatten
-            | Self::BatchNorm => &[],
-            Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
-            Self::Conv1d | Self::Conv2d => &[limits::INPUTS, limits::OUTPUTS, limits::KERNEL],
-            Self::AvgPool2d => &[limits::KERNEL],
-        }
-    }
-
-    /// What other libraries call it.
-    const fn aliases(self) -> &'static [&'static str] {
-        match self {
-            Self::Identity => &["Identity", "QuantInput", "QuantStub"],
-            Self::ReLU => &["ReLU", "Relu"],
-            Self::Act => &["Act", "Activation", "QuantActivation"],
-            Self::Linear => &["Linear", "Dense"],
-            Self::Add => &["Residual", "Sum", "QuantAdd"],
-            Self::Concat => &["Cat", "Concatenate", "QuantCat"],
-            Self::Reshape => &["View", "Unflatten"],
-            Self::Transpose => &["Permute", "Swapaxes"],
-            Self::Conv1d => &["Conv1d", "Conv1D"],
-            Self::Conv2d => &["Conv2d", "Conv2D"],
-            Self::AvgPool2d => &["AvgPool", "AveragePooling2D", "SumPool2d"],
-            Self::GlobalAvgPool2d => &["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"],
-            Self::Flatten => &[],
-            Self::BatchNorm => &["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"],
-        }
-    }
-
-    pub(super) fn of(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-
-    pub(super) fn like(name: &str) -> Option<Self> {
-        let alias = Self::ALL.iter().copied().find(|kind| kind.aliases().contains(&name));
-        alias.or_else(|| closest(name, Self::ALL.iter().map(|kind| kind.name())).and_then(Self::of))
-    }
-
-    /// Its type with the names of what it takes.
-    fn signature(self) -> String {
-        match self {
-            Self::Act => self.with(["F".to_owned()].into_iter()),
-            _ => self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned())),
-        }
-    }
-
     /// Its type with the numbers that the user gave to another one.
     pub(super) fn in_place_of(self, segment: &PathSegment) -> String {
         let arguments = arguments(segment);
@@ -135,16 +21,6 @@ impl Kind {
             return self.signature();
         }
         self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
-    }
-
-    /// Its type with these numbers.
-    fn with(self, numbers: impl Iterator<Item = String>) -> String {
-        let numbers: Vec<_> = numbers.collect();
-        if numbers.is_empty() {
-            self.name().to_owned()
-        } else {
-            format!("{}<{}>", self.name(), numbers.join(", "))
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod container;
 pub(crate) mod field;
+pub(crate) mod kind;
 pub(crate) mod layer;
 mod no_layer;
 pub(crate) mod number;

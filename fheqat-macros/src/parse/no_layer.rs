@@ -5,7 +5,8 @@ use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt};
 
 use super::{
-    layer::{Kind, all, arguments, ungroup},
+    kind::Kind,
+    layer::{all, arguments, ungroup},
     number::source_text,
 };
 use crate::diag::Message;

@@ -9,7 +9,7 @@ use syn::{
     parse_quote_spanned,
 };
 
-use super::layer::Kind;
+use super::kind::Kind;
 use crate::{
     diag::{Ctxt, Message, list},
     suggest::closest,
@@ -81,7 +81,7 @@ macro_rules! options {
             pub(crate) const RULES: &[$crate::parse::option::Rule] =
                 &[$($crate::parse::option::Rule {
                     name: $text,
-                    on: [$($kinds,)? $crate::parse::layer::Kind::ALL][0],
+                    on: [$($kinds,)? $crate::parse::kind::Kind::ALL][0],
                 }),*];
 
             /// Reads the value of the option called `name`.

@@ -5,7 +5,6 @@ use fheqat_spec::{
     limits::{self, Limit, MAX_RANK},
 };
 use proc_macro2::Ident;
-use quote::ToTokens;
 use syn::{Expr, Lit, Path, ext::IdentExt};
 
 use super::{

@@ -32,7 +32,7 @@ impl Numbers for Readable {
 /// Turns numbers of one kind into those of another.
 pub trait Convert<N: Numbers, M: Numbers> {
     /// What stands for the number.
-    fn number<T: Value>(&self, number: &N::Of<T>) -> M::Of<T>;
+    fn value<T: Value>(&self, number: &N::Of<T>) -> M::Of<T>;
 }
 
 /// Writes a description as an expression, from the inside out. Paths are those of this crate: `Linear`, `Bias::Free`.
@@ -41,7 +41,7 @@ pub trait Writer<N: Numbers> {
     type Expr;
 
     /// A number.
-    fn number<T: Value>(&self, number: &N::Of<T>) -> Self::Expr;
+    fn value<T: Value>(&self, number: &N::Of<T>) -> Self::Expr;
 
     /// A number that is no number of the user's: how many axes, which field.
     fn count(&self, count: usize) -> Self::Expr;
@@ -123,12 +123,12 @@ macro_rules! structure {
             }
         }
     };
-    (@convert number, $member:ident, $to:ident) => { $to.number($member) };
-    (@convert bound, $member:ident, $to:ident) => { $member.as_ref().map(|number| $to.number(number)) };
+    (@convert number, $member:ident, $to:ident) => { $to.value($member) };
+    (@convert bound, $member:ident, $to:ident) => { $member.as_ref().map(|number| $to.value(number)) };
     (@convert part, $member:ident, $to:ident) => { $crate::numbers::Part::convert($member, $to) };
-    (@write number, $member:ident, $to:ident) => { $to.number($member) };
+    (@write number, $member:ident, $to:ident) => { $to.value($member) };
     (@write bound, $member:ident, $to:ident) => {
-        $to.option($member.as_ref().map(|number| $to.number(number)))
+        $to.option($member.as_ref().map(|number| $to.value(number)))
     };
     (@write part, $member:ident, $to:ident) => { $crate::numbers::Part::write($member, $to) };
 }

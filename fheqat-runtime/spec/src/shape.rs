@@ -42,7 +42,7 @@ impl<N: Numbers> Shape<N> {
 
     /// The call of `new` that makes it, or an [`Axes`](crate::Axes) of the same numbers.
     pub(crate) fn write_as<W: Writer<N>>(&self, new: &str, to: &W) -> W::Expr {
-        to.call(new, to.list(self.dims().iter().map(|dim| to.number(dim))))
+        to.call(new, to.list(self.dims().iter().map(|dim| to.value(dim))))
     }
 }
 
@@ -50,7 +50,7 @@ impl<N: Numbers> Part<N> for Shape<N> {
     type With<M: Numbers> = Shape<M>;
 
     fn convert<M: Numbers>(&self, to: &impl Convert<N, M>) -> Shape<M> {
-        Shape { rank: self.rank, dims: self.dims.each_ref().map(|dim| to.number(dim)) }
+        Shape { rank: self.rank, dims: self.dims.each_ref().map(|dim| to.value(dim)) }
     }
 
     fn write<W: Writer<N>>(&self, to: &W) -> W::Expr {

@@ -50,7 +50,7 @@ impl<N: Numbers> Part<N> for Transfer<N> {
             Self::Signed => Transfer::Signed,
             Self::Unsigned => Transfer::Unsigned,
             Self::ReLU => Transfer::ReLU,
-            Self::Function { signed } => Transfer::Function { signed: to.number(signed) },
+            Self::Function { signed } => Transfer::Function { signed: to.value(signed) },
         }
     }
 
@@ -59,7 +59,7 @@ impl<N: Numbers> Part<N> for Transfer<N> {
             Self::Signed => to.word("Transfer::Signed"),
             Self::Unsigned => to.word("Transfer::Unsigned"),
             Self::ReLU => to.word("Transfer::ReLU"),
-            Self::Function { signed } => to.structure("Transfer::Function", [("signed", to.number(signed))]),
+            Self::Function { signed } => to.structure("Transfer::Function", [("signed", to.value(signed))]),
         }
     }
 }
@@ -83,7 +83,7 @@ impl<N: Numbers> Part<N> for Scale<N> {
     fn convert<M: Numbers>(&self, to: &impl Convert<N, M>) -> Scale<M> {
         match self {
             Self::Learned => Scale::Learned,
-            Self::Fixed(step) => Scale::Fixed(to.number(step)),
+            Self::Fixed(step) => Scale::Fixed(to.value(step)),
             Self::From(owner) => Scale::From(*owner),
         }
     }
@@ -91,7 +91,7 @@ impl<N: Numbers> Part<N> for Scale<N> {
     fn write<W: Writer<N>>(&self, to: &W) -> W::Expr {
         match self {
             Self::Learned => to.word("Scale::Learned"),
-            Self::Fixed(step) => to.call("Scale::Fixed", to.number(step)),
+            Self::Fixed(step) => to.call("Scale::Fixed", to.value(step)),
             Self::From(owner) => to.call("Scale::From", Part::<N>::write(owner, to)),
         }
     }
