@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A network of `layers` layers: a quantizer, then dense layers and ReLUs in turn. What is a constant, only const
+/// A network of `layers` layers: a quantizer, then dense layers and `QuantReLU`s in turn. What is a constant, only const
 /// evaluation can read.
 fn network(layers: usize, width: &str) -> String {
     let mut text = format!("use fheqat::prelude::*;\npub const WIDTH: usize = {WIDTH};\n");
@@ -49,8 +49,9 @@ impl Package {
             version = \"0.0.0\"
             edition = \"2024\"
             [dependencies]
-            fheqat = {{ path = {workspace:?}, default-features = false }}
-            [workspace]"
+            fheqat = {{ path = \"{}\", default-features = false }}
+            [workspace]",
+            workspace.display()
         );
         fs::write(root.join("Cargo.toml"), manifest).expect("the target directory can be written");
         fs::copy(workspace.join("Cargo.lock"), root.join("Cargo.lock"))
