@@ -14,11 +14,11 @@ use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{checks, diag::Ctxt, expand, model::Model, parse};
 use emitted::Emitted;
-use sketch::{Expected, KINDS, Reader, Sketch, Written, drawn, expected, sketches, tokens};
+use sketch::{Expected, KINDS, ReadBy, Sketch, Spelling, drawn, expected, sketches, tokens};
 
 /// What the macro says.
-fn reported(sketch: &Sketch, written: Written) -> BTreeSet<String> {
-    let (args, item) = tokens(sketch, written);
+fn reported(sketch: &Sketch, spelling: Spelling) -> BTreeSet<String> {
+    let (args, item) = tokens(sketch, spelling);
     let ctxt = Ctxt::new();
     if let Some(ast) = parse::ast(&ctxt, args, &item) {
         let model = Model::resolve(&ctxt, &ast);
@@ -27,8 +27,8 @@ fn reported(sketch: &Sketch, written: Written) -> BTreeSet<String> {
     ctxt.check().err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-fn emitted(sketch: &Sketch, written: Written) -> Emitted {
-    let (args, item) = tokens(sketch, written);
+fn emitted(sketch: &Sketch, spelling: Spelling) -> Emitted {
+    let (args, item) = tokens(sketch, spelling);
     Emitted::read(expand::quant_net(args, &item))
 }
 
@@ -56,7 +56,7 @@ proptest! {
 
     #[test]
     fn fields_are_judged_alike_one_by_one(sketch in sketches()) {
-        let net = drawn(&sketch, Reader::ConstEvaluation).net;
+        let net = drawn(&sketch, ReadBy::ConstEvaluation).net;
         let mut facts = Vec::new();
         for (index, together) in judge_each(&net).iter().enumerate() {
             let alone = judge(&net, &facts, index);
@@ -68,9 +68,9 @@ proptest! {
 
     #[test]
     fn the_macro_says_what_the_laws_say(sketch in sketches()) {
-        for written in [Written::Literals, Written::Constants] {
-            let reported = reported(&sketch, written);
-            let expected = expected(&drawn(&sketch, Reader::Macro(written)));
+        for spelling in [Spelling::Literals, Spelling::Constants] {
+            let reported = reported(&sketch, spelling);
+            let expected = expected(&drawn(&sketch, ReadBy::Macro(spelling)));
             for message in &reported {
                 prop_assert!(expected.iter().any(|known| known.message == *message), "{message}");
             }
@@ -80,7 +80,7 @@ proptest! {
             }
             prop_assert_eq!(reported.is_empty(), expected.is_empty());
             // Of numeric laws, only how many dimensions there are is known without numbers.
-            if written == Written::Constants {
+            if spelling == Spelling::Constants {
                 prop_assert!(expected.iter().all(|known| known.is_structural));
             }
         }
@@ -88,8 +88,8 @@ proptest! {
 
     #[test]
     fn const_evaluation_says_what_the_laws_say(sketch in sketches()) {
-        let seen = drawn(&sketch, Reader::ConstEvaluation);
-        let by_macro = expected(&drawn(&sketch, Reader::Macro(Written::Constants)));
+        let seen = drawn(&sketch, ReadBy::ConstEvaluation);
+        let by_macro = expected(&drawn(&sketch, ReadBy::Macro(Spelling::Constants)));
         let by_laws: BTreeSet<_> = expected(&seen)
             .into_iter()
             .filter(|known| known.law.is_none_or(Law::is_numeric))
@@ -99,18 +99,18 @@ proptest! {
             })
             .map(|known| known.message)
             .collect();
-        let emitted = emitted(&sketch, Written::Constants);
+        let emitted = emitted(&sketch, Spelling::Constants);
         prop_assert_eq!(emitted.net(), seen.net);
         prop_assert_eq!(emitted.messages(), by_laws);
     }
 
     #[test]
     fn literals_and_constants_are_refused_alike(sketch in sketches()) {
-        let literals = reported(&sketch, Written::Literals);
-        let of_literals = emitted(&sketch, Written::Literals);
+        let literals = reported(&sketch, Spelling::Literals);
+        let of_literals = emitted(&sketch, Spelling::Literals);
         let refused = !literals.is_empty() || !of_literals.messages().is_empty();
-        let constants = emitted(&sketch, Written::Constants);
-        let by_constants = !reported(&sketch, Written::Constants).is_empty() || !constants.messages().is_empty();
+        let constants = emitted(&sketch, Spelling::Constants);
+        let by_constants = !reported(&sketch, Spelling::Constants).is_empty() || !constants.messages().is_empty();
         prop_assert_eq!(refused, by_constants);
         // What a program that compiles hands to the runtime is what its user meant, and breaks no law there.
         if !refused {
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn fewer_neurons_or_filters_are_few_enough(sketch in sketches(), share in 0..100i64) {
-        let net = drawn(&sketch, Reader::ConstEvaluation).net;
+        let net = drawn(&sketch, ReadBy::ConstEvaluation).net;
         let most = Known::Now(most_bootstraps(&net).unwrap_or(0) * share / 100);
         let net = Net { max_bootstraps: Some(most), ..net };
         let verdicts = judge_each(&net);
@@ -145,7 +145,7 @@ proptest! {
 
     #[test]
     fn as_many_bootstraps_as_are_needed_are_allowed(sketch in sketches()) {
-        let net = drawn(&sketch, Reader::ConstEvaluation).net;
+        let net = drawn(&sketch, ReadBy::ConstEvaluation).net;
         let with = |most| {
             let net = Net { max_bootstraps: Some(Known::Now(most)), ..net };
             judge_each(&net).last().and_then(|verdict| verdict.issue(Law::Bootstraps).copied())
@@ -164,7 +164,7 @@ fn sketches_are_accepted_and_refused() {
     for _ in 0..6000 {
         let sketch = sketches().new_tree(&mut runner).map(|tree| tree.current());
         let Ok(sketch) = sketch else { continue };
-        if reported(&sketch, Written::Literals).is_empty() {
+        if reported(&sketch, Spelling::Literals).is_empty() {
             accepted += 1;
             sketch.layers.iter().for_each(|layer| of_kind[usize::from(layer.kind)] += 1);
         } else {

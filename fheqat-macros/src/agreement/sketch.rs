@@ -163,19 +163,19 @@ fn is_tolerant(kind: u8) -> bool {
 
 /// How numbers are written: what the macro can read, or what only const evaluation can.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum Spelling {
     Literals,
     Constants,
 }
 
 /// Who reads them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    Macro(Written),
+pub(super) enum ReadBy {
+    Macro(Spelling),
     ConstEvaluation,
 }
 
-impl Written {
+impl Spelling {
     fn number(self, value: i64) -> TokenStream {
         let literal = proc_macro2::Literal::i64_unsuffixed(value);
         match self {
@@ -194,10 +194,10 @@ impl Written {
     }
 }
 
-impl Reader {
+impl ReadBy {
     /// What a law may use of it, and the issue if it breaks its own.
     fn admit(self, limit: Limit, value: i64, issues: &mut Vec<Refusal>) -> Known<i64> {
-        if self == Self::Macro(Written::Constants) {
+        if self == Self::Macro(Spelling::Constants) {
             return Known::Later;
         }
         let admitted = limit.admit(value.into());
@@ -206,7 +206,7 @@ impl Reader {
     }
 
     fn admit_tenths(self, value: i64, issues: &mut Vec<Refusal>) -> Known<f64> {
-        if self == Self::Macro(Written::Constants) {
+        if self == Self::Macro(Spelling::Constants) {
             return Known::Later;
         }
         let admitted = limits::admit_tolerance(value as f64 / 10.0);
@@ -215,11 +215,11 @@ impl Reader {
     }
 }
 
-pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
+pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, TokenStream) {
     let option = |name: &str, value: Option<i64>| {
         let name = format_ident!("{name}");
         value.map(|value| {
-            let value = written.number(value);
+            let value = spelling.number(value);
             quote!(#name = #value,)
         })
     };
@@ -234,7 +234,7 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
     ];
     let tenths = |value: Option<i64>| {
         value.map(|value| {
-            let value = written.tenths(value);
+            let value = spelling.tenths(value);
             quote!(tolerance = #value,)
         })
     };
@@ -242,13 +242,13 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
     let per_channel = sketch.per_channel.map(|flag| quote!(per_channel = #flag,));
     let narrow_range = sketch.narrow_range.map(|flag| quote!(narrow_range = #flag,));
     let input = sketch.input.as_ref().map(|dims| {
-        let dims = dims.iter().map(|dim| written.number(*dim));
+        let dims = dims.iter().map(|dim| spelling.number(*dim));
         quote!(input = [#(#dims),*],)
     });
     let fields = sketch.layers.iter().enumerate().map(|(index, layer)| {
         let name = format_ident!("f{index}");
-        let (inputs, outputs) = (written.number(layer.inputs), written.number(layer.outputs));
-        let kernel = written.number(layer.kernel);
+        let (inputs, outputs) = (spelling.number(layer.inputs), spelling.number(layer.outputs));
+        let kernel = spelling.number(layer.kernel);
         let (ty, bits) = match layer.kind {
             IDENTITY => (quote!(QuantIdentity), Some("bits")),
             RELU => (quote!(QuantReLU), Some("bits")),
@@ -279,12 +279,12 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
             let owner = format_ident!("f{owner}");
             quote!(scale_from = #owner,)
         });
-        let axes = layer.axes.iter().map(|&axis| written.number(axis));
+        let axes = layer.axes.iter().map(|&axis| spelling.number(axis));
         let WindowSketch { stride, padding, groups } = layer.window;
         let (stride, padding) = (option("stride", stride), option("padding", padding));
         let own = match layer.kind {
             RESHAPE => {
-                let dims = layer.shape().map(|dim| written.number(dim));
+                let dims = layer.shape().map(|dim| spelling.number(dim));
                 quote!(shape = [#(#dims),*],)
             }
             TRANSPOSE => quote!(axes = [#(#axes),*],),
@@ -341,7 +341,7 @@ pub(super) struct Drawn {
 
 /// A second reading of the sketch.
 #[allow(clippy::too_many_lines)]
-pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
+pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     let mut issues = Vec::new();
     let mut tenths = |value: Option<i64>| value.map(|value| reader.admit_tenths(value, &mut issues));
     let tolerance = tenths(sketch.tolerance);
@@ -373,7 +373,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
         let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
         let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
         let kernel = if has_kernel { parameter(limits::KERNEL, sketched.kernel) } else { Known::Later };
-        let refused = reader == Reader::Macro(Written::Literals)
+        let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
                 || has_kernel && kernel == Known::Later);
         let (stride, padding) = if has_kernel {
@@ -420,7 +420,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
                     (IDENTITY, _) => Transfer::Signed,
                     (RELU, _) => Transfer::ReLU,
                     (_, Some(signed)) => Transfer::Function { signed: Known::Now(signed) },
-                    (_, None) if reader == Reader::ConstEvaluation => {
+                    (_, None) if reader == ReadBy::ConstEvaluation => {
                         Transfer::Function { signed: Known::Now(sketched.function) }
                     }
                     (_, None) => Transfer::Function { signed: Known::Later },

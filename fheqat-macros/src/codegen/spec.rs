@@ -11,7 +11,7 @@ use crate::{
 
 pub(crate) fn net(model: &Model) -> TokenStream {
     let name = &model.name;
-    let input = model.input.write(&Tokens);
+    let input = model.input.write(&AsTokens);
     let max_bootstraps = number(model.max_bootstraps.as_ref());
     let tolerance = number(model.tolerance.as_ref());
     let fields = model.fields.iter().map(field);
@@ -28,19 +28,19 @@ pub(crate) fn net(model: &Model) -> TokenStream {
 
 fn field(member: &Member) -> TokenStream {
     let name = &member.name;
-    let layer = member.layer.write(&Tokens);
-    let from = member.from.iter().map(|source| Part::<Written>::write(source, &Tokens));
+    let layer = member.layer.write(&AsTokens);
+    let from = member.from.iter().map(|source| Part::<Written>::write(source, &AsTokens));
     quote!(__fheqat::spec::Field { name: #name, layer: #layer, from: &[#(#from),*] })
 }
 
 fn number<T: Value>(number: Option<&Amount<T>>) -> TokenStream {
-    Tokens.option(number.map(|number| Tokens.value(number)))
+    AsTokens.option(number.map(|number| AsTokens.value(number)))
 }
 
 /// Writes descriptions as tokens that name everything from `__fheqat`.
-struct Tokens;
+struct AsTokens;
 
-impl Writer<Written> for Tokens {
+impl Writer<Written> for AsTokens {
     type Expr = TokenStream;
 
     fn value<T: Value>(&self, number: &Amount<T>) -> TokenStream {

@@ -1,43 +1,17 @@
 //! A field: its layer, and `#[layer(...)]`.
 
-use fheqat_spec::{Bias, limits};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Attribute, Field, Meta, Path, Type, ext::IdentExt, parse_quote};
 
 use super::{
-    container::NetOptions,
-    kind::{CONVOLUTIONS, Kind, QUANTIZERS, SIGNED, SLIDING, SUMMING, TOLERANT, WEIGHTED},
+    kind::Kind,
     layer::{self, LayerType},
-    number::{Amount, Reader},
-    option::{self, options},
-    value::{Wire, axes, bias, count, flag, owner, shape, step, tolerance, wire},
+    number::Reader,
+    option,
+    tables::{LayerOptions, NetOptions},
 };
 use crate::diag::{Ctxt, Message, list};
-
-options! {
-    /// The options of a layer.
-    LayerOptions {
-        "from" => from: Wire = wire;
-        "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
-        "signed" => signed: bool = flag, on SIGNED;
-        "scale" => scale: Amount<f64> = step, on QUANTIZERS;
-        "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
-        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
-        "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
-        "per_channel" => per_channel: bool = flag, on WEIGHTED;
-        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
-        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
-        "tolerance" => tolerance: Amount<f64> = tolerance, on TOLERANT;
-        "bias" => bias: Bias = bias, on WEIGHTED;
-        "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on &[Kind::Reshape];
-        "axes" => axes: Vec<Amount<i64>> = axes, on &[Kind::Transpose];
-        "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
-        "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
-        "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
-    }
-}
 
 /// A field as written.
 pub(crate) struct FieldAst {

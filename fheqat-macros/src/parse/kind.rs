@@ -2,7 +2,7 @@
 
 use fheqat_spec::limits::{INPUTS, KERNEL, Limit, OUTPUTS};
 
-use crate::suggest::closest;
+use crate::{diag::list, suggest::closest};
 
 /// The table: the name of the layer's type, the numbers that type takes, and what other libraries call it.
 macro_rules! kinds {
@@ -73,6 +73,10 @@ pub(super) const TOLERANT: &[Kind] =
 pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
 /// Layers with a window.
 pub(super) const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
+/// Layers that are given a shape.
+pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
+/// Layers that are given an order of axes.
+pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
 /// Layers that take two operands or more.
 pub(crate) const JOINT: &[Kind] = &[Kind::Add, Kind::Concat];
 
@@ -103,4 +107,10 @@ impl Kind {
             format!("{}<{}>", self.name(), numbers.join(", "))
         }
     }
+}
+
+/// Every layer, for a message.
+pub(super) fn all() -> String {
+    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.signature()).collect();
+    format!("the layers are {}", list(names.iter().map(String::as_str), "and"))
 }

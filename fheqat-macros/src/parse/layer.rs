@@ -8,21 +8,10 @@ use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt
 use super::{
     kind::Kind,
     no_layer,
-    number::{Amount, Literal, Number, Reader, number, source_text},
+    number::{Amount, Literal, Number, Reader, number},
+    segment::{arguments, ungroup},
 };
-use crate::diag::{Message, list};
-
-impl Kind {
-    /// Its type with the numbers that the user gave to another one.
-    pub(super) fn in_place_of(self, segment: &PathSegment) -> String {
-        let arguments = arguments(segment);
-        let takes = if self == Self::Act { 1 } else { self.parameters().len() };
-        if arguments.len() != takes {
-            return self.signature();
-        }
-        self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
-    }
-}
+use crate::diag::Message;
 
 /// A layer and what its type takes.
 pub(crate) struct LayerType {
@@ -96,11 +85,6 @@ fn function(reader: &mut Reader<'_>, segment: &PathSegment, ty: &Type) -> Option
     None
 }
 
-pub(super) fn all() -> String {
-    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.signature()).collect();
-    format!("the layers are {}", list(names.iter().map(String::as_str), "and"))
-}
-
 fn numbers(
     reader: &mut Reader<'_>,
     kind: Kind,
@@ -131,13 +115,6 @@ fn numbers(
         .map(|(index, (limit, argument))| one(reader, *limit, index, argument))
         .collect();
     numbers.into_iter().collect()
-}
-
-pub(super) fn arguments(segment: &PathSegment) -> Vec<&GenericArgument> {
-    match &segment.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
-        PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
-    }
 }
 
 fn one(
@@ -195,13 +172,5 @@ pub(crate) fn brace(ty: &mut Type) {
             braces.set_span(Span::mixed_site().located_at(path.span()));
             *argument = GenericArgument::Const(Expr::Verbatim(braces.into_token_stream()));
         }
-    }
-}
-
-pub(super) fn ungroup(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => ungroup(&group.elem),
-        Type::Paren(paren) => ungroup(&paren.elem),
-        other => other,
     }
 }
