@@ -91,7 +91,8 @@ impl Graph {
             }
             let sign = sum.iter().find_map(|term| {
                 let here = weight(term.wire)?;
-                (here.checked_abs() == term.weight.checked_abs()).then(|| -here.signum() * term.weight.signum())
+                (here.checked_abs() == term.weight.checked_abs())
+                    .then(|| -here.signum() * term.weight.signum())
             })?;
             let is_other = |term: &&Term| term.wire.accumulator() != Some(group);
             let others: Vec<Term> = terms.iter().filter(is_other).copied().collect();
@@ -156,9 +157,8 @@ mod tests {
         let width = range.hi - range.lo;
         let layer = builder.layer("max", ("in", Range::new(-width, width)));
         for &(one, other) in order {
-            let difference = merge(
-                values[one].clone().into_iter().chain(values[other].iter().map(|term| term.times(-1))),
-            );
+            let difference =
+                merge(values[one].clone().into_iter().chain(values[other].iter().map(|term| term.times(-1))));
             let table = builder.table(layer, Tolerance::EXACT, difference, |x| x.max(0)).unwrap();
             values.push(merge(values[other].clone().into_iter().chain(table)));
         }
