@@ -28,14 +28,7 @@ pub mod prelude {
         circuit::{Circuit, Logits},
         data::Dataset,
         network::Network,
-        nn::{
-            Precision,
-            layers::{
-                Add, AvgPool2d, BatchNorm, Concat, Flatten, GlobalAvgPool2d, QuantAct, QuantConv1d,
-                QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
-            },
-            module::Layers,
-        },
+        nn::{Precision, layers::*, module::Layers},
         quant::activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
         quant_net,
         train::{CostSearch, TrainConfig},
@@ -54,7 +47,7 @@ pub mod __private {
     pub use fheqat_runtime::{
         nn::{
             dimensions::dimension,
-            layers::is_signed,
+            is_signed,
             module::{Init, LayerMut, LayerRef, Layers, Module, Parts},
         },
         spec,

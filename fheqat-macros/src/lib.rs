@@ -45,8 +45,9 @@ mod suggest;
 /// | `scale = 0.25`, `scale_from = a` | `QuantIdentity`, `QuantReLU`, `QuantAct` | fixes the step between two levels; takes that of an earlier field |
 /// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | override |
 /// | `acc_bits` | these, pools and `Add` | overrides |
+/// | `p = 0.1` | `Dropout` | the probability that a level is set to zero while the network trains, 0.5 |
 /// | `tolerance` | `QuantIdentity`, `QuantReLU`, `QuantAct` behind sums; the layer with weights that gives the output | overrides |
-/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d` | 1 and 0; a pool's stride is its window |
+/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d`, `MaxPool2d` | 1 and 0; a pool's stride is its window |
 /// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels; a filter reads one, 1 |
 /// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains; `centred` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
 /// | `shape = [4, 4]`, `axes = [1, 0]` | `Reshape`, `Transpose` | required |

@@ -1,8 +1,8 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Known, Linear, Pool, Quantizer, Reshape, Scale, Shape, Source, Transfer,
-    Transpose, WeightRange, WeightScale, Window, limits,
+    Add, Axes, Bias, Conv, Dropout, Known, Linear, MaxPool, Pool, Quantizer, Reshape, Scale, Shape, Source,
+    Transfer, Transpose, WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -240,6 +240,14 @@ impl Given<'_> {
                 Layer::Pool(Pool { window, acc_bits: self.acc_bits() })
             }
             Kind::GlobalAvgPool2d => Layer::Pool(Pool { window: None, acc_bits: self.acc_bits() }),
+            Kind::MaxPool2d => {
+                let window = self.window(2, self.number(0), self.number(0));
+                Layer::MaxPool(MaxPool { window, acc_bits: self.acc_bits() })
+            }
+            Kind::Dropout => {
+                let p = own.p.clone().unwrap_or_else(|| Amount::now(limits::DEFAULT_P));
+                Layer::Dropout(Dropout { p })
+            }
             Kind::Flatten => Layer::Flatten,
             Kind::BatchNorm => Layer::BatchNorm,
         })

@@ -3,15 +3,15 @@
 pub(crate) mod drawn;
 
 use fheqat_spec::{
-    Axes, Bias, Conv, Field, Known, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source, Transfer,
-    WeightRange, WeightScale, Window,
+    self as spec, Axes, Bias, Conv, Field, Known, Layer, Linear, MaxPool, Net, Pool, Quantizer, Scale, Shape,
+    Source, Transfer, WeightRange, WeightScale, Window,
 };
 
 use crate::{
     nn::{
         layers::{
-            Add, AvgPool2d, BatchNorm, Concat, Flatten, QuantAct, QuantConv2d, QuantIdentity, QuantLinear,
-            QuantReLU, Reshape, Transpose,
+            Add, AvgPool2d, BatchNorm, Concat, Dropout, Flatten, MaxPool2d, QuantAct, QuantConv2d,
+            QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
         },
         module::{Init, LayerMut, LayerRef, Layers, Module},
     },
@@ -405,6 +405,54 @@ impl<const CENTRED: bool> Layers for Image<CENTRED> {
     };
 
     layers!(quant_inp, conv, relu, pool, quant_pool, flatten, fc);
+}
+
+/// Largest levels of windows that overlap and are padded, and numbers that training leaves out.
+#[derive(Clone, Debug)]
+pub(crate) struct MaxPooled {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) conv: QuantConv2d<4, 6, 3>,
+    pub(crate) relu: QuantReLU,
+    pub(crate) pool: MaxPool2d<3>,
+    pub(crate) dropout: Dropout,
+    pub(crate) flatten: Flatten,
+    pub(crate) fc: QuantLinear<54, 2>,
+}
+
+impl Layers for MaxPooled {
+    const SPEC: Net<'static> = Net {
+        name: "MaxPooled",
+        max_bootstraps: None,
+        tolerance: None,
+        input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
+            Field {
+                name: "conv",
+                layer: Layer::Conv(Conv {
+                    filters: row(4, 6, 18, 0, true),
+                    window: window(3, 2, 1),
+                    groups: Known::Now(2),
+                }),
+                from: &[Source::Field(0)],
+            },
+            Field { name: "relu", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
+            Field {
+                name: "pool",
+                layer: Layer::MaxPool(MaxPool { window: window(3, 1, 1), acc_bits: Known::Now(16) }),
+                from: &[Source::Field(2)],
+            },
+            Field {
+                name: "dropout",
+                layer: Layer::Dropout(spec::Dropout { p: Known::Now(0.2) }),
+                from: &[Source::Field(3)],
+            },
+            Field { name: "flatten", layer: Layer::Flatten, from: &[Source::Field(4)] },
+            Field { name: "fc", layer: linear(54, 2, 54, 0, false), from: &[Source::Field(5)] },
+        ],
+    };
+
+    layers!(quant_inp, conv, relu, pool, dropout, flatten, fc);
 }
 
 /// An operand that comes twice, axes in another order, three quantizers of one scale, and fields with several readers.

@@ -9,8 +9,7 @@ use crate::{
     circuit::Circuit,
     data::{Dataset, Targets},
     nn::{
-        NetworkError, Precision,
-        layers::LinearState,
+        LinearState, NetworkError, Precision,
         lower::{CircuitError, lower, unnamed},
         module::{Init, Layers},
         program::Program,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Field, Known, Law, Layer, Linear, Net, Pool, Quantizer, Reshape, Scale, Shape,
-    Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    Add, Axes, Bias, Conv, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer, Reshape,
+    Scale, Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
@@ -152,6 +152,18 @@ impl Emitted {
                     acc_bits: self.number(&member(pool, "acc_bits")),
                 })
             }
+            "MaxPool" => {
+                let inner = inner();
+                let pool = structure(&inner);
+                Layer::MaxPool(MaxPool {
+                    window: self.window(&member(pool, "window")),
+                    acc_bits: self.number(&member(pool, "acc_bits")),
+                })
+            }
+            "Dropout" => match member(structure(&inner()), "p") {
+                Expr::Call(now) => Layer::Dropout(Dropout { p: Known::Now(float(&now.args[0])) }),
+                other => panic!("no sketch gives `{}`", other.to_token_stream()),
+            },
             "Flatten" => Layer::Flatten,
             "BatchNorm" => Layer::BatchNorm,
             "Unknown" => Layer::Unknown,

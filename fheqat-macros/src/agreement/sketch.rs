@@ -1,8 +1,8 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Reshape, Scale,
-    Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer,
+    Reshape, Scale, Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
@@ -77,12 +77,14 @@ const GLOBAL_POOL: u8 = 10;
 const FLATTEN: u8 = 11;
 const ACT: u8 = 12;
 const NORM: u8 = 13;
-pub(super) const KINDS: u8 = 14;
+const MAX_POOL: u8 = 14;
+const DROPOUT: u8 = 15;
+pub(super) const KINDS: u8 = 16;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
     // Most layers are the sequential network's, so that some sketches are accepted.
-    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM];
+    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=DROPOUT];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
@@ -264,6 +266,8 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             FLATTEN => (quote!(Flatten), None),
             ACT if layer.function => (quote!(QuantAct<Tanh>), Some("bits")),
             ACT => (quote!(QuantAct<Sigmoid>), Some("bits")),
+            MAX_POOL => (quote!(MaxPool2d<#kernel>), Some("acc_bits")),
+            DROPOUT => (quote!(Dropout), None),
             _ => (quote!(BatchNorm), None),
         };
         let bits = bits.and_then(|name| option(name, layer.bits));
@@ -292,7 +296,7 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
                 let groups = option("groups", groups);
                 quote!(#stride #padding #groups)
             }
-            POOL => quote!(#stride #padding),
+            POOL | MAX_POOL => quote!(#stride #padding),
             _ => TokenStream::new(),
         };
         let flag = layer.flag.and_then(|flag| match layer.kind {
@@ -369,7 +373,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     for (index, sketched) in sketch.layers.iter().enumerate() {
         let mut parameter = |limit, value| admit(limit, Some(value)).unwrap_or(Known::Later);
         let has_weights = matches!(sketched.kind, LINEAR | CONV_1D | CONV_2D);
-        let has_kernel = matches!(sketched.kind, CONV_1D | CONV_2D | POOL);
+        let has_kernel = matches!(sketched.kind, CONV_1D | CONV_2D | POOL | MAX_POOL);
         let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
         let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
         let kernel = if has_kernel { parameter(limits::KERNEL, sketched.kernel) } else { Known::Later };
@@ -377,7 +381,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
                 || has_kernel && kernel == Known::Later);
         let (stride, padding) = if has_kernel {
-            let default = if sketched.kind == POOL { kernel } else { Known::Now(1) };
+            let default = if matches!(sketched.kind, POOL | MAX_POOL) { kernel } else { Known::Now(1) };
             (
                 admit(limits::STRIDE, sketched.window.stride).unwrap_or(default),
                 admit(limits::PADDING, sketched.window.padding).unwrap_or(Known::Now(0)),
@@ -447,6 +451,11 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             CONV_1D | CONV_2D => Layer::Conv(Conv { filters: linear, window, groups }),
             POOL => Layer::Pool(Pool { window: Some(window), acc_bits }),
             GLOBAL_POOL => Layer::Pool(Pool { window: None, acc_bits }),
+            MAX_POOL => {
+                let acc_bits = admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits);
+                Layer::MaxPool(MaxPool { window, acc_bits })
+            }
+            DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
             _ => Layer::BatchNorm,
         };

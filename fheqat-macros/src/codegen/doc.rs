@@ -337,6 +337,34 @@ mod tests {
     }
 
     #[test]
+    fn a_max_pool_counts_its_tables_and_a_dropout_none() {
+        let lines = documentation(
+            quote!(bits = 3, input = [2, 8, 8]),
+            &quote! {
+                struct Net {
+                    quant_inp: QuantIdentity,
+                    #[layer(p = 0.1)]
+                    dropout: Dropout,
+                    pool: MaxPool2d<2>,
+                    #[layer(stride = 1, padding = 1)]
+                    again: MaxPool2d<K>,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..],
+            [
+                " | `quant_inp` | `QuantIdentity` | `[2, 8, 8]` | `-4..=3` | 3 |  |",
+                " | `dropout` | `Dropout` | `[2, 8, 8]` | `-4..=3` | 3 |  |",
+                " | `pool` | `MaxPool2d<2>` | `[2, 4, 4]` | `-4..=3` | 3 | 96 |",
+                " | `again` | `MaxPool2d<K>` | `[2, _, _]` | `-4..=3` | 3 | `_` |",
+                "",
+                " At most `96 + _` bootstraps for one sample.",
+            ]
+        );
+    }
+
+    #[test]
     fn what_only_const_evaluation_knows_is_shown_as_written() {
         let lines = documentation(
             quote!(bits = 3),

@@ -53,8 +53,10 @@ kinds! {
     Conv2d: "QuantConv2d", [INPUTS, OUTPUTS, KERNEL], ["Conv2d", "Conv2D"];
     AvgPool2d: "AvgPool2d", [KERNEL], ["AvgPool", "AveragePooling2D", "SumPool2d"];
     GlobalAvgPool2d: "GlobalAvgPool2d", [], ["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"];
+    MaxPool2d: "MaxPool2d", [KERNEL], ["MaxPool", "MaxPooling2D"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
+    Dropout: "Dropout", [], ["Dropout1d", "Dropout2d", "QuantDropout"];
 }
 
 /// Layers whose levels may be signed or not.
@@ -64,19 +66,28 @@ pub(super) const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act];
 /// Layers with weights.
 pub(super) const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
 /// Layers with an accumulator.
-pub(super) const SUMMING: &[Kind] =
-    &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
+pub(super) const SUMMING: &[Kind] = &[
+    Kind::Linear,
+    Kind::Conv1d,
+    Kind::Conv2d,
+    Kind::AvgPool2d,
+    Kind::GlobalAvgPool2d,
+    Kind::Add,
+    Kind::MaxPool2d,
+];
 /// Layers where noise may come in.
 pub(super) const TOLERANT: &[Kind] =
     &[Kind::Identity, Kind::ReLU, Kind::Act, Kind::Linear, Kind::Conv1d, Kind::Conv2d];
 /// Layers with filters.
 pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
 /// Layers with a window.
-pub(super) const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
+pub(super) const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::MaxPool2d];
 /// Layers that are given a shape.
 pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
 /// Layers that are given an order of axes.
 pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
+/// Layers that leave numbers out while they train.
+pub(super) const DROPPING: &[Kind] = &[Kind::Dropout];
 /// Layers that take two operands or more.
 pub(crate) const JOINT: &[Kind] = &[Kind::Add, Kind::Concat];
 

@@ -4,10 +4,13 @@ use fheqat_spec::{Bias, limits};
 use syn::Path;
 
 use super::{
-    kind::{CONVOLUTIONS, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT, TRANSPOSED, WEIGHTED},
+    kind::{
+        CONVOLUTIONS, DROPPING, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT, TRANSPOSED,
+        WEIGHTED,
+    },
     number::Amount,
     option::options,
-    value::{Wire, axes, bias, count, flag, owner, path, shape, step, tolerance, wire},
+    value::{Wire, axes, bias, count, flag, owner, path, probability, shape, step, tolerance, wire},
 };
 
 options! {
@@ -48,6 +51,7 @@ options! {
         "axes" => axes: Vec<Amount<i64>> = axes, on TRANSPOSED;
         "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
         "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
+        "p" => p: Amount<f64> = probability, on DROPPING;
         "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
     }
 }

@@ -88,6 +88,11 @@ pub(crate) fn tolerance(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
     reader.real(("admit_tolerance", limits::admit_tolerance), "tolerance", "0.2", &option.value)
 }
 
+/// `p = 0.1`.
+pub(crate) fn probability(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
+    reader.real(("admit_probability", limits::admit_probability), "p", "0.1", &option.value)
+}
+
 /// `bias = centred`.
 pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
     const NAMES: [(&str, Bias); 3] = [("centred", Bias::Centred), ("free", Bias::Free), ("none", Bias::None)];

@@ -34,10 +34,7 @@ pub use blame::{Blame, Cause};
 pub use fact::{Fact, Form, Source};
 pub use judge::{Verdict, judge, judge_all, judge_each};
 pub use known::Known;
-pub use layers::{
-    Add, BatchNorm, Bias, Concat, Conv, Flatten, Layer, Linear, Pool, Quantizer, Reshape, Scale, Transfer,
-    Transpose, Unknown, WeightRange, WeightScale,
-};
+pub use layers::*;
 pub use net::{Field, Net};
 pub use range::Range;
 pub use rules::{Issue, Law};

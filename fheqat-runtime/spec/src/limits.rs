@@ -65,6 +65,8 @@ const MAX_DIMENSION: i64 = 1 << 24;
 
 /// `acc_bits` where the user gives none.
 pub const DEFAULT_ACC_BITS: i64 = ACC_BITS.most;
+/// `p` of a `Dropout` where the user gives none, as in `PyTorch`.
+pub const DEFAULT_P: f64 = 0.5;
 /// The most dimensions a tensor has.
 pub const MAX_RANK: usize = 4;
 
@@ -82,6 +84,8 @@ pub enum Refusal {
     Scale,
     /// A tolerance that is no standard deviation, or too large a one.
     Tolerance,
+    /// A probability that is none, or certainty.
+    Probability,
 }
 
 impl Refusal {
@@ -116,6 +120,12 @@ impl Refusal {
                 .text(
                     "give what training may get used to: `tolerance = 0.2`, or leave it out to run exactly",
                 ),
+            Self::Probability => text
+                .text("`p` must be at least 0 and less than 1")
+                .note()
+                .text("it is the probability that a level is set to zero while the network trains")
+                .help()
+                .text("give a part of them: `p = 0.1`"),
         }
     }
 
@@ -261,5 +271,15 @@ pub const fn admit_tolerance(steps: f64) -> AdmittedFloat {
         AdmittedFloat { number: Known::Now(steps), issue: None }
     } else {
         AdmittedFloat { number: Known::Later, issue: Some(Refusal::Tolerance) }
+    }
+}
+
+/// `p` must be a probability below one.
+#[must_use]
+pub const fn admit_probability(p: f64) -> AdmittedFloat {
+    if p >= 0.0 && p < 1.0 {
+        AdmittedFloat { number: Known::Now(p), issue: None }
+    } else {
+        AdmittedFloat { number: Known::Later, issue: Some(Refusal::Probability) }
     }
 }

@@ -63,10 +63,15 @@ impl Range {
         1 + if below > above { below } else { above }
     }
 
-    /// The products of any value here with any value there.
+    /// The products of any value here with any value there; ends beyond an `i64` are its ends.
     #[must_use]
     pub const fn times(self, other: Self) -> Self {
-        let corners = [self.lo * other.lo, self.lo * other.hi, self.hi * other.lo, self.hi * other.hi];
+        let corners = [
+            self.lo.saturating_mul(other.lo),
+            self.lo.saturating_mul(other.hi),
+            self.hi.saturating_mul(other.lo),
+            self.hi.saturating_mul(other.hi),
+        ];
         let mut product = Self { lo: corners[0], hi: corners[0] };
         let mut corner = 1;
         while corner < corners.len() {
@@ -76,10 +81,16 @@ impl Range {
         product
     }
 
-    /// The sums of one value here and one there.
+    /// The sums of one value here and one there; ends beyond an `i64` are its ends.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self { lo: self.lo + other.lo, hi: self.hi + other.hi }
+        Self { lo: self.lo.saturating_add(other.lo), hi: self.hi.saturating_add(other.hi) }
+    }
+
+    /// The differences of two values.
+    #[must_use]
+    pub const fn differences(self) -> Self {
+        Self { lo: self.lo - self.hi, hi: self.hi - self.lo }
     }
 
     /// The sums of `count` values.

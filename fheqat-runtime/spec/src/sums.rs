@@ -11,6 +11,11 @@ pub enum Sums {
     Products(Products),
     /// Levels in a window, or in a channel.
     Levels(Levels),
+    /// One level less another.
+    Differences {
+        /// Widest accumulator allowed.
+        acc_bits: Known<i64>,
+    },
     /// One level of each operand.
     Operands {
         /// Widest accumulator allowed.
@@ -19,12 +24,22 @@ pub enum Sums {
 }
 
 impl Sums {
+    /// The products, where it sums such.
+    #[must_use]
+    pub const fn products(&self) -> Option<&Products> {
+        match self {
+            Self::Products(products) => Some(products),
+            Self::None | Self::Levels(_) | Self::Differences { .. } | Self::Operands { .. } => None,
+        }
+    }
+
     /// What the user calls them.
     #[must_use]
     pub const fn text(&self) -> &'static str {
         match self {
             Self::None => "no sums",
             Self::Products(_) => "sums of products",
+            Self::Differences { .. } => "differences of levels",
             Self::Levels(_) | Self::Operands { .. } => "sums of levels",
         }
     }

@@ -3,7 +3,7 @@
 //! A table is training's own rounding read off every value of its accumulator, so evaluation in quantized precision and
 //! simulation agree bit for bit.
 
-use fheqat_spec::{Fact, Net, Range, Shape, Source, Sums, layers::properties::Gives};
+use fheqat_spec::{Fact, Net, Range, Shape, Source, layers::properties::Gives};
 use thiserror::Error;
 
 use super::{
@@ -105,10 +105,8 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
         .map(|(index, (field, fact))| {
             let properties = field.layer.properties();
             let bits = |range: Range| i64::from(range.bits());
-            let weight_bits = match properties.sums {
-                Sums::Products(products) => products.weights.get().map(bits),
-                Sums::None | Sums::Levels(_) | Sums::Operands { .. } => None,
-            };
+            let weight_bits =
+                properties.sums.products().and_then(|products| products.weights.get()).map(bits);
             let level_bits = match properties.gives {
                 Gives::Rounded { .. } | Gives::Levels => fact.range.get().map(bits),
                 Gives::Normalized | Gives::Sums | Gives::Unknown => None,

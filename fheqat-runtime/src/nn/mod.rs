@@ -3,7 +3,6 @@
 pub mod dimensions;
 pub mod error;
 pub(crate) mod gradients;
-pub mod layers;
 pub mod lower;
 pub(crate) mod matrix;
 pub mod module;
@@ -19,4 +18,7 @@ pub mod tensors;
 pub(crate) mod weights;
 
 pub use error::NetworkError;
+#[doc(hidden)]
+pub use ops::quantizer::is_signed;
+pub use ops::{layers, linear::LinearState, norm::NormState, quantizer::QuantizerState};
 pub use precision::Precision;

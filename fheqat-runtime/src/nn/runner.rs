@@ -14,7 +14,10 @@ use super::{
     precision::{Precision, Statistics},
     program::Program,
 };
-use crate::quant::{row::RowRounder, transition::Dequantize};
+use crate::{
+    Seed,
+    quant::{row::RowRounder, transition::Dequantize},
+};
 
 /// A program with numbers ready and memory for a batch.
 #[derive(Clone, Debug)]
@@ -36,10 +39,10 @@ impl Runner {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn new(program: &Program, precision: Precision, batch: usize) -> Result<Self, NetworkError> {
-        Self::with(program, Plan { precision, statistics: Statistics::Running, batch })
+        Self::with(program, Plan { precision, statistics: Statistics::Running, batch, seed: Seed(0) })
     }
 
-    /// A runner that normalises with the statistics of each batch.
+    /// A runner that normalises with the statistics of each batch, and leaves out numbers by a seed where there is dropout.
     ///
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
@@ -47,8 +50,9 @@ impl Runner {
         program: &Program,
         precision: Precision,
         batch: usize,
+        seed: Seed,
     ) -> Result<Self, NetworkError> {
-        Self::with(program, Plan { precision, statistics: Statistics::Batch, batch })
+        Self::with(program, Plan { precision, statistics: Statistics::Batch, batch, seed })
     }
 
     fn with(program: &Program, plan: Plan) -> Result<Self, NetworkError> {

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::start::{keep_tightest_budget, round_rows, sparse_start};
 use crate::{
+    Seed,
     nn::{
         NetworkError, Precision,
         matrix::slice,
@@ -57,8 +58,12 @@ pub(crate) fn calibrate(
     let stride = features.nrows().div_ceil(SAMPLES);
     let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
     let sample = features.select(Axis(0), &rows);
-    let plan =
-        Plan { precision: Precision::Quantized, statistics: Statistics::Running, batch: sample.nrows() };
+    let plan = Plan {
+        precision: Precision::Quantized,
+        statistics: Statistics::Running,
+        batch: sample.nrows(),
+        seed: Seed(0),
+    };
     let is_fresh = vec![false; program.nodes.len()];
     let mut calibration =
         Calibration { program, sample, observer, purpose, runner: Runner::empty(plan), is_fresh };

@@ -93,7 +93,7 @@ impl<'a> Trainer<'a> {
         frozen: &'a [usize],
     ) -> Result<Self, TrainError> {
         let batch = config.batch.min(train.len());
-        let mut runner = Runner::training(&program, config.precision, batch)?;
+        let mut runner = Runner::training(&program, config.precision, batch, config.seed)?;
         if config.precision == Precision::Quantized {
             runner.noise = Noise::new(&program, config.seed, config.noise);
         }

@@ -5,8 +5,10 @@ mod add;
 mod batch_norm;
 mod concat;
 mod conv;
+mod dropout;
 mod flatten;
 mod linear;
+mod max_pool;
 mod pool;
 pub mod properties;
 mod quantizer;
@@ -23,8 +25,10 @@ pub use self::{
     batch_norm::BatchNorm,
     concat::Concat,
     conv::Conv,
+    dropout::Dropout,
     flatten::Flatten,
     linear::{Bias, Linear, WeightRange, WeightScale},
+    max_pool::MaxPool,
     pool::Pool,
     quantizer::{Quantizer, Scale, Transfer},
     reshape::Reshape,
@@ -119,6 +123,10 @@ layers! {
     Conv,
     /// `AvgPool2d<K>` or `GlobalAvgPool2d`.
     Pool,
+    /// `MaxPool2d<K>`: the largest level of each window.
+    MaxPool,
+    /// `Dropout`: does nothing but where a network trains.
+    Dropout,
     ---
     /// `Concat`: tensors of levels one after the other along axis 0.
     Concat,

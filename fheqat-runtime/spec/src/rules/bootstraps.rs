@@ -22,9 +22,11 @@ pub struct TooMany<'a> {
     pub most: i64,
     /// Fields that need any.
     pub count: usize,
+    /// Whether some need more than one for each number that they give.
+    pub has_windows: bool,
     /// Those that need most, in falling order.
     pub dearest: [Option<Bootstraps<'a>>; Bootstraps::LISTED],
-    /// How many the first of them may need beside the others; below one where that is not enough.
+    /// How many numbers the first of them may give beside the others; below one where that is not enough.
     pub fitting: i64,
     /// A layer that gives so few.
     pub fewer: Option<Fewer<'a>>,
@@ -81,7 +83,7 @@ pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<TooMany<'a>> {
         return None;
     }
     let mut needs: i64 = 0;
-    let mut count = 0;
+    let (mut count, mut has_windows) = (0, false);
     let mut dearest: [Option<Bootstraps<'a>>; Bootstraps::LISTED] = [None; Bootstraps::LISTED];
     let mut dearest_at = asked.index;
     let mut at = 0;
@@ -97,6 +99,7 @@ pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<TooMany<'a>> {
             }
             needs = needs.saturating_add(own);
             count += 1;
+            has_windows |= !matches!(field.layer.properties().tables, Known::Now(1));
             dearest = insert(dearest, Bootstraps { field: field.name, own });
         }
         at += 1;
@@ -104,12 +107,16 @@ pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<TooMany<'a>> {
     if needs <= most {
         return None;
     }
-    let fitting = most - (needs - dearest_of(&dearest));
+    let fitting = match asked.net.fields[dearest_at].layer.properties().tables {
+        Known::Now(tables) if tables > 0 => (most - (needs - dearest_of(&dearest))) / tables,
+        Known::Now(_) | Known::Later => 0,
+    };
     Some(TooMany {
         net: asked.net.name,
         needs,
         most,
         count,
+        has_windows,
         dearest,
         fitting,
         fewer: fewer_outputs(asked, dearest_at, fitting),
@@ -146,13 +153,9 @@ const fn insert<'a>(
     list
 }
 
-/// The layer with weights that the field at `index` reads, with so many outputs that the field needs at most `fitting`
-/// bootstraps.
+/// The layer with weights that the field at `index` reads, with so many outputs that the field gives at most `fitting`
+/// numbers.
 const fn fewer_outputs<'a>(asked: &Asked<'a, '_>, index: usize, fitting: i64) -> Option<Fewer<'a>> {
-    let tables = match asked.net.fields[index].layer.properties().tables {
-        Known::Now(tables) if tables > 0 => tables,
-        Known::Now(_) | Known::Later => return None,
-    };
     let mut at = index;
     loop {
         at = match asked.net.fields[at].from {
@@ -169,7 +172,7 @@ const fn fewer_outputs<'a>(asked: &Asked<'a, '_>, index: usize, fitting: i64) ->
         let (Known::Now(step), Known::Now(positions)) = (outputs.step, shape.without_channels()) else {
             return None;
         };
-        let most = fitting / tables / positions / step * step;
+        let most = fitting / positions / step * step;
         if most < 1 {
             return None;
         }
@@ -186,7 +189,8 @@ impl<'a> TooMany<'a> {
             .text(" bootstraps, but `max_bootstraps` is ")
             .number(self.most as i128)
             .note()
-            .text("a quantizer needs one for each number it gives: ");
+            .text("a quantizer needs one for each number it gives")
+            .text(if self.has_windows { ", a `MaxPool2d<K>` K * K - 1: " } else { ": " });
         self.help(self.list(text))
     }
 

@@ -56,6 +56,13 @@ pub enum Summed<'a> {
         /// The field whose levels those are, or `input`.
         producer: &'a str,
     },
+    /// A level less another.
+    Differences {
+        /// Their range.
+        inputs: Range,
+        /// The field whose levels those are.
+        producer: &'a str,
+    },
     /// Tensors.
     Operands {
         /// How many.
@@ -68,6 +75,7 @@ pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Overflow<'a>> {
         Sums::None => None,
         Sums::Products(products) => of_products(asked, products),
         Sums::Levels(levels) => of_levels(asked, levels),
+        Sums::Differences { acc_bits } => of_differences(asked, *acc_bits),
         Sums::Operands { acc_bits } => of_operands(asked, *acc_bits),
     }
 }
@@ -157,6 +165,18 @@ const fn of_levels<'a>(asked: &Asked<'a, '_>, levels: &Levels) -> Option<Overflo
     Some(too_wide(asked, sum, acc_bits, of))
 }
 
+const fn of_differences<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<Overflow<'a>> {
+    let operand = asked.operand(0);
+    let (Known::Now(inputs), Known::Now(acc_bits)) = (operand.range, acc_bits) else {
+        return None;
+    };
+    let sum = inputs.differences();
+    if !operand.is_levels() || fits(sum, acc_bits) {
+        return None;
+    }
+    Some(too_wide(asked, sum, acc_bits, Summed::Differences { inputs, producer: asked.producer(0) }))
+}
+
 const fn of_operands<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<Overflow<'a>> {
     let mut position = 0;
     while position < asked.field.from.len() {
@@ -201,6 +221,10 @@ impl<'a> Overflow<'a> {
                 .text(" (")
                 .code(producer)
                 .text(")"),
+            Summed::Differences { inputs, producer } => {
+                let text = text.text("a level in ").range(inputs).text(" (").code(producer);
+                return text.text(") less another is in ").range(self.sum);
+            }
             Summed::Operands { operands } => text.text("its ").number(operands as i128).text(" operands"),
         };
         text.text(" sum to ").range(self.sum)
@@ -224,6 +248,9 @@ impl<'a> Overflow<'a> {
                     .text(" fewer `bits`"),
                 "or ",
             ),
+            Summed::Differences { producer, .. } => {
+                (text.help().text("give ").code(producer).text(" fewer `bits`"), "or ")
+            }
             Summed::Operands { .. } => {
                 (text.help().text("add fewer tensors, or quantize them to fewer `bits`"), "or ")
             }

@@ -26,8 +26,13 @@ fn images() -> Dataset {
 fn run<N: Network>(data: &Dataset, seed: Seed, is_training: bool) -> (Program, Runner, Runner) {
     let mut program = Program::of(&N::new(Seed(2))).unwrap();
     calibrate(&mut program, &data.features(), Observer::MinMax, Purpose::Train).unwrap();
-    let make = if is_training { Runner::training } else { Runner::new };
-    let runner = |program| make(program, Precision::Quantized, data.len()).unwrap();
+    let runner = |program| {
+        if is_training {
+            Runner::training(program, Precision::Quantized, data.len(), Seed(0)).unwrap()
+        } else {
+            Runner::new(program, Precision::Quantized, data.len()).unwrap()
+        }
+    };
     let (mut clean, mut noisy) = (runner(&program), runner(&program));
     clean.run(&data.features());
     noisy.noise = Noise::new(&program, seed, 1.0);
@@ -163,7 +168,7 @@ fn outputs_of_any_layer_are_off() {
             node.tolerance = 0.0;
         }
         let deviations = program.quantized().unwrap().output;
-        let mut runner = Runner::training(&program, Precision::Quantized, data.len()).unwrap();
+        let mut runner = Runner::training(&program, Precision::Quantized, data.len(), Seed(0)).unwrap();
         let clean = runner.run(&data.features()).to_owned();
         runner.noise = Noise::new(&program, Seed(1), 1.0);
         let noisy = runner.run(&data.features()).to_owned();

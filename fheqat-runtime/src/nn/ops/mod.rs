@@ -1,8 +1,10 @@
 //! The ops of a network, one file each: what it has learned, how it runs forward and back, what it lowers to, how it is saved.
 
 pub(crate) mod affine;
+pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
+pub(crate) mod max_pool;
 pub(crate) mod norm;
 pub(crate) mod operation;
 pub(crate) mod permute;
@@ -15,11 +17,28 @@ pub(crate) mod staircase;
 pub(crate) mod sum;
 pub(crate) mod window;
 
+/// The layers that a struct may have.
+pub mod layers {
+    pub use super::{
+        dropout::Dropout,
+        join::{Concat, Flatten, Reshape},
+        linear::{QuantConv1d, QuantConv2d, QuantLinear},
+        max_pool::MaxPool2d,
+        norm::BatchNorm,
+        permute::Transpose,
+        pool::{AvgPool2d, GlobalAvgPool2d},
+        quantizer::{QuantAct, QuantIdentity, QuantReLU},
+        sum::Add,
+    };
+}
+
 use fheqat_spec::Layer;
 
 use self::{
+    dropout::LeaveOut,
     join::Join,
     linear::LinearState,
+    max_pool::MaxPool,
     norm::NormState,
     operation::{At, Exact, Operation, Plan, Refresh, Run, State},
     permute::Permute,
@@ -143,6 +162,10 @@ ops! {
     Permute(Permute);
     /// Levels to the sums of windows.
     Pool(Pool);
+    /// The largest levels of windows.
+    MaxPool(MaxPool);
+    /// Levels, of which training leaves out some.
+    LeaveOut(LeaveOut);
 }
 
 impl Op {
@@ -165,6 +188,8 @@ impl Op {
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
             Layer::Transpose(layer) => op(Permute::placed(&layer.axes, place), Self::Permute),
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
+            Layer::MaxPool(pool) => op(MaxPool::placed(&pool.window, place), Self::MaxPool),
+            Layer::Dropout(dropout) => op(LeaveOut::placed(dropout, place), Self::LeaveOut),
             Layer::Unknown => None,
         }
     }

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, aview1};
 
 use super::{affine::Affine, route::Route, sliding::SlidingGradients, staircase::Staircase};
 use crate::{
+    Seed,
     circuit::build::{Builder, OutsideBound, Values},
     nn::{
         error::NetworkError,
@@ -200,6 +201,8 @@ pub(crate) struct Plan {
     pub(crate) statistics: Statistics,
     /// Most samples of a batch.
     pub(crate) batch: usize,
+    /// What is random in training comes from it.
+    pub(crate) seed: Seed,
 }
 
 /// Writes what the integers of a node stand for.

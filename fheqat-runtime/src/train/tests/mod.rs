@@ -9,13 +9,10 @@ use super::*;
 use crate::{
     Seed,
     data::{Dataset, checkerboard, checkerboard_points},
-    fixture::{Branch, Chain, Curved, Image, Normed, NormedImage, Rows, Stairs, Tolerant},
+    fixture::{Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage, Rows, Stairs, Tolerant},
     network::Network,
     nn::{
-        NetworkError, Precision,
-        layers::{LinearState, QuantizerState},
-        program::Program,
-        prune::PruneError,
+        LinearState, NetworkError, Precision, QuantizerState, program::Program, prune::PruneError,
         quantized::Quantized,
     },
     quant::{
@@ -119,6 +116,7 @@ fn the_number_of_threads_changes_no_bit() {
     let all = TrainConfig { batch: 2600, validation: Validation::None, ..short() };
     same_on_threads::<Image<true>>(&images, &all);
     same_on_threads::<NormedImage<0>>(&images, &all);
+    same_on_threads::<MaxPooled>(&images, &all);
     same_on_threads::<Image<false>>(&images, &TrainConfig { precision: Precision::Float, ..all });
 }
 
@@ -626,4 +624,66 @@ fn calibration_runs_with_the_levels_that_samples_reach_now() {
         (net.quant_inp.state.levels, net.relu1.step(), net.relu2.step())
     };
     assert_eq!(calibrated(Range::new(0, 1)), calibrated(Range::unsigned(2)));
+}
+
+#[test]
+fn largest_levels_train_round_and_save() {
+    for seed in 0..3 {
+        let net = trains_on::<MaxPooled>(seed, &images());
+        quantizes_on::<MaxPooled>(seed, &images());
+        let (circuit, quantized) = (net.circuit().unwrap(), net.quantized().unwrap());
+        let relu = quantized.field("relu").unwrap();
+        let levels = relu.staircases()[0].levels;
+        let width = levels.hi - levels.lo;
+        let of_pool = |layer: usize| circuit.graph.layers[layer].name == "pool";
+        let differences: Vec<Range> =
+            circuit.graph.accumulators.iter().filter(|sum| of_pool(sum.layer)).map(|sum| sum.range).collect();
+        assert!(!differences.is_empty());
+        let widest = Range::new(-width, width).count();
+        assert!(differences.iter().all(|range| range.count() <= widest), "{differences:?}");
+        // 54 windows of at most 9 levels, whose rows overlap: 2 tables a row of three, then 2 across.
+        assert!(differences.len() <= 54 * 4, "{}", differences.len());
+    }
+}
+
+/// What is left out comes from the seed, and only training leaves out anything.
+#[test]
+fn dropout_trains_otherwise_and_runs_as_if_it_were_not_there() {
+    let run = |seed| {
+        let mut net = MaxPooled::new(Seed(1));
+        let config = TrainConfig { seed: Seed(seed), validation: Validation::None, ..short() };
+        let history = net.train(&images(), &config).unwrap();
+        (history, net.quantized().unwrap())
+    };
+    assert_eq!(run(3), run(3));
+    assert_ne!(run(3).0, run(4).0);
+    let mut program = Program::of(&MaxPooled::new(Seed(1))).unwrap();
+    let (data, batch) = (images(), 400);
+    crate::train::calibrate::calibrate(
+        &mut program,
+        &data.features(),
+        crate::quant::Observer::MinMax,
+        crate::train::calibrate::Purpose::Train,
+    )
+    .unwrap();
+    let levels = |is_training: bool| {
+        let mut runner = if is_training {
+            crate::nn::runner::Runner::training(&program, Precision::Quantized, batch, Seed(7)).unwrap()
+        } else {
+            crate::nn::runner::Runner::new(&program, Precision::Quantized, batch).unwrap()
+        };
+        runner.run(&data.features());
+        (runner.outputs[3].clone(), runner.outputs[4].clone())
+    };
+    let (pool, dropout) = levels(false);
+    assert_eq!(pool, dropout);
+    let (pool, dropout) = levels(true);
+    let (mut left_out, mut positive) = (0, 0);
+    for (&level, &dropped) in pool.iter().zip(&dropout).filter(|(level, _)| **level > 0.0) {
+        positive += 1;
+        left_out += usize::from(dropped <= 0.0);
+        assert!(dropped <= 0.0 || (dropped - level / 0.8).abs() < 1e-5, "{level} {dropped}");
+    }
+    let share = left_out as f64 / f64::from(positive);
+    assert!(positive > 2000 && (share - 0.2).abs() < 0.03, "{left_out} of {positive}");
 }
