@@ -21,7 +21,7 @@ use super::{
     schedule::{Alarm, Control, Queue, Schedule, Work},
     switch,
 };
-use crate::params::cost::BLOCK;
+use crate::{params::cost::BLOCK, unoptimized};
 
 /// Threads, and what each needs to work: allocated once.
 pub(crate) struct Workers {
@@ -127,6 +127,7 @@ impl ServerKey {
         inputs: &[EncryptedInput],
         control: &Control,
     ) -> Result<Vec<EncryptedOutput>, RunError> {
+        unoptimized::warn();
         if inputs.is_empty() {
             return Err(RunError::Empty);
         }

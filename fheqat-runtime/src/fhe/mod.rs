@@ -41,6 +41,7 @@ use crate::{
         objective::Objective,
         search::{self, Bounds, Space},
     },
+    unoptimized,
 };
 
 /// What the user chooses of the cryptography.
@@ -134,6 +135,7 @@ impl Circuit {
     /// # Errors
     /// When an option is out of range, no parameters keep the promises, or the circuit is malformed.
     pub fn compile(&self, options: &CompileOptions) -> Result<Compiled, CompileError> {
+        unoptimized::warn();
         if !(-256.0..=-1.0).contains(&options.p_fail.0) {
             return Err(CompileError::Probability { found: options.p_fail });
         }
@@ -166,6 +168,7 @@ impl Compiled {
     /// # Errors
     /// When the threads cannot start.
     pub fn keygen(&self) -> Result<(ClientKey, ServerKey), ThreadError> {
+        unoptimized::warn();
         let workers = self.workers()?;
         Ok(Arc::clone(&workers).install(|| keys::generate(&self.plan, workers)))
     }

@@ -26,6 +26,7 @@ use crate::{
         evaluate::{Evaluator, noisy},
         fit::fit,
     },
+    unoptimized,
 };
 
 /// A struct of layers.
@@ -58,6 +59,7 @@ pub trait Network: Sized {
     /// # Errors
     /// When an option is out of range, the data does not fit the network, or the loss diverges.
     fn train(&mut self, data: &Dataset, config: &TrainConfig) -> Result<History, TrainError> {
+        unoptimized::warn();
         let mut program = Program::of(self)?;
         let history = fit(&mut program, data, config)?;
         program.store(self);
