@@ -48,15 +48,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CompileOptions {
-    /// The probability that any value of a whole inference is wrong. Default: 2^-40.
+    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-40.
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory. Default: 250 MB.
     pub max_server_key: Bytes,
-    /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default: the most there is.
+    /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default: 5, the
+    /// most there is.
     pub max_extension: u32,
-    /// What parameters are chosen for. Default: the least work.
+    /// What parameters are chosen for. Default: the least work, [`Objective::CoreSeconds`].
     pub objective: Objective,
-    /// Threads of key generation and of the server; none means all cores.
+    /// Threads of key generation and of the server; none means all cores. Default: none.
     pub threads: Option<NonZeroUsize>,
     /// What operations take: parameters are chosen and times predicted by them. Default: [`Prices::shipped`], which give
     /// the same parameters everywhere; [`Prices::of_this_machine`] predicts times here.

@@ -19,14 +19,14 @@ use super::{
     objective::{Objective, Tally},
 };
 
-/// What the parameters must keep.
+/// What the parameters must keep. Every bound is given; [`CompileOptions`](crate::fhe::CompileOptions) has defaults for them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The probability that any value of an inference is wrong.
+    /// The most that the probability may be that any value of an inference is wrong. Default of `CompileOptions`: 2^-40.
     pub p_fail: Log2Probability,
-    /// The most a server key may take in memory.
+    /// The most a server key may take in memory. Default of `CompileOptions`: 250 MB.
     pub server_key: Bytes,
-    /// What is to be small.
+    /// What is to be small. Default of `CompileOptions`: the work, [`Objective::CoreSeconds`].
     pub objective: Objective,
 }
 
