@@ -10,7 +10,9 @@ mod targets;
 
 use std::{alloc::System, collections::BTreeMap, fs, panic, path::PathBuf};
 
+use fheqat::{data, prelude::*, spec::Range};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use targets::Small;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -21,6 +23,7 @@ const MUTATIONS: u64 = 500;
 const ALLOCATED: usize = 64 << 20;
 
 type Target = fn(&[u8]) -> bool;
+type Change = fn(&mut Circuit, Range);
 
 fn folder(target: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus")).join(target)
@@ -92,7 +95,7 @@ fn of_one(name: &str, target: Target, case: &str, bytes: &[u8]) -> bool {
     let region = Region::new(ALLOCATOR);
     let outcome = panic::catch_unwind(|| target(bytes));
     let allocated = region.change().bytes_allocated;
-    let hex = || bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = || format!("{bytes:02x?}");
     assert!(allocated <= ALLOCATED + 64 * bytes.len(), "{name}, {case}: {allocated} bytes for {}", hex());
     outcome.unwrap_or_else(|_| panic!("{name}, {case}: panics on {}", hex()))
 }
@@ -116,9 +119,7 @@ fn every_reader_refuses_what_it_cannot_read() {
 #[test]
 #[ignore = "writes files"]
 fn rewrite() {
-    use fheqat::{data, prelude::*};
     use serde_json::json;
-    use targets::Small;
 
     let write = |target: &str, bytes: &[u8]| {
         fs::create_dir_all(folder(target)).unwrap();
@@ -165,4 +166,43 @@ fn rewrite() {
     let bytes = targets::sealed(&bytes);
     ServerKey::from_bytes(&bytes).unwrap();
     write("server_key", &bytes);
+}
+
+/// Numbers that no mutation of bytes would soon come upon.
+#[test]
+#[ignore = "fails: sums and ranges of a circuit overflow before it is verified, where overflow checks are on"]
+fn circuits_of_extreme_numbers_are_refused_or_run() {
+    let (train, _) = data::checkerboard(Seed(1));
+    let mut net = Small::new(Seed(0));
+    net.train(&train, &TrainConfig { epochs: 1, progress: false, ..TrainConfig::declared() }).unwrap();
+    let circuit = net.circuit().unwrap();
+    let widest = Range { lo: i64::MIN, hi: i64::MAX };
+    let changes: [(&str, Change); 10] = [
+        ("features", |circuit, _| {
+            circuit.codec.features = usize::MAX / 2 + 1;
+            circuit.codec.encoders.push(circuit.codec.encoders[0].clone());
+        }),
+        ("inputs", |circuit, widest| circuit.graph.inputs.fill(widest)),
+        ("levels", |circuit, widest| circuit.codec.encoders[0].quantizer.levels = widest),
+        ("bound", |circuit, widest| circuit.graph.layers.iter_mut().for_each(|layer| layer.bound = widest)),
+        ("range", |circuit, widest| circuit.graph.accumulators[0].range = widest),
+        ("bound and range", |circuit, widest| {
+            circuit.graph.layers.iter_mut().for_each(|layer| layer.bound = widest);
+            circuit.graph.accumulators[0].range = widest;
+        }),
+        ("weight", |circuit, _| circuit.graph.accumulators[0].terms[0].weight = i64::MIN),
+        ("base", |circuit, _| circuit.graph.accumulators[0].tables[0].base = i64::MAX),
+        ("rise", |circuit, _| circuit.graph.accumulators[0].tables[0].jumps[0].rise = i64::MIN),
+        ("constant", |circuit, _| circuit.graph.outputs[0].constant = i64::MIN),
+    ];
+    let mut panics = Vec::new();
+    for (name, change) in changes {
+        let mut changed = circuit.clone();
+        change(&mut changed, widest);
+        let bytes = changed.to_bytes();
+        if panic::catch_unwind(|| targets::circuit(&bytes)).is_err() {
+            panics.push(name);
+        }
+    }
+    assert!(panics.is_empty(), "{panics:?}");
 }

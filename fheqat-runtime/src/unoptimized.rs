@@ -26,9 +26,14 @@ tfhe-fft.opt-level = 3
 /// Tells standard error, once in a process and never in an optimised build. Verbs that take long call it first.
 pub(crate) fn warn() {
     static WARNED: AtomicBool = AtomicBool::new(false);
-    if cfg!(unoptimized) {
+    if is_unoptimized() {
         warn_once(&WARNED, &mut io::stderr().lock());
     }
+}
+
+/// What the build script found.
+const fn is_unoptimized() -> bool {
+    cfg!(unoptimized)
 }
 
 fn warn_once(warned: &AtomicBool, to: &mut impl Write) {
@@ -58,6 +63,6 @@ mod tests {
 
     #[test]
     fn no_profile_of_this_workspace_is_warned_of() {
-        assert!(!cfg!(unoptimized));
+        assert!(!is_unoptimized());
     }
 }
