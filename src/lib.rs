@@ -35,17 +35,18 @@ pub mod prelude {
         MainError, Seed,
         circuit::{Circuit, Logits},
         data::Dataset,
+        network::Network,
         nn::{
             Precision,
-            activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
-            layer::{
+            layers::{
                 Add, AvgPool2d, BatchNorm, Concat, Flatten, GlobalAvgPool2d, QuantAct, QuantConv1d,
                 QuantConv2d, QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
             },
-            network::Network,
+            module::Layers,
         },
+        quant::activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
         quant_net,
-        train::{Economy, TrainConfig},
+        train::{CostSearch, TrainConfig},
     };
 }
 
@@ -54,9 +55,9 @@ pub mod prelude {
 pub mod __private {
     pub use fheqat_runtime::{
         nn::{
-            dimensions::{dimension, is_signed},
-            layer::{LayerMut, LayerRef, Module},
-            network::{Init, Network, Parts},
+            dimensions::dimension,
+            layers::is_signed,
+            module::{Init, LayerMut, LayerRef, Layers, Module, Parts},
         },
         spec,
     };

@@ -298,7 +298,7 @@ mod outer {
         #[fheqat::quant_net(bits = super::super::numbers::BITS)]
         pub struct Nested {
             pub(super) quant_inp: fheqat::prelude::QuantIdentity,
-            pub(in crate::outer) fc: fheqat::nn::layer::QuantLinear<{ super::super::WIDTH }, 2>,
+            pub(in crate::outer) fc: fheqat::nn::layers::QuantLinear<{ super::super::WIDTH }, 2>,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The `quant_net` attribute of fheqat.
 //!
-//! The macro generates data, the library holds the logic: the struct as written, one `impl Network`, and the const
+//! The macro generates data, the library holds the logic: the struct as written, one `impl Layers`, and the const
 //! assertions that ask the laws of `fheqat-spec` again once every number is known.
 
 use proc_macro::TokenStream;

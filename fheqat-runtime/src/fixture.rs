@@ -7,16 +7,18 @@ use fheqat_spec::{
     WeightRange, WeightScale, Window,
 };
 
-use crate::nn::{
-    activation::{Activation, Tanh},
-    layer::{
-        Add, AvgPool2d, BatchNorm, Concat, Flatten, LayerMut, LayerRef, Module, QuantAct, QuantConv2d,
-        QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
+use crate::{
+    nn::{
+        layers::{
+            Add, AvgPool2d, BatchNorm, Concat, Flatten, QuantAct, QuantConv2d, QuantIdentity, QuantLinear,
+            QuantReLU, Reshape, Transpose,
+        },
+        module::{Init, LayerMut, LayerRef, Layers, Module},
     },
-    network::{Init, Network},
+    quant::activation::{Activation, Tanh},
 };
 
-/// The functions of `Network` for fields of these names.
+/// The functions of `Layers` for fields of these names.
 macro_rules! layers {
     ($($field:ident),* $(,)?) => {
         fn init(init: &mut Init) -> Self {
@@ -81,7 +83,7 @@ impl<
     const NONZERO: i64,
     const L1: i64,
     const CENTRED: bool,
-> Network for Chain<IN, HIDDEN, OUT, NONZERO, L1, CENTRED>
+> Layers for Chain<IN, HIDDEN, OUT, NONZERO, L1, CENTRED>
 {
     const SPEC: Net<'static> = Net {
         name: "Chain",
@@ -120,7 +122,7 @@ const fn function<F: Activation>(bits: i64) -> Layer {
     quantizer(Transfer::Function { signed: Known::Now(F::SIGNED) }, bits)
 }
 
-impl<F: Activation, const HIDDEN: usize, const NONZERO: i64, const L1: i64, const CENTRED: bool> Network
+impl<F: Activation, const HIDDEN: usize, const NONZERO: i64, const L1: i64, const CENTRED: bool> Layers
     for Curved<F, HIDDEN, NONZERO, L1, CENTRED>
 {
     const SPEC: Net<'static> = Net {
@@ -161,7 +163,7 @@ const fn by_row(inputs: usize, outputs: usize, l1: i64, is_centred: bool) -> Lay
     Layer::Linear(Linear { weight_scale: WeightScale::PerChannel, ..shared })
 }
 
-impl<const HIDDEN: usize, const L1: i64, const CENTRED: bool> Network for Rows<HIDDEN, L1, CENTRED> {
+impl<const HIDDEN: usize, const L1: i64, const CENTRED: bool> Layers for Rows<HIDDEN, L1, CENTRED> {
     const SPEC: Net<'static> = Net {
         name: "Rows",
         input: None,
@@ -211,7 +213,7 @@ const fn biased(inputs: usize, outputs: usize, l1: i64, bias: u8, weight_scale: 
     Linear { bias, weight_scale, ..row(inputs, outputs, inputs as i64, l1, true) }
 }
 
-impl<const BIAS: u8, const L1: i64> Network for Normed<BIAS, L1> {
+impl<const BIAS: u8, const L1: i64> Layers for Normed<BIAS, L1> {
     const SPEC: Net<'static> = Net {
         name: "Normed",
         input: None,
@@ -279,7 +281,7 @@ pub(crate) struct NormedImage<const BIAS: u8> {
     pub(crate) fc: QuantLinear<24, 2>,
 }
 
-impl<const BIAS: u8> Network for NormedImage<BIAS> {
+impl<const BIAS: u8> Layers for NormedImage<BIAS> {
     const SPEC: Net<'static> = Net {
         name: "NormedImage",
         max_bootstraps: None,
@@ -338,7 +340,7 @@ const fn fixed(transfer: Transfer, bits: i64, step: f64) -> Layer {
     })
 }
 
-impl Network for Stairs {
+impl Layers for Stairs {
     const SPEC: Net<'static> = Net {
         name: "Stairs",
         input: None,
@@ -373,7 +375,7 @@ const fn window(kernel: i64, stride: i64, padding: i64) -> Window {
     Window { axes: 2, kernel: Known::Now(kernel), stride: Known::Now(stride), padding: Known::Now(padding) }
 }
 
-impl<const CENTRED: bool> Network for Image<CENTRED> {
+impl<const CENTRED: bool> Layers for Image<CENTRED> {
     const SPEC: Net<'static> = Net {
         name: "Image",
         max_bootstraps: None,
@@ -432,7 +434,7 @@ const fn sharing(transfer: Transfer, owner: usize) -> Layer {
     })
 }
 
-impl Network for Branch {
+impl Layers for Branch {
     const SPEC: Net<'static> = Net {
         name: "Branch",
         input: None,
@@ -481,7 +483,7 @@ impl Network for Branch {
 #[derive(Clone, Debug)]
 pub(crate) struct Tolerant<N, const TENTHS: u8>(pub(crate) N);
 
-impl<N: Network, const TENTHS: u8> Network for Tolerant<N, TENTHS> {
+impl<N: Layers, const TENTHS: u8> Layers for Tolerant<N, TENTHS> {
     const SPEC: Net<'static> = Net { tolerance: Some(Known::Now(TENTHS as f64 / 10.0)), ..N::SPEC };
 
     fn init(init: &mut Init) -> Self {

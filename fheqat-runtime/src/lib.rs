@@ -9,10 +9,10 @@ pub mod fhe;
 pub mod file;
 #[cfg(test)]
 mod fixture;
+pub mod network;
 pub mod nn;
 #[cfg(feature = "fhe")]
 pub mod params;
-pub mod prune;
 pub mod quant;
 pub mod report;
 mod seed;

@@ -47,7 +47,7 @@ fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
     });
     quote! {
         const __FHEQAT_VERDICTS: [__fheqat::spec::Verdict<'static>; #count] =
-            __fheqat::spec::judge_all(&<#name as __fheqat::Network>::SPEC);
+            __fheqat::spec::judge_all(&<#name as __fheqat::Layers>::SPEC);
         #(#asserts)*
     }
 }

@@ -1,4 +1,4 @@
-//! What comes out beside errors: the user's item, and an `impl Network` that nothing else can trip over.
+//! What comes out beside errors: the user's item, and an `impl Layers` that nothing else can trip over.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -34,7 +34,7 @@ pub(crate) fn stub(ast: &Ast, model: &Model, checked: &Checked, errors: &[syn::E
         spec::net(model)
     };
     let network = quote! {
-        impl #impl_generics __fheqat::Network for #name #ty_generics #where_clause {
+        impl #impl_generics __fheqat::Layers for #name #ty_generics #where_clause {
             const SPEC: __fheqat::spec::Net<'static> = #spec;
 
             fn init(_: &mut __fheqat::Init) -> Self {

@@ -1,4 +1,4 @@
-//! `impl Network`.
+//! `impl Layers`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -32,7 +32,7 @@ pub(crate) fn implement(ast: &Ast, model: &Model) -> TokenStream {
             layers_mut: |__fheqat_net| ::std::vec![#(#changed),*],
         };
 
-        impl __fheqat::Network for #name {
+        impl __fheqat::Layers for #name {
             const SPEC: __fheqat::spec::Net<'static> = __FHEQAT_NETWORK.spec;
 
             fn init(__fheqat_init: &mut __fheqat::Init) -> Self {

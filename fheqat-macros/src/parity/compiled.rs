@@ -89,7 +89,7 @@ fn runtime(accepted: &[Sketch], refused: &[Sketch]) -> String {
                 pub {item}
                 pub struct Bare;
                 {constants}
-                impl Network for Bare {{
+                impl __fheqat::Layers for Bare {{
                     const SPEC: __fheqat::spec::Net<'static> = {spec};
                     fn init(_: &mut __fheqat::Init) -> Self {{ Self }}
                     fn layers(&self) -> Vec<__fheqat::LayerRef<'_>> {{ Vec::new() }}

@@ -1,8 +1,8 @@
 //! Integers only: what a trained network becomes.
 
+pub mod build;
 pub mod codec;
 pub mod ir;
-pub mod lower;
 pub mod observe;
 pub mod passes;
 pub mod price;
@@ -17,7 +17,6 @@ use sha2::{Digest, Sha256};
 
 pub use codec::{Codec, Logits};
 pub use ir::Graph;
-pub use lower::CircuitError;
 pub use observe::Observed;
 
 use crate::{

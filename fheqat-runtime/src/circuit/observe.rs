@@ -19,7 +19,7 @@ pub struct Observed {
 impl Circuit {
     /// Runs every sample in the clear and keeps the smallest and largest value of each sum: what calibration on `data` would
     /// call the size of an accumulator. The sums are those of this circuit, so of one that
-    /// [`Network::circuit`](crate::nn::network::Network::circuit) gave, those that run encrypted.
+    /// [`Network::circuit`](crate::network::Network::circuit) gave, those that run encrypted.
     ///
     /// # Errors
     /// When the samples have another width.

@@ -99,7 +99,6 @@ mod tests {
     use crate::{
         circuit::ir::{Accumulator, Layer, Output, Table},
         fixture::drawn::{Draw, PLAIN},
-        nn::quantized::QuantizedOp,
     };
 
     fn samples(circuit: &crate::circuit::Circuit) -> impl Iterator<Item = Vec<f32>> {
@@ -144,10 +143,7 @@ mod tests {
         for seed in 0..60 {
             let drawn = || Draw::any(Seed(seed)).tolerating(STEPS);
             let (graph, quantized) = (drawn().lowered().graph, drawn().quantized());
-            let staircases = quantized.fields.iter().flat_map(|field| match &field.op {
-                QuantizedOp::Requantize(staircases) => staircases.clone(),
-                _ => Vec::new(),
-            });
+            let staircases = quantized.fields.iter().flat_map(|field| field.staircases().to_vec());
             let pairs = staircases.zip(&graph.accumulators);
             assert_eq!(pairs.size_hint().1, Some(graph.accumulators.len()));
             for (staircase, accumulator) in pairs {

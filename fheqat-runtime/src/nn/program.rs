@@ -1,55 +1,26 @@
 //! A network as training and evaluation see it: a list of nodes that own their state and name what they read.
 
-use std::sync::Arc;
-
-use fheqat_spec::{self as spec, Axes, Bias, Fact, Form, Known, Layer, Range, Shape, Source, Verdict};
-use ndarray::{ArrayView1, ArrayView2, aview1};
-use thiserror::Error;
+use fheqat_spec::{self as spec, Bias, Fact, Form, Known, Range, Shape, Source, Verdict};
+use ndarray::ArrayView2;
 
 use super::{
-    activation::Function,
-    layer::{LayerMut, LayerRef, LinearState, NormState, QuantizerState},
-    network::Network,
-    window::{Filters, Windows},
+    error::NetworkError,
+    module::{LayerRef, Layers},
+    ops::{
+        Op,
+        linear::{LinearState, row_sums},
+        operation::{At, Context},
+        place::Place,
+        quantizer::QuantizerState,
+    },
 };
 use crate::{
     Seed,
-    quant::{
-        Requantize, Standardization,
-        transition::{Dequantize, Origin},
-    },
+    quant::{Standardization, activation::Function, transition::Dequantize},
 };
 
-/// The factor of a layer without scales.
-const ONE: ArrayView1<'static, f32> = aview1(&[1.0]);
 /// The stream of a seed that draws weights again.
 const REDRAW: u64 = 7;
-
-/// A network that cannot run, or not yet.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum NetworkError {
-    /// A law is broken.
-    #[error("{message}")]
-    Law {
-        /// The message that the macro gives.
-        message: String,
-    },
-    /// The specification says something else than the layers are.
-    #[error("`{field}` does not agree with its specification: derive the network with `#[quant_net]`")]
-    Mismatch {
-        /// The field.
-        field: String,
-    },
-    /// A layer that no data has calibrated.
-    #[error(
-        "`{field}` is not calibrated: train the network in quantized precision, or quantize it after training"
-    )]
-    NotCalibrated {
-        /// The field.
-        field: String,
-    },
-}
 
 /// The nodes in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,32 +39,15 @@ pub(crate) struct Node {
     pub(crate) from: Option<usize>,
     /// Features out.
     pub(crate) width: usize,
-    /// Where the rows of a linear layer are the filters of a convolution, what they see.
-    pub(crate) filters: Option<Arc<Filters>>,
     /// How far what it reads, or the client reads, may be off encrypted, in steps; see [`spec::Net::tolerance_of`].
     pub(crate) tolerance: f64,
     pub(crate) op: Op,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Op {
-    Quantizer(QuantizerState),
-    Linear(LinearState),
-    Norm(NormState),
-    /// The sum of these nodes.
-    Sum(Vec<usize>),
-    /// The numbers of these nodes, one node after the other.
-    Join(Vec<usize>),
-    /// Number `k` is number `order[k]` of the node it reads.
-    Permute(Vec<usize>),
-    /// The sums of windows.
-    Pool(Arc<Windows>),
-}
-
 impl Program {
     /// # Errors
     /// When the network breaks a law, or its layers are not those of its specification.
-    pub(crate) fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
+    pub(crate) fn of<N: Layers>(network: &N) -> Result<Self, NetworkError> {
         Self::new(&N::SPEC, network.layers())
     }
 
@@ -112,69 +66,38 @@ impl Program {
         }
         let mut nodes: Vec<Node> = Vec::with_capacity(layers.len());
         for (index, (field, layer)) in net.fields.iter().zip(layers).enumerate() {
-            let from = match field.from {
-                [Source::Input, ..] => None,
-                [Source::Field(index), ..] if *index < nodes.len() => Some(*index),
-                _ => return Err(mismatch(field.name)),
+            let operands = operands(field, nodes.len())?;
+            let from = operands.as_ref().and_then(|operands| operands.first().copied());
+            let widths = match &operands {
+                Some(operands) => operands.iter().map(|&operand| nodes[operand].width).collect(),
+                None => vec![features],
             };
-            let operand = from.map_or(features, |index| nodes[index].width);
-            let shape = dims(from.map_or(net.input_shape(), |index| facts[index].shape));
-            let mut filters = None;
-            let (width, op) = match (field.layer, layer) {
-                (Layer::Quantizer(quantizer), LayerRef::Quantizer(state))
-                    if quantizer.levels() == Known::Now(state.declared) =>
-                {
-                    (operand, Op::Quantizer(state.clone()))
-                }
-                (Layer::Linear(_), LayerRef::Linear(state))
-                    if state.weight.ncols() == operand && state.limits.max_nonzero > 0 =>
-                {
-                    (state.weight.nrows(), Op::Linear(state.clone()))
-                }
-                (Layer::Conv(conv), LayerRef::Linear(state)) if state.limits.max_nonzero > 0 => {
-                    let seen = filters_of(&conv, state, &shape).ok_or_else(|| mismatch(field.name))?;
-                    let width = seen.count * seen.windows.positions;
-                    filters = Some(Arc::new(seen));
-                    (width, Op::Linear(state.clone()))
-                }
-                (Layer::Pool(pool), LayerRef::Stateless(kind)) if pool.kind() == kind => {
-                    let windows = match &pool.window {
-                        Some(window) => Windows::new(window, &shape),
-                        None => Windows::whole(&shape),
-                    };
-                    let windows = windows.ok_or_else(|| mismatch(field.name))?;
-                    (windows.channels * windows.positions, Op::Pool(Arc::new(windows)))
-                }
-                (Layer::BatchNorm, LayerRef::Norm(state)) if shape.first() == Some(&state.gamma.len()) => {
-                    (operand, Op::Norm(state.clone()))
-                }
-                (layer, LayerRef::Stateless(kind)) if layer.kind() == kind => {
-                    stateless(&layer, field.from, &nodes, &facts).ok_or_else(|| mismatch(field.name))?
-                }
-                _ => return Err(mismatch(field.name)),
-            };
+            let shape = from.map_or(net.input_shape(), |index| facts[index].shape);
+            let place = Place { operands: operands.as_deref(), widths: &widths, dims: dims(shape) };
+            let (width, op) = Op::placed(&field.layer, layer, &place).ok_or_else(|| mismatch(field.name))?;
             let tolerance = net.tolerance_of(index).or(0.0);
-            nodes.push(Node { name: field.name, from, width, filters, tolerance, op });
+            nodes.push(Node { name: field.name, from, width, tolerance, op });
         }
         Ok(Self { features, nodes, facts })
     }
 
     /// Writes every state back to the network it came from.
-    pub(crate) fn store<N: Network>(mut self, network: &mut N) {
+    pub(crate) fn store<N: Layers>(mut self, network: &mut N) {
         for index in 0..self.nodes.len() {
             let step = self.levels(index).ok().map(|(step, _)| step);
             if let (Op::Quantizer(state), Some(step)) = (&mut self.nodes[index].op, step) {
                 state.step = Some(step);
             }
         }
-        for (node, layer) in self.nodes.into_iter().zip(network.layers_mut()) {
-            match (node.op, layer) {
-                (Op::Quantizer(from), LayerMut::Quantizer(to)) => *to = from,
-                (Op::Linear(from), LayerMut::Linear(to)) => *to = from,
-                (Op::Norm(from), LayerMut::Norm(to)) => *to = from,
-                _ => {}
-            }
+        for (node, layer) in self.nodes.iter().zip(network.layers_mut()) {
+            node.op.state().store(layer);
         }
+    }
+
+    /// The place of the node at `index`.
+    pub(crate) fn at(&self, index: usize) -> At<'_> {
+        let node = &self.nodes[index];
+        At { network: self, index, from: node.from, width: node.width }
     }
 
     /// What the laws know of each node's output.
@@ -185,10 +108,6 @@ impl Program {
     /// Numbers the network gives for one sample.
     pub(crate) fn outputs(&self) -> usize {
         self.nodes.last().map_or(0, |node| node.width)
-    }
-
-    pub(crate) fn is_last(&self, index: usize) -> bool {
-        index + 1 == self.nodes.len()
     }
 
     /// Whether any sum may be off encrypted.
@@ -215,10 +134,7 @@ impl Program {
     /// The nodes that the node at `index` reads, in the order of its operands.
     pub(crate) fn operands(&self, index: usize) -> &[usize] {
         let node = &self.nodes[index];
-        match &node.op {
-            Op::Sum(operands) | Op::Join(operands) => operands,
-            _ => node.from.as_slice(),
-        }
+        node.op.state().operands().unwrap_or(node.from.as_slice())
     }
 
     /// The nodes that read the node at `index`.
@@ -228,9 +144,9 @@ impl Program {
 
     /// The quantizer whose step the levels that the node at `index` gives, or adds, have.
     pub(crate) fn owner(&self, index: usize) -> Option<usize> {
-        match (self.facts[index].form, &self.nodes[index].op) {
-            (Known::Now(Form::Quantized { scale }), _) => Some(scale),
-            (_, Op::Sum(operands)) => self.owner(operands[0]),
+        match self.facts[index].form {
+            Known::Now(Form::Quantized { scale }) => Some(scale),
+            _ if self.nodes[index].op.state().adds_levels() => self.owner(self.nodes[index].from?),
             _ => None,
         }
     }
@@ -252,44 +168,6 @@ impl Program {
         }
     }
 
-    /// What a unit of the levels that the node at `index` gives, or adds, stands for.
-    ///
-    /// # Errors
-    /// When it is not calibrated.
-    pub(crate) fn step(&self, index: usize) -> Result<f32, NetworkError> {
-        match self.owner(index).map(|owner| &self.nodes[owner].op) {
-            Some(Op::Quantizer(QuantizerState { step: Some(step), .. })) => Ok(*step),
-            _ => Err(self.not_calibrated(index)),
-        }
-    }
-
-    /// Step and range of the levels that the node at `index` gives.
-    ///
-    /// # Errors
-    /// When it is not calibrated, or gives no levels.
-    pub(crate) fn levels(&self, index: usize) -> Result<(f32, Range), NetworkError> {
-        match self.facts[index] {
-            Fact { form: Known::Now(Form::Quantized { .. }), range: Known::Now(range), .. } => {
-                Ok((self.step(index)?, self.reached(index).unwrap_or(range)))
-            }
-            _ => Err(self.not_calibrated(index)),
-        }
-    }
-
-    /// The levels that quantizers give at `index`, wherever they were rearranged.
-    fn reached(&self, index: usize) -> Option<Range> {
-        let node = &self.nodes[index];
-        match &node.op {
-            Op::Quantizer(state) => Some(state.levels),
-            Op::Permute(_) => self.reached(node.from?),
-            Op::Join(operands) => operands
-                .iter()
-                .map(|&operand| self.reached(operand))
-                .reduce(|a, b| Some(Range::new(a?.lo.min(b?.lo), a?.hi.max(b?.hi))))?,
-            Op::Linear(_) | Op::Norm(_) | Op::Sum(_) | Op::Pool(_) => None,
-        }
-    }
-
     /// Step and levels of what the linear layer or pool at `index` reads.
     ///
     /// # Errors
@@ -307,14 +185,7 @@ impl Program {
         &self,
         index: usize,
     ) -> Result<impl ExactSizeIterator<Item = f32> + Clone, NetworkError> {
-        let (scales, step) = match &self.nodes[index].op {
-            Op::Linear(state) => {
-                let scale = state.scale.as_ref().ok_or_else(|| self.not_calibrated(index))?;
-                (scale.view(), self.input_levels(index)?.0)
-            }
-            Op::Pool(windows) => (ONE, self.input_levels(index)?.0 / windows.elements as f32),
-            _ => (ONE, self.step(index)?),
-        };
+        let (scales, step) = self.nodes[index].op.state().units(self.at(index))?;
         Ok(scales.into_iter().map(move |scale| scale * step))
     }
 
@@ -350,75 +221,6 @@ impl Program {
         Ok(channels)
     }
 
-    /// Writes [`Program::dequantize`] to `channels`.
-    ///
-    /// # Errors
-    /// When the layer or its input is not calibrated.
-    pub(crate) fn dequantize_into(
-        &self,
-        index: usize,
-        row_sums: &[f32],
-        channels: &mut Vec<Dequantize>,
-    ) -> Result<(), NetworkError> {
-        if let (Op::Norm(state), Some(from)) = (&self.nodes[index].op, self.nodes[index].from) {
-            self.dequantize_into(from, row_sums, channels)?;
-            if let &[sums] = channels.as_slice() {
-                channels.resize(state.gamma.len(), sums);
-            }
-            for (sums, channel) in channels.iter_mut().zip(state.channels()) {
-                *sums = sums.normalize(channel);
-            }
-            return Ok(());
-        }
-        channels.clear();
-        let units = self.units(index)?;
-        let Some(state) = self.linear(index) else {
-            channels.extend(units.map(Dequantize::plain));
-            return Ok(());
-        };
-        let (_, levels) = self.input_levels(index)?;
-        let neurons = state.bias.iter().zip(units.cycle());
-        match self.hold(index) {
-            Bias::None => channels.extend(neurons.map(|(_, unit)| Dequantize::plain(unit))),
-            Bias::Free => {
-                let free = |(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) };
-                channels.extend(neurons.map(free));
-            }
-            Bias::Centred => {
-                let centred = |((_, unit), &weights)| Dequantize::centred(unit, weights, levels);
-                channels.extend(neurons.zip(row_sums).map(centred));
-            }
-        }
-        Ok(())
-    }
-
-    /// The staircases from the integers of the node at `from` to the levels of the quantizer at `index`, as many as
-    /// [`Program::dequantize`] gives.
-    ///
-    /// # Errors
-    /// When one of them is not calibrated.
-    pub(crate) fn staircases(
-        &self,
-        from: usize,
-        index: usize,
-        row_sums: &[f32],
-    ) -> Result<Vec<Requantize>, NetworkError> {
-        let (step, levels) = self.levels(index)?;
-        let function = self.function(index);
-        let sums = self.dequantize(from, row_sums)?;
-        Ok(sums.iter().map(|sum| sum.requantize(step, levels, function)).collect())
-    }
-
-    /// How the bias of the linear layer at `index`, or in front of the batch normalisation there, is held, quantized: nothing
-    /// is there to centre on where no quantizer follows.
-    pub(crate) fn hold(&self, index: usize) -> Bias {
-        let source = self.source(index);
-        match self.linear(source).map_or(Bias::None, |state| state.hold) {
-            Bias::Centred if !self.is_quantized(source) => Bias::Free,
-            hold => hold,
-        }
-    }
-
     /// Whether a quantizer reads the node at `index`, or what batch normalisations make of it.
     fn is_quantized(&self, index: usize) -> bool {
         self.readers(index).any(|reader| match &self.nodes[reader].op {
@@ -446,17 +248,7 @@ impl Program {
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.
     pub(crate) fn make_float(&mut self) {
         for node in &mut self.nodes {
-            match &mut node.op {
-                Op::Quantizer(state) => {
-                    state.step = state.fixed;
-                    state.levels = state.declared;
-                }
-                Op::Linear(state) => {
-                    state.weight = state.float_weights();
-                    state.scale = None;
-                }
-                Op::Norm(_) | Op::Sum(_) | Op::Join(_) | Op::Permute(_) | Op::Pool(_) => {}
-            }
+            node.op.state_mut().make_float();
         }
     }
 
@@ -471,51 +263,74 @@ impl Program {
             }
         }
     }
+}
 
-    pub(crate) fn not_calibrated(&self, index: usize) -> NetworkError {
+impl Context for Program {
+    fn is_last(&self, index: usize) -> bool {
+        index + 1 == self.nodes.len()
+    }
+
+    fn reached(&self, index: usize) -> Option<Range> {
+        self.nodes[index].op.state().reached(self.at(index))
+    }
+
+    fn step(&self, index: usize) -> Result<f32, NetworkError> {
+        match self.owner(index).map(|owner| &self.nodes[owner].op) {
+            Some(Op::Quantizer(QuantizerState { step: Some(step), .. })) => Ok(*step),
+            _ => Err(self.not_calibrated(index)),
+        }
+    }
+
+    fn levels(&self, index: usize) -> Result<(f32, Range), NetworkError> {
+        match self.facts[index] {
+            Fact { form: Known::Now(Form::Quantized { .. }), range: Known::Now(range), .. } => {
+                Ok((self.step(index)?, self.reached(index).unwrap_or(range)))
+            }
+            _ => Err(self.not_calibrated(index)),
+        }
+    }
+
+    /// Nothing is there to centre on where no quantizer follows.
+    fn hold(&self, index: usize) -> Bias {
+        let source = self.source(index);
+        match self.linear(source).map_or(Bias::None, |state| state.hold) {
+            Bias::Centred if !self.is_quantized(source) => Bias::Free,
+            hold => hold,
+        }
+    }
+
+    fn dequantize_into(
+        &self,
+        index: usize,
+        row_sums: &[f32],
+        channels: &mut Vec<Dequantize>,
+    ) -> Result<(), NetworkError> {
+        self.nodes[index].op.state().dequantize_into(self.at(index), row_sums, channels)
+    }
+
+    fn dequantized(&self, index: usize) -> Result<Vec<Dequantize>, NetworkError> {
+        let linear = self.linear(self.source(index));
+        let row_sums = linear.map(|state| row_sums(&state.integers())).unwrap_or_default();
+        self.dequantize(index, &row_sums)
+    }
+
+    fn not_calibrated(&self, index: usize) -> NetworkError {
         NetworkError::NotCalibrated { field: self.nodes[index].name.to_owned() }
     }
 }
 
-/// Width and operation of a layer that nothing trains.
-fn stateless(layer: &Layer, from: &[Source], nodes: &[Node], facts: &[Fact]) -> Option<(usize, Op)> {
-    let operands: Vec<usize> = from
-        .iter()
-        .map(|source| match source {
-            Source::Field(index) if *index < nodes.len() => Some(*index),
-            _ => None,
-        })
-        .collect::<Option<_>>()?;
-    let width = nodes[*operands.first()?].width;
-    match layer {
-        Layer::Add { .. } => Some((width, Op::Sum(operands))),
-        Layer::Concat | Layer::Reshape(_) | Layer::Flatten => {
-            Some((operands.iter().map(|&index| nodes[index].width).sum(), Op::Join(operands)))
-        }
-        Layer::Transpose(axes) => {
-            let order = permutation(axes, &facts[operands[0]].shape.get()?)?;
-            Some((width, Op::Permute(order)))
-        }
-        Layer::Quantizer(_) | Layer::Linear(_) | Layer::Conv(_) | Layer::Pool(_) | Layer::BatchNorm => None,
+/// The nodes that a field reads; `None` where that is the network's input.
+fn operands(field: &spec::Field<'_>, before: usize) -> Result<Option<Vec<usize>>, NetworkError> {
+    if let [Source::Input] = field.from {
+        return Ok(None);
     }
-}
-
-/// For each number of a transposed tensor, by rows, which number of the operand of this shape it is.
-fn permutation(axes: &Axes, shape: &Shape) -> Option<Vec<usize>> {
-    let now = |numbers: &[Known<i64>]| -> Option<Vec<usize>> {
-        numbers.iter().map(|number| usize::try_from(number.get()?).ok()).collect()
+    let operand = |source: &Source| match source {
+        Source::Field(index) if *index < before => Ok(*index),
+        Source::Field(_) | Source::Input | Source::Broken => {
+            Err(NetworkError::Mismatch { field: field.name.to_owned() })
+        }
     };
-    let (axes, dims) = (now(axes.get())?, now(shape.dims())?);
-    let mut strides = vec![1; dims.len()];
-    for axis in (1..dims.len()).rev() {
-        strides[axis - 1] = strides[axis] * dims[axis];
-    }
-    let mut order = vec![0];
-    for axis in axes {
-        let (count, stride) = (*dims.get(axis)?, strides[axis]);
-        order = order.iter().flat_map(|start| (0..count).map(move |at| start + at * stride)).collect();
-    }
-    Some(order)
+    field.from.iter().map(operand).collect::<Result<_, _>>().map(Some)
 }
 
 fn dims(shape: Known<Shape>) -> Vec<usize> {
@@ -523,17 +338,6 @@ fn dims(shape: Known<Shape>) -> Vec<usize> {
         shape.dims().iter().filter_map(|dim| dim.get().and_then(|dim| usize::try_from(dim).ok())).collect()
     });
     dims.unwrap_or_default()
-}
-
-/// What the filters of a convolution see; `None` where its state has other weights than its specification.
-fn filters_of(conv: &spec::Conv, state: &LinearState, shape: &[usize]) -> Option<Filters> {
-    let number = |known: Known<i64>| known.get().and_then(|number| usize::try_from(number).ok());
-    let filters = Filters {
-        windows: Windows::new(&conv.window, shape)?,
-        count: number(conv.filters.outputs)?,
-        groups: number(conv.groups)?,
-    };
-    (state.weight.dim() == (filters.count, filters.fan_in())).then_some(filters)
 }
 
 /// The verdict on every field.

@@ -1,18 +1,18 @@
-//! A trained network as lowering reads it: integer weights, staircases, and the floats at both ends.
+//! A trained network once its integers are fixed: weights, staircases, and the floats at both ends.
 
-use std::sync::Arc;
-
-use fheqat_spec::{Range, Source};
-use ndarray::{Array2, ArrayView1};
+use fheqat_spec::Source;
 
 use super::{
-    NetworkError,
-    layer::LinearState,
-    network::Network,
-    program::{Op, Program},
-    window::{Filters, Windows, pairs},
+    error::NetworkError,
+    module::Layers,
+    ops::{
+        Integers, Op, linear,
+        operation::{Context, for_each_number},
+        quantizer,
+    },
+    program::Program,
 };
-use crate::quant::{Encoder, Quantizer, Requantize, tolerance::output_deviation, transition::Dequantize};
+use crate::quant::{Requantize, tolerance::output_deviation, transition::Dequantize};
 
 /// The fields of a network in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,42 +37,18 @@ pub struct QuantizedField {
     /// How far the sums that staircases read may be off encrypted: a standard deviation in steps of their levels.
     pub tolerance: f64,
     /// What it does.
-    pub op: QuantizedOp,
+    pub(crate) op: Integers,
 }
 
-/// What a field does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum QuantizedOp {
-    /// Features to levels.
-    Encode(Encoder),
-    /// Levels to accumulators: the integer weights, `[out, in]`.
-    Linear {
-        /// The weights that training and evaluation multiply by.
-        weights: Array2<i32>,
-        /// The levels of what they multiply.
-        inputs: Range,
-    },
-    /// Levels to accumulators, `[filters, positions]`: the integer weights, `[filters, fan_in]`.
-    Conv {
-        /// The weights that training and evaluation multiply by.
-        weights: Array2<i32>,
-        /// What each filter sees.
-        filters: Arc<Filters>,
-        /// The levels of what they multiply.
-        inputs: Range,
-    },
-    /// Levels to the sums of windows, `[channels, positions]`.
-    Pool(Arc<Windows>),
-    /// Accumulators to levels, or levels to coarser ones: the staircase of each number.
-    Requantize(Vec<Requantize>),
-    /// The numbers of the field it reads: the staircases behind it, or the decoder, hold what a batch normalisation does.
-    Normalize,
-    /// The sum of the levels of these fields.
-    Add(Vec<usize>),
-    /// The levels of these fields, one field after the other.
-    Concat(Vec<usize>),
-    /// Level `k` is level `order[k]` of the field it reads.
-    Permute(Vec<usize>),
+impl QuantizedField {
+    /// The staircases from what it reads to its levels, one for each number; none where it is no quantizer, or reads features.
+    #[must_use]
+    pub fn staircases(&self) -> &[Requantize] {
+        match &self.op {
+            Integers::Quantizer(quantizer::Integers::Requantize(staircases)) => staircases,
+            _ => &[],
+        }
+    }
 }
 
 /// From the integers of the last field to the network's outputs: `integer * scale + bias`.
@@ -86,23 +62,19 @@ pub struct Decoder {
     pub deviation: Vec<f64>,
 }
 
-impl QuantizedOp {
-    /// The largest sum of absolute weights of a row, where there are weights.
-    #[must_use]
-    pub fn row_sum(&self) -> Option<i64> {
-        let (Self::Linear { weights, .. } | Self::Conv { weights, .. }) = self else { return None };
-        let sum = |row: ArrayView1<'_, i32>| row.iter().map(|weight| i64::from(weight.abs())).sum();
-        weights.rows().into_iter().map(sum).max()
-    }
-}
-
 impl Quantized {
     /// Reads a network.
     ///
     /// # Errors
     /// When the network breaks a law, or a layer is not calibrated.
-    pub fn of<N: Network>(network: &N) -> Result<Self, NetworkError> {
+    pub fn of<N: Layers>(network: &N) -> Result<Self, NetworkError> {
         Program::of(network)?.quantized()
+    }
+
+    /// The field of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&QuantizedField> {
+        self.fields.iter().find(|field| field.name == name)
     }
 
     /// The outputs for one sample of finite features, in exact integers: what evaluation computes in floats.
@@ -114,41 +86,8 @@ impl Quantized {
                 Source::Field(index) => values[index].as_slice(),
                 Source::Input | Source::Broken => &[],
             };
-            values.push(match &field.op {
-                QuantizedOp::Encode(encoder) => encoder.levels(sample).collect(),
-                QuantizedOp::Linear { weights, .. } => {
-                    let dot = |row: ArrayView1<'_, i32>| {
-                        row.iter().zip(operand).map(|(&weight, level)| i64::from(weight) * level).sum()
-                    };
-                    weights.rows().into_iter().map(dot).collect()
-                }
-                QuantizedOp::Conv { weights, filters, .. } => {
-                    let dot = |(filter, position)| {
-                        let seen = filters.at(filter, position);
-                        seen.map(|(weight, level)| i64::from(weights[[filter, weight]]) * operand[level])
-                            .sum()
-                    };
-                    pairs(filters.count, filters.windows.positions).map(dot).collect()
-                }
-                QuantizedOp::Pool(windows) => {
-                    let sum =
-                        |(channel, position)| windows.at(channel, position).map(|level| operand[level]).sum();
-                    pairs(windows.channels, windows.positions).map(sum).collect()
-                }
-                QuantizedOp::Requantize(staircases) => staircases
-                    .iter()
-                    .zip(operand)
-                    .map(|(staircase, &sum)| staircase.level(sum as f32) as i64)
-                    .collect(),
-                QuantizedOp::Normalize => operand.to_vec(),
-                QuantizedOp::Add(operands) => (0..field.width)
-                    .map(|at| operands.iter().map(|&operand| values[operand][at]).sum())
-                    .collect(),
-                QuantizedOp::Concat(operands) => {
-                    operands.iter().flat_map(|&operand| values[operand].iter().copied()).collect()
-                }
-                QuantizedOp::Permute(order) => order.iter().map(|&at| operand[at]).collect(),
-            });
+            let value = field.op.get().run(sample, &values, operand);
+            values.push(value);
         }
         let last = values.pop().unwrap_or_default();
         let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
@@ -160,61 +99,30 @@ impl Program {
     /// # Errors
     /// When a layer is not calibrated.
     pub(crate) fn quantized(&self) -> Result<Quantized, NetworkError> {
-        let fields = (0..self.nodes.len()).map(|index| self.quantized_field(index));
+        let field = |index: usize| {
+            let node = &self.nodes[index];
+            Ok(QuantizedField {
+                name: node.name,
+                from: node.from.map_or(Source::Input, Source::Field),
+                width: node.width,
+                tolerance: node.tolerance,
+                op: node.op.integers(self.at(index))?,
+            })
+        };
         Ok(Quantized {
             features: self.features,
-            fields: fields.collect::<Result<_, _>>()?,
+            fields: (0..self.nodes.len()).map(field).collect::<Result<_, _>>()?,
             output: self.decoder()?,
         })
     }
 
-    fn quantized_field(&self, index: usize) -> Result<QuantizedField, NetworkError> {
-        let node = &self.nodes[index];
-        let op = match (&node.op, node.from) {
-            (Op::Quantizer(state), None) => {
-                let quantizer = Quantizer { step: self.step(index)?, levels: state.levels };
-                QuantizedOp::Encode(Encoder { standardization: state.standardization.clone(), quantizer })
-            }
-            (Op::Quantizer(_), Some(from)) => QuantizedOp::Requantize(self.every_staircase(from, index)?),
-            (Op::Linear(state), _) => {
-                self.unit(index)?;
-                let (weights, inputs) = (state.integers(), self.input_levels(index)?.1);
-                match &node.filters {
-                    Some(filters) => QuantizedOp::Conv { weights, filters: Arc::clone(filters), inputs },
-                    None => QuantizedOp::Linear { weights, inputs },
-                }
-            }
-            (Op::Norm(_), _) => QuantizedOp::Normalize,
-            (Op::Sum(operands), _) => QuantizedOp::Add(operands.clone()),
-            (Op::Join(operands), _) => QuantizedOp::Concat(operands.clone()),
-            (Op::Permute(order), _) => QuantizedOp::Permute(order.clone()),
-            (Op::Pool(windows), _) => QuantizedOp::Pool(Arc::clone(windows)),
-        };
-        let from = node.from.map_or(Source::Input, Source::Field);
-        Ok(QuantizedField { name: node.name, from, width: node.width, tolerance: node.tolerance, op })
-    }
-
-    /// One for each number.
-    fn every_staircase(&self, from: usize, index: usize) -> Result<Vec<Requantize>, NetworkError> {
-        let staircases = self.staircases(from, index, &self.row_sums(from))?;
-        Ok(spread(&staircases, self.nodes[index].width))
-    }
-
-    /// The sum of each row of integer weights of the source of the node at `index`; nothing where there are none.
-    fn row_sums(&self, index: usize) -> Vec<f32> {
-        let sums = |state: &LinearState| {
-            state.integers().map_axis(ndarray::Axis(1), |row| row.sum() as f32).to_vec()
-        };
-        self.linear(self.source(index)).map(sums).unwrap_or_default()
-    }
-
     fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
-        let sums = spread(&self.dequantize(last, &self.row_sums(last))?, self.nodes[last].width);
+        let sums = for_each_number(&self.dequantized(last)?, self.nodes[last].width);
         Ok(Decoder {
             scale: sums.iter().map(|sum| sum.unit).collect(),
             bias: sums.iter().map(Dequantize::bias).collect(),
-            deviation: spread(&self.output_deviations(), self.nodes[last].width),
+            deviation: for_each_number(&self.output_deviations(), self.nodes[last].width),
         })
     }
 
@@ -222,10 +130,7 @@ impl Program {
     fn output_deviations(&self) -> Vec<f64> {
         let last = self.nodes.len() - 1;
         let squares = match self.linear(self.source(last)) {
-            Some(state) => {
-                let square = |weight: &i32| f64::from(*weight).powi(2);
-                state.integers().map_axis(ndarray::Axis(1), |row| row.iter().map(square).sum()).to_vec()
-            }
+            Some(state) => linear::squares(&state.integers()),
             None => vec![self.squares_of_ones(last)],
         };
         squares.into_iter().map(|squares| output_deviation(self.nodes[last].tolerance, squares)).collect()
@@ -233,20 +138,10 @@ impl Program {
 
     /// The sum of the squares of the weights of what the client reads at `index`, where each is one; zero where it reads levels.
     pub(crate) fn squares_of_ones(&self, index: usize) -> f64 {
-        match &self.nodes[index].op {
-            Op::Quantizer(_) | Op::Join(_) | Op::Permute(_) => return 0.0,
-            _ => {}
-        }
-        match &self.nodes[self.source(index)].op {
-            Op::Sum(operands) => operands.len() as f64,
-            Op::Pool(windows) => windows.elements as f64,
-            _ => 1.0,
-        }
+        let ones = match &self.nodes[index].op {
+            Op::Norm(_) => self.nodes[self.source(index)].op.state().ones().or(Some(1)),
+            op => op.state().ones(),
+        };
+        ones.unwrap_or(0) as f64
     }
-}
-
-/// What each channel has, for each of its numbers.
-pub(super) fn spread<T: Clone>(channels: &[T], width: usize) -> Vec<T> {
-    let positions = width / channels.len().max(1);
-    channels.iter().flat_map(|channel| std::iter::repeat_n(channel.clone(), positions)).collect()
 }

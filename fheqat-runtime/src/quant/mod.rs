@@ -3,6 +3,7 @@
 //! Training, evaluation, lowering and the client all round through these functions, so that evaluation-mode accuracy,
 //! simulation and the encrypted run agree bit for bit.
 
+pub mod activation;
 pub mod observer;
 pub mod row;
 pub mod standardization;
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use observer::Observer;
 pub use standardization::Standardization;
 
-use crate::{nn::activation::Function, vectors::on_vectors};
+use self::activation::Function;
+use crate::vectors::on_vectors;
 
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
     use crate::{
         Seed,
-        nn::activation::{Activation, Function, Sigmoid, Tanh},
+        quant::activation::{Activation, Function, Sigmoid, Tanh},
     };
 
     struct Square;

@@ -2,8 +2,7 @@
 
 use fheqat_spec::Range;
 
-use super::{Lookup, Requantize};
-use crate::nn::activation::Function;
+use super::{Lookup, Requantize, activation::Function};
 
 /// The middle of a range; exact in `f32`, for it is half an integer.
 #[must_use]

@@ -193,7 +193,7 @@ impl fmt::Display for SearchReport<'_> {
             let saved =
                 before.map_or_else(String::new, |before| format!("{:+.3}", before - price.core_seconds));
             table.add_row([
-                tried.clone(),
+                tried.to_string(),
                 if *is_kept { "yes".to_owned() } else { String::new() },
                 accuracy.map_or_else(String::new, |accuracy| format!("{:.2}", 100.0 * accuracy)),
                 format!("{loss:.4}"),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{TrainError, schedule::Schedule};
+use super::{error::TrainError, schedule::Schedule};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
 /// How to train: [`TrainConfig::default`] quantized and looking for a cheap network, [`TrainConfig::declared`] quantized,
@@ -48,8 +48,8 @@ pub struct TrainConfig {
     pub observer: Observer,
     /// Whether training looks for a network that is cheap to run encrypted. It needs validation data to choose by and layers
     /// that are fresh; without them, and in plain float, what is declared is trained. Default: it does, with the defaults of
-    /// [`Economy`]; of [`TrainConfig::declared`] none.
-    pub economy: Option<Economy>,
+    /// [`CostSearch`]; of [`TrainConfig::declared`] none.
+    pub search: Option<CostSearch>,
     /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
     /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
     /// standardises them before it encrypts; a step that the user fixed is in standard deviations. Default: false.
@@ -62,7 +62,7 @@ pub struct TrainConfig {
 
 /// How training looks for a cheap network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Economy {
+pub struct CostSearch {
     /// How far the fraction of the validation data classified right may fall below the best that was found in the whole search,
     /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
     /// rise. The last training may fall short by two standard errors more. 0 to 1, default: 0.005.
@@ -77,7 +77,7 @@ pub struct Economy {
     pub max_core_seconds: Option<f64>,
 }
 
-impl Default for Economy {
+impl Default for CostSearch {
     fn default() -> Self {
         Self { margin: 0.005, max_neurons: BTreeMap::new(), max_rotations: None, max_core_seconds: None }
     }
@@ -147,7 +147,7 @@ impl Default for TrainConfig {
             noise: 1.0,
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
-            economy: Some(Economy::default()),
+            search: Some(CostSearch::default()),
             standardize: false,
             seed: Seed(0),
             progress: true,
@@ -159,7 +159,7 @@ impl TrainConfig {
     /// Trains what is declared, and looks for nothing cheaper.
     #[must_use]
     pub fn declared() -> Self {
-        Self { economy: None, ..Self::default() }
+        Self { search: None, ..Self::default() }
     }
 
     /// Plain float training.
@@ -185,13 +185,13 @@ impl TrainConfig {
             at_least_one("every", every)?;
             within("factor", factor, 0.0..=1.0)?;
         }
-        if let Some(economy) = &self.economy {
-            within("margin", economy.margin as f32, 0.0..=1.0)?;
-            for &most in economy.max_neurons.values() {
+        if let Some(search) = &self.search {
+            within("margin", search.margin as f32, 0.0..=1.0)?;
+            for &most in search.max_neurons.values() {
                 at_least_one("max_neurons", most)?;
             }
-            at_least_one("max_rotations", economy.max_rotations.unwrap_or(1))?;
-            within("max_core_seconds", economy.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
+            at_least_one("max_rotations", search.max_rotations.unwrap_or(1))?;
+            within("max_core_seconds", search.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }
         if let Observer::Percentile(fraction) = self.observer {
             within("percentile", fraction, 0.0..=1.0)?;

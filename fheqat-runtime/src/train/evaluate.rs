@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     config::{Loss, TrainConfig},
-    loss::{Tally, judge},
+    error::TrainError,
+    loss::{Tally, score},
 };
 use crate::{
     Seed,
     circuit::{Codec, Graph},
     data::{Dataset, Targets},
     error::InputError,
-    nn::{NetworkError, Precision, forward::Runner, head_mut, noise::Noise, program::Program},
+    nn::{NetworkError, Precision, matrix::head_mut, noise::Noise, program::Program, runner::Runner},
 };
 
 const BATCH: usize = 256;
@@ -67,7 +68,7 @@ impl Metrics {
         let runs = outputs.nrows() / data.len();
         let rows: Vec<usize> = (0..data.len()).flat_map(|row| std::iter::repeat_n(row, runs)).collect();
         let mut slopes = Array2::zeros(outputs.dim());
-        metrics(judge(loss.into(), outputs, data.targets(), &rows, slopes.view_mut()), data)
+        metrics(score(loss.into(), outputs, data.targets(), &rows, slopes.view_mut()), data)
     }
 }
 
@@ -120,25 +121,23 @@ impl Evaluator {
         }
         let rows: Vec<usize> = (0..data.len()).collect();
         let mut tally = Tally::default();
-        let judge = |evaluator: &mut Self, features: ArrayView2<'_, f32>, rows: &[usize]| {
+        let run = |evaluator: &mut Self, features: ArrayView2<'_, f32>, rows: &[usize]| {
             let outputs = evaluator.runner.run(&features);
             let slopes = head_mut(&mut evaluator.slopes, rows.len());
-            judge(loss.into(), &outputs, data.targets(), rows, slopes)
+            score(loss.into(), &outputs, data.targets(), rows, slopes)
         };
         let features = data.features();
         let batches = features.axis_chunks_iter(Axis(0), BATCH);
         if self.is_large(data.len()) {
             let batches = batches.into_par_iter().zip(rows.par_chunks(BATCH));
             let tallies: Vec<Tally> = batches
-                .map_init(|| self.clone(), |evaluator, (features, rows)| judge(evaluator, features, rows))
+                .map_init(|| self.clone(), |evaluator, (features, rows)| run(evaluator, features, rows))
                 .collect();
             for batch in tallies {
                 tally.add(batch);
             }
         } else {
-            batches
-                .zip(rows.chunks(BATCH))
-                .for_each(|(features, rows)| tally.add(judge(self, features, rows)));
+            batches.zip(rows.chunks(BATCH)).for_each(|(features, rows)| tally.add(run(self, features, rows)));
         }
         Ok(metrics(tally, data))
     }
@@ -167,4 +166,21 @@ impl Evaluator {
             && samples > 2 * BATCH
             && samples.saturating_mul(self.runner.multiplications()) >= MULTIPLICATIONS
     }
+}
+
+/// # Errors
+/// When the data does not fit the network or the loss.
+pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
+    if data.width() != program.features {
+        return Err(TrainError::Width { found: data.width(), expected: program.features });
+    }
+    let found = match data.targets() {
+        Targets::Classes { classes, .. } => *classes,
+        Targets::Values(_) if loss == Loss::CrossEntropy => return Err(TrainError::Loss),
+        Targets::Values(values) => values.ncols(),
+    };
+    if found != program.outputs() {
+        return Err(TrainError::Outputs { found, expected: program.outputs() });
+    }
+    Ok(())
 }

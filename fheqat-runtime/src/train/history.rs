@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::economy::Trial;
+use super::trial::Trial;
 use crate::file::{self, FileError};
 
 /// The log of a training run.

@@ -41,7 +41,7 @@ impl From<Loss> for Objective {
 }
 
 /// Loss of the outputs `[n, k]` of the samples at `rows`; the gradient of its mean over the batch goes to `gradient`.
-pub(crate) fn judge(
+pub(crate) fn score(
     objective: Objective,
     outputs: &ArrayView2<'_, f32>,
     targets: &Targets,
@@ -123,7 +123,7 @@ mod tests {
         for loss in [Loss::CrossEntropy, Loss::MeanSquaredError] {
             let objective = Objective { loss, smoothing: 0.2 };
             let of = |outputs: &Array2<f32>, slopes: &mut Array2<f32>| {
-                judge(objective, &outputs.view(), &targets, &[0, 1], slopes.view_mut()).mean_loss()
+                score(objective, &outputs.view(), &targets, &[0, 1], slopes.view_mut()).mean_loss()
             };
             let mut slopes = Array2::zeros((2, 3));
             of(&outputs, &mut slopes);

@@ -20,7 +20,7 @@ pub(crate) struct Moments {
 
 /// The rate of one step, corrected for the moments' start at zero.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct StepRate {
     optimizer: Optimizer,
     rate: f32,
     /// `sqrt(1 - SQUARE^t) / (1 - MEAN^t)`.
@@ -28,16 +28,14 @@ pub(crate) struct Pace {
     tiny: f32,
 }
 
-impl Pace {
-    /// The pace of step `step`, counted from 0.
+impl StepRate {
+    /// The rate of step `step`, counted from 0.
     pub(crate) fn new(optimizer: Optimizer, rate: f32, step: usize) -> Self {
         let t = i32::try_from(step + 1).unwrap_or(i32::MAX);
         let root = (1.0 - SQUARE.powi(t)).sqrt();
         Self { optimizer, rate, correction: root / (1.0 - MEAN.powi(t)), tiny: TINY * root }
     }
-}
 
-impl Pace {
     /// The same at another multiple of the rate.
     pub(crate) fn times(self, factor: f32) -> Self {
         Self { rate: self.rate * factor, ..self }
@@ -50,16 +48,16 @@ impl Moments {
     }
 
     /// Moves `values` against `slopes` and holds them within `-limit.0..=limit.1`.
-    pub(crate) fn step(&mut self, pace: Pace, values: &mut [f32], slopes: &[f32], limit: (f32, f32)) {
+    pub(crate) fn step(&mut self, rate: StepRate, values: &mut [f32], slopes: &[f32], limit: (f32, f32)) {
         let state = self.mean.par_chunks_mut(PART).zip(self.square.par_chunks_mut(PART));
         let values = values.par_chunks_mut(PART).zip(slopes.par_chunks(PART));
         values.zip(state).for_each(|((values, slopes), state)| {
-            on_vectors(|| pace.step(values, slopes, state, limit));
+            on_vectors(|| rate.step(values, slopes, state, limit));
         });
     }
 }
 
-impl Pace {
+impl StepRate {
     #[expect(
         clippy::inline_always,
         reason = "only what is inlined into a dispatch is compiled for its instructions"
@@ -73,21 +71,20 @@ impl Pace {
         limit: (f32, f32),
     ) {
         let all = values.iter_mut().zip(slopes).zip(mean.iter_mut().zip(square));
-        let pace = self;
-        match pace.optimizer {
+        match self.optimizer {
             Optimizer::AdamW { decay } => {
-                let (rate, shrink) = (pace.rate * pace.correction, 1.0 - pace.rate * decay);
+                let (rate, shrink) = (self.rate * self.correction, 1.0 - self.rate * decay);
                 for ((value, &slope), (mean, square)) in all {
                     *mean = MEAN * *mean + (1.0 - MEAN) * slope;
                     *square = SQUARE * *square + (1.0 - SQUARE) * slope * slope;
-                    let moved = *value * shrink - rate * *mean / (square.sqrt() + pace.tiny);
+                    let moved = *value * shrink - rate * *mean / (square.sqrt() + self.tiny);
                     *value = moved.max(limit.0).min(limit.1);
                 }
             }
             Optimizer::Sgd { momentum } => {
                 for ((value, &slope), (mean, _)) in all {
                     *mean = momentum * *mean + slope;
-                    *value = (*value - pace.rate * *mean).max(limit.0).min(limit.1);
+                    *value = (*value - self.rate * *mean).max(limit.0).min(limit.1);
                 }
             }
         }

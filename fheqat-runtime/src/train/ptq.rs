@@ -5,13 +5,13 @@ use ndarray::{ArrayView2, aview1};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    TrainError,
     calibrate::{Purpose, calibrate},
     config::within,
+    error::TrainError,
 };
 use crate::{
     data::Dataset,
-    nn::program::{Op, Program},
+    nn::{ops::Op, program::Program},
     quant::{Observer, Standardization},
 };
 
@@ -59,7 +59,7 @@ fn standardize(program: &mut Program, samples: &ArrayView2<'_, f32>) -> Result<(
         for reader in program.readers(encoder) {
             let node = &mut standardized.nodes[reader];
             match &mut node.op {
-                Op::Linear(state) if node.filters.is_none() && state.declared != Bias::None => {
+                Op::Linear(state) if state.filters.is_none() && state.declared != Bias::None => {
                     state.bias += &state.weight.dot(&aview1(measured.mean()));
                     state.weight *= &aview1(measured.deviation());
                 }

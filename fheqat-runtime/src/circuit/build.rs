@@ -1,0 +1,124 @@
+//! Building a circuit sum by sum, as networks are lowered.
+
+use std::collections::BTreeMap;
+
+use fheqat_spec::Range;
+use thiserror::Error;
+
+use super::{
+    Codec,
+    ir::{Accumulator, Graph, Layer, Output, Table, Term, Tolerance, Wire},
+};
+use crate::quant::Encoder;
+
+/// What a layer gives: for each number the sum of wires that it is.
+pub(crate) type Values = Vec<Vec<Term>>;
+
+/// A trained neuron that leaves the range which the laws gave its layer: a defect of training.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{field}`: a trained neuron sums to {exact:?}, outside the {bound:?} that its options allow")]
+pub struct OutsideBound {
+    /// The field of the quantizer that reads the sum.
+    pub field: String,
+    /// The neuron's exact range.
+    pub exact: Range,
+    /// The worst case by the laws.
+    pub bound: Range,
+}
+
+/// A circuit under construction.
+pub(crate) struct Builder {
+    features: usize,
+    encoders: Vec<Encoder>,
+    graph: Graph,
+}
+
+impl Builder {
+    /// A circuit of samples with so many features.
+    pub(crate) fn new(features: usize) -> Self {
+        let graph = Graph { inputs: vec![], layers: vec![], accumulators: vec![], outputs: vec![] };
+        Self { features, encoders: Vec::new(), graph }
+    }
+
+    /// The levels of every feature.
+    pub(crate) fn encode(&mut self, encoder: &Encoder) -> Values {
+        let first = self.graph.inputs.len();
+        self.encoders.push(encoder.clone());
+        self.graph.inputs.extend(std::iter::repeat_n(encoder.quantizer.levels, self.features));
+        (first..self.graph.inputs.len()).map(|input| wire(Wire::Input(input))).collect()
+    }
+
+    /// A layer of tables that the field `name` puts on sums of the field that it reads; those may span `bound`.
+    pub(crate) fn layer(&mut self, name: &str, (reads, bound): (&str, Range)) -> usize {
+        self.graph.layers.push(Layer { name: name.to_owned(), reads: reads.to_owned(), bound });
+        self.graph.layers.len() - 1
+    }
+
+    /// A table of a sum.
+    ///
+    /// # Errors
+    /// When the sum can leave what its layer allows.
+    pub(crate) fn table(
+        &mut self,
+        layer: usize,
+        tolerance: Tolerance,
+        terms: Vec<Term>,
+        level: impl Fn(i64) -> i64,
+    ) -> Result<Vec<Term>, OutsideBound> {
+        let range = self.graph.range_of(&terms);
+        let Layer { name, bound, .. } = &self.graph.layers[layer];
+        if !bound.contains(range) {
+            return Err(OutsideBound { field: name.clone(), exact: range, bound: *bound });
+        }
+        let tables = vec![Table::tabulate(range, level)];
+        self.graph.accumulators.push(Accumulator { layer, terms, range, tolerance, tables });
+        Ok(wire(Wire::Table { accumulator: self.graph.accumulators.len() - 1, table: 0 }))
+    }
+
+    /// The circuit that gives these sums: of each what one unit stands for, what the client adds, and the standard deviation that
+    /// it may be off by.
+    pub(crate) fn finish(
+        mut self,
+        sums: Values,
+        (scale, bias): (&[f32], &[f32]),
+        deviations: &[f64],
+    ) -> (Codec, Graph) {
+        self.graph.outputs = sums
+            .into_iter()
+            .zip(deviations)
+            .map(|(terms, &deviation)| Output {
+                range: self.graph.range_of(&terms),
+                terms,
+                tolerance: Tolerance(deviation),
+                constant: 0,
+            })
+            .collect();
+        let codec = Codec {
+            encoders: self.encoders,
+            features: self.features,
+            scale: scale.to_vec(),
+            bias: bias.to_vec(),
+        };
+        (codec, self.graph)
+    }
+}
+
+fn wire(wire: Wire) -> Vec<Term> {
+    vec![Term { wire, weight: 1 }]
+}
+
+/// The sum of terms, with one term a wire.
+pub(crate) fn merge(terms: impl Iterator<Item = Term>) -> Vec<Term> {
+    let mut weights = BTreeMap::<Wire, i64>::new();
+    for term in terms {
+        *weights.entry(term.wire).or_default() += term.weight;
+    }
+    let terms = weights.into_iter().filter(|&(_, weight)| weight != 0);
+    terms.map(|(wire, weight)| Term { wire, weight }).collect()
+}
+
+/// The sum of products; a product with zero has no term.
+pub(crate) fn weighted_sum<'a>(products: impl Iterator<Item = (&'a Vec<Term>, i32)>) -> Vec<Term> {
+    let products = products.filter(|(_, weight)| *weight != 0);
+    merge(products.flat_map(|(level, weight)| level.iter().map(move |term| term.times(i64::from(weight)))))
+}

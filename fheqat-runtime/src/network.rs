@@ -1,0 +1,184 @@
+//! What a user does with a network: train, evaluate, save, lower to a circuit.
+
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::{
+    Seed,
+    circuit::Circuit,
+    data::{Dataset, Targets},
+    nn::{
+        NetworkError, Precision,
+        layers::LinearState,
+        lower::{CircuitError, lower, unnamed},
+        module::{Init, Layers},
+        program::Program,
+        prune::{PruneError, keep_largest},
+        quantized::Quantized,
+        tensors::WeightsError,
+        weights,
+    },
+    train::{
+        History, Loss, Metrics, PtqConfig, TrainConfig, TrainError,
+        evaluate::{Evaluator, check_data, noisy},
+        fit::fit,
+        ptq,
+    },
+    unoptimized,
+};
+
+/// What every struct of layers can do. It needs no implementation: every [`Layers`] has it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a network",
+    label = "it has no `#[quant_net]`",
+    note = "put `#[quant_net(bits = 3)]` on the struct"
+)]
+pub trait Network: Layers {
+    /// A fresh network.
+    #[must_use]
+    fn new(seed: Seed) -> Self {
+        Self::init(&mut Init::new(Self::SPEC, seed.rng(0)))
+    }
+
+    /// Trains on `data`; the network is as before when it fails.
+    ///
+    /// # Errors
+    /// When an option is out of range, the data does not fit the network, or the loss diverges.
+    fn train(&mut self, data: &Dataset, config: &TrainConfig) -> Result<History, TrainError> {
+        unoptimized::warn();
+        let mut program = Program::of(self)?;
+        let history = fit(&mut program, data, config)?;
+        program.store(self);
+        Ok(history)
+    }
+
+    /// Quantizes after training in float: scales of least squared error, steps by observing `data`.
+    ///
+    /// # Errors
+    /// When the data does not fit the network, or an option is out of range.
+    fn quantize(&mut self, data: &Dataset, config: &PtqConfig) -> Result<(), TrainError> {
+        let mut program = Program::of(self)?;
+        ptq::quantize(&mut program, data, *config)?;
+        program.store(self);
+        Ok(())
+    }
+
+    /// Keeps the `max_nonzero` largest weights of each row of each layer; the others are zero and stay so.
+    ///
+    /// # Errors
+    /// When no weight would stay.
+    fn prune(&mut self, max_nonzero: usize) -> Result<(), PruneError> {
+        if max_nonzero == 0 {
+            return Err(PruneError::Nothing);
+        }
+        for layer in self.layers_mut() {
+            if let Some(state) = layer.state::<LinearState>() {
+                keep_largest(state, max_nonzero);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets pruned weights train again, up to the limits that the network declares.
+    fn unprune(&mut self) {
+        for layer in self.layers_mut() {
+            if let Some(state) = layer.state::<LinearState>() {
+                state.mask = None;
+            }
+        }
+    }
+
+    /// What runs on integers: weights, staircases, and the floats at both ends.
+    ///
+    /// # Errors
+    /// When the network breaks a law, or a layer is not calibrated.
+    fn quantized(&self) -> Result<Quantized, NetworkError> {
+        Quantized::of(self)
+    }
+
+    /// Writes weights, biases, scales and steps as safetensors.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing is.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
+        weights::save(&Program::of(self)?, path.as_ref())
+    }
+
+    /// Reads what [`Network::save`] wrote; the network is as before when it fails.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not safetensors, or holds another network.
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
+        let mut program = Program::of(self)?;
+        weights::load(&mut program, path.as_ref())?;
+        program.store(self);
+        Ok(())
+    }
+
+    /// Loss and accuracy as under encryption: on integers.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the data does not fit the network.
+    fn evaluate(&self, data: &Dataset) -> Result<Metrics, TrainError> {
+        self.evaluate_in(Precision::Quantized, data)
+    }
+
+    /// Loss and accuracy in a precision.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the data does not fit the network.
+    fn evaluate_in(&self, precision: Precision, data: &Dataset) -> Result<Metrics, TrainError> {
+        let program = Program::of(self)?;
+        let loss = loss_of(data);
+        check_data(&program, data, loss)?;
+        Ok(Evaluator::new(&program, precision)?.run(&program, data, loss)?)
+    }
+
+    /// Loss and accuracy when every sum is off by noise as large as the network tolerates; parameters may leave less. Each sample
+    /// is run once, with noise of the seed's, so it is an estimate of the encrypted result and no bound.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the data does not fit the network.
+    fn evaluate_noisy(&self, data: &Dataset, seed: Seed) -> Result<Metrics, TrainError> {
+        let program = Program::of(self)?;
+        let loss = loss_of(data);
+        check_data(&program, data, loss)?;
+        let (codec, graph) = unnamed(&program)?;
+        let outputs = noisy((&codec, &graph), data, seed, 1)?;
+        Ok(Metrics::of(&outputs.view(), data, loss))
+    }
+
+    /// The outputs of samples `[n, features]`, `[n, outputs]`.
+    ///
+    /// # Errors
+    /// When a layer is not calibrated, or the samples do not fit the network.
+    fn predict(
+        &self,
+        precision: Precision,
+        features: ArrayView2<'_, f32>,
+    ) -> Result<Array2<f32>, TrainError> {
+        let program = Program::of(self)?;
+        if features.ncols() != program.features {
+            return Err(TrainError::Width { found: features.ncols(), expected: program.features });
+        }
+        Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
+    }
+
+    /// The trained network as integers, optimised.
+    ///
+    /// # Errors
+    /// When the network breaks a law, or a layer is not calibrated.
+    fn circuit(&self) -> Result<Circuit, CircuitError> {
+        lower(self)
+    }
+}
+
+impl<N: Layers> Network for N {}
+
+fn loss_of(data: &Dataset) -> Loss {
+    match data.targets() {
+        Targets::Classes { .. } => Loss::CrossEntropy,
+        Targets::Values(_) => Loss::MeanSquaredError,
+    }
+}

@@ -1,0 +1,29 @@
+//! Networks that cannot run.
+
+use thiserror::Error;
+
+/// A network that cannot run, or not yet.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// A law is broken.
+    #[error("{message}")]
+    Law {
+        /// The message that the macro gives.
+        message: String,
+    },
+    /// The specification says something else than the layers are.
+    #[error("`{field}` does not agree with its specification: derive the network with `#[quant_net]`")]
+    Mismatch {
+        /// The field.
+        field: String,
+    },
+    /// A layer that no data has calibrated.
+    #[error(
+        "`{field}` is not calibrated: train the network in quantized precision, or quantize it after training"
+    )]
+    NotCalibrated {
+        /// The field.
+        field: String,
+    },
+}

@@ -1,0 +1,170 @@
+//! The ops of a network, one file each: what it has learned, how it runs forward and back, what it lowers to, how it is saved.
+
+pub(crate) mod affine;
+pub(crate) mod join;
+pub(crate) mod linear;
+pub(crate) mod norm;
+pub(crate) mod operation;
+pub(crate) mod permute;
+pub(crate) mod place;
+pub(crate) mod pool;
+pub(crate) mod quantizer;
+pub(crate) mod route;
+pub(crate) mod sliding;
+pub(crate) mod staircase;
+pub(crate) mod sum;
+pub(crate) mod window;
+
+use fheqat_spec::Layer;
+
+use self::{
+    join::Join,
+    linear::LinearState,
+    norm::NormState,
+    operation::{At, Exact, Operation, Plan, Refresh, Run, State},
+    permute::Permute,
+    place::Place,
+    pool::Pool,
+    quantizer::QuantizerState,
+    sum::Sum,
+};
+use super::{error::NetworkError, module::LayerRef};
+
+/// The list of ops: for each what it has learned, with what runs batches of it and what its integers are.
+macro_rules! ops {
+    ($($(#[$doc:meta])* $name:ident($state:ty);)*) => {
+        /// What a node does, with what it has learned.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Op {
+            $($(#[$doc])* $name($state),)*
+        }
+
+        /// What a node makes of batches.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Kernel {
+            $($name(<$state as Operation>::Kernel),)*
+        }
+
+        /// What runs encrypted of a node.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Integers {
+            $($name(<$state as Operation>::Integers),)*
+        }
+
+        impl Op {
+            pub(crate) fn state(&self) -> &dyn State {
+                match self {
+                    $(Self::$name(op) => op,)*
+                }
+            }
+
+            pub(crate) fn state_mut(&mut self) -> &mut dyn State {
+                match self {
+                    $(Self::$name(op) => op,)*
+                }
+            }
+
+            /// Memory for batches.
+            pub(crate) fn kernel(&self, at: At<'_>, plan: Plan) -> Kernel {
+                match self {
+                    $(Self::$name(op) => Kernel::$name(op.kernel(at, plan)),)*
+                }
+            }
+
+            /// Reads every number of a kernel that it made again.
+            ///
+            /// # Errors
+            /// When a quantized run meets a layer that is not calibrated, or the kernel is another op's.
+            pub(crate) fn refresh(
+                &self,
+                kernel: &mut Kernel,
+                refresh: &mut Refresh<'_>,
+            ) -> Result<(), NetworkError> {
+                match (self, kernel) {
+                    $((Self::$name(op), Kernel::$name(kernel)) => op.refresh(kernel, refresh),)*
+                    (_, _) => Err(refresh.at.network.not_calibrated(refresh.at.index)),
+                }
+            }
+
+            /// Learns what is not learned by gradient from a batch that its kernel has just run.
+            pub(crate) fn observe(&mut self, kernel: &Kernel) {
+                $(if let (Self::$name(op), Kernel::$name(kernel)) = (&mut *self, kernel) {
+                    op.observe(kernel);
+                })*
+            }
+
+            /// What runs encrypted.
+            ///
+            /// # Errors
+            /// When it, or what it reads, is not calibrated.
+            pub(crate) fn integers(&self, at: At<'_>) -> Result<Integers, NetworkError> {
+                Ok(match self {
+                    $(Self::$name(op) => Integers::$name(Operation::integers(op, at)?),)*
+                })
+            }
+        }
+
+        impl Kernel {
+            pub(crate) fn get(&self) -> &dyn Run {
+                match self {
+                    $(Self::$name(kernel) => kernel,)*
+                }
+            }
+
+            pub(crate) fn get_mut(&mut self) -> &mut dyn Run {
+                match self {
+                    $(Self::$name(kernel) => kernel,)*
+                }
+            }
+        }
+
+        impl Integers {
+            pub(crate) fn get(&self) -> &dyn Exact {
+                match self {
+                    $(Self::$name(integers) => integers,)*
+                }
+            }
+        }
+    };
+}
+
+ops! {
+    /// Features or sums to levels.
+    Quantizer(QuantizerState);
+    /// Levels to sums of products.
+    Linear(LinearState);
+    /// A factor and an offset for each channel.
+    Norm(NormState);
+    /// Levels to their sums.
+    Sum(Sum);
+    /// Levels one after the other.
+    Join(Join);
+    /// Levels in another order.
+    Permute(Permute);
+    /// Levels to the sums of windows.
+    Pool(Pool);
+}
+
+impl Op {
+    /// The op of a layer, and how many numbers it gives; `None` where the layer is not what its specification says.
+    pub(crate) fn placed(layer: &Layer, state: LayerRef<'_>, place: &Place<'_>) -> Option<(usize, Self)> {
+        fn op<S>(placed: Option<(usize, S)>, op: fn(S) -> Op) -> Option<(usize, Op)> {
+            placed.map(|(width, state)| (width, op(state)))
+        }
+        if state.kind() != layer.kind() {
+            return None;
+        }
+        match layer {
+            Layer::Quantizer(quantizer) => {
+                op(QuantizerState::placed(quantizer, state, place), Self::Quantizer)
+            }
+            Layer::Linear(_) => op(LinearState::dense(state, place), Self::Linear),
+            Layer::Conv(conv) => op(LinearState::sliding(conv, state, place), Self::Linear),
+            Layer::BatchNorm => op(NormState::placed(state, place), Self::Norm),
+            Layer::Add { .. } => op(Sum::placed(place), Self::Sum),
+            Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
+            Layer::Transpose(axes) => op(Permute::placed(axes, place), Self::Permute),
+            Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
+        }
+    }
+}

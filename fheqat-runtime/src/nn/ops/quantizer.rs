@@ -1,0 +1,461 @@
+//! Quantizers: from features or sums to integer levels, through a function where there is one.
+
+use std::{fmt, marker::PhantomData};
+
+use fheqat_spec::{self as spec, Known, Range};
+use ndarray::{Array2, ArrayView2};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::{
+    operation::{
+        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, State,
+        for_each_number, gather,
+    },
+    place::Place,
+    route::Route,
+    staircase::{Passage, Staircase, back_through_function, back_through_steps},
+};
+use crate::{
+    circuit::{
+        build::{OutsideBound, Values},
+        ir::{Term, Tolerance},
+    },
+    nn::{
+        error::NetworkError,
+        matrix::{head, head_mut, slice, slice_mut},
+        module::{LayerMut, LayerRef, Module},
+        precision::Precision,
+        tensors::{TensorReader, TensorWriter, WeightsError},
+    },
+    quant::{
+        Encoder, Quantizer, Requantize, Standardization,
+        activation::{Activation, Function},
+    },
+};
+
+/// Numbers that are worth a thread to round them.
+const NUMBERS: usize = 1 << 16;
+
+/// Reads the input: rounds floats to integer levels.
+#[derive(Clone, Debug)]
+pub struct QuantIdentity {
+    /// What trains.
+    pub state: QuantizerState,
+}
+
+/// `max(x, 0)`, rounded to integer levels.
+#[derive(Clone, Debug)]
+pub struct QuantReLU {
+    /// What trains.
+    pub state: QuantizerState,
+}
+
+/// The function `F` of each number, rounded to integer levels.
+pub struct QuantAct<F> {
+    /// What trains.
+    pub state: QuantizerState,
+    function: PhantomData<fn() -> F>,
+}
+
+macro_rules! quantizer_module {
+    ($type:ident, $curve:expr) => {
+        #[diagnostic::do_not_recommend]
+        impl Module for $type {
+            fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+                Self { state: QuantizerState::new(layer, $curve) }
+            }
+            fn layer(&self) -> LayerRef<'_> {
+                LayerRef::new(stringify!($type), &self.state)
+            }
+            fn layer_mut(&mut self) -> LayerMut<'_> {
+                LayerMut::new(&mut self.state)
+            }
+        }
+
+        impl $type {
+            /// The step between two levels; `None` until training or calibration has chosen it.
+            #[must_use]
+            pub fn step(&self) -> Option<f32> {
+                self.state.step
+            }
+        }
+    };
+}
+
+quantizer_module!(QuantIdentity, Curve::Identity);
+quantizer_module!(QuantReLU, Curve::Rectify);
+
+impl<F: Activation> Module for QuantAct<F> {
+    fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+        let curve = Curve::Function(Function::of::<F>());
+        Self { state: QuantizerState::new(layer, curve), function: PhantomData }
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::new("QuantAct", &self.state)
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::new(&mut self.state)
+    }
+}
+
+impl<F> QuantAct<F> {
+    /// The step between two levels; `None` until training or calibration has chosen it.
+    #[must_use]
+    pub fn step(&self) -> Option<f32> {
+        self.state.step
+    }
+}
+
+impl<F> Clone for QuantAct<F> {
+    fn clone(&self) -> Self {
+        Self { state: self.state.clone(), function: PhantomData }
+    }
+}
+
+impl<F> fmt::Debug for QuantAct<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QuantAct").field("state", &self.state).finish()
+    }
+}
+
+/// Whether the function of the field that `_field` projects to has levels below zero where the user does not say.
+#[must_use]
+pub const fn is_signed<N, F: Activation>(_field: fn(&N) -> &QuantAct<F>) -> bool {
+    F::SIGNED
+}
+
+impl QuantIdentity {
+    /// What features go through before they are rounded, where training standardised them.
+    #[must_use]
+    pub const fn standardization(&self) -> Option<&Standardization> {
+        self.state.standardization.as_ref()
+    }
+}
+
+/// The state of a quantizer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizerState {
+    /// The function before the rounding.
+    pub(crate) curve: Curve,
+    /// The levels it gives: those declared or, where it reads the input, as many of them as training samples reach.
+    pub(crate) levels: Range,
+    /// The levels that were declared.
+    pub(crate) declared: Range,
+    /// The step the user fixed.
+    pub(crate) fixed: Option<f32>,
+    /// The step between two levels; `None` until training or calibration has chosen it.
+    pub(crate) step: Option<f32>,
+    /// What features go through before they are rounded, where the quantizer reads the network's input.
+    pub(crate) standardization: Option<Standardization>,
+}
+
+/// What a quantizer applies before it rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Curve {
+    /// Nothing.
+    Identity,
+    /// `max(x, 0)`, which is the clamp to levels from zero.
+    Rectify,
+    /// A function.
+    Function(Function),
+}
+
+impl Curve {
+    /// The function, where it is one.
+    pub(crate) fn function(self) -> Option<Function> {
+        match self {
+            Self::Function(function) => Some(function),
+            Self::Identity | Self::Rectify => None,
+        }
+    }
+}
+
+impl QuantizerState {
+    pub(crate) fn new(layer: &spec::Layer, curve: Curve) -> Self {
+        let spec::Layer::Quantizer(quantizer) = layer else {
+            return Self {
+                curve,
+                levels: Range::new(0, 0),
+                declared: Range::new(0, 0),
+                fixed: None,
+                step: None,
+                standardization: None,
+            };
+        };
+        let fixed = match quantizer.scale {
+            spec::Scale::Fixed(Known::Now(step)) => Some(step as f32),
+            _ => None,
+        };
+        let declared = quantizer.levels().or(Range::new(0, 0));
+        Self { curve, levels: declared, declared, fixed, step: fixed, standardization: None }
+    }
+
+    /// A quantizer in a network.
+    pub(super) fn placed(
+        quantizer: &spec::Quantizer,
+        layer: LayerRef<'_>,
+        place: &Place<'_>,
+    ) -> Option<(usize, Self)> {
+        let state: &Self = layer.state()?;
+        let fits = quantizer.levels() == Known::Now(state.declared);
+        Some((place.operand_width()?, state.clone())).filter(|_| fits)
+    }
+
+    /// The quantizer, once its step is known.
+    #[must_use]
+    pub fn quantizer(&self) -> Option<Quantizer> {
+        self.step.map(|step| Quantizer { step, levels: self.levels })
+    }
+
+    /// From features to levels.
+    fn encoder(&self, step: f32) -> Encoder {
+        let quantizer = Quantizer { step, levels: self.levels };
+        Encoder { standardization: self.standardization.clone(), quantizer }
+    }
+}
+
+const LEVELS: &str = "levels";
+const MEAN: &str = "mean";
+const DEVIATION: &str = "deviation";
+
+impl State for QuantizerState {
+    fn reached(&self, _: At<'_>) -> Option<Range> {
+        Some(self.levels)
+    }
+
+    fn ones(&self) -> Option<usize> {
+        None
+    }
+
+    fn make_float(&mut self) {
+        self.step = self.fixed;
+        self.levels = self.declared;
+    }
+
+    fn remove(&mut self, ends: Ends, gone: &[Vec<bool>], _: &[usize]) -> Vec<bool> {
+        ends.from.map_or_else(|| vec![false; ends.width], |from| gone[from].clone())
+    }
+
+    fn save(&self, owns_step: bool, to: &mut TensorWriter) {
+        if let Some(step) = self.step.filter(|_| owns_step) {
+            to.tensor("step", &[1], [&step]);
+        }
+        if self.levels != self.declared {
+            to.tensor(LEVELS, &[2], &[self.levels.lo as f32, self.levels.hi as f32]);
+        }
+        if let Some(standardization) = &self.standardization {
+            let (mean, deviation) = (standardization.mean(), standardization.deviation());
+            for (part, values) in [(MEAN, mean), (DEVIATION, deviation)] {
+                to.tensor(part, &[values.len()], values);
+            }
+        }
+    }
+
+    fn load(&mut self, at: AtLoad, from: &mut TensorReader<'_>) -> Result<(), WeightsError> {
+        let step = if at.owns_step { from.positive("step", 1)? } else { None };
+        self.step = step.and_then(|step| step.first().copied());
+        self.levels = from.levels(LEVELS, self.declared)?;
+        self.standardization = match at.features {
+            Some(features) => standardization(from, features)?,
+            None => None,
+        };
+        Ok(())
+    }
+
+    fn store(&self, layer: LayerMut<'_>) {
+        if let Some(state) = layer.state::<Self>() {
+            state.clone_from(self);
+        }
+    }
+}
+
+fn standardization(
+    from: &mut TensorReader<'_>,
+    features: usize,
+) -> Result<Option<Standardization>, WeightsError> {
+    let Some(mean) = from.optional(MEAN, &[features])? else { return Ok(None) };
+    let deviation = from.required(DEVIATION, &[features])?;
+    if let Some(index) = deviation.iter().position(|deviation| *deviation <= 0.0) {
+        return Err(from.bad_value(DEVIATION, index, deviation[index]));
+    }
+    Ok(Standardization::checked(mean, deviation, features))
+}
+
+impl Operation for QuantizerState {
+    type Kernel = Kernel;
+    type Integers = Integers;
+
+    fn kernel(&self, at: At<'_>, plan: Plan) -> Kernel {
+        match (plan.precision, &self.standardization, at.from) {
+            (Precision::Float, Some(standardization), _) => Kernel::Standardize(standardization.clone()),
+            (Precision::Float, None, _) => Kernel::Pass(self.curve),
+            (Precision::Quantized, _, None) => Kernel::Encode(self.encoder(1.0)),
+            (Precision::Quantized, _, Some(_)) => Kernel::Requantize(Staircase::new(at.width, self.levels)),
+        }
+    }
+
+    fn refresh(&self, kernel: &mut Kernel, refresh: &mut Refresh<'_>) -> Result<(), NetworkError> {
+        let at = refresh.at;
+        match (kernel, at.from) {
+            (Kernel::Encode(encoder), _) => encoder.quantizer.step = at.step()?,
+            (Kernel::Requantize(staircase), Some(from)) => {
+                staircase.unit = at.output_unit(refresh.precision)?;
+                let (step, levels) = at.network.levels(at.index)?;
+                let function = self.curve.function();
+                let channels = refresh.read(from)?;
+                staircase.set(channels.iter().map(|sums| sums.requantize(step, levels, function)));
+            }
+            (Kernel::Requantize(_), None) | (Kernel::Pass(_) | Kernel::Standardize(_), _) => {}
+        }
+        Ok(())
+    }
+
+    fn integers(&self, at: At<'_>) -> Result<Integers, NetworkError> {
+        let Some(from) = at.from else {
+            return Ok(Integers::Encode(self.encoder(at.step()?)));
+        };
+        let (step, levels) = at.network.levels(at.index)?;
+        let function = self.curve.function();
+        let sums = at.network.dequantized(from)?;
+        let staircases = sums.iter().map(|sum| sum.requantize(step, levels, function)).collect::<Vec<_>>();
+        Ok(Integers::Requantize(for_each_number(&staircases, at.width)))
+    }
+}
+
+/// What a quantizer does to a batch.
+#[derive(Clone, Debug)]
+pub(crate) enum Kernel {
+    /// Features to levels.
+    Encode(Encoder),
+    /// Sums or levels to levels.
+    Requantize(Staircase),
+    /// Floats through a curve.
+    Pass(Curve),
+    /// Features standardised.
+    Standardize(Standardization),
+}
+
+impl Run for Kernel {
+    fn run(&mut self, batch: Batch<'_>) {
+        let Batch { features, before, from, read, count, output } = batch;
+        let width = output.ncols();
+        match self {
+            Self::Encode(encoder) => {
+                head_mut(output, count).assign(&features);
+                let samples = width * (NUMBERS / width).max(1);
+                let rows = slice_mut(output)[..count * width].par_chunks_mut(samples);
+                rows.for_each(|rows| rows.chunks_exact_mut(width).for_each(|row| encoder.round_all(row)));
+            }
+            Self::Standardize(standardization) => {
+                for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {
+                    for (feature, (to, &value)) in to.iter_mut().zip(from).enumerate() {
+                        *to = standardization.apply(feature, value);
+                    }
+                }
+            }
+            Self::Pass(curve) => {
+                let operand = match from {
+                    Some(from) => head(&before[from], count),
+                    None => features,
+                };
+                curve.apply(&operand, output);
+            }
+            Self::Requantize(staircase) => staircase.run(read, &mut slice_mut(output)[..count * width]),
+        }
+    }
+
+    fn back(&self, back: Back<'_>) {
+        let Some(from) = back.at.from else { return };
+        let (at, length, route) = (back.at, back.length(), back.route());
+        let given = slice(&back.outputs[from]);
+        let (slopes, to) = (&slice(back.slopes)[..length], slice_mut(&mut back.before[from]));
+        match self {
+            Self::Encode(_) | Self::Standardize(_) => {}
+            Self::Pass(curve) => curve.back(slopes, &given[..length], &mut to[..length], route),
+            Self::Requantize(staircase) => {
+                let numbers = back.numbers;
+                numbers.clear();
+                numbers.resize(if back.own.log_gains.is_empty() { 0 } else { at.width }, 0.0);
+                let hold = at.network.hold(from);
+                let passage = Passage { hold, slopes, sums: given, read: back.read, to, route };
+                match &staircase.lookup {
+                    None => back_through_steps(staircase, passage, numbers),
+                    Some(lookup) => {
+                        back.own.log_rise = back_through_function(staircase, lookup, passage, numbers);
+                    }
+                }
+                gather(numbers, &mut back.own.log_gains);
+            }
+        }
+    }
+
+    fn staircase(&self) -> Option<&Staircase> {
+        match self {
+            Self::Requantize(staircase) => Some(staircase),
+            Self::Encode(_) | Self::Pass(_) | Self::Standardize(_) => None,
+        }
+    }
+}
+
+impl Curve {
+    /// Of the rows of `from`.
+    fn apply(self, from: &ArrayView2<'_, f32>, to: &mut Array2<f32>) {
+        for (mut to, from) in to.rows_mut().into_iter().zip(from.rows()) {
+            match self {
+                Self::Identity => to.assign(&from),
+                Self::Rectify => to.zip_mut_with(&from, |to, &from| *to = from.max(0.0)),
+                Self::Function(function) => to.zip_mut_with(&from, |to, &from| *to = function.apply(from)),
+            }
+        }
+    }
+
+    /// Passes slopes on to what it was applied to.
+    fn back(self, slopes: &[f32], values: &[f32], to: &mut [f32], route: Route) {
+        for ((to, &slope), &value) in to.iter_mut().zip(slopes).zip(values) {
+            let slope = match self {
+                Self::Rectify if value <= 0.0 => 0.0,
+                Self::Identity | Self::Rectify => slope,
+                Self::Function(function) => slope * function.slope(value),
+            };
+            route.pass(to, slope);
+        }
+    }
+}
+
+/// A quantizer whose integers are fixed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Integers {
+    /// Features to levels.
+    Encode(Encoder),
+    /// Accumulators to levels, or levels to coarser ones: the staircase of each number.
+    Requantize(Vec<Requantize>),
+}
+
+impl Exact for Integers {
+    fn run(&self, sample: &[f32], _: &[Vec<i64>], operand: &[i64]) -> Vec<i64> {
+        match self {
+            Self::Encode(encoder) => encoder.levels(sample).collect(),
+            Self::Requantize(staircases) => {
+                let level = |(staircase, &sum): (&Requantize, &i64)| staircase.level(sum as f32) as i64;
+                staircases.iter().zip(operand).map(level).collect()
+            }
+        }
+    }
+
+    fn lower(&self, lowering: Lowering<'_>) -> Result<Values, OutsideBound> {
+        match self {
+            Self::Encode(encoder) => Ok(lowering.builder.encode(encoder)),
+            Self::Requantize(staircases) => {
+                let Lowering { builder, operand, name, reads, tolerance, .. } = lowering;
+                let layer = builder.layer(name, reads);
+                let table = |(terms, staircase): (&Vec<Term>, &Requantize)| {
+                    let tolerance = Tolerance(staircase.deviation(tolerance));
+                    let level = |sum| staircase.level(sum as f32) as i64;
+                    builder.table(layer, tolerance, terms.clone(), level)
+                };
+                operand.iter().zip(staircases).map(table).collect()
+            }
+        }
+    }
+}

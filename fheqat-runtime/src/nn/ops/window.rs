@@ -1,0 +1,269 @@
+//! Which numbers of a tensor a window sees at each of its positions.
+
+use fheqat_spec as spec;
+
+/// A window over `[channels, length]` or `[channels, height, width]`, as a table of indices that every channel shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// Channels it slides over.
+    pub(crate) channels: usize,
+    /// Numbers in a channel.
+    pub(crate) area: usize,
+    /// Numbers it sees of a channel.
+    pub(crate) elements: usize,
+    /// Positions it takes.
+    pub(crate) positions: usize,
+    /// The index in a channel of each element at each position, `[elements, positions]`; `None` in the padding.
+    seen: Vec<Option<usize>>,
+}
+
+/// Filters that see the windows of the channels of their own group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Filters {
+    /// What a filter sees.
+    pub(crate) windows: Windows,
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Parts that channels and filters fall into.
+    pub(crate) groups: usize,
+}
+
+/// Along one axis: the index of element `k` at position `p`.
+struct Axis {
+    length: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    positions: usize,
+}
+
+impl Axis {
+    fn of(window: &spec::Window, length: usize) -> Option<Self> {
+        let number = |known: spec::Known<i64>| known.get().and_then(|value| usize::try_from(value).ok());
+        let (kernel, stride, padding) =
+            (number(window.kernel)?, number(window.stride)?, number(window.padding)?);
+        let room = (length + 2 * padding).checked_sub(kernel)?;
+        Some(Self { length, kernel, stride, padding, positions: room / stride + 1 })
+    }
+
+    const fn whole(length: usize) -> Self {
+        Self { length, kernel: length, stride: 1, padding: 0, positions: 1 }
+    }
+
+    fn at(&self, element: usize, position: usize) -> Option<usize> {
+        let index = (position * self.stride + element).checked_sub(self.padding)?;
+        (index < self.length).then_some(index)
+    }
+}
+
+impl Windows {
+    /// `window` over a tensor of `shape`, channels first; `None` where it does not fit.
+    pub(crate) fn new(window: &spec::Window, shape: &[usize]) -> Option<Self> {
+        let axes =
+            shape.get(1..)?.iter().map(|&length| Axis::of(window, length)).collect::<Option<Vec<_>>>()?;
+        Self::along(shape[0], &axes)
+    }
+
+    /// One window over the whole of each channel.
+    pub(crate) fn whole(shape: &[usize]) -> Option<Self> {
+        let axes: Vec<_> = shape.get(1..)?.iter().map(|&length| Axis::whole(length)).collect();
+        Self::along(shape[0], &axes)
+    }
+
+    fn along(channels: usize, axes: &[Axis]) -> Option<Self> {
+        let unit = Axis::whole(1);
+        let (rows, columns) = match axes {
+            [columns] => (&unit, columns),
+            [rows, columns] => (rows, columns),
+            _ => return None,
+        };
+        let mut seen = Vec::new();
+        for (k, l) in pairs(rows.kernel, columns.kernel) {
+            seen.extend(
+                pairs(rows.positions, columns.positions)
+                    .map(|(p, q)| Some(rows.at(k, p)? * columns.length + columns.at(l, q)?)),
+            );
+        }
+        Some(Self {
+            channels,
+            area: rows.length * columns.length,
+            elements: rows.kernel * columns.kernel,
+            positions: rows.positions * columns.positions,
+            seen,
+        })
+    }
+
+    /// The index in a channel of an element at a position; `None` in the padding.
+    pub(crate) fn index(&self, element: usize, position: usize) -> Option<usize> {
+        self.seen[element * self.positions + position]
+    }
+
+    /// The indices in the tensor of what the window sees of a channel at a position.
+    pub(crate) fn at(&self, channel: usize, position: usize) -> impl Iterator<Item = usize> {
+        (0..self.elements)
+            .filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
+    }
+
+    /// Writes what the window sees of the channels of so many samples, `[channels, area, samples]`, as
+    /// `[channels * elements, positions, samples]`.
+    pub(crate) fn gather(&self, channels: &[f32], samples: usize, columns: &mut [f32]) {
+        let parts = columns.chunks_exact_mut(self.seen.len() * samples);
+        for (channel, columns) in channels.chunks_exact(self.area * samples).zip(parts) {
+            for (to, seen) in columns.chunks_exact_mut(samples).zip(&self.seen) {
+                match seen {
+                    Some(index) => to.copy_from_slice(&channel[index * samples..(index + 1) * samples]),
+                    None => to.fill(0.0),
+                }
+            }
+        }
+    }
+
+    /// Adds to the channels what [`Windows::gather`] would read from them.
+    pub(crate) fn scatter(&self, columns: &[f32], samples: usize, channels: &mut [f32]) {
+        let parts = columns.chunks_exact(self.seen.len() * samples);
+        for (channel, columns) in channels.chunks_exact_mut(self.area * samples).zip(parts) {
+            for (from, seen) in columns.chunks_exact(samples).zip(&self.seen) {
+                let Some(index) = seen else { continue };
+                for (to, from) in channel[index * samples..(index + 1) * samples].iter_mut().zip(from) {
+                    *to += from;
+                }
+            }
+        }
+    }
+
+    /// Sums each window of each channel, `[channels, positions]`, times `unit`.
+    pub(crate) fn sum(&self, channels: &[f32], unit: f32, sums: &mut [f32]) {
+        let parts = sums.chunks_exact_mut(self.positions);
+        for (channel, sums) in channels.chunks_exact(self.area).zip(parts) {
+            sums.fill(0.0);
+            for row in self.seen.chunks_exact(self.positions) {
+                for (sum, seen) in sums.iter_mut().zip(row) {
+                    *sum += seen.map_or(0.0, |index| channel[index]);
+                }
+            }
+            for sum in sums {
+                *sum *= unit;
+            }
+        }
+    }
+
+    /// Adds `unit` times the slope of each sum to everything that was summed.
+    pub(crate) fn spread(&self, slopes: &[f32], unit: f32, channels: &mut [f32]) {
+        let parts = slopes.chunks_exact(self.positions);
+        for (channel, slopes) in channels.chunks_exact_mut(self.area).zip(parts) {
+            for row in self.seen.chunks_exact(self.positions) {
+                for (slope, seen) in slopes.iter().zip(row) {
+                    if let Some(index) = seen {
+                        channel[*index] += slope * unit;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Filters {
+    /// Numbers of a sample.
+    pub(crate) const fn inputs(&self) -> usize {
+        self.windows.channels * self.windows.area
+    }
+
+    /// Numbers that are seen of a sample, over all positions.
+    pub(crate) const fn columns(&self) -> usize {
+        self.windows.channels * self.windows.elements * self.windows.positions
+    }
+
+    /// Sums of a sample.
+    pub(crate) const fn outputs(&self) -> usize {
+        self.count * self.windows.positions
+    }
+
+    /// Weights of a filter.
+    pub(crate) const fn fan_in(&self) -> usize {
+        self.windows.channels / self.groups * self.windows.elements
+    }
+
+    /// What a filter sees at a position: of each number the index of its weight and its own in the tensor.
+    pub(crate) fn at(&self, filter: usize, position: usize) -> impl Iterator<Item = (usize, usize)> {
+        let channels = self.windows.channels / self.groups;
+        let first = filter / (self.count / self.groups) * channels;
+        pairs(channels, self.windows.elements).filter_map(move |(channel, element)| {
+            let index = self.windows.index(element, position)?;
+            Some((channel * self.windows.elements + element, (first + channel) * self.windows.area + index))
+        })
+    }
+
+    /// Which weights of a filter see nothing but numbers that are gone, or padding, at every position.
+    pub(crate) fn unseen(&self, filter: usize, gone: &[bool]) -> Vec<bool> {
+        let mut unseen = vec![true; self.fan_in()];
+        for position in 0..self.windows.positions {
+            for (weight, number) in self.at(filter, position) {
+                unseen[weight] &= gone[number];
+            }
+        }
+        unseen
+    }
+}
+
+/// Every pair of indices, the second moving first.
+pub(crate) fn pairs(outer: usize, inner: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..outer).flat_map(move |a| (0..inner).map(move |b| (a, b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use fheqat_spec::Known;
+
+    use super::*;
+
+    fn window(axes: usize, kernel: i64, stride: i64, padding: i64) -> spec::Window {
+        let known = Known::Now;
+        spec::Window { axes, kernel: known(kernel), stride: known(stride), padding: known(padding) }
+    }
+
+    #[test]
+    fn padding_is_seen_as_nothing() {
+        let windows = Windows::new(&window(2, 3, 2, 1), &[1, 3, 4]).unwrap();
+        assert_eq!((windows.elements, windows.positions), (9, 4));
+        assert_eq!(windows.at(0, 0).collect::<Vec<_>>(), [0, 1, 4, 5]);
+        assert_eq!(windows.at(0, 3).collect::<Vec<_>>(), [5, 6, 7, 9, 10, 11]);
+    }
+
+    #[test]
+    fn one_axis_is_a_row() {
+        let windows = Windows::new(&window(1, 2, 1, 0), &[2, 4]).unwrap();
+        assert_eq!((windows.channels, windows.area, windows.positions), (2, 4, 3));
+        assert_eq!(windows.at(1, 2).collect::<Vec<_>>(), [6, 7]);
+    }
+
+    #[test]
+    fn a_filter_reads_its_own_group() {
+        let windows = Windows::new(&window(1, 1, 1, 0), &[4, 2]).unwrap();
+        let filters = Filters { windows, count: 6, groups: 2 };
+        assert_eq!(filters.at(2, 1).collect::<Vec<_>>(), [(0, 1), (1, 3)]);
+        assert_eq!(filters.at(3, 1).collect::<Vec<_>>(), [(0, 5), (1, 7)]);
+    }
+
+    #[test]
+    fn a_window_over_everything_has_one_position() {
+        let windows = Windows::whole(&[3, 2, 2]).unwrap();
+        assert_eq!((windows.elements, windows.positions), (4, 1));
+        assert_eq!(windows.at(2, 0).collect::<Vec<_>>(), [8, 9, 10, 11]);
+        assert!(Windows::new(&window(2, 5, 1, 0), &[3, 4, 4]).is_none());
+    }
+
+    #[test]
+    fn what_is_spread_is_the_gradient_of_what_is_summed() {
+        let windows = Windows::new(&window(2, 2, 1, 1), &[2, 2, 3]).unwrap();
+        let mut columns = vec![0.0; windows.channels * windows.elements * windows.positions];
+        let channels: Vec<f32> = (1..=12u8).map(f32::from).collect();
+        windows.gather(&channels, 1, &mut columns);
+        let mut sums = vec![0.0; 2 * windows.positions];
+        windows.sum(&channels, 0.5, &mut sums);
+        let (mut scattered, mut spread) = (vec![0.0; 12], vec![0.0; 12]);
+        windows.scatter(&vec![0.5; columns.len()], 1, &mut scattered);
+        windows.spread(&vec![1.0; sums.len()], 0.5, &mut spread);
+        assert_eq!(scattered, spread);
+        assert!((sums.iter().sum::<f32>() * 2.0 - columns.iter().sum::<f32>()).abs() < 1e-6);
+    }
+}

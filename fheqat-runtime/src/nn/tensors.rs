@@ -1,0 +1,216 @@
+//! Files of tensors named `field.part`, and notes of the same names beside them.
+
+use std::{collections::HashMap, ops::RangeInclusive};
+
+use fheqat_spec::Range;
+use ndarray::Array2;
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
+use thiserror::Error;
+
+use super::error::NetworkError;
+use crate::file::FileError;
+
+/// A file of weights that cannot be written, read or used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The network cannot run.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Not safetensors.
+    #[error("the file is not safetensors: {0}")]
+    Format(#[from] SafeTensorError),
+    /// A tensor that the network needs.
+    #[error("the file has no tensor `{tensor}`: load the weights of a network with the same fields")]
+    Missing {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor that the network does not know.
+    #[error(
+        "the file has a tensor `{tensor}`, which the network does not: load the weights of a network with the same fields"
+    )]
+    Unknown {
+        /// Its name.
+        tensor: String,
+    },
+    /// A tensor of another shape or element type.
+    #[error(
+        "tensor `{tensor}` has shape {found:?} of {dtype}, but the network needs {expected:?} of F32: load the weights of a network with the same layers"
+    )]
+    Shape {
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// Its element type.
+        dtype: Dtype,
+        /// The shape needed.
+        expected: Vec<usize>,
+    },
+    /// An element that no weight, scale or step can be.
+    #[error("element {index} of tensor `{tensor}` is {value}: the file is damaged, or its training diverged")]
+    Value {
+        /// The tensor.
+        tensor: String,
+        /// Index of the element.
+        index: usize,
+        /// The element.
+        value: f32,
+    },
+}
+
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+/// Collects the tensors of one field after the other.
+#[derive(Default)]
+pub(crate) struct TensorWriter {
+    field: &'static str,
+    tensors: Vec<Tensor>,
+    notes: HashMap<String, String>,
+}
+
+impl TensorWriter {
+    /// What follows belongs to this field.
+    pub(super) fn start(&mut self, field: &'static str) {
+        self.field = field;
+    }
+
+    pub(super) fn tensor<'a>(
+        &mut self,
+        part: &str,
+        shape: &[usize],
+        values: impl IntoIterator<Item = &'a f32>,
+    ) {
+        let bytes = values.into_iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensors.push(Tensor { name: format!("{}.{part}", self.field), shape: shape.to_vec(), bytes });
+    }
+
+    pub(super) fn note(&mut self, part: &str, value: &str) {
+        self.notes.insert(format!("{}.{part}", self.field), value.to_owned());
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// When safetensors cannot hold the tensors.
+    pub(super) fn finish(self) -> Result<Vec<u8>, SafeTensorError> {
+        let views = self
+            .tensors
+            .iter()
+            .map(|tensor| {
+                Ok((&tensor.name, TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes)?))
+            })
+            .collect::<Result<Vec<_>, SafeTensorError>>()?;
+        safetensors::serialize(views, Some(self.notes))
+    }
+}
+
+/// Hands out the tensors of one field after the other.
+pub(crate) struct TensorReader<'a> {
+    field: &'static str,
+    tensors: SafeTensors<'a>,
+    notes: HashMap<String, String>,
+    seen: Vec<String>,
+}
+
+impl<'a> TensorReader<'a> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is not safetensors.
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, SafeTensorError> {
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+        let notes = metadata.metadata().clone().unwrap_or_default();
+        Ok(Self { field: "", tensors, notes, seen: Vec::new() })
+    }
+
+    /// What follows belongs to this field.
+    pub(super) fn start(&mut self, field: &'static str) {
+        self.field = field;
+    }
+
+    fn name(&self, part: &str) -> String {
+        format!("{}.{part}", self.field)
+    }
+
+    pub(super) fn noted(&self, part: &str) -> Option<&str> {
+        self.notes.get(&self.name(part)).map(String::as_str)
+    }
+
+    /// The error of an element that cannot be.
+    pub(super) fn bad_value(&self, part: &str, index: usize, value: f32) -> WeightsError {
+        WeightsError::Value { tensor: self.name(part), index, value }
+    }
+
+    /// As many numbers above zero, where the tensor is there.
+    pub(super) fn positive(&mut self, part: &str, count: usize) -> Result<Option<Vec<f32>>, WeightsError> {
+        let Some(values) = self.optional(part, &[count])? else { return Ok(None) };
+        match values.iter().position(|value| *value <= 0.0) {
+            None => Ok(Some(values)),
+            Some(index) => Err(self.bad_value(part, index, values[index])),
+        }
+    }
+
+    /// The least and the greatest level, within those declared and with zero among them; those declared where there are none.
+    pub(super) fn levels(&mut self, part: &str, declared: Range) -> Result<Range, WeightsError> {
+        let Some(ends) = self.optional(part, &[2])? else { return Ok(declared) };
+        let allowed = [declared.lo as f32..=0.0, 0.0..=declared.hi as f32];
+        let is_right =
+            |(end, allowed): (&f32, &RangeInclusive<f32>)| end.fract() == 0.0 && allowed.contains(end);
+        match ends.iter().zip(&allowed).position(|end| !is_right(end)) {
+            Some(index) => Err(self.bad_value(part, index, ends[index])),
+            None => Ok(Range::new(ends[0] as i64, ends[1] as i64)),
+        }
+    }
+
+    pub(super) fn required(&mut self, part: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
+        match self.optional(part, shape)? {
+            Some(values) => Ok(values),
+            None => Err(WeightsError::Missing { tensor: self.name(part) }),
+        }
+    }
+
+    pub(super) fn optional(&mut self, part: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, WeightsError> {
+        let name = self.name(part);
+        let Ok(view) = self.tensors.tensor(&name) else { return Ok(None) };
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            return Err(WeightsError::Shape {
+                tensor: name,
+                found: view.shape().to_vec(),
+                dtype: view.dtype(),
+                expected: shape.to_vec(),
+            });
+        }
+        let (words, _) = view.data().as_chunks::<4>();
+        let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(self.bad_value(part, index, values[index]));
+        }
+        self.seen.push(name);
+        Ok(Some(values))
+    }
+
+    /// # Errors
+    /// When the file has a tensor that nothing has read.
+    pub(super) fn finish(self) -> Result<(), WeightsError> {
+        match self.tensors.names().into_iter().find(|name| !self.seen.iter().any(|seen| seen == name)) {
+            Some(tensor) => Err(WeightsError::Unknown { tensor: tensor.to_owned() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Numbers by rows as a matrix.
+pub(super) fn shaped(values: Vec<f32>, (rows, columns): (usize, usize)) -> Array2<f32> {
+    let mut values = values.into_iter();
+    Array2::from_shape_simple_fn((rows, columns), || values.next().unwrap_or_default())
+}

@@ -1,0 +1,86 @@
+//! Training that cannot start, or went wrong.
+
+use thiserror::Error;
+
+use crate::{
+    data::DataError,
+    error::InputError,
+    nn::{NetworkError, lower::CircuitError},
+};
+
+/// Training that cannot start, or went wrong.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The network cannot run.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The network has no circuit to price: a defect of fheqat.
+    #[error(transparent)]
+    Circuit(#[from] CircuitError),
+    /// A sample cannot be run.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// An option's number is outside its limits.
+    #[error("`{option}` is {value}, but must be in {least}..={most}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: f32,
+        /// The smallest allowed.
+        least: f32,
+        /// The largest allowed.
+        most: f32,
+    },
+    /// Samples of another width.
+    #[error(
+        "the data has {found} features, but the network takes {expected}: give one number for each input of its first layer"
+    )]
+    Width {
+        /// Features of a sample.
+        found: usize,
+        /// Features the network takes.
+        expected: usize,
+    },
+    /// Targets of another width than the network's output.
+    #[error(
+        "the data has {found} classes or values, but the network gives {expected} outputs: make its last layer as wide as the targets"
+    )]
+    Outputs {
+        /// Classes, or values of a sample.
+        found: usize,
+        /// Outputs of the network.
+        expected: usize,
+    },
+    /// Cross entropy on numbers.
+    #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
+    Loss,
+    /// Neurons that cannot be removed.
+    #[error(
+        "`max_neurons` names `{field}`, which is no layer whose neurons are bootstrapped: name a layer with weights that a quantizer reads"
+    )]
+    Neurons {
+        /// The name given.
+        field: String,
+    },
+    /// A layer whose weights cannot make up for standardised features.
+    #[error(
+        "`{field}` cannot take over the standardisation of the input after training, which only a `QuantLinear` with a bias can: train in float with `standardize: true`"
+    )]
+    Standardize {
+        /// The layer that reads the input's levels.
+        field: String,
+    },
+    /// The loss is not a number any more.
+    #[error("the loss diverged in epoch {epoch}: lower the learning rate, now {rate}")]
+    Diverged {
+        /// From 1.
+        epoch: usize,
+        /// The largest learning rate.
+        rate: f32,
+    },
+}

@@ -1,0 +1,317 @@
+//! The cheapest network whose validation result is within a margin of the best that was found.
+//!
+//! Four things are tried in turn: the step of the input, smaller budgets of the layers, one direction for a whole layer, and
+//! fewer units. Every choice is by the validation data and by [`Price`]. What is found is trained on with all samples.
+
+mod compare;
+mod final_training;
+mod input_step;
+mod one_direction;
+mod remove;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::borrow::Borrow;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+
+use self::compare::Score;
+use super::{
+    config::{CostSearch, TrainConfig},
+    error::TrainError,
+    evaluate::{Evaluator, Metrics, noisy},
+    history::History,
+    trainer::train_once,
+    trial::{Trial, Tried},
+};
+use crate::{
+    circuit::price::Price,
+    data::Dataset,
+    nn::{lower::unnamed, ops::Op, program::Program},
+};
+
+/// Budgets that are tried where they are smaller than what a layer declares, from the loosest.
+const BUDGETS: [usize; 4] = [32, 16, 8, 4];
+/// The last layer's sums are decrypted, not bootstrapped: a smaller budget loses accuracy and saves no rotation.
+const LAST_BUDGET: usize = 32;
+/// Samples that the search holds out at least, where that is not more than [`MOST_HELD_OUT`] of all.
+const HELD_OUT: f32 = 500.0;
+const MOST_HELD_OUT: f32 = 1.0 / 3.0;
+/// Training samples, at most, that say what a unit brings.
+const WEIGHED: usize = 2000;
+/// Runs of each validation sample of a network that tolerates noise.
+const DRAWS: usize = 4;
+
+/// A network with what it does and costs.
+#[derive(Clone)]
+struct Candidate {
+    program: Program,
+    history: History,
+    score: Score,
+    price: Price,
+}
+
+/// Searches for a cheap network, starting from a fresh one; `whole` has the samples of `train`, and those of `validation` unless
+/// they are not to be trained on.
+///
+/// # Errors
+/// When training fails.
+pub(crate) fn search(
+    program: &mut Program,
+    whole: &Dataset,
+    train: &Dataset,
+    validation: &Dataset,
+    config: &TrainConfig,
+    options: &CostSearch,
+) -> Result<History, TrainError> {
+    for field in options.max_neurons.keys() {
+        let has_neurons =
+            |index: &usize| program.nodes[*index].name == field && program.is_bootstrapped(*index);
+        if !(0..program.nodes.len()).any(|index| has_neurons(&index)) {
+            return Err(TrainError::Neurons { field: field.clone() });
+        }
+    }
+    let mut search = Search::new(program, [whole, train, validation], config, options);
+    let found = search.run()?;
+    search.bar.finish_and_clear();
+    *program = found.program;
+    Ok(History { trials: search.trials, ..found.history })
+}
+
+/// The part of so many samples that the search holds out: `fraction`, and more where that tells no networks apart.
+pub(crate) fn held_out(fraction: f32, samples: usize) -> f32 {
+    let enough = (HELD_OUT / samples as f32).min(MOST_HELD_OUT);
+    if fraction > 0.0 && fraction < enough { enough } else { fraction }
+}
+
+struct Search<'a> {
+    /// What the network that was found is trained on.
+    whole: &'a Dataset,
+    train: &'a Dataset,
+    /// Training samples that say what a unit brings. By the validation data, one removal after the other would fit them.
+    weighed: Dataset,
+    validation: &'a Dataset,
+    config: &'a TrainConfig,
+    options: &'a CostSearch,
+    bar: ProgressBar,
+    /// The best result so far, whatever its price.
+    best: Option<Score>,
+    trials: Vec<Trial>,
+    fresh: Program,
+}
+
+impl<'a> Search<'a> {
+    fn new(
+        fresh: &Program,
+        [whole, train, validation]: [&'a Dataset; 3],
+        config: &'a TrainConfig,
+        options: &'a CostSearch,
+    ) -> Self {
+        let stride = train.len().div_ceil(WEIGHED);
+        Self {
+            whole,
+            train,
+            weighed: train.select(&(0..train.len()).step_by(stride).collect::<Vec<_>>()),
+            validation,
+            config,
+            options,
+            bar: bar(config),
+            best: None,
+            trials: Vec::new(),
+            fresh: fresh.clone(),
+        }
+    }
+
+    fn run(&mut self) -> Result<Candidate, TrainError> {
+        self.choose_input_steps()?;
+        let mut finalists = vec![self.budgets()?];
+        let of_one_direction = self.one_direction(&finalists[0])?;
+        finalists.extend(of_one_direction);
+        self.bar.inc_length(finalists.len() as u64);
+        let branches = finalists
+            .into_par_iter()
+            .map(|finalist| self.remove_units(finalist).inspect(|_| self.bar.inc(1)))
+            .collect::<Result<Vec<_>, TrainError>>()?;
+        self.consider(branches.iter().flatten().map(|(_, candidate)| candidate));
+        let steps: Vec<(usize, usize)> = branches
+            .iter()
+            .enumerate()
+            .flat_map(|(branch, steps)| (0..steps.len()).map(move |step| (branch, step)))
+            .collect();
+        let ends: Vec<&Candidate> = branches.iter().flatten().map(|(_, candidate)| candidate).collect();
+        let (branch, last) = steps[self.cheapest(&ends)];
+        let mut found = branches[branch][last].1.clone();
+        for (step, (removed, candidate)) in branches[branch].iter().enumerate().skip(1) {
+            self.note(removed.clone(), candidate, step <= last);
+        }
+        self.refine(&mut found)?;
+        self.final_training(found)
+    }
+
+    /// Moves the steps of the input, unless that does worse.
+    fn refine(&self, found: &mut Candidate) -> Result<(), TrainError> {
+        let mut program = found.program.clone();
+        self.refine_input_steps(&mut program)?;
+        let score = self.measure(&program, self.validation)?;
+        if !found.score.metrics.is_better(&score.metrics) {
+            *found = Candidate { program, score, ..found.clone() };
+        }
+        Ok(())
+    }
+
+    /// Trains with each budget, and keeps the cheapest network that is good enough.
+    fn budgets(&mut self) -> Result<Candidate, TrainError> {
+        let config = self.config;
+        let mut plans = vec![(Tried::Budget { max_l1: None }, self.fresh.clone())];
+        for budget in BUDGETS {
+            let program = self.with_budget(budget);
+            if program != self.fresh {
+                plans.push((Tried::Budget { max_l1: Some(budget) }, program));
+            }
+        }
+        let tried = self.train_all(&plans, |(_, program)| (program, config, &[]))?;
+        self.consider(&tried);
+        let chosen = self.cheapest(&tried);
+        for (index, ((tried_budget, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
+            self.note(tried_budget, candidate, index == chosen);
+        }
+        Ok(tried.into_iter().nth(chosen).unwrap_or_else(|| unreachable!("the choice is one of those tried")))
+    }
+
+    /// The fresh network with no layer's budget above `budget`.
+    fn with_budget(&self, budget: usize) -> Program {
+        let mut program = self.fresh.clone();
+        for index in 0..program.nodes.len() {
+            let is_last = !program.is_bootstrapped(index);
+            if let Op::Linear(state) = &mut program.nodes[index].op {
+                let budget = if is_last { budget.max(LAST_BUDGET) } else { budget };
+                let declared = state.limits.max_l1.unwrap_or(usize::MAX);
+                if budget < declared.min(state.limits.reach()) {
+                    state.limits.max_l1 = Some(budget);
+                }
+            }
+        }
+        program
+    }
+
+    fn train_all<'p, P: Sync>(
+        &self,
+        plans: &'p [P],
+        plan: impl Fn(&'p P) -> (&'p Program, &'p TrainConfig, &'p [usize]) + Sync,
+    ) -> Result<Vec<Candidate>, TrainError> {
+        self.bar.inc_length(plans.len() as u64);
+        plans
+            .par_iter()
+            .map(|each| {
+                let (program, config, frozen) = plan(each);
+                let candidate = self.train_one(program, config, frozen);
+                self.bar.inc(1);
+                candidate
+            })
+            .collect()
+    }
+
+    fn train_one(
+        &self,
+        program: &Program,
+        config: &TrainConfig,
+        frozen: &[usize],
+    ) -> Result<Candidate, TrainError> {
+        let config = TrainConfig { progress: false, ..config.clone() };
+        let mut program = program.clone();
+        let history = train_once(&mut program, self.train, Some(self.validation), &config, frozen)?;
+        let (score, price) = (self.measure(&program, self.validation)?, price(&program)?);
+        Ok(Candidate { program, history, score, price })
+    }
+
+    /// What a network gives on `data`, with the noise that it tolerates.
+    fn measure(&self, program: &Program, data: &Dataset) -> Result<Score, TrainError> {
+        let outputs = if program.is_tolerant() {
+            let (codec, graph) = unnamed(program)?;
+            noisy((&codec, &graph), data, self.config.seed, DRAWS)?
+        } else {
+            Evaluator::new(program, self.config.precision)?.predict(program, &data.features())
+        };
+        Ok(Score::of(&outputs.view(), data, self.config.loss))
+    }
+
+    /// Whether a network is above what the user set.
+    fn is_over(&self, Candidate { program, price, .. }: &Candidate) -> bool {
+        self.options.max_rotations.is_some_and(|most| price.rotations > most)
+            || self.options.max_core_seconds.is_some_and(|most| price.core_seconds > most)
+            || self.excess(program).is_some()
+    }
+
+    /// A layer that may have more units than the user lets it keep, and how many more.
+    fn excess(&self, program: &Program) -> Option<(usize, usize)> {
+        (0..program.nodes.len()).find_map(|node| {
+            let most = *self.options.max_neurons.get(program.nodes[node].name)?;
+            let excess = program.units_of(node).len().saturating_sub(most);
+            (excess > 0).then_some((node, excess))
+        })
+    }
+
+    fn consider<'c>(&mut self, candidates: impl IntoIterator<Item = &'c Candidate>) {
+        for Candidate { score, .. } in candidates {
+            if self.best.as_ref().is_none_or(|best| score.metrics.is_better(&best.metrics)) {
+                self.best = Some(score.clone());
+            }
+        }
+    }
+
+    /// Whether a result is near the best that was found.
+    fn is_enough(&self, score: &Score) -> bool {
+        self.best.as_ref().is_none_or(|best| score.is_near(best, self.options.margin))
+    }
+
+    fn is_clearly_behind(&self, score: &Score) -> bool {
+        self.best.as_ref().is_some_and(|best| score.is_clearly_behind(best, self.options.margin))
+    }
+
+    /// The index of the cheapest that is good enough; else of the best that keeps what the user set, else of the best.
+    fn cheapest(&self, candidates: &[impl Borrow<Candidate>]) -> usize {
+        let price = |index: &usize| candidates[*index].borrow().price;
+        let is_over = |index: &usize| self.is_over(candidates[*index].borrow());
+        let is_fine = |index: &usize| !is_over(index) && self.is_enough(&candidates[*index].borrow().score);
+        let by_price = |a: &usize, b: &usize| price(a).core_seconds.total_cmp(&price(b).core_seconds);
+        let affordable = || (0..candidates.len()).filter(|index| !is_over(index));
+        (0..candidates.len())
+            .filter(is_fine)
+            .min_by(by_price)
+            .or_else(|| affordable().reduce(|a, b| better(candidates, a, b)))
+            .unwrap_or_else(|| best_of(candidates))
+    }
+
+    fn note(&mut self, tried: Tried, candidate: &Candidate, is_kept: bool) {
+        self.trials.push(trial(tried, candidate, is_kept));
+    }
+}
+
+fn trial(tried: Tried, candidate: &Candidate, is_kept: bool) -> Trial {
+    let Metrics { accuracy, loss } = candidate.score.metrics;
+    Trial { tried, accuracy, loss, price: candidate.price, is_kept }
+}
+
+/// The index of the best, the first of equals; 0 when there is none.
+fn best_of(candidates: &[impl Borrow<Candidate>]) -> usize {
+    (0..candidates.len()).reduce(|a, b| better(candidates, a, b)).unwrap_or(0)
+}
+
+fn better(candidates: &[impl Borrow<Candidate>], a: usize, b: usize) -> usize {
+    let is_better = candidates[b].borrow().score.metrics.is_better(&candidates[a].borrow().score.metrics);
+    if is_better { b } else { a }
+}
+
+fn price(program: &Program) -> Result<Price, TrainError> {
+    Ok(unnamed(program)?.1.price())
+}
+
+fn bar(config: &TrainConfig) -> ProgressBar {
+    if !config.progress {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("searching {bar:32} {pos}/{len} {msg}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,412 @@
+//! The training loop.
+
+#[cfg(test)]
+mod tests;
+
+use fheqat_spec::{Bias, WeightScale};
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array2;
+use rand::seq::SliceRandom;
+
+use super::{
+    calibrate::{self, Purpose},
+    config::TrainConfig,
+    error::TrainError,
+    evaluate::{Evaluator, Metrics},
+    gain::{Gain, gain, rise},
+    history::{Epoch, History},
+    loss::{Objective, Tally, score},
+    optimizer::{Moments, StepRate},
+};
+use crate::{
+    data::Dataset,
+    nn::{
+        Precision,
+        gradients::Gradients,
+        matrix::{head, head_mut, slice, slice_mut},
+        noise::Noise,
+        ops::{Kernel, Op, linear::LinearState, operation::Context},
+        program::Program,
+        prune,
+        runner::Runner,
+    },
+};
+
+/// How far beyond its range a float weight may go before it is held: not so far that it takes long to come back.
+const MARGIN: f32 = 0.45;
+/// The stream of a seed that orders the batches.
+const BATCHES: u64 = 4;
+
+/// Trains one network; the weights of the layers in `frozen` stay as they are.
+///
+/// # Errors
+/// When a layer cannot be calibrated, or the loss diverges.
+pub(crate) fn train_once(
+    program: &mut Program,
+    train: &Dataset,
+    validation: Option<&Dataset>,
+    config: &TrainConfig,
+    frozen: &[usize],
+) -> Result<History, TrainError> {
+    if config.precision == Precision::Quantized {
+        calibrate::calibrate(program, &train.features(), config.observer, Purpose::Train)?;
+    } else {
+        program.make_float();
+    }
+    let mut trainer = Trainer::new(program.clone(), config, train, frozen)?;
+    // On a thread of the pool, so that handing parts to the others is cheap.
+    let history = rayon::scope(|_| trainer.run(train, validation))?;
+    *program = trainer.program;
+    Ok(history)
+}
+
+struct Trainer<'a> {
+    config: &'a TrainConfig,
+    frozen: &'a [usize],
+    program: Program,
+    runner: Runner,
+    gradients: Gradients,
+    /// One for each node.
+    learners: Vec<Learner>,
+    features: Array2<f32>,
+    step: usize,
+    steps: usize,
+    steps_an_epoch: usize,
+}
+
+/// What the optimizer remembers of one node; of nothing where the node learns nothing of a kind.
+struct Learner {
+    weights: Moments,
+    biases: Moments,
+    gammas: Moments,
+    /// The gains of a quantizer, or the units of the last layer.
+    gain: Gain,
+    /// Of a function, the levels that one unit of its value makes.
+    rise: Gain,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        program: Program,
+        config: &'a TrainConfig,
+        train: &Dataset,
+        frozen: &'a [usize],
+    ) -> Result<Self, TrainError> {
+        let batch = config.batch.min(train.len());
+        let mut runner = Runner::training(&program, config.precision, batch)?;
+        if config.precision == Precision::Quantized {
+            runner.noise = Noise::new(&program, config.seed, config.noise);
+        }
+        let gains: Vec<Gain> =
+            (0..program.nodes.len()).map(|index| gain(&program, &runner, index, config)).collect();
+        let trained: Vec<usize> = gains.iter().map(Gain::trained).collect();
+        let gradients = Gradients::new(&program, batch, &trained);
+        let learners =
+            gains.into_iter().zip(&gradients.nodes).enumerate().map(|(index, (gain, slopes))| Learner {
+                weights: Moments::new(slopes.weights.len()),
+                biases: Moments::new(slopes.biases.len()),
+                gammas: Moments::new(slopes.gammas.len()),
+                gain,
+                rise: rise(&program, index, config),
+            });
+        let learners = learners.collect();
+        let steps_an_epoch = train.len().div_ceil(batch);
+        Ok(Self {
+            gradients,
+            features: Array2::zeros((batch, program.features)),
+            step: 0,
+            steps: steps_an_epoch * config.epochs,
+            steps_an_epoch,
+            config,
+            frozen,
+            program,
+            runner,
+            learners,
+        })
+    }
+
+    fn run(&mut self, train: &Dataset, validation: Option<&Dataset>) -> Result<History, TrainError> {
+        let config = self.config;
+        let mut evaluator = Evaluator::of_training(&self.program, config)?;
+        let mut history = History::default();
+        let mut best: Option<(Metrics, Program)> = None;
+        let mut order: Vec<usize> = (0..train.len()).collect();
+        let mut rng = config.seed.rng(BATCHES);
+        let bar = bar(config);
+        for epoch in 1..=config.epochs {
+            order.shuffle(&mut rng);
+            let mut tally = Tally::default();
+            let mut rate = 0.0;
+            for rows in order.chunks(self.features.nrows()) {
+                rate = self.rate();
+                tally.add(self.batch(train, rows, rate)?);
+            }
+            if !tally.loss.is_finite() {
+                return Err(TrainError::Diverged { epoch, rate: config.rate });
+            }
+            let held = match validation {
+                Some(held) => Some(evaluator.run(&self.program, held, config.loss)?),
+                None => None,
+            };
+            history.epochs.push(Epoch {
+                epoch,
+                rate,
+                train_loss: tally.mean_loss(),
+                validation_loss: held.map(|metrics| metrics.loss),
+                validation_accuracy: held.and_then(|metrics| metrics.accuracy),
+                nonzero: self.nonzero()?,
+            });
+            bar.set_message(message(&history));
+            bar.inc(1);
+            let Some(held) = held else {
+                history.kept = epoch - 1;
+                continue;
+            };
+            let is_better = best.as_ref().is_none_or(|(best, _)| held.is_better(best));
+            if is_better || !config.restore_best {
+                history.kept = epoch - 1;
+            }
+            if is_better {
+                best = Some((held, self.program.clone()));
+            }
+            if config.patience.is_some_and(|patience| epoch > history.kept + patience && config.restore_best)
+            {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        if let (true, Some((_, program))) = (config.restore_best, best) {
+            self.program = program;
+        }
+        Ok(history)
+    }
+
+    fn rate(&self) -> f32 {
+        let warmup = (self.config.warmup * self.steps as f32) as usize;
+        self.config.rate * self.config.schedule.factor(self.step, self.steps, self.steps_an_epoch, warmup)
+    }
+
+    fn batch(&mut self, train: &Dataset, rows: &[usize], rate: f32) -> Result<Tally, TrainError> {
+        let config = self.config;
+        let max_nonzero = self.ramp();
+        let source = train.features();
+        for (mut to, &row) in self.features.rows_mut().into_iter().zip(rows) {
+            to.assign(&source.row(row));
+        }
+        let features = &head(&self.features, rows.len());
+        self.runner.refresh(&self.program, max_nonzero)?;
+        let outputs = self.runner.run(features);
+        let last = self.gradients.outputs.len() - 1;
+        let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
+        let objective = Objective { loss: config.loss, smoothing: config.smoothing };
+        let tally = score(objective, &outputs, train.targets(), rows, slopes);
+        self.gradients.run(&self.program, &self.runner, rows.len());
+        for (node, kernel) in self.program.nodes.iter_mut().zip(&self.runner.kernels) {
+            node.op.observe(kernel);
+        }
+        self.update(StepRate::new(config.optimizer, rate, self.step));
+        self.step += 1;
+        Ok(tally)
+    }
+
+    /// The limit on rows without a budget while it falls to `max_nonzero`; when it has, the masks are fixed.
+    fn ramp(&mut self) -> Option<usize> {
+        if self.config.precision == Precision::Float {
+            return None;
+        }
+        let end = (self.config.ramp * self.steps as f32) as usize;
+        if self.step == end {
+            for node in &mut self.program.nodes {
+                if let Op::Linear(state) = &mut node.op
+                    && state.limits.max_l1.is_none()
+                {
+                    prune::keep_largest(state, state.limits.max_nonzero);
+                }
+            }
+        }
+        if self.step >= end {
+            return None;
+        }
+        let widest = self.runner.kernels.iter().filter_map(|kernel| Some(kernel.get().weights()?.ncols()));
+        let left = 1.0 - self.step as f32 / end as f32;
+        Some((widest.max().unwrap_or(0) as f32 * left.powi(3)).ceil() as usize)
+    }
+
+    fn update(&mut self, rate: StepRate) {
+        let quantized = self.config.precision == Precision::Quantized;
+        for (index, node) in self.program.nodes.iter_mut().enumerate() {
+            let Op::Linear(state) = &mut node.op else { continue };
+            if self.frozen.contains(&index) {
+                continue;
+            }
+            let limit = if quantized {
+                let range = state.limits.weights;
+                (range.lo as f32 - MARGIN, range.hi as f32 + MARGIN)
+            } else {
+                (f32::NEG_INFINITY, f32::INFINITY)
+            };
+            let slopes = slice(&self.gradients.nodes[index].weights);
+            self.learners[index].weights.step(rate, slice_mut(&mut state.weight), slopes, limit);
+            state.apply_mask();
+        }
+        for index in 0..self.program.nodes.len() {
+            self.update_bias(index, rate);
+            self.update_norm(index, rate);
+        }
+        self.update_gains(rate);
+    }
+
+    /// Quantized, a bias in front of a quantizer trains in levels, in front of a function in the units of what it reads.
+    fn update_bias(&mut self, index: usize, rate: StepRate) {
+        let trains = match self.config.precision {
+            Precision::Float => self.program.hold(index) != Bias::None,
+            Precision::Quantized => self.program.hold(index) == Bias::Free,
+        };
+        // A normalisation takes every constant away.
+        if !trains || self.program.is_normalized(index) {
+            return;
+        }
+        let reader = self.runner.sources.iter().position(|from| *from == Some(index));
+        let staircase =
+            reader.and_then(|reader| Some((reader, self.runner.kernels[reader].get().staircase()?)));
+        let (unit, gains) = match (staircase, self.runner.kernels[index].get().affine()) {
+            (Some((reader, staircase)), _) => {
+                let step = self.program.levels(reader).map_or(1.0, |(step, _)| step);
+                let unit = if staircase.lookup.is_some() { 1.0 } else { step };
+                (unit, Some(&staircase.gains))
+            }
+            (None, affine) => (1.0, affine.map(|affine| &affine.units)),
+        };
+        let Op::Linear(state) = &mut self.program.nodes[index].op else { return };
+        let Some(bias) = state.bias.as_slice_mut() else { return };
+        let slopes = &mut self.gradients.nodes[index].biases;
+        if let Some(gains) = gains {
+            let positions = gains.len() / slopes.len();
+            for (slope, gain) in slopes.iter_mut().zip(gains.iter().step_by(positions)) {
+                *slope /= gain;
+            }
+        }
+        for bias in bias.iter_mut() {
+            *bias /= unit;
+        }
+        self.learners[index].biases.step(rate, bias, slopes, (f32::NEG_INFINITY, f32::INFINITY));
+        for bias in bias.iter_mut() {
+            *bias *= unit;
+        }
+    }
+
+    fn update_norm(&mut self, index: usize, rate: StepRate) {
+        let is_centred =
+            self.config.precision == Precision::Quantized && self.program.hold(index) == Bias::Centred;
+        let Op::Norm(state) = &mut self.program.nodes[index].op else { return };
+        let free = (f32::NEG_INFINITY, f32::INFINITY);
+        let (learner, slopes) = (&mut self.learners[index], &self.gradients.nodes[index]);
+        if let Some(gamma) = state.gamma.as_slice_mut() {
+            learner.gammas.step(rate, gamma, &slopes.gammas, free);
+        }
+        if let (Some(beta), false) = (state.beta.as_slice_mut(), is_centred) {
+            learner.biases.step(rate, beta, &slopes.biases, free);
+        }
+    }
+
+    fn update_gains(&mut self, rate: StepRate) {
+        for (learner, slopes) in self.learners.iter_mut().zip(&self.gradients.nodes) {
+            learner.gain.step(rate, &slopes.log_gains);
+            learner.rise.step(rate, std::slice::from_ref(&slopes.log_rise));
+        }
+        if self.learners.iter().any(|learner| learner.gain.learns || learner.rise.learns) {
+            for index in 0..self.program.nodes.len() {
+                self.apply_gains(index);
+            }
+        }
+    }
+
+    /// Chooses the step of a quantizer, or the scales in front of it where its step is fixed or has several of them to follow,
+    /// so that its gains are as trained. What a normalisation reads keeps its unit, and with it the running averages.
+    fn apply_gains(&mut self, index: usize) {
+        let from = self.program.nodes[index].from;
+        let last = self.program.is_last(index);
+        match (&self.program.nodes[index].op, from) {
+            (Op::Quantizer(_), Some(from)) if self.program.function(index).is_some() => {
+                if self.learners[index].rise.learns
+                    && let Op::Quantizer(state) = &mut self.program.nodes[index].op
+                {
+                    state.step = Some(1.0 / self.learners[index].rise.values[0]);
+                }
+                if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
+                    self.set_units(from, index, 1.0);
+                }
+            }
+            (Op::Quantizer(_), Some(from)) if matches!(self.program.nodes[from].op, Op::Norm(_)) => {}
+            (Op::Quantizer(state), Some(from)) => {
+                let held = match self.program.linear(from) {
+                    Some(linear) if linear.weight_scale == WeightScale::PerChannel => state.step,
+                    _ => self.program.held_step(index),
+                };
+                match (held, &self.program.nodes[from].op) {
+                    (Some(step), Op::Linear(_)) => self.set_units(from, index, step),
+                    (Some(_), _) => {}
+                    (None, _) => {
+                        if let Ok(unit) = self.program.unit(from) {
+                            self.set_step(index, unit / self.learners[index].gain.values[0]);
+                        }
+                    }
+                }
+            }
+            (Op::Linear(_), _) if last || self.program.is_normalized(index) => {
+                self.set_units(index, index, 1.0);
+            }
+            _ => {}
+        }
+    }
+
+    /// Chooses the scales of the linear layer at `index` so that a unit of its sums stands for a gain of the node at `reader`
+    /// times `step`.
+    fn set_units(&mut self, index: usize, reader: usize, step: f32) {
+        if let Ok((step_in, _)) = self.program.input_levels(index)
+            && let Op::Linear(LinearState { scale: Some(scale), .. }) = &mut self.program.nodes[index].op
+        {
+            for (scale, gain) in scale.iter_mut().zip(&self.learners[reader].gain.values) {
+                *scale = gain * step / step_in;
+            }
+        }
+    }
+
+    fn set_step(&mut self, index: usize, step: f32) {
+        let from = self.program.nodes[index].from;
+        let Op::Quantizer(state) = &mut self.program.nodes[index].op else { return };
+        let ratio = state.step.map_or(1.0, |old| step / old);
+        state.step = Some(step);
+        // A free bias keeps its place among the levels.
+        if let Some(from) = from
+            && let Op::Linear(state) = &mut self.program.nodes[from].op
+        {
+            state.bias.mapv_inplace(|bias| bias * ratio);
+        }
+    }
+
+    fn nonzero(&mut self) -> Result<usize, TrainError> {
+        let max_nonzero = None;
+        self.runner.refresh(&self.program, max_nonzero)?;
+        Ok(self.runner.kernels.iter().map(nonzero).sum())
+    }
+}
+
+fn nonzero(kernel: &Kernel) -> usize {
+    let weights = kernel.get().weights();
+    weights.map_or(0, |weights| weights.iter().filter(|weight| **weight != 0.0).count())
+}
+
+fn bar(config: &TrainConfig) -> ProgressBar {
+    if !config.progress {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("training {bar:32} {pos}/{len} {msg} {eta}");
+    ProgressBar::new(config.epochs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn message(history: &History) -> String {
+    let Some(epoch) = history.epochs.last() else { return String::new() };
+    let accuracy = epoch.validation_accuracy.map(|accuracy| format!(", {:.2} %", 100.0 * accuracy));
+    format!("loss {:.4}{}", epoch.train_loss, accuracy.unwrap_or_default())
+}
