@@ -27,10 +27,6 @@ pub use ndarray;
 
 /// What a program that trains and runs a network needs.
 pub mod prelude {
-    #[cfg(feature = "fhe")]
-    pub use crate::fhe::{ClientKey, CompileOptions, Compiled, ServerKey};
-    #[cfg(feature = "fhe")]
-    pub use crate::params::cost::Prices;
     pub use crate::{
         MainError, Seed,
         circuit::{Circuit, Logits},
@@ -47,6 +43,12 @@ pub mod prelude {
         quant::activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
         quant_net,
         train::{CostSearch, TrainConfig},
+    };
+    #[cfg(feature = "fhe")]
+    pub use crate::{
+        compile::{CompileError, CompileOptions, Compiled},
+        fhe::{ClientKey, Control, DecryptError, EncryptError, RunError, ServerKey, ThreadError},
+        params::{cost::Prices, objective::Objective},
     };
 }
 

@@ -142,6 +142,7 @@ fn rewrite() {
 
     // A key of these parameters takes kilobytes to keep and microseconds to expand.
     let mut plan = server.plan().clone();
+    let coarse_grid = plan.parameters.coarse_grid();
     let decomposition = |base: u32| json!({ "base_log": base, "levels": 1 });
     plan.parameters = serde_json::from_value(json!({
         "lwe_dimension": 2,
@@ -152,7 +153,7 @@ fn rewrite() {
     }))
     .unwrap();
     for rotation in plan.stages.iter_mut().flatten() {
-        rotation.log_grid = plan.parameters.coarse_grid() + rotation.switching.extension;
+        rotation.log_grid = rotation.log_grid - coarse_grid + plan.parameters.coarse_grid();
         for tap in &mut rotation.taps {
             tap.coefficient %= 256;
         }

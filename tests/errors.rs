@@ -58,7 +58,7 @@ fn a_circuit_survives_its_bytes_and_damage_is_seen() {
 #[cfg(feature = "fhe")]
 mod encrypted {
     use fheqat::{
-        fhe::{Change, CompileError},
+        compile::{Change, CompileError},
         params::{Log2Probability, search::Infeasible},
         prelude::*,
     };

@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use crate::{checks, codegen, diag::Ctxt, model::Model, parse};
 
@@ -23,19 +22,18 @@ pub(crate) fn quant_net(args: TokenStream, item: &TokenStream) -> TokenStream {
 
 /// [`quant_net`], but a bug in the macro still leaves the user's item in place.
 pub(crate) fn caught(args: TokenStream, item: &TokenStream) -> TokenStream {
-    catch_unwind(AssertUnwindSafe(|| quant_net(args, item))).unwrap_or_else(|_| {
-        quote! {
-            #item
-            ::core::compile_error!("`quant_net` failed: this is a bug in fheqat, please report the struct it was given");
-        }
-    })
+    or_bug(item, || quant_net(args, item))
+}
+
+fn or_bug(item: &TokenStream, expand: impl FnOnce() -> TokenStream) -> TokenStream {
+    catch_unwind(AssertUnwindSafe(expand)).unwrap_or_else(|_| codegen::fallback::after_bug(item))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
-    use quote::format_ident;
+    use quote::{format_ident, quote};
 
     use super::*;
 
@@ -51,6 +49,38 @@ mod tests {
             }
         });
         quote!(struct Deep { quant_inp: QuantIdentity, #(#blocks)* })
+    }
+
+    #[test]
+    fn a_bug_leaves_the_item_without_what_only_the_macro_knows() {
+        let item = quote! {
+            /// A network.
+            #[derive(Clone)]
+            pub struct Net {
+                #[layer(bits = 3)]
+                #[doc = "the first layer"]
+                pub layer: QuantIdentity,
+                #[cfg_attr(wide, layer(bits = 4))]
+                #[cfg_attr(wide, doc = "wide")]
+                relu1: QuantReLU,
+            }
+        };
+        let left = quote! {
+            /// A network.
+            #[derive(Clone)]
+            pub struct Net {
+                #[doc = "the first layer"]
+                pub layer: QuantIdentity,
+                #[cfg_attr(wide, doc = "wide")]
+                relu1: QuantReLU,
+            }
+        };
+        let expansion = or_bug(&item, || panic!("a bug")).to_string();
+        let error = expansion.strip_prefix(&left.to_string()).expect("the item comes first").trim();
+        assert!(
+            error.starts_with(":: core :: compile_error ! (\"`quant_net` failed: this is a bug"),
+            "{error}"
+        );
     }
 
     /// Prints how long the macro takes: `cargo test -p fheqat-macros -- --nocapture thirty`.

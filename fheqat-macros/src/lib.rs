@@ -9,6 +9,7 @@ mod checks;
 mod codegen;
 mod diag;
 mod expand;
+mod local;
 mod model;
 #[cfg(test)]
 mod parity;

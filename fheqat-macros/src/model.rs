@@ -8,6 +8,7 @@ use syn::{ext::IdentExt, spanned::Spanned};
 
 use crate::{
     diag::{Ctxt, Message},
+    local::projection,
     parse::{
         Ast,
         field::FieldAst,
@@ -281,9 +282,9 @@ fn function(net: &Ident, field: &FieldAst, layer: &LayerType) -> Transfer {
         Amount::now(signed)
     } else {
         let ident = at(&field.ident, &field.ty);
-        let asked = quote_spanned! {field.ty.span()=>
-            __fheqat::is_signed(|__fheqat_net: &#net| &__fheqat_net.#ident)
-        };
+        let place = field.ty.span();
+        let projection = projection(net, &ident, place);
+        let asked = quote_spanned!(place=> __fheqat::is_signed(#projection));
         Amount::later(quote!(__fheqat::spec::Known::Now(#asked)))
     };
     Transfer::Function { name, signed }

@@ -7,7 +7,8 @@ use std::{cell::LazyCell, hint::black_box, num::NonZeroUsize, time::Duration};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fheqat_runtime::{
     circuit::Circuit,
-    fhe::{ClientKey, CompileOptions, ServerKey},
+    compile::CompileOptions,
+    fhe::{ClientKey, ServerKey},
     params::{Bytes, Log2Probability},
     spec::Range,
 };
@@ -55,11 +56,11 @@ fn keys(circuit: &Circuit, options: &CompileOptions) -> (ClientKey, ServerKey) {
 fn rotations(criterion: &mut Criterion<CoreTime>) {
     let mut group = criterion.benchmark_group("two neurons");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
-    let folded = CompileOptions::default().threads(NonZeroUsize::new(1));
-    let usual = folded.clone().max_extension(0).max_server_key(Bytes(5_000_000_000));
+    let interleaved = CompileOptions::default().threads(NonZeroUsize::new(1));
+    let usual = interleaved.clone().max_extension(0).max_server_key(Bytes(5_000_000_000));
     for slots in [16, 24, 32, 48, 64, 96, 128, 192, 256] {
         let ways = [
-            ("this crate", neurons(slots), &folded),
+            ("this crate", neurons(slots), &interleaved),
             ("one polynomial", neurons(slots), &usual),
             ("padding bit", padded(slots), &usual),
         ];

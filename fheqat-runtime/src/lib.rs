@@ -2,6 +2,8 @@
 
 pub mod artifact;
 pub mod circuit;
+#[cfg(feature = "fhe")]
+pub mod compile;
 pub mod data;
 pub mod error;
 #[cfg(feature = "fhe")]
@@ -13,6 +15,9 @@ pub mod network;
 pub mod nn;
 #[cfg(feature = "fhe")]
 pub mod params;
+#[cfg(feature = "fhe")]
+pub mod plan;
+pub mod prices;
 pub mod quant;
 pub mod report;
 mod seed;

@@ -1,10 +1,15 @@
 //! What only const evaluation can decide.
 
 use fheqat_spec::Law;
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use crate::{checks::Checked, model::Model, parse::Ast};
+use crate::{
+    checks::Checked,
+    local::{call_over, ends},
+    model::Model,
+    parse::Ast,
+};
 
 /// The constants and everything that is asserted.
 pub(crate) fn all(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
@@ -54,32 +59,7 @@ fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
 
 /// `const _: () = function(arguments);` whose call covers exactly `blame`, so that rustc underlines that.
 fn call_at(blame: &TokenStream, function: &TokenStream, arguments: &TokenStream) -> TokenStream {
-    let (first, last) = ends(blame);
-    let function: TokenStream = function
-        .clone()
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(first);
-            token
-        })
-        .collect();
-    let mut arguments = Group::new(proc_macro2::Delimiter::Parenthesis, arguments.clone());
-    arguments.set_span(last);
-    let call = quote!(#function #arguments);
+    let (first, _) = ends(blame);
+    let call = call_over(blame, function, arguments.clone());
     quote_spanned!(first=> const _: () = #call;)
-}
-
-fn ends(tokens: &TokenStream) -> (Span, Span) {
-    let mut spans = tokens.clone().into_iter().map(|token| (open(&token), token.span()));
-    let Some((first, only)) = spans.next() else {
-        return (Span::call_site(), Span::call_site());
-    };
-    (first, spans.last().map_or(only, |(_, last)| last))
-}
-
-fn open(token: &TokenTree) -> Span {
-    match token {
-        TokenTree::Group(group) => group.span_open(),
-        other => other.span(),
-    }
 }

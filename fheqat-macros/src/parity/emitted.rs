@@ -267,7 +267,7 @@ impl Emitted {
         let Expr::Call(admit) = &*self.constant(name).expr else { panic!("a constant is admitted") };
         assert_eq!(last(&admit.func), "admit_tolerance", "no sketch fixes a scale");
         match &admit.args[0] {
-            Expr::Cast(cast) => match &*cast.expr {
+            Expr::Match(read) => match &*read.expr {
                 Expr::Call(call) => admit_tolerance(float(&call.args[0])),
                 other => panic!("`{}` is no float", other.to_token_stream()),
             },
@@ -285,7 +285,7 @@ impl Emitted {
             most: integer(&member(limit, "most")) as i64,
         };
         let value = match &admit.args[0] {
-            Expr::Cast(cast) => match &*cast.expr {
+            Expr::Match(read) => match &*read.expr {
                 Expr::Call(call) => integer(&call.args[0]),
                 other => panic!("`{}` is no integer", other.to_token_stream()),
             },

@@ -2,7 +2,9 @@
 
 use fheqat_spec::limits;
 use proc_macro2::TokenStream;
-use syn::{Data, DeriveInput, Field, Fields, Path, Token, ext::IdentExt, punctuated::Punctuated};
+use syn::{
+    Data, DeriveInput, Field, Fields, GenericParam, Path, Token, ext::IdentExt, punctuated::Punctuated,
+};
 
 use super::{
     field::{self, LayerOptions},
@@ -70,9 +72,16 @@ pub(crate) fn fields<'a>(ctxt: &Ctxt, item: &'a mut DeriveInput) -> Vec<&'a mut 
     let name = &item.ident;
     let example = "a network is a struct with named fields: `struct Net { quant_inp: QuantIdentity, ... }`";
     if !item.generics.params.is_empty() {
-        let message = Message::new("a network is not generic")
-            .note("its ranges and its price are decided when it is compiled")
-            .help("name the number instead: `const WIDTH: usize = 100;`");
+        let message = Message::new("a network is not generic");
+        let are_lifetimes =
+            item.generics.params.iter().all(|param| matches!(param, GenericParam::Lifetime(_)));
+        let message = if are_lifetimes {
+            message.note("it owns its layers").help(format!("write `struct {name} {{ ... }}`"))
+        } else {
+            message
+                .note("its ranges and its price are decided when it is compiled")
+                .help("name the number instead: `const WIDTH: usize = 100;`")
+        };
         ctxt.error(&item.generics, message);
     } else if let Some(clause) = &item.generics.where_clause {
         ctxt.error(clause, Message::new("a network is not generic"));

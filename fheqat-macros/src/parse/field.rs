@@ -1,8 +1,9 @@
 //! A field: its layer, and `#[layer(...)]`.
 
 use fheqat_spec::{Bias, limits};
-use proc_macro2::{Ident, TokenStream};
-use syn::{Attribute, Field, Meta, Type, ext::IdentExt, parse_quote};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{Attribute, Field, Meta, Path, Type, ext::IdentExt, parse_quote};
 
 use super::{
     container::NetOptions,
@@ -57,35 +58,103 @@ pub(crate) struct FieldAst {
 /// Reads a field, takes `#[layer]` off it, and makes its type one that exists where it was refused.
 pub(crate) fn read(reader: &mut Reader<'_>, field: &mut Field) -> FieldAst {
     let attributes = strip(field);
-    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
-        let message = Message::new("a layer cannot come and go with `cfg`")
-            .help("put `#[cfg(...)]` on the whole struct, and write one struct for each case");
-        reader.ctxt.error(attribute, message);
-    }
+    let lists = lists(reader.ctxt, attributes);
     let ident = field.ident.clone().unwrap_or_else(|| quote::format_ident!("_"));
     let ty = field.ty.clone();
     reader.field = Some(ident.clone());
     let layer = layer::read(reader, &ty);
-    if layer.is_none() && matches!(ty, Type::Path(_)) {
+    if layer.is_none() {
         field.ty = parse_quote!(());
     } else if !reader.is_generic && layer.as_ref().is_some_and(|layer| layer.kind != Kind::Act) {
         layer::brace(&mut field.ty);
     }
-    let options = options(reader, layer.as_ref().map(|layer| layer.kind), attributes);
+    let options = options(reader, layer.as_ref().map(|layer| layer.kind), lists);
     FieldAst { ident, ty, layer, options }
 }
 
-/// Takes `#[layer]` off a field.
+/// Takes `#[layer]` and `#[cfg]` off a field, also where they depend on a `cfg_attr`.
 pub(crate) fn strip(field: &mut Field) -> Vec<Attribute> {
-    field.attrs.extract_if(.., |attribute| attribute.path().is_ident("layer")).collect()
+    let is_ours = |attribute: &mut Attribute| {
+        is_layer_or_cfg(attribute.path())
+            || conditional(attribute).iter().any(|meta| is_layer_or_cfg(meta.path()))
+    };
+    field.attrs.extract_if(.., is_ours).collect()
 }
 
-fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribute>) -> LayerOptions {
+fn is_layer_or_cfg(path: &Path) -> bool {
+    path.is_ident("layer") || path.is_ident("cfg")
+}
+
+/// What `#[cfg_attr(condition, ...)]` puts in its place, and what a `cfg_attr` within it does.
+fn conditional(attribute: &Attribute) -> Vec<Meta> {
+    let mut found = Vec::new();
+    let mut open = vec![attribute.meta.clone()];
+    while let Some(meta) = open.pop() {
+        let Meta::List(list) = meta else { continue };
+        if list.path.is_ident("cfg_attr") {
+            let metas = split_at_commas(list.tokens).into_iter().skip(1).flat_map(syn::parse2::<Meta>);
+            let (deeper, plain): (Vec<_>, Vec<_>) = metas.partition(|meta| meta.path().is_ident("cfg_attr"));
+            open.extend(deeper);
+            found.extend(plain);
+        }
+    }
+    found
+}
+
+fn split_at_commas(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut parts = vec![TokenStream::new()];
+    for token in tokens {
+        match (&token, parts.last_mut()) {
+            (TokenTree::Punct(punct), _) if punct.as_char() == ',' => parts.push(TokenStream::new()),
+            (_, Some(part)) => part.extend([token]),
+            (_, None) => {}
+        }
+    }
+    parts
+}
+
+/// The options of each `#[layer(...)]`. One that depends on a condition is refused, and read as if it were met.
+fn lists(ctxt: &Ctxt, attributes: Vec<Attribute>) -> Vec<TokenStream> {
+    let mut lists = Vec::new();
+    for attribute in attributes {
+        if attribute.path().is_ident("layer") {
+            lists.push(list_of(ctxt, attribute.meta));
+        } else if attribute.path().is_ident("cfg") {
+            no_cfg(ctxt, attribute);
+        } else {
+            for meta in conditional(&attribute) {
+                if meta.path().is_ident("layer") {
+                    no_cfg_attr(ctxt, &meta);
+                    lists.push(list_of(ctxt, meta));
+                } else if meta.path().is_ident("cfg") {
+                    no_cfg(ctxt, meta);
+                }
+            }
+        }
+    }
+    lists
+}
+
+fn no_cfg(ctxt: &Ctxt, blame: impl ToTokens) {
+    let message = Message::new("a layer cannot come and go with `cfg`")
+        .help("put `#[cfg(...)]` on the whole struct, and write one struct for each case");
+    ctxt.error(blame, message);
+}
+
+fn no_cfg_attr(ctxt: &Ctxt, blame: impl ToTokens) {
+    let message = Message::new("the options of a layer cannot depend on `cfg_attr`")
+        .note("the macro reads them before rustc knows which conditions are met")
+        .help("name a constant that has a `#[cfg(...)]` for each case: `#[layer(bits = BITS)]`")
+        .help("or put `#[cfg(...)]` on the whole struct, and write one struct for each case");
+    ctxt.error(blame, message);
+}
+
+fn options(reader: &mut Reader<'_>, kind: Option<Kind>, lists: Vec<TokenStream>) -> LayerOptions {
     let mut options = LayerOptions::default();
     let mut seen = Vec::new();
     let mut read = Vec::new();
-    for attribute in attributes {
-        let split = option::split(reader.ctxt, list_of(reader.ctxt, attribute));
+    for list in lists {
+        let split = option::split(reader.ctxt, list);
         options.meant.extend(split.unread);
         read.extend(split.read);
     }
@@ -112,8 +181,8 @@ fn options(reader: &mut Reader<'_>, kind: Option<Kind>, attributes: Vec<Attribut
     options
 }
 
-fn list_of(ctxt: &Ctxt, attribute: Attribute) -> TokenStream {
-    match attribute.meta {
+fn list_of(ctxt: &Ctxt, meta: Meta) -> TokenStream {
+    match meta {
         Meta::List(list) if !list.tokens.is_empty() => list.tokens,
         other => {
             ctxt.error(

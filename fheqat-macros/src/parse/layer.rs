@@ -3,9 +3,12 @@
 use fheqat_spec::limits::{self, Limit};
 use proc_macro2::{Delimiter, Group, Span};
 use quote::ToTokens;
-use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, spanned::Spanned};
+use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt, spanned::Spanned};
 
-use super::number::{Amount, Number, Reader, number, source_text};
+use super::{
+    no_layer,
+    number::{Amount, Literal, Number, Reader, number, source_text},
+};
 use crate::{
     diag::{Message, list},
     suggest::closest,
@@ -107,11 +110,11 @@ impl Kind {
         }
     }
 
-    fn of(name: &str) -> Option<Self> {
+    pub(super) fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    fn like(name: &str) -> Option<Self> {
+    pub(super) fn like(name: &str) -> Option<Self> {
         let alias = Self::ALL.iter().copied().find(|kind| kind.aliases().contains(&name));
         alias.or_else(|| closest(name, Self::ALL.iter().map(|kind| kind.name())).and_then(Self::of))
     }
@@ -125,9 +128,10 @@ impl Kind {
     }
 
     /// Its type with the numbers that the user gave to another one.
-    fn in_place_of(self, segment: &PathSegment) -> String {
+    pub(super) fn in_place_of(self, segment: &PathSegment) -> String {
         let arguments = arguments(segment);
-        if arguments.len() != self.parameters().len() || self == Self::Act {
+        let takes = if self == Self::Act { 1 } else { self.parameters().len() };
+        if arguments.len() != takes {
             return self.signature();
         }
         self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
@@ -158,16 +162,11 @@ pub(crate) fn read(reader: &mut Reader<'_>, ty: &Type) -> Option<LayerType> {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
     };
-    let Some(segment) = segment else {
-        let message = Message::new("a field of a network is a layer").help(all());
-        reader.ctxt.error(ty, message);
-        return None;
-    };
-    let name = segment.ident.to_string();
-    let Some(kind) = Kind::of(&name) else {
-        let near = Kind::like(&name).map(|kind| format!("did you mean `{}`?", kind.in_place_of(segment)));
-        let message = Message::new(format!("unknown layer `{name}`")).help(near.unwrap_or_else(all));
-        reader.ctxt.error(ty, message);
+    let named = segment.and_then(|segment| Some((Kind::of(&segment.ident.to_string())?, segment)));
+    let Some((kind, segment)) = named else {
+        let field = reader.field.as_ref().map_or_else(String::new, |field| field.unraw().to_string());
+        let place = no_layer::Place { net: &reader.net.unraw().to_string(), field: &field };
+        reader.ctxt.error(ty, no_layer::message(ty, place));
         return None;
     };
     if kind == Kind::Act {
@@ -181,13 +180,29 @@ pub(crate) fn read(reader: &mut Reader<'_>, ty: &Type) -> Option<LayerType> {
     Some(LayerType { kind, numbers: numbers?, function: None })
 }
 
+/// Whether a layer is given a lifetime; then it is refused.
+fn has_lifetime(reader: &Reader<'_>, kind: Kind, segment: &PathSegment, ty: &Type) -> bool {
+    let is_lifetime = |argument: &&GenericArgument| matches!(argument, GenericArgument::Lifetime(_));
+    let (lifetimes, rest): (Vec<_>, Vec<_>) = arguments(segment).into_iter().partition(is_lifetime);
+    if !lifetimes.is_empty() {
+        let message = Message::new(format!("`{}` takes no lifetime", kind.name()));
+        let numbers = rest.iter().map(no_layer::text);
+        let takes = if kind == Kind::Act { 1 } else { kind.parameters().len() };
+        let meant = if rest.len() == takes { kind.with(numbers) } else { kind.signature() };
+        reader.ctxt.error(ty, message.help(format!("write `{meant}`")));
+    }
+    !lifetimes.is_empty()
+}
+
 /// `QuantAct<F>`.
 fn function(reader: &mut Reader<'_>, segment: &PathSegment, ty: &Type) -> Option<LayerType> {
     let arguments = arguments(segment);
+    if has_lifetime(reader, Kind::Act, segment, ty) {
+        return None;
+    }
     let message = match arguments.as_slice() {
         [GenericArgument::Type(function)] => {
-            let text = source_text(&function.to_token_stream());
-            let function = Some(text.replace(" < ", "<").replace(" >", ">").replace(" ,", ","));
+            let function = Some(no_layer::text(function));
             return Some(LayerType { kind: Kind::Act, numbers: Vec::new(), function });
         }
         [_] => Message::new("`F` is a type that implements `Activation`"),
@@ -197,7 +212,7 @@ fn function(reader: &mut Reader<'_>, segment: &PathSegment, ty: &Type) -> Option
     None
 }
 
-fn all() -> String {
+pub(super) fn all() -> String {
     let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.signature()).collect();
     format!("the layers are {}", list(names.iter().map(String::as_str), "and"))
 }
@@ -210,6 +225,9 @@ fn numbers(
 ) -> Option<Vec<Amount<i64>>> {
     let arguments = arguments(segment);
     let limits = kind.parameters();
+    if has_lifetime(reader, kind, segment, ty) {
+        return None;
+    }
     if arguments.len() != limits.len() {
         let message = Message::new(format!(
             "`{}` takes {} number{}, but has {}",
@@ -231,7 +249,7 @@ fn numbers(
     numbers.into_iter().collect()
 }
 
-fn arguments(segment: &PathSegment) -> Vec<&GenericArgument> {
+pub(super) fn arguments(segment: &PathSegment) -> Vec<&GenericArgument> {
     match &segment.arguments {
         PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
         PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
@@ -246,11 +264,11 @@ fn one(
 ) -> Option<Amount<i64>> {
     let message = match argument {
         GenericArgument::Const(value) => match number(value) {
-            Number::Integer(integer) => return reader.admit(limit, integer, value),
-            Number::Constant if matches!(value, Expr::Block(_)) => {
-                return Some(reader.parameter(limit, index, value));
+            Number::Literal(Literal { integer: Some(integer), .. }) => {
+                return reader.admit(limit, integer, value);
             }
-            _ => Message::new(format!("`{}` is an integer", limit.name)),
+            Number::Constant => return Some(reader.parameter(limit, index, value)),
+            _ => no_integer(limit),
         },
         GenericArgument::Type(Type::Path(path)) => {
             if path.path.get_ident().is_some() {
@@ -260,10 +278,18 @@ fn one(
             Message::new(format!("`{}` is a number, and Rust reads `{text}` as a type here", limit.name))
                 .help(format!("put braces around it: `{{ {text} }}`"))
         }
-        _ => Message::new(format!("`{}` is an integer", limit.name)),
+        GenericArgument::Type(Type::Group(group)) => {
+            return one(reader, limit, index, &GenericArgument::Type((*group.elem).clone()));
+        }
+        _ => no_integer(limit),
     };
     reader.ctxt.error(argument, message);
     None
+}
+
+fn no_integer(limit: Limit) -> Message {
+    Message::new(format!("`{}` is an integer", limit.name))
+        .help("write a literal, the name of a constant, or a `{ block }`")
 }
 
 /// Puts braces around the names of constants, as rustc reads a name that stands for nothing as a type and says so beside.
@@ -288,7 +314,7 @@ pub(crate) fn brace(ty: &mut Type) {
     }
 }
 
-fn ungroup(ty: &Type) -> &Type {
+pub(super) fn ungroup(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungroup(&group.elem),
         Type::Paren(paren) => ungroup(&paren.elem),

@@ -3,6 +3,7 @@
 pub(crate) mod container;
 pub(crate) mod field;
 pub(crate) mod layer;
+mod no_layer;
 pub(crate) mod number;
 pub(crate) mod option;
 pub(crate) mod value;

@@ -2,14 +2,14 @@
 
 use fheqat_spec::{
     Bias,
-    limits::{self, AdmittedFloat, Limit, MAX_RANK},
+    limits::{self, Limit, MAX_RANK},
 };
 use proc_macro2::Ident;
-use quote::{ToTokens, format_ident, quote};
+use quote::ToTokens;
 use syn::{Expr, Lit, Path, ext::IdentExt};
 
 use super::{
-    number::{Amount, Blamed, Number, Reader, foreign, number},
+    number::{Amount, Blamed, Reader, bare},
     option::Opt,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) fn shape(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Option<Ve
     move |reader, option| {
         let key = &option.key;
         let help = format!("write `{key} = [64]`");
-        let Expr::Array(array) = &option.value else {
+        let Expr::Array(array) = bare(&option.value) else {
             reader.ctxt.error(&option.value, Message::new(format!("`{key}` takes a shape")).help(help));
             return None;
         };
@@ -53,11 +53,11 @@ pub(crate) fn shape(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Option<Ve
 
 /// `axes = [1, 0]`.
 pub(crate) fn axes(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<i64>>> {
-    let array = match &option.value {
+    let array = match bare(&option.value) {
         Expr::Array(array) if (1..=MAX_RANK).contains(&array.elems.len()) => array,
-        value => {
+        _ => {
             let message = Message::new(format!("`axes` takes an order of 1..={MAX_RANK} axes"));
-            reader.ctxt.error(value, message.help("write `axes = [1, 0]`"));
+            reader.ctxt.error(&option.value, message.help("write `axes = [1, 0]`"));
             return None;
         }
     };
@@ -66,7 +66,7 @@ pub(crate) fn axes(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<i
 
 /// An option that is `true` or `false`.
 pub(crate) fn flag(reader: &mut Reader<'_>, option: &Opt) -> Option<bool> {
-    if let Expr::Lit(literal) = ungroup(&option.value)
+    if let Expr::Lit(literal) = bare(&option.value)
         && let Lit::Bool(flag) = &literal.lit
     {
         return Some(flag.value);
@@ -79,7 +79,7 @@ pub(crate) fn flag(reader: &mut Reader<'_>, option: &Opt) -> Option<bool> {
 
 /// `crate = path`.
 pub(crate) fn path(reader: &mut Reader<'_>, option: &Opt) -> Option<Path> {
-    if let Expr::Path(path) = ungroup(&option.value) {
+    if let Expr::Path(path) = bare(&option.value) {
         return Some(path.path.clone());
     }
     let message = Message::new("`crate` takes the path where fheqat lives");
@@ -87,59 +87,19 @@ pub(crate) fn path(reader: &mut Reader<'_>, option: &Opt) -> Option<Path> {
     None
 }
 
-/// A float after its law, from where that law is asked.
-#[derive(Clone, Copy)]
-struct Float {
-    admit: fn(f64) -> AdmittedFloat,
-    /// The name of `admit` in `fheqat_spec::limits`.
-    law: &'static str,
-    example: &'static str,
-}
-
 /// `scale = 0.25`.
 pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
-    let scale = Float { admit: limits::admit_scale, law: "admit_scale", example: "0.25" };
-    float(reader, option, scale)
+    reader.real(("admit_scale", limits::admit_scale), "scale", "0.25", &option.value)
 }
 
 /// `tolerance = 0.2`.
 pub(crate) fn tolerance(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
-    let tolerance = Float { admit: limits::admit_tolerance, law: "admit_tolerance", example: "0.2" };
-    float(reader, option, tolerance)
+    reader.real(("admit_tolerance", limits::admit_tolerance), "tolerance", "0.2", &option.value)
 }
 
 /// A [`tolerance`] that a law may find in the wrong place.
 pub(crate) fn placed_tolerance(reader: &mut Reader<'_>, option: &Opt) -> Blamed<f64> {
     Blamed { amount: tolerance(reader, option), tokens: option.key.to_token_stream() }
-}
-
-fn float(reader: &mut Reader<'_>, option: &Opt, float: Float) -> Amount<f64> {
-    let (key, value) = (&option.key, &option.value);
-    match number(value) {
-        Number::Integer(_) | Number::Float => {
-            let text = value.to_token_stream().to_string().replace([' ', '_'], "");
-            let digits = text.trim_end_matches("f32").trim_end_matches("f64");
-            let admitted = (float.admit)(digits.parse().unwrap_or(f64::NAN));
-            if let Some(issue) = admitted.issue {
-                reader.ctxt.error(value, issue);
-            }
-            admitted.number.get().map_or_else(Amount::refused, Amount::now)
-        }
-        Number::Constant => {
-            let expr = foreign(value);
-            let law = format_ident!("{}", float.law);
-            let admission = quote! {
-                __fheqat::spec::limits::#law(__fheqat::spec::limits::float(#expr) as f64)
-            };
-            reader.constant("AdmittedFloat", "number", admission, value)
-        }
-        Number::Other => {
-            let example = float.example;
-            let help = format!("write `{key} = {example}`, the path of a constant, or a `{{ block }}`");
-            reader.ctxt.error(value, Message::new(format!("`{key}` takes a number")).help(help));
-            Amount::refused()
-        }
-    }
 }
 
 /// `bias = centred`.
@@ -158,7 +118,7 @@ pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
 
 /// `from = a` or `from = [a, b]`.
 pub(crate) fn wire(reader: &mut Reader<'_>, option: &Opt) -> Wire {
-    let names = match &option.value {
+    let names = match bare(&option.value) {
         Expr::Array(array) if !array.elems.is_empty() => array.elems.iter().map(word).collect(),
         value => word(value).map(|name| vec![name]),
     };
@@ -189,15 +149,8 @@ pub(crate) enum Wire {
 }
 
 fn word(value: &Expr) -> Option<&Ident> {
-    match ungroup(value) {
+    match bare(value) {
         Expr::Path(path) => path.path.get_ident(),
         _ => None,
-    }
-}
-
-fn ungroup(value: &Expr) -> &Expr {
-    match value {
-        Expr::Group(group) => ungroup(&group.expr),
-        other => other,
     }
 }

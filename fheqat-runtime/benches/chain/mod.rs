@@ -3,7 +3,7 @@
 use fheqat_runtime::{
     circuit::{
         Circuit, Codec,
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
+        ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
     quant::Quantizer,
     spec::Range,
@@ -51,6 +51,6 @@ pub(crate) fn chain(slots: i64) -> Circuit {
     }
 }
 
-fn layer(name: &str, reads: &str) -> Layer {
-    Layer { name: name.to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
+fn layer(name: &str, reads: &str) -> LayerBound {
+    LayerBound { name: name.to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
 }

@@ -1,4 +1,4 @@
-//! Core-seconds of this process: other programs' turns do not count.
+//! Core-seconds of this process: the time of other programs does not count.
 
 use std::time::Duration;
 
@@ -12,16 +12,18 @@ static WALL: WallTime = WallTime;
 /// What this process has run on any core.
 pub(crate) struct CoreTime;
 
+/// What this process has run on any core until now.
 #[cfg(unix)]
-fn clock() -> Duration {
+pub(crate) fn clock() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
 
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
+/// Wall time, where the system does not tell.
 #[cfg(not(unix))]
-fn clock() -> Duration {
+pub(crate) fn clock() -> Duration {
     static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     START.elapsed()
 }

@@ -14,8 +14,8 @@ use tfhe::core_crypto::{
 };
 
 use fheqat_runtime::params::{
-    Decomposition, Log2Probability, Parameters, constraint::deviations, cost::Prices, grid::Switching,
-    search::Space,
+    Decomposition, Log2Probability, Parameters, constraint::deviations, cost::Prices,
+    modulus_switch::ModulusSwitch, search::Space,
 };
 
 const MODULUS: CiphertextModulus<u64> = CiphertextModulus::new_native();
@@ -51,8 +51,8 @@ impl Set {
     pub(crate) fn cheapest(values: u64, weight: f64, p_fail: Log2Probability) -> Option<Self> {
         let prices = Prices::shipped();
         let price = |parameters: &Parameters| {
-            let turn = prices.rotation(parameters, Switching::PLAIN.rounding(), 1.0);
-            turn.0 + prices.key_switch(parameters, 1.0).0
+            let rotation = prices.rotation(parameters, ModulusSwitch::PLAIN.rounding(), 1.0);
+            rotation.0 + prices.key_switch(parameters, 1.0).0
         };
         let spread = 1.0 / (4.0 * values as f64) / deviations(p_fail).0;
         let space = Space::default();

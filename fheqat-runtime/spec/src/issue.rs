@@ -493,7 +493,7 @@ impl Text {
     const fn out_of_range(self, limit: Limit, value: i128) -> Self {
         let (least, most) = (limit.least as i128, limit.most as i128);
         self.code(limit.name)
-            .text(" is ")
+            .text(if value == i128::MAX { " is at least " } else { " is " })
             .number(value)
             .text(", but must be in ")
             .number(least)

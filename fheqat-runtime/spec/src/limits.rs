@@ -102,34 +102,50 @@ impl Limit {
     message = "the value must be an integer, but is a `{Self}`",
     label = "this is a `{Self}`"
 )]
-pub trait Integer: Copy {}
+pub trait Integer: Copy {
+    /// Itself: where a type is refused, no cast of it is.
+    type Same;
+}
 
 macro_rules! integers {
-    ($($integer:ty),*) => { $(#[diagnostic::do_not_recommend] impl Integer for $integer {})* };
+    ($($integer:ty),*) => {
+        $(#[diagnostic::do_not_recommend] impl Integer for $integer { type Same = Self; })*
+    };
 }
 integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 
 /// Lets only integers through, so that the cast behind it loses nothing.
 #[must_use]
-pub const fn integer<T: Integer>(value: T) -> T {
+pub const fn integer<T: Integer<Same = T>>(value: T) -> T::Same {
     value
+}
+
+/// An integer from its 128 bits and its size: the largest or smallest `i128` where it fits none.
+#[must_use]
+pub const fn saturated(bits: i128, size: f64) -> i128 {
+    if bits < 0 && size > 0.0 { i128::MAX } else { bits }
 }
 
 /// A type that a fixed scale or a tolerance may have.
 #[diagnostic::on_unimplemented(
-    message = "the value must be an `f32` or an `f64`, but is a `{Self}`",
+    message = "the value must be a number, but is a `{Self}`",
     label = "this is a `{Self}`"
 )]
-pub trait Float: Copy {}
+pub trait Number: Copy {
+    /// Itself: where a type is refused, no cast of it is.
+    type Same;
+}
 
-#[diagnostic::do_not_recommend]
-impl Float for f32 {}
-#[diagnostic::do_not_recommend]
-impl Float for f64 {}
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(#[diagnostic::do_not_recommend] impl Number for $number { type Same = Self; })*
+    };
+}
+numbers!(f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 
-/// Lets only floats through.
+/// Lets only numbers through.
 #[must_use]
-pub const fn float<T: Float>(value: T) -> T {
+pub const fn number<T: Number<Same = T>>(value: T) -> T::Same {
     value
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     Codec,
-    ir::{Accumulator, Graph, Layer, Output, Table, Term, Tolerance, Wire},
+    ir::{Accumulator, Graph, LayerBound, Output, Table, Term, Tolerance, Wire},
 };
 use crate::quant::Encoder;
 
@@ -50,7 +50,7 @@ impl Builder {
 
     /// A layer of tables that the field `name` puts on sums of the field that it reads; those may span `bound`.
     pub(crate) fn layer(&mut self, name: &str, (reads, bound): (&str, Range)) -> usize {
-        self.graph.layers.push(Layer { name: name.to_owned(), reads: reads.to_owned(), bound });
+        self.graph.layers.push(LayerBound { name: name.to_owned(), reads: reads.to_owned(), bound });
         self.graph.layers.len() - 1
     }
 
@@ -66,7 +66,7 @@ impl Builder {
         level: impl Fn(i64) -> i64,
     ) -> Result<Vec<Term>, OutsideBound> {
         let range = self.graph.range_of(&terms);
-        let Layer { name, bound, .. } = &self.graph.layers[layer];
+        let LayerBound { name, bound, .. } = &self.graph.layers[layer];
         if !bound.contains(range) {
             return Err(OutsideBound { field: name.clone(), exact: range, bound: *bound });
         }

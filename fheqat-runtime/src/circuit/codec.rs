@@ -3,7 +3,10 @@
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::InputError, quant::Encoder};
+use crate::{
+    error::InputError,
+    quant::{Encoder, Quantizer},
+};
 
 /// How features become integers and integers become logits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,10 +55,19 @@ impl Codec {
     }
 
     pub(crate) fn fits(&self, inputs: usize, outputs: usize) -> bool {
-        self.inputs() == inputs
-            && self.encoders.iter().all(|encoder| encoder.fits(self.features))
+        self.features.checked_mul(self.encoders.len()) == Some(inputs)
+            && self.encoders.iter().all(|encoder| encoder.fits(self.features) && rounds(encoder.quantizer))
             && self.scale.len() == outputs
             && self.bias.len() == outputs
+    }
+
+    /// Whether the levels that it gives are those that the inputs of a graph may be.
+    pub(crate) fn gives(&self, inputs: &[Range]) -> bool {
+        let levels = self
+            .encoders
+            .iter()
+            .flat_map(|encoder| std::iter::repeat_n(encoder.quantizer.levels, self.features));
+        levels.eq(inputs.iter().copied())
     }
 
     /// Scales the integers of one sample.
@@ -69,6 +81,13 @@ impl Codec {
             .collect();
         Logits { accumulators, values }
     }
+}
+
+/// Whether every finite feature is rounded to one of the levels.
+fn rounds(Quantizer { step, levels }: Quantizer) -> bool {
+    /// The largest level that [`round_level`](crate::quant::round_level) rounds to exactly.
+    const EXACT: i64 = 1 << 22;
+    step.is_finite() && step > 0.0 && -EXACT <= levels.lo && levels.lo <= levels.hi && levels.hi <= EXACT
 }
 
 impl Logits {

@@ -68,9 +68,9 @@ pub struct Accumulator {
     pub tables: Vec<Table>,
 }
 
-/// A quantizer and the layer it reads.
+/// A quantizer, the layer it reads, and the bound that the laws give its accumulators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
+pub struct LayerBound {
     /// Name of the quantizer's field.
     pub name: String,
     /// Name of the field whose sums it reads.
@@ -98,7 +98,7 @@ pub struct Graph {
     /// The range of each input wire.
     pub inputs: Vec<Range>,
     /// The layers the accumulators belong to.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerBound>,
     /// The accumulators; a term names only earlier ones.
     pub accumulators: Vec<Accumulator>,
     /// What the client decrypts.
@@ -192,7 +192,7 @@ impl Graph {
     /// extremes are taken. Accumulators are taken as independent of one another.
     ///
     /// # Panics
-    /// When a term names a wire the circuit does not have.
+    /// When a term names a wire the circuit does not have, or a sum is beyond an `i64`: a verified circuit has no such terms.
     #[must_use]
     pub fn range_of(&self, terms: &[Term]) -> Range {
         let mut total = Range::new(0, 0);
@@ -252,11 +252,13 @@ impl Accumulator {
         Table { base, jumps }
     }
 
-    /// How many equal steps of the torus the accumulator needs so that saturation folds: a blind rotation negates
-    /// every half turn, and each table is shifted so that its two plateaus are negatives of one another, so a plateau
-    /// may continue into the other's mirror image and only the transition must not be met twice.
+    /// M: how many equal steps of the torus the accumulator needs, without a spare bit.
     ///
-    /// `M = 2 max(x_max - t_first + 1, t_last - x_min)` over the jumps `t` of all tables.
+    /// Half a turn further a blind rotation reads the negative of a table. The plateaus at the two ends of a table are shifted
+    /// to be negatives of one another, so each may reach into the mirror image of the other: only the transition between them
+    /// must not be read twice. With the jumps `t` of all tables that takes
+    ///
+    /// `M = 2 max(x_max - t_first + 1, t_last - x_min)`.
     #[must_use]
     pub fn slots(&self) -> u32 {
         let jumps = || self.tables.iter().flat_map(|table| &table.jumps).map(|jump| jump.at);
@@ -296,7 +298,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn saturation_folds_into_the_fewest_slots(
+        fn plateaus_reach_into_mirror_images_in_the_fewest_slots(
             (low, high) in (-30..0_i64, 1..30_i64),
             at in btree_set(-29..30_i64, 1..6),
             rises in prop::collection::vec(1..4_i64, 6),

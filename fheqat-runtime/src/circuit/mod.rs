@@ -5,10 +5,10 @@ pub mod codec;
 pub mod ir;
 pub mod observe;
 pub mod passes;
-pub mod price;
 pub mod simulate;
 #[cfg(test)]
-pub(crate) mod soundness;
+pub(crate) mod tests;
+pub mod text;
 pub mod verify;
 
 use fheqat_spec::Range;
@@ -31,7 +31,7 @@ pub struct Circuit {
     /// The network's name.
     pub name: String,
     /// The layers as declared, for reports.
-    pub fields: Vec<Field>,
+    pub fields: Vec<DeclaredLayer>,
     /// The client's maps.
     pub codec: Codec,
     /// What runs.
@@ -40,7 +40,7 @@ pub struct Circuit {
 
 /// A declared layer and what the laws say about its output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Field {
+pub struct DeclaredLayer {
     /// The field's name.
     pub name: String,
     /// Its type without numbers.
@@ -63,6 +63,20 @@ pub struct Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint([u8; 32]);
 
+impl DeclaredLayer {
+    /// Whether what the laws say about a layer may be this: reports and advice compute with it.
+    fn is_lawful(&self) -> bool {
+        let in_size = |number: i64| (-verify::LARGEST..=verify::LARGEST).contains(&number);
+        let is_width = |width: Option<i64>| width.is_none_or(|bits| (1..=64).contains(&bits));
+        self.shape.iter().chain(&self.row_sum).all(|&number| number >= 0 && in_size(number))
+            && is_width(self.weight_bits)
+            && is_width(self.level_bits)
+            && self.range.is_none_or(|Range { lo, hi }| lo <= hi && in_size(lo) && in_size(hi))
+            && self.tolerance.is_finite()
+            && self.tolerance >= 0.0
+    }
+}
+
 impl Artifact for Circuit {
     const KIND: artifact::Kind = artifact::Kind::Circuit;
 }
@@ -81,9 +95,13 @@ impl Circuit {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let circuit: Self = artifact::from_bytes(bytes)?;
         verify::verify(&circuit.graph).map_err(|error| artifact::malformed::<Self>(&error.to_string()))?;
-        let (inputs, outputs) = (circuit.graph.inputs.len(), circuit.graph.outputs.len());
-        if !circuit.codec.fits(inputs, outputs) {
+        let Graph { inputs, outputs, .. } = &circuit.graph;
+        if !circuit.codec.fits(inputs.len(), outputs.len()) || !circuit.codec.gives(inputs) {
             return Err(artifact::malformed::<Self>("its ends do not fit its graph"));
+        }
+        if let Some(field) = circuit.fields.iter().find(|field| !field.is_lawful()) {
+            let reason = format!("a number of `{}` is beyond what a layer may have", field.name);
+            return Err(artifact::malformed::<Self>(&reason));
         }
         Ok(circuit)
     }

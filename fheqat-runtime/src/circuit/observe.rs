@@ -61,7 +61,7 @@ mod tests {
         Seed,
         circuit::{
             Codec, Graph,
-            ir::{Accumulator, Layer, Output, Table, Tolerance, Wire},
+            ir::{Accumulator, LayerBound, Output, Table, Tolerance, Wire},
             verify::verify,
         },
         fixture::drawn::Draw,
@@ -81,7 +81,7 @@ mod tests {
         let tables = vec![Table::tabulate(range, |sum| sum.clamp(0, 1))];
         let graph = Graph {
             inputs: vec![level; 2],
-            layers: vec![Layer { name: "relu".into(), reads: "fc".into(), bound: range }],
+            layers: vec![LayerBound { name: "relu".into(), reads: "fc".into(), bound: range }],
             accumulators: vec![Accumulator { layer: 0, terms, range, tolerance: Tolerance::EXACT, tables }],
             outputs: vec![Output {
                 terms: vec![Term { wire: Wire::Table { accumulator: 0, table: 0 }, weight: 3 }],

@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        circuit::ir::{Accumulator, Layer, Output, Table},
+        circuit::ir::{Accumulator, LayerBound, Output, Table},
         fixture::drawn::{Draw, PLAIN},
     };
 
@@ -185,7 +185,7 @@ mod tests {
         let output = |terms, range| Output { terms, range, tolerance: Tolerance::EXACT, constant: 7 };
         let graph = Graph {
             inputs: vec![range],
-            layers: vec![Layer { name: "quant".into(), reads: "fc".into(), bound: range }],
+            layers: vec![LayerBound { name: "quant".into(), reads: "fc".into(), bound: range }],
             accumulators: vec![Accumulator {
                 layer: 0,
                 terms: vec![Term { wire: Wire::Input(0), weight: 1 }],

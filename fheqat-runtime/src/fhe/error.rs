@@ -2,55 +2,13 @@
 
 use thiserror::Error;
 
-use super::remedy::Change;
-use crate::{
-    error::InputError,
-    params::{Log2Probability, demand::GraphError, search::Infeasible},
-};
-
-/// Why a circuit has no encrypted form.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[non_exhaustive]
-pub enum CompileError {
-    /// No parameters keep the promises.
-    #[error("{reason}{}", listed(.changes))]
-    Infeasible {
-        /// Which promise is the hardest to keep.
-        reason: Infeasible,
-        /// Of each option that would help the least change that does; a network like this one, trained so, has parameters.
-        changes: Vec<Change>,
-    },
-    /// The circuit breaks its own rules.
-    #[error("the circuit is malformed: {0}")]
-    Malformed(#[from] GraphError),
-    /// A codec that does not fit the graph.
-    #[error(
-        "the circuit's codec gives {levels} levels and its graph takes {inputs}: lower the network again"
-    )]
-    Codec {
-        /// Levels that the codec gives for a sample.
-        levels: usize,
-        /// Inputs of the graph.
-        inputs: usize,
-    },
-    /// An option out of range.
-    #[error("`p_fail` is {found}, but must be from 2^-256 to 2^-1: ask for a probability such as 2^-40")]
-    Probability {
-        /// The value.
-        found: Log2Probability,
-    },
-}
-
-fn listed(changes: &[Change]) -> String {
-    let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
-    if changes.is_empty() { String::new() } else { format!("; what would do: {}", changes.join(", or ")) }
-}
+use crate::error::InputError;
 
 /// Why a pool of threads could not start.
 #[derive(Debug, Error)]
 #[error("{threads} threads could not start ({reason}): ask for fewer with `threads`")]
 pub struct ThreadError {
-    /// How many.
+    /// How many were asked for; 0 means all cores.
     pub threads: usize,
     /// The operating system's reason.
     pub reason: String,
@@ -60,12 +18,12 @@ pub struct ThreadError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// Of two circuits.
+    /// They are of two circuits.
     #[error(
         "the ciphertext belongs to another circuit: encrypt with a key generated for the circuit that runs"
     )]
     Circuit,
-    /// Of two key generations.
+    /// They are of two key generations.
     #[error("the ciphertext was made under another key: use the client and server key of one key generation")]
     Key,
     /// A ciphertext of another shape than its key says.
@@ -96,7 +54,7 @@ pub enum RunError {
     /// An empty batch.
     #[error("there are no ciphertexts: give at least one")]
     Empty,
-    /// Ciphertext and server key.
+    /// A ciphertext that does not belong to the server key.
     #[error("ciphertext {index}: {mismatch}")]
     Mismatch {
         /// Its index in the batch.
@@ -104,10 +62,10 @@ pub enum RunError {
         /// What differs.
         mismatch: Mismatch,
     },
-    /// Somebody stopped it.
+    /// [`Control::cancel`](super::Control::cancel) stopped the run.
     #[error("the run was cancelled")]
     Cancelled,
-    /// No threads.
+    /// Threads that cannot start.
     #[error(transparent)]
     Threads(#[from] ThreadError),
 }
@@ -119,7 +77,7 @@ pub enum DecryptError {
     /// An empty batch.
     #[error("there are no ciphertexts: give at least one")]
     Empty,
-    /// Ciphertext and client key.
+    /// A ciphertext that does not belong to the client key.
     #[error("ciphertext {index}: {mismatch}")]
     Mismatch {
         /// Its index in the batch.

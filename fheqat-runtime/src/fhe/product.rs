@@ -1,4 +1,4 @@
-//! The external product: tfhe's transforms, with a decomposition that leaves the mean of its rounding error out.
+//! The external product: tfhe's transforms, with a decomposition whose rounding error has its mean taken out.
 //!
 //! A product drops the digits below the last: each mask polynomial `a_j` becomes `a_j + r_j`, so the phase moves by
 //! `-sum_j r_j S_j`. The bits of `S_j` have mean 1/2, so the mean of that is `-1/2 R J` with `R = sum_j r_j` and
@@ -103,7 +103,7 @@ impl Workspace {
     }
 }
 
-/// Shifts and signs of a decomposition. Its shifts wrap, so that no overflow check keeps a loop from being vectorised.
+/// Shifts and signs of a decomposition. Its shifts wrap: an overflow check would keep loops from being vectorised.
 #[derive(Clone, Copy)]
 struct Gadget {
     base_log: u32,
@@ -145,7 +145,7 @@ impl Gadget {
         rounded.wrapping_shl(self.dropped).wrapping_sub(value)
     }
 
-    /// Takes the last digit off, in `-B/2..B/2`.
+    /// Removes the last digit and returns it, in `-B/2..B/2`.
     #[inline(always)]
     fn digit(self, rounded: &mut u64) -> u64 {
         let digit = ((*rounded & self.digit_mask) ^ self.digit_sign).wrapping_sub(self.digit_sign);

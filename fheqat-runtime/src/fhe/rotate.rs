@@ -1,4 +1,4 @@
-//! The blind rotation: one polynomial, or `w` interleaved ones with most of their products left out.
+//! The blind rotation of one polynomial, or of `w` interleaved ones without the products that component 0 does not need.
 //!
 //! The ring of `X^(wN) + 1` is `w` copies of the ring of `Y^N + 1`, `Y = X^w`: a polynomial is
 //! `sum_i X^i v_i(Y)`, and `X^a` with `a = q w + r` moves component i to `(i + r) mod w` times `Y^q`, or `Y^(q + 1)`
@@ -18,15 +18,18 @@ use tfhe::core_crypto::{
     },
 };
 
-use super::{encoding::half_steps, plan::Rotation, product::Workspace};
-use crate::params::{
-    Parameters, Slots,
-    cost::BLOCK,
-    grid::{MAX_EXTENSION, Rounded, Switching},
+use super::product::Workspace;
+use crate::{
+    params::{
+        Parameters, Slots,
+        cost::BLOCK,
+        modulus_switch::{MAX_EXTENSION, ModulusSwitch, Rounded},
+    },
+    plan::{Rotation, encoding::half_steps},
 };
 
 /// A ciphertext on the grid of a rotation.
-pub(crate) struct Switched {
+struct Switched {
     /// Mask elements with a product to do, by family.
     families: [Vec<(usize, u32)>; MAX_EXTENSION as usize + 1],
     body: u32,
@@ -42,7 +45,7 @@ impl Switched {
     ///
     /// Half the sum of the mask's errors goes back into the body, for the key's bits have mean 1/2; so does half a grid
     /// step, so that rounding makes "at least position p" of "phase at least p".
-    fn switch(&mut self, ciphertext: &[u32], switching: Switching, log_grid: u32) {
+    fn switch(&mut self, ciphertext: &[u32], modulus_switch: ModulusSwitch, log_grid: u32) {
         self.log_grid = log_grid;
         self.families.iter_mut().for_each(Vec::clear);
         let Some((&body, mask)) = ciphertext.split_last() else {
@@ -50,7 +53,7 @@ impl Switched {
         };
         let mut errors = 0_i64;
         for (index, &element) in mask.iter().enumerate() {
-            let Rounded { value, family, error } = switching.round(element, log_grid);
+            let Rounded { value, family, error } = modulus_switch.round(element, log_grid);
             errors += i64::from(error);
             if value != 0 {
                 self.families[family as usize].push((index, value));
@@ -58,39 +61,39 @@ impl Switched {
         }
         let half_step = 1_u32 << (31 - log_grid);
         let centred = body.wrapping_add((errors / 2) as u32).wrapping_sub(half_step);
-        self.body = Switching::PLAIN.round(centred, log_grid).value;
+        self.body = ModulusSwitch::PLAIN.round(centred, log_grid).value;
     }
 }
 
 /// What one thread needs to rotate, allocated once.
 pub(crate) struct Scratch {
-    turns: Vec<Turn>,
+    rotations: Vec<RotationState>,
     staircase: Vec<u64>,
     difference: Vec<u64>,
     workspace: Workspace,
 }
 
 /// One rotation of a block.
-struct Turn {
+struct RotationState {
     switched: Switched,
     accumulator: Vec<u64>,
     extension: u32,
 }
 
-/// A rotation, and the ciphertext it turns by: `[n + 1]` on the 32-bit torus.
+/// A rotation, and the ciphertext whose phase it rotates by: `[n + 1]` on the 32-bit torus.
 pub(crate) type Job<'a> = (&'a Rotation, &'a [u32]);
 
 impl Scratch {
     pub(crate) fn new(parameters: &Parameters, extension: u32, fft: &Fft) -> Self {
         let glwe_size = parameters.glwe_dimension.to_glwe_size();
         let coefficients = parameters.polynomial_size.0 << extension;
-        let turn = || Turn {
+        let state = || RotationState {
             switched: Switched::new(),
             accumulator: vec![0; glwe_size.0 * coefficients],
             extension: 0,
         };
         Self {
-            turns: std::iter::repeat_with(turn).take(BLOCK).collect(),
+            rotations: std::iter::repeat_with(state).take(BLOCK).collect(),
             staircase: vec![0; coefficients],
             difference: vec![0; glwe_size.0 * coefficients],
             workspace: Workspace::new(parameters, fft),
@@ -98,41 +101,41 @@ impl Scratch {
     }
 }
 
-/// What turns accumulators: where a server spends its time, and all that another device would have to do.
+/// Blind rotations: where a server spends its time, and all that another device would have to do.
 pub(crate) trait Rotate: Sync {
     /// What one thread needs, allocated once.
-    type Desk: Send;
+    type Buffers: Send;
 
     /// For interleaving up to `2^extension` polynomials.
-    fn desk(parameters: &Parameters, extension: u32) -> Self::Desk;
+    fn buffers(parameters: &Parameters, extension: u32) -> Self::Buffers;
 
     /// Component 0, `[k + 1, N]`, of the staircase of each of at most [`BLOCK`] jobs, rotated by its ciphertext.
     fn rotate<'d>(
         &self,
         jobs: &[Job<'_>],
-        desk: &'d mut Self::Desk,
+        buffers: &'d mut Self::Buffers,
     ) -> impl Iterator<Item = GlweCiphertext<&'d [u64]>>;
 }
 
-/// The cores of this machine.
-pub(crate) struct Processor {
+/// The cores of this machine, with a bootstrap key.
+pub(crate) struct Cpu {
     pub(crate) key: FourierLweBootstrapKeyOwned,
     pub(crate) fft: Fft,
 }
 
-impl Rotate for Processor {
-    type Desk = Scratch;
+impl Rotate for Cpu {
+    type Buffers = Scratch;
 
-    fn desk(parameters: &Parameters, extension: u32) -> Scratch {
+    fn buffers(parameters: &Parameters, extension: u32) -> Scratch {
         Scratch::new(parameters, extension, &Fft::new(parameters.polynomial_size))
     }
 
     fn rotate<'d>(
         &self,
         jobs: &[Job<'_>],
-        desk: &'d mut Scratch,
+        buffers: &'d mut Scratch,
     ) -> impl Iterator<Item = GlweCiphertext<&'d [u64]>> {
-        rotate(jobs, self.key.as_view(), &self.fft, desk)
+        rotate(jobs, self.key.as_view(), &self.fft, buffers)
     }
 }
 
@@ -146,35 +149,35 @@ pub(crate) fn rotate<'s>(
     fft: &Fft,
     scratch: &'s mut Scratch,
 ) -> impl Iterator<Item = GlweCiphertext<&'s [u64]>> {
-    let Scratch { turns, staircase, difference, workspace } = scratch;
-    let turns = &mut turns[..jobs.len()];
+    let Scratch { rotations, staircase, difference, workspace } = scratch;
+    let rotations = &mut rotations[..jobs.len()];
     let size = key.polynomial_size();
     let glwe_length = key.glwe_size().0 * size.0;
-    for (turn, &(rotation, ciphertext)) in turns.iter_mut().zip(jobs) {
-        turn.start(rotation, ciphertext, staircase, glwe_length, size.0);
+    for (state, &(rotation, ciphertext)) in rotations.iter_mut().zip(jobs) {
+        state.start(rotation, ciphertext, staircase, glwe_length, size.0);
     }
-    let mut ring = Ring { glwe_length, fft: fft.as_view(), difference, workspace };
+    let mut steps = Steps { glwe_length, fft: fft.as_view(), difference, workspace };
     for family in (0..=MAX_EXTENSION).rev() {
         let mut next = [0; BLOCK];
         for (index, ggsw) in key.into_ggsw_iter().enumerate() {
-            for (turn, next) in turns.iter_mut().zip(&mut next) {
-                if let Some(&(element, shift)) = turn.switched.families[family as usize].get(*next)
+            for (state, next) in rotations.iter_mut().zip(&mut next) {
+                if let Some(&(element, shift)) = state.switched.families[family as usize].get(*next)
                     && element == index
                 {
-                    ring.step(ggsw, shift, family, turn.extension, &mut turn.accumulator);
+                    steps.take(ggsw, shift, family, state.extension, &mut state.accumulator);
                     *next += 1;
                 }
             }
         }
     }
-    turns.iter().map(move |turn| {
-        let component = &turn.accumulator[..glwe_length];
+    rotations.iter().map(move |state| {
+        let component = &state.accumulator[..glwe_length];
         GlweCiphertext::from_container(component, size, CiphertextModulus::new_native())
     })
 }
 
-impl Turn {
-    /// Switches the ciphertext's modulus and puts the staircase, turned by the body, into the interleaved components.
+impl RotationState {
+    /// Switches the ciphertext's modulus and puts the staircase, rotated by the body, into the interleaved components.
     fn start(
         &mut self,
         rotation: &Rotation,
@@ -183,8 +186,8 @@ impl Turn {
         glwe_length: usize,
         size: usize,
     ) {
-        self.extension = rotation.switching.extension;
-        self.switched.switch(ciphertext, rotation.switching, rotation.log_grid);
+        self.extension = rotation.modulus_switch.extension;
+        self.switched.switch(ciphertext, rotation.modulus_switch, rotation.log_grid);
         let width = 1_usize << self.extension;
         let staircase = &mut staircase[..size * width];
         let shift = self.switched.body.wrapping_sub(rotation.origin) & ((1 << rotation.log_grid) - 1);
@@ -228,16 +231,17 @@ fn fill(staircase: &mut [u64], stairs: &[(u32, i64)], slots: Slots, shift: usize
     }
 }
 
-struct Ring<'a> {
+/// The steps of rotations under one key.
+struct Steps<'a> {
     glwe_length: usize,
     fft: FftView<'a>,
     difference: &'a mut [u64],
     workspace: &'a mut Workspace,
 }
 
-impl Ring<'_> {
-    /// One step of the rotation on the components of a family.
-    fn step(
+impl Steps<'_> {
+    /// One step of a rotation, on the components of a family.
+    fn take(
         &mut self,
         ggsw: FourierGgswCiphertextView<'_>,
         shift: u32,
@@ -248,11 +252,11 @@ impl Ring<'_> {
         let Self { glwe_length, fft, difference, workspace } = self;
         let width = 1_usize << extension;
         let stride = 1_usize << (extension - family);
-        let (turns, moved) = (shift as usize >> extension, shift as usize & (width - 1));
+        let (degrees, moved) = (shift as usize >> extension, shift as usize & (width - 1));
         let component = |index: usize| index * *glwe_length..(index + 1) * *glwe_length;
         for target in (0..width).step_by(stride) {
             let source = (target + width - moved) % width;
-            let degree = turns + usize::from(target < moved);
+            let degree = degrees + usize::from(target < moved);
             workspace.prepare(
                 &ggsw,
                 &mut difference[component(target)],
@@ -268,11 +272,16 @@ impl Ring<'_> {
     }
 }
 
-/// Decrypts what a rotation sees.
+/// The phase that a rotation reads, decrypted.
 #[cfg(test)]
-pub(crate) fn phase_on_grid(ciphertext: &[u32], switching: Switching, log_grid: u32, key: &[u32]) -> u32 {
+pub(crate) fn phase_on_grid(
+    ciphertext: &[u32],
+    modulus_switch: ModulusSwitch,
+    log_grid: u32,
+    key: &[u32],
+) -> u32 {
     let mut switched = Switched::new();
-    switched.switch(ciphertext, switching, log_grid);
+    switched.switch(ciphertext, modulus_switch, log_grid);
     let mask = switched.families.iter().flatten();
     let sum = mask.fold(0_u32, |sum, &(index, value)| sum.wrapping_add(value.wrapping_mul(key[index])));
     switched.body.wrapping_sub(sum) & ((1 << log_grid) - 1)

@@ -8,8 +8,10 @@ use std::{
     },
 };
 
-use super::plan::{Rotation, ServerPlan, Source};
-use crate::params::cost::BLOCK;
+use crate::{
+    params::cost::BLOCK,
+    plan::{Rotation, ServerPlan, Source},
+};
 
 /// A run that another thread watches and may stop.
 #[derive(Debug, Default)]
@@ -119,14 +121,14 @@ struct State {
     unfinished: usize,
 }
 
-/// What a sample in flight waits for: sources by rotation, and rotations.
+/// What a running sample waits for: sources by rotation, and rotations.
 #[derive(Clone, Default)]
 struct Waiting {
     sources: Vec<usize>,
     rotations: usize,
 }
 
-/// Samples in flight for each thread: enough for a block of rotations, few enough to stay in memory.
+/// Samples that run at once for each thread: enough for a block of rotations, few enough to stay in memory.
 const SAMPLES_A_THREAD: usize = 4;
 
 impl<'a> Queue<'a> {
@@ -215,7 +217,7 @@ impl<'a> Queue<'a> {
         self.changed.notify_all();
     }
 
-    /// The outputs of a sample are there: its place is another's.
+    /// The outputs of a sample are there, so the next sample may start.
     pub(super) fn finished(&self) {
         let mut state = self.state();
         state.unfinished -= 1;
@@ -229,10 +231,10 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Ends the run for all threads when one of them panics: the others would wait for its work.
-pub(super) struct Alarm<'a>(pub(super) &'a Queue<'a>);
+/// Cancels the run when its thread panics: the other threads would wait for ever for its work.
+pub(super) struct CancelOnPanic<'a>(pub(super) &'a Queue<'a>);
 
-impl Drop for Alarm<'_> {
+impl Drop for CancelOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.control.cancel();

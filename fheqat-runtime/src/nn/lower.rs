@@ -3,14 +3,14 @@
 //! A table is training's own rounding read off every value of its accumulator, so evaluation in quantized precision and
 //! simulation agree bit for bit.
 
-use fheqat_spec::{Fact, Layer as SpecLayer, Net, Range, Shape, Source};
+use fheqat_spec::{Fact, Layer, Net, Range, Shape, Source};
 use thiserror::Error;
 
 use super::{
     error::NetworkError, module::Layers, ops::operation::Lowering, program::Program, quantized::Quantized,
 };
 use crate::circuit::{
-    Circuit, Codec, Field, Graph,
+    Circuit, Codec, DeclaredLayer, Graph,
     build::{Builder, OutsideBound, Values},
     passes,
     verify::{VerifyError, verify},
@@ -97,23 +97,23 @@ fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), Cir
     Ok((codec, graph))
 }
 
-fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<Field> {
+fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<DeclaredLayer> {
     net.fields
         .iter()
         .zip(facts)
         .enumerate()
         .map(|(index, (field, fact))| {
             let (weight_bits, level_bits) = match field.layer {
-                SpecLayer::Linear(linear) => (linear.weight_bits.get(), None),
-                SpecLayer::Quantizer(quantizer) => (None, quantizer.bits.get()),
-                SpecLayer::Conv(conv) => (conv.filters.weight_bits.get(), None),
-                SpecLayer::Add { .. } | SpecLayer::Pool(_) | SpecLayer::BatchNorm => (None, None),
-                SpecLayer::Concat | SpecLayer::Reshape(_) | SpecLayer::Transpose(_) | SpecLayer::Flatten => {
+                Layer::Linear(linear) => (linear.weight_bits.get(), None),
+                Layer::Quantizer(quantizer) => (None, quantizer.bits.get()),
+                Layer::Conv(conv) => (conv.filters.weight_bits.get(), None),
+                Layer::Add { .. } | Layer::Pool(_) | Layer::BatchNorm => (None, None),
+                Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten => {
                     (None, fact.range.get().map(|range| i64::from(range.bits())))
                 }
             };
             let shape = fact.shape.get();
-            Field {
+            DeclaredLayer {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),

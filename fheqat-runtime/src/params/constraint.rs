@@ -6,11 +6,11 @@ use tfhe::core_crypto::prelude::Variance;
 
 use super::{Log2Probability, TorusDistance};
 
-/// Margins in standard deviations: the least `z` that keeps Gaussian noise inside the margin but for a probability.
+/// A margin in standard deviations of the noise.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Deviations(pub f64);
 
-/// The probability that Gaussian noise leaves `-margin..margin`, at most.
+/// An upper bound on the probability that Gaussian noise leaves `-margin..margin`.
 ///
 /// With `z = margin / sigma` it is `2 Q(z)`, and `Q(z) <= phi(z) 2 / (z + sqrt(z^2 + 8 / pi))` for `z >= 0`
 /// (Sampford 1953; equal at 0, 6 % above at 1, under 1 % from 7 on), which has a logarithm that does not underflow.
@@ -25,7 +25,7 @@ pub fn failure(margin: TorusDistance, noise: Variance) -> Log2Probability {
     two_sided(Deviations(margin.0 / noise.0.sqrt()))
 }
 
-/// The least margin that keeps the probability.
+/// The smallest margin that Gaussian noise leaves with no more than this probability.
 #[must_use]
 pub fn deviations(probability: Log2Probability) -> Deviations {
     let (mut low, mut high) = (0.0, 1.0);

@@ -1,9 +1,40 @@
-//! What a server spends, in seconds of one core: counts of operations times what each takes on a machine.
+//! What a server spends, in seconds of one core: counts of operations times prices. By this law parameters are chosen, and reports
+//! predict.
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::{DecompositionLevelCount, GlweDimension, PolynomialSize};
 
-use super::{Parameters, Seconds, demand::Moves, grid::Rounding};
+use super::{Parameters, Seconds, modulus_switch::Rounding};
+
+/// How often each operation on whole ciphertexts is done, beside switching keys and rotating. Small ones are under the small
+/// key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CiphertextCounts {
+    /// Ciphertexts expanded from a seed.
+    pub inputs: usize,
+    /// The same under the small key.
+    pub small_inputs: usize,
+    /// Weighted ciphertexts added to a sum.
+    pub additions: usize,
+    /// The same under the small key.
+    pub small_additions: usize,
+    /// Coefficients extracted.
+    pub extractions: usize,
+}
+
+impl CiphertextCounts {
+    /// These and others.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            inputs: self.inputs + other.inputs,
+            small_inputs: self.small_inputs + other.small_inputs,
+            additions: self.additions + other.additions,
+            small_additions: self.small_additions + other.small_additions,
+            extractions: self.extractions + other.extractions,
+        }
+    }
+}
 
 /// What the operations of an inference and of key generation take on one core of a machine, keys in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +62,7 @@ pub struct ShapePrices {
     pub polynomial_size: usize,
     /// A step of a rotation at one level of decomposition.
     pub one_level: StepPrice,
-    /// What each further level adds to it.
+    /// What each further level adds to a step.
     pub further_level: StepPrice,
     /// Generating and expanding the bootstrap key, for each of its `n * levels * (k + 1)` ciphertexts.
     pub bootstrap_key: Seconds,
@@ -51,7 +82,7 @@ pub struct StepPrice {
 }
 
 impl StepPrice {
-    /// A step of so many external products on average, which bears a `share` of bringing the key from memory.
+    /// A step of so many external products on average, which pays for a `share` of bringing the key from memory.
     #[must_use]
     pub fn of(&self, products: f64, share: f64) -> Seconds {
         Seconds(products * self.further.0 + share * (self.first.0 - self.further.0).max(0.0))
@@ -70,13 +101,13 @@ impl ShapePrices {
         }
     }
 
-    /// Butterflies and multiplications of one level, to compare shapes by.
+    /// Butterflies and multiplications of one level: shapes are compared by it.
     fn size(glwe_dimension: usize, polynomial_size: usize) -> f64 {
         let polynomials = glwe_dimension as f64 + 1.0;
         polynomials * polynomial_size as f64 * (f64::from(polynomial_size.ilog2()) + polynomials)
     }
 
-    /// The same machine at another shape, as nearly as operations tell.
+    /// The same machine at another shape, estimated from the number of operations.
     fn scaled(&self, glwe_dimension: usize, polynomial_size: usize) -> Self {
         let factor = Self::size(glwe_dimension, polynomial_size)
             / Self::size(self.glwe_dimension, self.polynomial_size);
@@ -125,7 +156,7 @@ impl ShapePrices {
 }
 
 /// Nanoseconds by shape: a step's first product and each further one, what a further level adds to both, and a ciphertext
-/// of the bootstrap key. The median of four runs of `prices_of_this_machine` in `tests/prices.rs`, on one quiet core with AVX2.
+/// of the bootstrap key. The median of four runs of `cargo bench --bench prices -- shipped`, on one quiet core with AVX2.
 const SHIPPED: [(usize, usize, [f64; 5]); 10] = [
     (3, 512, [11_100.0, 6_390.0, 8_820.0, 3_570.0, 286_000.0]),
     (4, 512, [15_300.0, 8_190.0, 12_600.0, 5_270.0, 360_000.0]),
@@ -140,7 +171,7 @@ const SHIPPED: [(usize, usize, [f64; 5]); 10] = [
 ];
 
 impl Prices {
-    /// Those of the machine that this crate was developed on.
+    /// The prices of the machine that this crate was developed on.
     #[must_use]
     pub fn shipped() -> Self {
         let nanoseconds = |count: f64| Seconds(count * 1e-9);
@@ -165,7 +196,7 @@ impl Prices {
         }
     }
 
-    /// Those of the parameters' shape.
+    /// The prices of the parameters' shape.
     #[must_use]
     pub fn shape(&self, parameters: &Parameters) -> ShapePrices {
         let (k, n) = (parameters.glwe_dimension.0, parameters.polynomial_size.0);
@@ -174,31 +205,31 @@ impl Prices {
         self.shapes.iter().find(known).copied().or_else(scaled).unwrap_or(ShapePrices::FREE)
     }
 
-    /// One blind rotation that bears a `share` of a pass over the bootstrap key.
+    /// One blind rotation that pays for a `share` of a pass over the bootstrap key.
     #[must_use]
     pub fn rotation(&self, parameters: &Parameters, rounding: Rounding, share: f64) -> Seconds {
         let step = self.shape(parameters).step(parameters.rotation.levels);
         Seconds(parameters.lwe_dimension.0 as f64 * step.of(rounding.products, share).0)
     }
 
-    /// One key switch that bears a `share` of a pass over its key; nothing when there is none.
+    /// One key switch that pays for a `share` of a pass over its key; nothing when there is none.
     #[must_use]
     pub fn key_switch(&self, parameters: &Parameters, share: f64) -> Seconds {
         Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.of(1.0, share).0)
     }
 
-    /// What is done with whole ciphertexts.
+    /// Operations on whole ciphertexts.
     #[must_use]
-    pub fn moves(&self, parameters: &Parameters, moves: Moves) -> Seconds {
+    pub fn ciphertext_operations(&self, parameters: &Parameters, counts: CiphertextCounts) -> Seconds {
         let small = 4.0 * parameters.lwe_dimension.to_lwe_size().0 as f64;
         let big = 8.0 * parameters.big_dimension().to_lwe_size().0 as f64;
-        let added = small * moves.small_additions as f64 + big * moves.additions as f64;
-        let expanded = small * moves.small_inputs as f64 + big * moves.inputs as f64;
-        let extracted = big * moves.extractions as f64;
+        let added = small * counts.small_additions as f64 + big * counts.additions as f64;
+        let expanded = small * counts.small_inputs as f64 + big * counts.inputs as f64;
+        let extracted = big * counts.extractions as f64;
         Seconds(added * self.addition.0 + extracted * self.extraction.0 + expanded * self.expansion.0)
     }
 
-    /// Both keys of a server.
+    /// Generating both keys of a server.
     #[must_use]
     pub fn keygen(&self, parameters: &Parameters) -> Seconds {
         let ciphertexts = parameters.lwe_dimension.0

@@ -1,16 +1,17 @@
 //! Cryptographic parameters: ranges and variances, no weights and no keys.
 //!
-//! [`demand`] reads off a circuit what each rotation needs; [`noise`] says what noise parameters give; [`constraint`]
-//! turns a margin and a noise into a probability; [`cost`] prices it; [`search`] finds the cheapest parameters.
+//! [`workload`] reads off a circuit what each rotation needs; [`noise`] says what noise parameters give, [`modulus_switch`]
+//! how a rotation rounds; [`constraint`] turns a margin and a noise into a probability; [`cost`] prices operations; [`search`]
+//! finds the cheapest parameters.
 
 pub mod constraint;
 pub mod cost;
-pub mod demand;
-pub mod grid;
+pub mod modulus_switch;
 pub mod noise;
 pub mod objective;
 pub mod search;
 mod unit;
+pub mod workload;
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::{

@@ -12,7 +12,7 @@ use tfhe::core_crypto::{
     prelude::{LweDimension, Variance},
 };
 
-use super::{Parameters, grid::Rounding};
+use super::{Parameters, modulus_switch::Rounding};
 
 const SMALL_MODULUS: f64 = 4_294_967_296.0;
 const BIG_MODULUS: f64 = SMALL_MODULUS * SMALL_MODULUS;
@@ -41,7 +41,7 @@ impl Parameters {
 
     /// The noise of one extraction behind a rotation.
     ///
-    /// tfhe's formula, less what its decomposition does not have. A product that drops the digits below the last adds an
+    /// tfhe's formula, without a part that this decomposition does not have. A product that drops the digits below the last adds an
     /// error uniform over `B^-l` to each coefficient of each of the k mask polynomials, times a polynomial of key bits:
     /// their mean 1/2, and a part without mean of the same square. The product takes the mean's part out (see
     /// `fhe::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
@@ -107,7 +107,7 @@ impl Parameters {
 
 const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
 
-/// Measurements are as exact as that.
+/// Measured correlations are up to so much above the formula.
 const CORRELATION_SLACK: f64 = 0.05;
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
 
     use super::*;
-    use crate::params::{Decomposition, grid::Switching};
+    use crate::params::{Decomposition, modulus_switch::ModulusSwitch};
 
     #[test]
     fn plain_modulus_switch_is_the_formula_of_tfhe() {
@@ -126,7 +126,7 @@ mod tests {
             rotation: Decomposition::new(23, 1),
             key_switch: Some(Decomposition::new(2, 8)),
         };
-        let ours = parameters.modulus_switch_noise(Switching::PLAIN.rounding(), 0).0;
+        let ours = parameters.modulus_switch_noise(ModulusSwitch::PLAIN.rounding(), 0).0;
         let body = 1.0 / 12.0 / 4096.0_f64.powi(2);
         let theirs = centered_binary_shifted_modulus_switch_additive_variance(
             parameters.lwe_dimension,

@@ -1,4 +1,4 @@
-//! What the search makes small.
+//! What the search minimises.
 
 use std::num::NonZeroUsize;
 
@@ -12,16 +12,16 @@ pub enum Objective {
     /// The work of one inference on one core.
     #[default]
     CoreSeconds,
-    /// The time of one inference on so many cores: rotations of one depth run side by side, depths one after the other.
+    /// The time of one inference on several cores: rotations of one depth run in parallel, depths one after the other.
     Latency {
         /// Cores that do nothing else.
         cores: NonZeroUsize,
     },
-    /// The server key in memory, and among the smallest the least work.
+    /// The size of the server key in memory; of keys of the same size, the least work.
     ServerKey,
 }
 
-/// What an inference takes, rotation by rotation.
+/// The value of an objective, added up rotation by rotation.
 pub(super) struct Tally {
     objective: Objective,
     value: f64,
@@ -35,8 +35,8 @@ struct Depth {
 }
 
 impl Objective {
-    /// The least that a value can be of parameters under which an inference is at least so much work.
-    pub(super) fn at_least(self, parameters: &Parameters, Seconds(work): Seconds) -> f64 {
+    /// At least so large is the value of parameters under which an inference is at least so much work.
+    pub(super) fn lower_bound(self, parameters: &Parameters, Seconds(work): Seconds) -> f64 {
         match self {
             Self::CoreSeconds => work,
             Self::Latency { cores } => work / cores.get() as f64,
@@ -46,11 +46,18 @@ impl Objective {
 }
 
 impl Tally {
-    /// Before any rotation: so much work at the ends.
-    pub(super) fn new(objective: Objective, parameters: &Parameters, ends: Seconds, depths: usize) -> Self {
+    /// Before any rotation: only the operations on whole ciphertexts, of so much work.
+    pub(super) fn new(
+        objective: Objective,
+        parameters: &Parameters,
+        io_operations: Seconds,
+        depths: usize,
+    ) -> Self {
         let value = match objective {
-            Objective::ServerKey => bytes(parameters) + share_of_a_byte(ends.0),
-            Objective::CoreSeconds | Objective::Latency { .. } => objective.at_least(parameters, ends),
+            Objective::ServerKey => bytes(parameters) + share_of_a_byte(io_operations.0),
+            Objective::CoreSeconds | Objective::Latency { .. } => {
+                objective.lower_bound(parameters, io_operations)
+            }
         };
         Self { objective, value, depths: vec![Depth::default(); depths] }
     }
@@ -68,7 +75,7 @@ impl Tally {
         };
     }
 
-    /// In seconds or bytes: only less or more says anything.
+    /// In seconds or bytes. Values of one objective can be compared, and mean nothing else.
     pub(super) const fn value(&self) -> f64 {
         self.value
     }
@@ -84,7 +91,7 @@ fn bytes(parameters: &Parameters) -> f64 {
     parameters.server_key_bytes().0 as f64
 }
 
-/// Keys of one size are told apart by work, which never makes up for a byte: a week is a sixteenth.
+/// Keys of one size differ by their work only: a week of it counts as a sixteenth of a byte.
 fn share_of_a_byte(work: f64) -> f64 {
     work * 1e-7
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// log2 of a probability, so that 2^-128 neither underflows nor rounds away.
+/// log2 of a probability: 2^-1200 would underflow, and sums with it would round it away.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Log2Probability(pub f64);
 
@@ -25,13 +25,13 @@ pub struct Slots(pub u32);
 pub struct TorusDistance(pub f64);
 
 impl Log2Probability {
-    /// The probability itself; zero where an `f64` holds nothing as small.
+    /// The probability itself; zero where it is too small for an `f64`.
     #[must_use]
     pub fn probability(self) -> f64 {
         self.0.exp2()
     }
 
-    /// The probability of at least one of several events, at most: their sum.
+    /// The sum of probabilities: at least the probability that any of the events happens.
     #[must_use]
     pub fn sum(events: impl IntoIterator<Item = Self>) -> Self {
         let events: Vec<f64> = events.into_iter().map(|event| event.0).collect();

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{CircuitReport, table};
 use crate::{
-    circuit::Field,
-    fhe::{Compiled, Prediction},
+    circuit::DeclaredLayer,
+    compile::{Compiled, Prediction},
     params::{Bytes, Log2Probability, Seconds, search::Event},
 };
 
@@ -18,8 +18,8 @@ pub struct Report {
     #[serde(flatten)]
     pub circuit: CircuitReport,
     /// The layers that bootstrap.
-    pub encrypted: Vec<EncryptedLayer>,
-    /// What is promised of the results, by steps of the levels that they sum.
+    pub encrypted: Vec<EncryptedLayerReport>,
+    /// What is promised of the results, in steps of the levels that they sum.
     pub results: Promise,
     /// Parameters of the keys.
     pub parameters: KeyParameters,
@@ -27,11 +27,11 @@ pub struct Report {
     pub p_fail: Log2Probability,
     /// The server's keys in memory.
     pub server_key: Bytes,
-    /// The same on the wire.
+    /// The server's keys on the wire.
     pub server_key_seeded: Bytes,
     /// One encrypted sample.
     pub input: Bytes,
-    /// Its encrypted outputs.
+    /// The encrypted outputs of one sample.
     pub output: Bytes,
     /// One inference on one core, as predicted.
     pub core_seconds: Seconds,
@@ -43,9 +43,9 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Promise {
-    /// They are those of the circuit in the clear, but for a failure.
+    /// They are those of the circuit in the clear, unless a failure happens.
     Exact,
-    /// What is read is off by noise, in steps of what reads it.
+    /// The sums that are read are off by noise, in steps of the levels behind them.
     Within {
         /// The standard deviation that is allowed.
         steps: f64,
@@ -56,7 +56,7 @@ pub enum Promise {
 
 /// A layer that bootstraps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EncryptedLayer {
+pub struct EncryptedLayerReport {
     /// The quantizer's field.
     pub field: String,
     /// Steps of the torus that the wires it reads use.
@@ -71,7 +71,7 @@ pub struct EncryptedLayer {
     pub promise: Promise,
     /// The probability that any of its values is wrong.
     pub p_fail: Log2Probability,
-    /// Its share of an inference.
+    /// Its part of an inference, on one core, as predicted.
     pub core_seconds: Seconds,
 }
 
@@ -131,12 +131,12 @@ impl Promise {
     }
 }
 
-fn results(prediction: &Prediction, fields: &[Field]) -> Promise {
-    let used = prediction.outputs.iter().filter_map(Event::used).reduce(f64::max);
+fn results(prediction: &Prediction, fields: &[DeclaredLayer]) -> Promise {
+    let used = prediction.outputs.iter().filter_map(Event::tolerance_used).reduce(f64::max);
     Promise::new(fields.last().map_or(0.0, |field| field.tolerance), used)
 }
 
-fn encrypted_layers(prediction: &Prediction, fields: &[Field]) -> Vec<EncryptedLayer> {
+fn encrypted_layers(prediction: &Prediction, fields: &[DeclaredLayer]) -> Vec<EncryptedLayerReport> {
     let steps = |name: &str| {
         let field = fields.iter().find(|field| field.name == name);
         field.map_or(0.0, |field| field.tolerance)
@@ -144,13 +144,13 @@ fn encrypted_layers(prediction: &Prediction, fields: &[Field]) -> Vec<EncryptedL
     prediction
         .layers
         .iter()
-        .map(|layer| EncryptedLayer {
+        .map(|layer| EncryptedLayerReport {
             field: layer.name.clone(),
             slots: layer.slots.0,
             rotations: layer.rotations,
             extension: layer.extension,
             products: layer.products,
-            promise: Promise::new(steps(&layer.name), layer.used),
+            promise: Promise::new(steps(&layer.name), layer.tolerance_used),
             p_fail: layer.p_fail,
             core_seconds: layer.cost,
         })

@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[cfg(feature = "fhe")]
-pub use encrypted::{EncryptedLayer, KeyParameters, Promise, Report};
+pub use encrypted::{EncryptedLayerReport, KeyParameters, Promise, Report};
 
 /// A circuit layer by layer, without cryptography.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct LayerReport {
     /// Its accumulators, where it has some.
     pub accumulator: Option<AccumulatorReport>,
     /// What is left of it to bootstrap, where it is a quantizer behind the input's.
-    pub bootstraps: Option<Bootstraps>,
+    pub bootstraps: Option<BootstrapReport>,
 }
 
 /// The accumulators of a layer.
@@ -60,7 +60,7 @@ pub struct AccumulatorReport {
 
 /// The tables of a quantizer after optimisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bootstraps {
+pub struct BootstrapReport {
     /// Neurons that are neither constant, unread nor duplicates.
     pub neurons: usize,
     /// Blind rotations that serve them: one for each distinct accumulator.
@@ -117,10 +117,10 @@ impl Graph {
         of_layer.map(|accumulator| accumulator.range).reduce(Range::cover)
     }
 
-    fn bootstraps(&self, quantizer: &str) -> Option<Bootstraps> {
+    fn bootstraps(&self, quantizer: &str) -> Option<BootstrapReport> {
         let layer = self.layers.iter().position(|layer| layer.name == quantizer)?;
         let of_layer = || self.accumulators.iter().filter(|accumulator| accumulator.layer == layer);
-        Some(Bootstraps {
+        Some(BootstrapReport {
             neurons: of_layer().map(|accumulator| accumulator.tables.len()).sum(),
             rotations: of_layer().count(),
             slots: of_layer().map(super::circuit::ir::Accumulator::slots).max().unwrap_or(0),

@@ -72,7 +72,7 @@ pub struct CostSearch {
     pub max_neurons: BTreeMap<String, usize>,
     /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes. Default: no limit.
     pub max_rotations: Option<usize>,
-    /// Most core-seconds of one inference, by [`Price`](crate::circuit::price::Price); units are removed until they suffice,
+    /// Most core-seconds of one inference, by [`Price`](crate::prices::Price); units are removed until they suffice,
     /// whatever it takes. Default: no limit.
     pub max_core_seconds: Option<f64>,
 }

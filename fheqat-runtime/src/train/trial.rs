@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::circuit::price::Price;
+use crate::prices::Price;
 
 /// One network that the search tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

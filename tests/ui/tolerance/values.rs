@@ -1,6 +1,6 @@
 use fheqat::prelude::*;
 
-const STEPS: u32 = 1;
+const STEPS: &str = "1";
 
 #[quant_net(bits = 3, tolerance = true)]
 struct Net {

@@ -11,9 +11,9 @@ mod share;
 use super::{ir::Graph, verify};
 use crate::circuit::verify::VerifyError;
 
-type Pass = fn(&Graph) -> Graph;
+pub(super) type Pass = fn(&Graph) -> Graph;
 
-const PASSES: [(&str, Pass); 6] = [
+pub(super) const PASSES: [(&str, Pass); 6] = [
     ("range", range::tighten),
     ("constant", constant::fold),
     ("canonical", canonical::orient),
@@ -39,8 +39,3 @@ pub fn optimise(graph: Graph) -> Result<Graph, VerifyError> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod windows;

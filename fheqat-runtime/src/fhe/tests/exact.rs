@@ -4,15 +4,16 @@ use std::num::NonZeroUsize;
 
 use fheqat_spec::Range;
 
-use super::graphs::{Dice, any_table, circuit, guide, mixed, random, reach, relu, samples, terms};
+use super::graphs::{RandomNetwork, any_table, circuit, guide, mixed, random, reach, relu, samples, terms};
 use crate::{
     Seed,
     circuit::{
         Circuit,
         ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
-    fhe::{CompileOptions, Compiled, Control, RunError},
-    params::{Log2Probability, demand::Switches},
+    compile::{CompileOptions, Compiled},
+    fhe::{Control, RunError},
+    params::{Log2Probability, workload::KeySwitches},
 };
 
 fn compile(circuit: &Circuit, p_fail: f64) -> Compiled {
@@ -30,8 +31,8 @@ pub(super) fn agree(circuit: &Circuit, p_fail: f64, samples: &[Vec<f32>]) {
     }
 }
 
-const SMALL: Dice =
-    Dice { features: 3, inputs: Range { lo: 0, hi: 7 }, widths: &[3], l1: 3, tables: 1, outputs: 2 };
+const SMALL: RandomNetwork =
+    RandomNetwork { features: 3, inputs: Range { lo: 0, hi: 7 }, widths: &[3], l1: 3, tables: 1, outputs: 2 };
 
 /// One accumulator over `weights` of the inputs, with every table an output of its own.
 fn one_accumulator(inputs: Range, weights: &[i64], tables: impl FnOnce(Range) -> Vec<Table>) -> Circuit {
@@ -68,13 +69,13 @@ fn one_layer() {
 
 #[test]
 fn shared_rotations() {
-    let circuit = random(Dice { tables: 3, ..SMALL }, Seed(2));
+    let circuit = random(RandomNetwork { tables: 3, ..SMALL }, Seed(2));
     agree(&circuit, -40.0, &samples(&circuit, 8, Seed(2)));
 }
 
 #[test]
 fn two_layers() {
-    let circuit = random(Dice { tables: 2, widths: &[3, 3], ..SMALL }, Seed(3));
+    let circuit = random(RandomNetwork { tables: 2, widths: &[3, 3], ..SMALL }, Seed(3));
     agree(&circuit, -64.0, &samples(&circuit, 6, Seed(3)));
 }
 
@@ -139,7 +140,7 @@ fn accumulators_may_skip_layers() {
     let outputs = vec![Output { terms, range, tolerance: Tolerance::EXACT, constant: 0 }];
     let circuit = circuit(inputs, 2, accumulators, outputs);
     let compiled = compile(&circuit, -40.0);
-    assert!(!compiled.plan().client.direct);
+    assert!(!compiled.plan().client.inputs_under_small_key);
     assert_eq!(compiled.plan().server.stages.len(), 3);
     let every: Vec<Vec<f32>> =
         (0..36).step_by(5).map(|index| vec![(index / 6) as f32, (index % 6) as f32]).collect();
@@ -149,13 +150,20 @@ fn accumulators_may_skip_layers() {
 /// One wire with weights of one, so that its noise counts once, and several neurons that read it.
 #[test]
 fn one_wire_with_several_readers_is_switched_itself() {
-    let dice = Dice { features: 2, inputs: Range::new(0, 3), widths: &[1, 8], l1: 1, tables: 1, outputs: 3 };
-    let circuit = random(dice, Seed(1));
+    let network = RandomNetwork {
+        features: 2,
+        inputs: Range::new(0, 3),
+        widths: &[1, 8],
+        l1: 1,
+        tables: 1,
+        outputs: 3,
+    };
+    let circuit = random(network, Seed(1));
     let compiled = compile(&circuit, -40.0);
     let server = &compiled.plan().server;
-    assert_eq!(server.stages[0][0].switches, Switches { sum: false, wires: vec![0] });
+    assert_eq!(server.stages[0][0].key_switches, KeySwitches { sum: false, wires: vec![0] });
     assert!(server.stages[1].len() > 1);
-    assert!(server.stages[1].iter().all(|rotation| rotation.switches.count() == 0));
+    assert!(server.stages[1].iter().all(|rotation| rotation.key_switches.count() == 0));
     let every: Vec<Vec<f32>> =
         (0..16_u8).map(|index| vec![f32::from(index / 4), f32::from(index % 4)]).collect();
     agree(&circuit, -40.0, &every);
@@ -165,8 +173,8 @@ fn one_wire_with_several_readers_is_switched_itself() {
 fn inputs_and_switched_wires_meet_under_the_small_key() {
     let circuit = mixed();
     let compiled = compile(&circuit, -40.0);
-    assert!(compiled.plan().client.direct);
-    assert_eq!(compiled.plan().server.stages[0][0].switches.wires, [0]);
+    assert!(compiled.plan().client.inputs_under_small_key);
+    assert_eq!(compiled.plan().server.stages[0][0].key_switches.wires, [0]);
     let every: Vec<Vec<f32>> =
         (0..16_u8).map(|index| vec![f32::from(index / 4), f32::from(index % 4)]).collect();
     agree(&circuit, -40.0, &every);
@@ -215,7 +223,7 @@ fn inputs_outside_the_quantizer_saturate() {
 
 #[test]
 fn the_usual_rotation_gives_the_same() {
-    let circuit = random(Dice { tables: 2, ..SMALL }, Seed(7));
+    let circuit = random(RandomNetwork { tables: 2, ..SMALL }, Seed(7));
     let samples = samples(&circuit, 4, Seed(7));
     let compiled = circuit.compile(&CompileOptions::default().max_extension(0)).unwrap();
     assert!(compiled.prediction().layers.iter().all(|layer| layer.extension == 0));
@@ -228,7 +236,7 @@ fn the_usual_rotation_gives_the_same() {
 
 #[test]
 fn threads_change_nothing() {
-    let circuit = random(Dice { tables: 2, widths: &[2, 2], ..SMALL }, Seed(8));
+    let circuit = random(RandomNetwork { tables: 2, widths: &[2, 2], ..SMALL }, Seed(8));
     let compiled = compile(&circuit, -40.0);
     let (client, mut server) = compiled.keygen_insecure_for_tests(Seed(1)).unwrap();
     let inputs = client.encrypt_batch(&samples(&circuit, 5, Seed(8))).unwrap();
@@ -242,7 +250,7 @@ fn threads_change_nothing() {
 /// More samples than are in flight at once.
 #[test]
 fn a_run_says_how_far_it_is_and_stops() {
-    let circuit = random(Dice { features: 2, widths: &[1], ..SMALL }, Seed(9));
+    let circuit = random(RandomNetwork { features: 2, widths: &[1], ..SMALL }, Seed(9));
     let compiled = circuit.compile(&CompileOptions::default().threads(NonZeroUsize::new(2))).unwrap();
     let (client, server) = compiled.keygen().unwrap();
     let samples = samples(&circuit, 24, Seed(9));
@@ -272,7 +280,7 @@ fn a_run_says_how_far_it_is_and_stops() {
 #[ignore = "a minute: many random networks"]
 fn random_networks() {
     for seed in 0..24 {
-        let dice = Dice {
+        let network = RandomNetwork {
             features: 2 + seed as usize % 5,
             inputs: [Range::new(-4, 3), Range::new(0, 7), Range::new(-3, 3)][seed as usize % 3],
             widths: [&[4][..], &[3, 3], &[3, 2, 2]][seed as usize % 3],
@@ -280,7 +288,7 @@ fn random_networks() {
             tables: 1 + seed as usize % 4,
             outputs: 3,
         };
-        let circuit = random(dice, Seed(100 + seed));
+        let circuit = random(network, Seed(100 + seed));
         agree(&circuit, [-40.0, -64.0, -128.0][seed as usize % 3], &samples(&circuit, 12, Seed(seed)));
     }
 }

@@ -1,4 +1,4 @@
-//! Circuits built by hand and by dice.
+//! Circuits built by hand and at random.
 
 use fheqat_spec::Range;
 use rand::{Rng, RngExt};
@@ -7,7 +7,7 @@ use crate::{
     Seed,
     circuit::{
         Circuit, Codec,
-        ir::{Accumulator, Graph, Jump, Layer, Output, Table, Term, Tolerance, Wire},
+        ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
     quant::Quantizer,
 };
@@ -31,7 +31,7 @@ pub(super) fn circuit(
         graph: Graph {
             inputs: vec![inputs; features],
             layers: (0..layers)
-                .map(|layer| Layer {
+                .map(|layer| LayerBound {
                     name: format!("relu{layer}"),
                     reads: format!("fc{layer}"),
                     bound: Range::new(i64::MIN / 4, i64::MAX / 4),
@@ -86,7 +86,7 @@ pub(super) fn any_table(range: Range, rng: &mut impl Rng) -> Table {
 
 /// What to draw.
 #[derive(Clone, Copy)]
-pub(super) struct Dice {
+pub(super) struct RandomNetwork {
     pub(super) features: usize,
     pub(super) inputs: Range,
     pub(super) widths: &'static [usize],
@@ -96,31 +96,31 @@ pub(super) struct Dice {
 }
 
 /// A random network: layers of accumulators with sparse weights, each with one to `tables` tables.
-pub(super) fn random(dice: Dice, seed: Seed) -> Circuit {
+pub(super) fn random(network: RandomNetwork, seed: Seed) -> Circuit {
     let mut rng = seed.rng(0);
     let mut accumulators: Vec<Accumulator> = Vec::new();
-    let mut wires: Vec<Wire> = (0..dice.features).map(Wire::Input).collect();
-    for (layer, &width) in dice.widths.iter().enumerate() {
+    let mut wires: Vec<Wire> = (0..network.features).map(Wire::Input).collect();
+    for (layer, &width) in network.widths.iter().enumerate() {
         let mut next = Vec::new();
         for _ in 0..width {
-            let terms = sparse(&wires, dice.l1, &mut rng);
-            let range = reach(&terms, dice.inputs, &accumulators);
+            let terms = sparse(&wires, network.l1, &mut rng);
+            let range = reach(&terms, network.inputs, &accumulators);
             let tables: Vec<Table> =
-                (0..rng.random_range(1..=dice.tables)).map(|_| any_table(range, &mut rng)).collect();
+                (0..rng.random_range(1..=network.tables)).map(|_| any_table(range, &mut rng)).collect();
             let accumulator = accumulators.len();
             next.extend((0..tables.len()).map(|table| Wire::Table { accumulator, table }));
             accumulators.push(Accumulator { layer, terms, range, tolerance: Tolerance::EXACT, tables });
         }
         wires = next;
     }
-    let outputs = (0..dice.outputs)
+    let outputs = (0..network.outputs)
         .map(|_| {
-            let terms = sparse(&wires, dice.l1, &mut rng);
-            let range = reach(&terms, dice.inputs, &accumulators);
+            let terms = sparse(&wires, network.l1, &mut rng);
+            let range = reach(&terms, network.inputs, &accumulators);
             Output { terms, range, tolerance: Tolerance::EXACT, constant: rng.random_range(-5..=5) }
         })
         .collect();
-    circuit(dice.inputs, dice.features, accumulators, outputs)
+    circuit(network.inputs, network.features, accumulators, outputs)
 }
 
 fn sparse(wires: &[Wire], l1: usize, rng: &mut impl Rng) -> Vec<Term> {

@@ -8,7 +8,7 @@ use crate::{
     circuit::{
         Circuit,
         ir::{Accumulator, Wire},
-        soundness::{covering, extremes, features},
+        tests::soundness::{covering, extremes, features},
     },
     fixture::drawn::{Draw, PLAIN, Weights, window},
 };

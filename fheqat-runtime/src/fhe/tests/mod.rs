@@ -6,4 +6,3 @@ mod kinds;
 mod noise;
 mod refuses;
 mod security;
-mod timing;

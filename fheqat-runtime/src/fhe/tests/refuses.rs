@@ -2,7 +2,7 @@
 
 use fheqat_spec::Range;
 
-use super::graphs::{Dice, random, samples};
+use super::graphs::{RandomNetwork, random, samples};
 use crate::{
     Seed,
     artifact::ArtifactError,
@@ -10,18 +10,24 @@ use crate::{
         Circuit,
         ir::{Term, Wire},
     },
+    compile::{CompileError, CompileOptions},
     error::InputError,
     fhe::{
-        ClientKey, CompileError, CompileOptions, DecryptError, EncryptError, EncryptedInput, EncryptedOutput,
-        Mismatch, RunError, ServerKey,
+        ClientKey, DecryptError, EncryptError, EncryptedInput, EncryptedOutput, Mismatch, RunError, ServerKey,
     },
     params::{Bytes, Log2Probability, search::Infeasible},
 };
 
 fn small(seed: u64) -> Circuit {
-    let dice =
-        Dice { features: 2, inputs: Range { lo: 0, hi: 3 }, widths: &[1], l1: 2, tables: 1, outputs: 1 };
-    random(dice, Seed(seed))
+    let network = RandomNetwork {
+        features: 2,
+        inputs: Range { lo: 0, hi: 3 },
+        widths: &[1],
+        l1: 2,
+        tables: 1,
+        outputs: 1,
+    };
+    random(network, Seed(seed))
 }
 
 fn keys(circuit: &Circuit, seed: u64) -> (ClientKey, ServerKey) {

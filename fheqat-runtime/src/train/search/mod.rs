@@ -27,9 +27,9 @@ use super::{
     trial::{Trial, Tried},
 };
 use crate::{
-    circuit::price::Price,
     data::Dataset,
     nn::{lower::unnamed, ops::Op, program::Program},
+    prices::Price,
 };
 
 /// Budgets that are tried where they are smaller than what a layer declares, from the loosest.

@@ -12,7 +12,7 @@ use super::{
         kinds::KINDS,
     },
     MORE_PRECISE, MOST, PRECISE, Ratio,
-    probe::{Row, Seen, Subject},
+    probe::{SampleErrors, StageErrors, Subject},
 };
 use crate::{
     Seed,
@@ -20,7 +20,7 @@ use crate::{
         Circuit,
         ir::{Accumulator, Output, Table, Tolerance, Wire},
     },
-    params::{demand::Demand, search::Space},
+    params::{search::Space, workload::Workload},
     quant::row::signed_divisor,
 };
 
@@ -117,11 +117,11 @@ const KEYS: u64 = 4;
 
 /// What `rotated` stages, and the next or the outputs behind them, see under several keys, each with `samples` of its own:
 /// as many as make the last of them `precise`.
-fn sights(subject: &Subject<'_>, rotated: usize, samples_of: usize, precise: f64) -> Vec<Seen> {
+fn observe(subject: &Subject<'_>, rotated: usize, samples_of: usize, precise: f64) -> Vec<SampleErrors> {
     let mut seen = Vec::new();
     for key in 0.. {
         seen.extend(subject.run(&samples(subject.circuit, samples_of, Seed(key)), rotated));
-        if key + 1 >= KEYS && Row::of(&seen, rotated).ratio.deviation <= precise {
+        if key + 1 >= KEYS && StageErrors::of(&seen, rotated).ratio.deviation <= precise {
             break;
         }
     }
@@ -129,13 +129,13 @@ fn sights(subject: &Subject<'_>, rotated: usize, samples_of: usize, precise: f64
 }
 
 /// The ratio of the last, after a look at each of its values and at the stages before.
-fn last(what: &str, subject: &Subject<'_>, seen: &[Seen], rotated: usize) -> Ratio {
+fn last(what: &str, subject: &Subject<'_>, seen: &[SampleErrors], rotated: usize) -> Ratio {
     println!("\n{what}: {}", subject.describe());
     for stage in 0..rotated {
-        let Row { ratio, off, .. } = Row::of(seen, stage);
+        let StageErrors { ratio, off, .. } = StageErrors::of(seen, stage);
         ratio.check_roughly(&format!("stage {stage}, {off} levels off"));
     }
-    let Row { ratio, each, .. } = Row::of(seen, rotated);
+    let StageErrors { ratio, each, .. } = StageErrors::of(seen, rotated);
     for (index, ratio) in each.iter().enumerate() {
         assert!(
             ratio.mean <= MOST + ratio.unsure(),
@@ -147,7 +147,7 @@ fn last(what: &str, subject: &Subject<'_>, seen: &[Seen], rotated: usize) -> Rat
 }
 
 fn check(what: &str, subject: &Subject<'_>, rotated: usize, samples_of: usize) {
-    let seen = sights(subject, rotated, samples_of, PRECISE);
+    let seen = observe(subject, rotated, samples_of, PRECISE);
     last(what, subject, &seen, rotated).check(what);
 }
 
@@ -189,12 +189,13 @@ fn shapes() {
 fn inputs() {
     for (what, dense) in [("exact", EXACT), ("tolerant", TOLERANT)] {
         let circuit = Dense { features: 6, widths: &[8], ..dense }.circuit(Seed(8));
-        for direct in [true, false] {
-            let subject =
-                Subject::among(&circuit, -40.0, &Space::default(), |demand| demand.direct == direct);
-            let key = if direct { "small" } else { "big" };
+        for inputs_under_small_key in [true, false] {
+            let subject = Subject::among(&circuit, -40.0, &Space::default(), |workload| {
+                workload.inputs_under_small_key == inputs_under_small_key
+            });
+            let key = if inputs_under_small_key { "small" } else { "big" };
             let what = format!("{what} inputs under the {key} key");
-            let seen = sights(&subject, 0, 500, MORE_PRECISE);
+            let seen = observe(&subject, 0, 500, MORE_PRECISE);
             last(&what, &subject, &seen, 0).check(&what);
         }
     }
@@ -205,8 +206,9 @@ fn inputs() {
 #[ignore = "a measurement of minutes: run with --nocapture"]
 fn switched_wires() {
     let circuit = mixed();
-    let switched =
-        |demand: &Demand| demand.rotations.iter().any(|rotation| !rotation.switches.wires.is_empty());
+    let switched = |workload: &Workload| {
+        workload.rotations.iter().any(|rotation| !rotation.key_switches.wires.is_empty())
+    };
     let subject = Subject::among(&circuit, -40.0, &Space::default(), switched);
     check("switched wires and an input", &subject, 1, 1000);
 }
@@ -234,7 +236,7 @@ fn layers() {
         let circuit = kind.behind_rotations();
         let subject = Subject::new(&circuit, -40.0);
         let rotated = subject.plan.server.stages.len() - 1;
-        let seen = sights(&subject, rotated, 40, f64::INFINITY);
+        let seen = observe(&subject, rotated, 40, f64::INFINITY);
         last(kind.name, &subject, &seen, rotated).check_roughly(kind.name);
         all.extend(seen.into_iter().map(|seen| seen.squares[rotated].clone()));
     }

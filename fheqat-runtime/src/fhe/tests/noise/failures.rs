@@ -13,7 +13,7 @@ use crate::{
         Circuit,
         ir::{Accumulator, Jump, Output, Table, Tolerance, Wire},
     },
-    params::{Log2Probability, constraint::failure, demand::Demand, search::Space},
+    params::{Log2Probability, constraint::failure, search::Space, workload::Workload},
 };
 
 const LENGTH: usize = 6;
@@ -92,12 +92,13 @@ fn failures_are_as_frequent_as_predicted() {
         let circuit = chain(reach_of, tables);
         let p_fail = -10.0 + (LENGTH as f64 + 1.0).log2();
         // No jump lies between points of a grid: a prediction has that of the worst jump.
-        let on_the_grid =
-            |demand: &Demand| demand.rotations.iter().all(|rotation| rotation.slots.0.is_power_of_two());
+        let on_the_grid = |workload: &Workload| {
+            workload.rotations.iter().all(|rotation| rotation.slots.0.is_power_of_two())
+        };
         let subject = Subject::among(&circuit, p_fail, &space, on_the_grid);
         println!("{}", subject.describe());
         let last = &subject.plan.server.stages[LENGTH - 1][0];
-        assert_eq!(last.switching.extension > 0, space.extension > 0);
+        assert_eq!(last.modulus_switch.extension > 0, space.extension > 0);
         let [predicted, of_less] = [1.0, SHARE].map(|share| predicted(&subject, share) * inferences as f64);
         let failures = failures(&subject, inferences);
         println!(

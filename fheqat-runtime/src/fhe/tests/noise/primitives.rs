@@ -14,16 +14,16 @@ use tfhe::core_crypto::{
 use super::{super::graphs::guide, PRECISE, Ratio, slack};
 use crate::{
     Seed,
+    compile::CompileOptions,
     fhe::{
-        ClientKey, CompileOptions, ServerKey,
-        encoding::half_steps,
-        execute::Workers,
-        keys,
-        measure::signs,
-        plan::Plan,
+        ClientKey, ServerKey, keys,
         rotate::{self, Rotate, Scratch},
+        workers::Workers,
     },
-    params::{Decomposition, Parameters, Slots, cost::BLOCK, grid::Switching, noise::small_encryption},
+    params::{
+        Decomposition, Parameters, Slots, cost::BLOCK, modulus_switch::ModulusSwitch, noise::small_encryption,
+    },
+    plan::{Plan, Rotation, encoding::half_steps},
 };
 
 fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
@@ -92,24 +92,24 @@ const TAPS: usize = 16;
 /// Errors in turns at coefficients `0, N / TAPS, ...` of `count` rotations for each of so many keys: `[keys * count, TAPS]`.
 fn extraction_errors(
     parameters: Parameters,
-    switching: Switching,
+    modulus_switch: ModulusSwitch,
     keys: usize,
     count: usize,
 ) -> Vec<Vec<f64>> {
-    let rotation = signs(&parameters, switching);
+    let rotation = Rotation::of_one_jump(&parameters, modulus_switch);
     let mut encryptor = Encryptor::new();
     let mut output = vec![0; parameters.big_dimension().to_lwe_size().0];
     let unit = half_steps(1, Slots(2));
     let mut errors = Vec::new();
     for _ in 0..keys {
         let (client, server) = self::keys(parameters);
-        let mut scratch = Scratch::new(&parameters, switching.extension, &server.processor.fft);
+        let mut scratch = Scratch::new(&parameters, modulus_switch.extension, &server.cpu.fft);
         let inputs: Vec<Vec<u32>> = (0..count as u32)
             .map(|index| encryptor.small(&client, index.wrapping_mul(0x9e37_79b9)))
             .collect();
         for block in inputs.chunks(BLOCK) {
             let jobs: Vec<rotate::Job<'_>> = block.iter().map(|input| (&rotation, &input[..])).collect();
-            errors.extend(server.processor.rotate(&jobs, &mut scratch).map(|component| {
+            errors.extend(server.cpu.rotate(&jobs, &mut scratch).map(|component| {
                 let taps = (0..TAPS).map(|tap| {
                     rotate::extract(&component, tap * parameters.polynomial_size.0 / TAPS, &mut output);
                     let phase = big_phase(&client, &output);
@@ -147,7 +147,7 @@ fn check_extractions(parameters: Parameters, errors: &[Vec<f64>], unsure: f64) -
     Ratio::of(&squares)
 }
 
-fn name(parameters: Parameters, switching: Switching) -> String {
+fn name(parameters: Parameters, modulus_switch: ModulusSwitch) -> String {
     format!(
         "extractions, n {} k {} N {} base {} levels {} nu {}",
         parameters.lwe_dimension.0,
@@ -155,31 +155,31 @@ fn name(parameters: Parameters, switching: Switching) -> String {
         parameters.polynomial_size.0,
         parameters.rotation.base_log.0,
         parameters.rotation.levels.0,
-        switching.extension,
+        modulus_switch.extension,
     )
 }
 
 #[test]
 fn extraction() {
     let parameters = parameters(560, 3, 512, (18, 1));
-    let switching = Switching { extension: 1, exchange: 4.0 };
-    let errors = extraction_errors(parameters, switching, 1, 40);
-    check_extractions(parameters, &errors, slack(20 * TAPS)).check_roughly(&name(parameters, switching));
+    let modulus_switch = ModulusSwitch { extension: 1, error_weight: 4.0 };
+    let errors = extraction_errors(parameters, modulus_switch, 1, 40);
+    check_extractions(parameters, &errors, slack(20 * TAPS)).check_roughly(&name(parameters, modulus_switch));
 }
 
 #[test]
 #[ignore = "a measurement of minutes: run with --nocapture"]
 fn extractions() {
-    let plain = Switching::PLAIN;
-    let extended = Switching { extension: 3, exchange: 1.0 };
-    for (parameters, switching) in [
+    let plain = ModulusSwitch::PLAIN;
+    let extended = ModulusSwitch { extension: 3, error_weight: 1.0 };
+    for (parameters, modulus_switch) in [
         (parameters(600, 3, 512, (18, 1)), plain),
         (parameters(600, 3, 512, (15, 1)), plain),
         (parameters(600, 4, 512, (20, 1)), plain),
         (parameters(700, 2, 1024, (19, 1)), plain),
         (parameters(700, 2, 1024, (21, 1)), plain),
         (parameters(700, 2, 1024, (23, 1)), plain),
-        (parameters(700, 2, 1024, (21, 1)), Switching { extension: 1, exchange: 1e6 }),
+        (parameters(700, 2, 1024, (21, 1)), ModulusSwitch { extension: 1, error_weight: 1e6 }),
         (parameters(850, 1, 2048, (22, 1)), plain),
         (parameters(850, 1, 2048, (23, 1)), plain),
         (parameters(850, 1, 2048, (23, 1)), extended),
@@ -192,13 +192,13 @@ fn extractions() {
     ] {
         let mut errors = Vec::new();
         let ratio = loop {
-            errors.extend(extraction_errors(parameters, switching, 8, 48));
+            errors.extend(extraction_errors(parameters, modulus_switch, 8, 48));
             let ratio = check_extractions(parameters, &errors, slack(errors.len() * TAPS / 2));
             if ratio.deviation <= PRECISE {
                 break ratio;
             }
         };
-        ratio.check(&name(parameters, switching));
+        ratio.check(&name(parameters, modulus_switch));
     }
 }
 
@@ -206,9 +206,10 @@ fn extractions() {
 fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, Ratio)> {
     let mut encryptor = Encryptor::new();
     let mut key_switch: Vec<Vec<f64>> = Vec::new();
-    let mut switched: Vec<(Switching, Vec<Vec<f64>>)> = [(0, 0.0), (1, 0.5), (1, 8.0), (3, 0.3), (4, 1e6)]
-        .map(|(extension, exchange)| (Switching { extension, exchange }, Vec::new()))
-        .into();
+    let mut switched: Vec<(ModulusSwitch, Vec<Vec<f64>>)> =
+        [(0, 0.0), (1, 0.5), (1, 8.0), (3, 0.3), (4, 1e6)]
+            .map(|(extension, error_weight)| (ModulusSwitch { extension, error_weight }, Vec::new()))
+            .into();
     let predicted = parameters.key_switch_noise();
     for _ in 0..keys {
         let (client, server) = self::keys(parameters);
@@ -224,11 +225,16 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
             let after = small_phase(&client, &output);
             let error = f64::from(after.wrapping_sub((phase >> 32) as u32) as i32) * (-32.0_f64).exp2();
             key_switch.push(vec![error * error / predicted.0]);
-            for (switching, squares) in &mut switched {
-                let predicted = parameters.modulus_switch_noise(switching.rounding(), switching.extension);
-                let log_grid = parameters.coarse_grid() + switching.extension;
-                let position =
-                    rotate::phase_on_grid(&output, *switching, log_grid, &client.small().into_container());
+            for (modulus_switch, squares) in &mut switched {
+                let predicted =
+                    parameters.modulus_switch_noise(modulus_switch.rounding(), modulus_switch.extension);
+                let log_grid = parameters.coarse_grid() + modulus_switch.extension;
+                let position = rotate::phase_on_grid(
+                    &output,
+                    *modulus_switch,
+                    log_grid,
+                    &client.small().into_container(),
+                );
                 let step = (-f64::from(log_grid)).exp2();
                 let exact = f64::from(after) * (-32.0_f64).exp2();
                 let error = (f64::from(position) + 0.5) * step - exact;
@@ -239,10 +245,10 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
     }
     let key_switch = Ratio::of(&key_switch);
     assert!(key_switch.mean * predicted.0 >= small_encryption(parameters.lwe_dimension).0);
-    let switched = switched.into_iter().map(|(switching, squares)| {
+    let switched = switched.into_iter().map(|(modulus_switch, squares)| {
         let ratio = Ratio::of(&squares);
-        assert!(ratio.mean >= 1.0 - ratio.unsure(), "{switching:?} is predicted to the point");
-        (format!("modulus switch, N {}, {switching:?}", parameters.polynomial_size.0), ratio)
+        assert!(ratio.mean >= 1.0 - ratio.unsure(), "{modulus_switch:?} is predicted to the point");
+        (format!("modulus switch, N {}, {modulus_switch:?}", parameters.polynomial_size.0), ratio)
     });
     let Decomposition { base_log, levels } = parameters.key_switch.unwrap();
     let what = format!("key switch, base {} levels {}", base_log.0, levels.0);

@@ -9,28 +9,28 @@ use super::Ratio;
 use crate::{
     circuit::{Circuit, ir::Table},
     fhe::{
-        ClientKey, Plan, ServerKey,
-        encoding::half_steps,
-        execute::{Flight, Wires, Workers},
+        ClientKey, ServerKey,
         keys::generate,
-        plan::{self, ServerPlan, Source, Sum},
         rotate,
+        running::{SampleRun, Wires},
         schedule::Schedule,
+        workers::Workers,
     },
     params::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots,
         cost::{BLOCK, Prices},
-        demand::{self, Demand},
-        grid::Switching,
+        modulus_switch::ModulusSwitch,
         objective::Objective,
-        search::{Bounds, Chosen, Event, Solution, Space, cheapest},
+        search::{Bounds, Event, RotationSolution, Solution, Space, cheapest},
+        workload::{self, Workload},
     },
+    plan::{self, Plan, ServerPlan, Source, Sum, encoding::half_steps},
 };
 
 /// A circuit, the parameters that the search finds for it, and what they are predicted to give.
 pub(super) struct Subject<'a> {
     pub(super) circuit: &'a Circuit,
-    demand: Demand,
+    workload: Workload,
     pub(super) solution: Solution,
     pub(super) plan: Plan,
 }
@@ -41,28 +41,28 @@ struct Probe<'a> {
     server: ServerKey,
     small: Vec<u32>,
     /// By stage.
-    readers: &'a [Vec<Reader<'a>>],
+    readers: &'a [Vec<ProbedRotation<'a>>],
     outputs: &'a [Event],
 }
 
 /// A rotation of a circuit.
-struct Reader<'a> {
+struct ProbedRotation<'a> {
     circuit: &'a Circuit,
-    demand: &'a demand::Rotation,
-    solution: &'a Chosen,
+    workload: &'a workload::WorkloadRotation,
+    solution: &'a RotationSolution,
 }
 
 /// What the values of one sample saw: squared errors in parts of the predicted variance, by stage, and behind the stages
 /// those of the outputs, where all stages were rotated.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct SampleErrors {
     pub(super) squares: Vec<Vec<f64>>,
     /// Levels of each stage that noise moved.
     off: Vec<usize>,
 }
 
 /// What one stage, or the outputs, saw.
-pub(super) struct Row {
+pub(super) struct StageErrors {
     pub(super) ratio: Ratio,
     /// Of each of its values by itself.
     pub(super) each: Vec<Ratio>,
@@ -78,13 +78,13 @@ fn centred(turns: f64) -> f64 {
 }
 
 /// The level that a table gives at a phase behind its first jump, in half steps above the middle of its plateaus.
-fn reading(table: &Table, first: i64, unit: f64, phase: f64) -> i64 {
+fn table_output(table: &Table, first: i64, unit: f64, phase: f64) -> i64 {
     let passed = |at: i64| phase >= (at - first) as f64 * unit;
     let risen: i64 = table.jumps.iter().filter(|jump| passed(jump.at)).map(|jump| jump.rise).sum();
     2 * (table.base + risen) - table.base - table.last_level()
 }
 
-impl Reader<'_> {
+impl ProbedRotation<'_> {
     /// The levels of its wires, of phases `wires` and `slots` to a turn, and how many noise moved. They are those that its
     /// tables have at the sum with the error on it; jumps are rounded to the coarse grid at worst.
     fn levels(
@@ -95,14 +95,14 @@ impl Reader<'_> {
         slots: Slots,
         wires: &[u64],
     ) -> (Vec<i64>, usize) {
-        let unit = self.demand.gain as f64 / f64::from(self.demand.slots.0);
+        let unit = self.workload.gain as f64 / f64::from(self.workload.slots.0);
         let grid = (-f64::from(parameters.coarse_grid())).exp2();
-        let extractions = if self.demand.shared() { self.demand.offsets.len() } else { 1 };
+        let extractions = if self.workload.shared() { self.workload.offsets.len() } else { 1 };
         let spread = extractions as f64 * parameters.extraction().0.sqrt();
-        let tables = &self.circuit.graph.accumulators[self.demand.accumulator].tables;
+        let tables = &self.circuit.graph.accumulators[self.workload.accumulator].tables;
         let mut off = 0;
-        let levels = self.demand.tables.iter().zip(wires).map(|(&table, &wire)| {
-            let at = |phase| reading(&tables[table], self.demand.first, unit, phase);
+        let levels = self.workload.tables.iter().zip(wires).map(|(&table, &wire)| {
+            let at = |phase| table_output(&tables[table], self.workload.first, unit, phase);
             let near = [-grid, 0.0, grid].map(|rounding| at(ideal + error + rounding));
             let away = |level: i64| centred(turns(wire.wrapping_sub(half_steps(level, slots)))).abs();
             let level = near.into_iter().min_by(|&one, &other| away(one).total_cmp(&away(other))).unwrap();
@@ -126,20 +126,20 @@ impl<'a> Subject<'a> {
         circuit: &'a Circuit,
         p_fail: f64,
         space: &Space,
-        allowed: impl Fn(&Demand) -> bool,
+        allowed: impl Fn(&Workload) -> bool,
     ) -> Self {
         let p_fail = Log2Probability(p_fail);
-        let usual = Demand::of(&circuit.graph, p_fail).unwrap();
-        let others = Demand::alternatives(&usual, &circuit.graph, p_fail).unwrap();
-        let layouts: Vec<Demand> = once(usual).chain(others).filter(allowed).collect();
+        let usual = Workload::of(&circuit.graph, p_fail).unwrap();
+        let others = Workload::alternatives(&usual, &circuit.graph, p_fail).unwrap();
+        let layouts: Vec<Workload> = once(usual).chain(others).filter(allowed).collect();
         let (usual, others) = layouts.split_first().unwrap();
         let bounds = Bounds { p_fail, server_key: Bytes(250_000_000), objective: Objective::CoreSeconds };
-        let (demand, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
-        let plan = Plan::new(circuit, demand, &solution);
+        let (workload, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
+        let plan = Plan::new(circuit, workload, &solution);
         for event in solution.rotations.iter().map(|chosen| &chosen.event).chain(&solution.outputs) {
             assert!(event.tolerance.is_none_or(|tolerance| event.noise.0.sqrt() <= tolerance.0));
         }
-        Self { circuit, demand: demand.clone(), solution, plan }
+        Self { circuit, workload: workload.clone(), solution, plan }
     }
 
     /// Its keys, and for each stage its rotations and how the widest switches.
@@ -151,9 +151,9 @@ impl<'a> Subject<'a> {
             |Decomposition { base_log, levels }| format!("{}x{}", base_log.0, levels.0),
         );
         let stages = self.readers().into_iter().map(|stage| {
-            let widest = stage.iter().max_by_key(|reader| reader.demand.slots).unwrap();
-            let Switching { extension, exchange } = widest.solution.switching;
-            format!("{} x M {} nu {extension} lambda {exchange:.2}", stage.len(), widest.demand.slots)
+            let widest = stage.iter().max_by_key(|reader| reader.workload.slots).unwrap();
+            let ModulusSwitch { extension, error_weight } = widest.solution.modulus_switch;
+            format!("{} x M {} nu {extension} lambda {error_weight:.2}", stage.len(), widest.workload.slots)
         });
         format!(
             "n {} k {} N {} pbs {}x{} ks {key_switch}, inputs under the {} key; {}",
@@ -162,15 +162,16 @@ impl<'a> Subject<'a> {
             polynomial_size.0,
             rotation.base_log.0,
             rotation.levels.0,
-            if self.demand.direct { "small" } else { "big" },
+            if self.workload.inputs_under_small_key { "small" } else { "big" },
             stages.collect::<Vec<_>>().join("; "),
         )
     }
 
-    fn readers(&self) -> Vec<Vec<Reader<'_>>> {
-        let mut readers: Vec<Vec<Reader<'_>>> = self.plan.server.stages.iter().map(|_| Vec::new()).collect();
-        for (rotation, chosen) in self.demand.rotations.iter().zip(&self.solution.rotations) {
-            let reader = Reader { circuit: self.circuit, demand: rotation, solution: chosen };
+    fn readers(&self) -> Vec<Vec<ProbedRotation<'_>>> {
+        let mut readers: Vec<Vec<ProbedRotation<'_>>> =
+            self.plan.server.stages.iter().map(|_| Vec::new()).collect();
+        for (rotation, chosen) in self.workload.rotations.iter().zip(&self.solution.rotations) {
+            let reader = ProbedRotation { circuit: self.circuit, workload: rotation, solution: chosen };
             readers[rotation.depth].push(reader);
         }
         readers
@@ -182,7 +183,7 @@ impl<'a> Subject<'a> {
 
     /// What samples see under keys of their own when `rotated` stages rotate: those stages, the next, or where all rotate
     /// the outputs.
-    pub(super) fn run(&self, samples: &[Vec<f32>], rotated: usize) -> Vec<Seen> {
+    pub(super) fn run(&self, samples: &[Vec<f32>], rotated: usize) -> Vec<SampleErrors> {
         let (client, server) = self.keys();
         let small = client.small().into_container();
         let readers = self.readers();
@@ -192,9 +193,9 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl Row {
+impl StageErrors {
     /// Of a stage, or of the outputs behind the last.
-    pub(super) fn of(seen: &[Seen], stage: usize) -> Self {
+    pub(super) fn of(seen: &[SampleErrors], stage: usize) -> Self {
         let squares: Vec<Vec<f64>> = seen.iter().map(|seen| seen.squares[stage].clone()).collect();
         let each = |value| {
             let alone: Vec<Vec<f64>> = squares.iter().map(|values| vec![values[value]]).collect();
@@ -214,22 +215,22 @@ impl Probe<'_> {
         decrypt_lwe_ciphertext(&self.client.big(), &ciphertext).0
     }
 
-    fn run(&self, sample: &[f32], rotated: usize) -> Seen {
+    fn run(&self, sample: &[f32], rotated: usize) -> SampleErrors {
         let plan = self.server.plan();
         let levels = self.client.plan().codec.encode(sample).unwrap();
         let sent = levels.iter().zip(&self.client.plan().inputs);
         let inputs: Vec<u64> =
             sent.filter_map(|(&level, slots)| slots.map(|slots| half_steps(2 * level, slots))).collect();
         let schedule = Schedule::new(plan);
-        let flight = self.server.take_off(&self.client.encrypt(sample).unwrap());
+        let run = self.server.start(&self.client.encrypt(sample).unwrap());
         let mut levels: Vec<Vec<Vec<i64>>> = Vec::new();
-        let mut seen = Seen::default();
+        let mut seen = SampleErrors::default();
         for (stage, rotations) in plan.stages.iter().enumerate().take(rotated + 1) {
             let ideals: Vec<f64> = rotations
                 .iter()
                 .map(|rotation| centred(turns(ideal(plan, &rotation.sum, &inputs, &levels))))
                 .collect();
-            let (small, wires) = self.block(&schedule, &flight, rotations, stage < rotated);
+            let (small, wires) = self.block(&schedule, &run, rotations, stage < rotated);
             let errors: Vec<f64> = rotations
                 .iter()
                 .zip(&small)
@@ -255,13 +256,13 @@ impl Probe<'_> {
                 off += moved;
                 read.push(levels);
                 let number = schedule.number(Source::Table { stage, rotation: index, table: 0 }).unwrap();
-                assert!(flight.wires[number].set(wires).is_ok());
+                assert!(run.wires[number].set(wires).is_ok());
             }
             seen.off.push(off);
             levels.push(read);
         }
         if rotated == plan.stages.len() {
-            let sums = self.server.outputs(&schedule, &flight).sums;
+            let sums = self.server.outputs(&schedule, &run).sums;
             let sums = sums.chunks_exact(plan.parameters.big_dimension().to_lwe_size().0);
             let squares =
                 plan.outputs.iter().zip(sums).zip(self.outputs).map(|((sum, ciphertext), event)| {
@@ -277,21 +278,21 @@ impl Probe<'_> {
     fn block(
         &self,
         schedule: &Schedule<'_>,
-        flight: &Flight,
+        run: &SampleRun,
         rotations: &[plan::Rotation],
         rotate: bool,
     ) -> (Vec<Vec<u32>>, Vec<Wires>) {
         let (mut small, mut wires) = (Vec::new(), Vec::new());
         for block in rotations.chunks(BLOCK) {
-            let jobs: Vec<(&Flight, &plan::Rotation)> =
-                block.iter().map(|rotation| (flight, rotation)).collect();
-            self.server.workers.with_desk(|desk| {
+            let jobs: Vec<(&SampleRun, &plan::Rotation)> =
+                block.iter().map(|rotation| (run, rotation)).collect();
+            self.server.workers.with_buffers(|buffers| {
                 if rotate {
-                    wires.extend(self.server.rotate(schedule, &jobs, desk));
+                    wires.extend(self.server.rotate(schedule, &jobs, buffers));
                 } else {
-                    self.server.read(schedule, &jobs, desk);
+                    self.server.read(schedule, &jobs, buffers);
                 }
-                small.extend_from_slice(&desk.small[..jobs.len()]);
+                small.extend_from_slice(&buffers.small[..jobs.len()]);
             });
         }
         (small, wires)
@@ -299,7 +300,7 @@ impl Probe<'_> {
 
     /// The phase that a rotation reads a table at.
     fn phase_at(&self, rotation: &plan::Rotation, small: &[u32]) -> f64 {
-        let position = rotate::phase_on_grid(small, rotation.switching, rotation.log_grid, &self.small);
+        let position = rotate::phase_on_grid(small, rotation.modulus_switch, rotation.log_grid, &self.small);
         (f64::from(position) + 0.5) * (-f64::from(rotation.log_grid)).exp2()
     }
 }

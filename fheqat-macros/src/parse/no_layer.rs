@@ -1,0 +1,292 @@
+//! A type that is no layer: what it probably stands for, and what to type instead.
+
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::{GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt};
+
+use super::{
+    layer::{Kind, all, arguments, ungroup},
+    number::source_text,
+};
+use crate::diag::Message;
+
+/// Types of the standard library that point at one other, or guard it.
+const POINTERS: &[&str] =
+    &["Box", "Rc", "Arc", "Cow", "Cell", "RefCell", "OnceCell", "Mutex", "RwLock", "LazyLock", "Pin"];
+const LISTS: &[&str] = &["Vec", "VecDeque", "LinkedList", "HashMap", "BTreeMap", "HashSet", "BTreeSet"];
+const DATA: &[&str] = &[
+    "bool",
+    "char",
+    "str",
+    "String",
+    "PhantomData",
+    "f32",
+    "f64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+];
+/// What other libraries put behind the last layer.
+const SOFTMAX: &[&str] = &["softmax", "softmax2d", "logsoftmax", "softmin", "quantsoftmax"];
+
+/// Where the type stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) net: &'a str,
+    pub(super) field: &'a str,
+}
+
+/// The message for a type that names no layer of fheqat.
+pub(super) fn message(ty: &Type, place: Place<'_>) -> Message {
+    match ungroup(ty) {
+        Type::Path(path) => match path.path.segments.last() {
+            Some(segment) => named(segment, place),
+            None => no_layer().help(all()),
+        },
+        Type::Reference(reference) => owned(&reference.elem, place),
+        Type::Ptr(pointer) => owned(&pointer.elem, place),
+        Type::Array(array) => listed(&[&array.elem, &array.elem], place),
+        Type::Slice(slice) => listed(&[&slice.elem, &slice.elem], place),
+        Type::Tuple(tuple) => listed(&tuple.elems.iter().collect::<Vec<_>>(), place),
+        _ => no_layer().note("the macro knows a layer by its name").help(all()),
+    }
+}
+
+fn no_layer() -> Message {
+    Message::new("a field of a network is a layer")
+}
+
+fn named(segment: &PathSegment, place: Place<'_>) -> Message {
+    let name = segment.ident.unraw().to_string();
+    let inner = arguments(segment).into_iter().find_map(|argument| match argument {
+        GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    });
+    let has = |names: &[&str]| names.contains(&name.as_str());
+    if let Some(inner) = inner {
+        if has(POINTERS) {
+            return owned(inner, place);
+        }
+        if has(LISTS) {
+            return listed(&[inner, inner], place);
+        }
+        if has(&["Option"]) {
+            return optional(inner, place);
+        }
+    }
+    if has(DATA) {
+        return beside(place);
+    }
+    let message = Message::new(format!("unknown layer `{name}`"));
+    let plain = name.to_lowercase();
+    let plain = plain.strip_prefix("quant").unwrap_or(&plain);
+    if SOFTMAX.contains(&plain) {
+        return message.note("a network gives logits, and softmax of them has the same largest one").help(
+            format!("leave out `{}`, and let the client apply softmax to what it decrypts", place.field),
+        );
+    }
+    if let Some(function) = FUNCTIONS.iter().find(|function| function.names.contains(&plain)) {
+        return function.message(&segment.ident);
+    }
+    match Kind::like(&name) {
+        Some(kind) => message.help(format!("did you mean `{}`?", kind.in_place_of(segment))),
+        None => message
+            .note("the macro sees the name alone: in place of an alias, write the layer that it stands for")
+            .help(all()),
+    }
+}
+
+/// The layer that stands in pointers and options.
+fn layer(ty: &Type) -> Option<&Type> {
+    match ungroup(ty) {
+        Type::Path(path) => {
+            let segment = path.path.segments.last()?;
+            if Kind::of(&segment.ident.to_string()).is_some() {
+                return Some(ungroup(ty));
+            }
+            let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(inner) => layer(inner),
+                _ => None,
+            })
+        }
+        Type::Reference(reference) => layer(&reference.elem),
+        Type::Ptr(pointer) => layer(&pointer.elem),
+        Type::Array(array) => layer(&array.elem),
+        Type::Slice(slice) => layer(&slice.elem),
+        _ => None,
+    }
+}
+
+fn owned(inner: &Type, place: Place<'_>) -> Message {
+    match layer(inner) {
+        Some(layer) => no_layer().note("a network owns its layers").help(format!("write `{}`", text(layer))),
+        None => beside(place),
+    }
+}
+
+fn optional(inner: &Type, place: Place<'_>) -> Message {
+    match layer(inner) {
+        Some(layer) => no_layer().note("which layers a network has is decided when it is compiled").help(
+            format!("write `{}`, and a struct without `{}` for the other case", text(layer), place.field),
+        ),
+        None => beside(place),
+    }
+}
+
+fn listed(elements: &[&Type], place: Place<'_>) -> Message {
+    let layers: Option<Vec<_>> = elements.iter().map(|element| layer(element)).collect();
+    match layers {
+        Some(layers) if !layers.is_empty() => {
+            let fields = layers.iter().enumerate();
+            let fields: Vec<_> = fields
+                .map(|(index, layer)| format!("{}{}: {}", place.field, index + 1, text(layer)))
+                .collect();
+            no_layer()
+                .note("each layer has a field of its own")
+                .help(format!("write `{}`", fields.join(", ")))
+        }
+        _ => beside(place),
+    }
+}
+
+/// For what is no layer at all.
+fn beside(place: Place<'_>) -> Message {
+    let Place { net, field } = place;
+    let model = if net == "Model" { "Whole" } else { "Model" };
+    no_layer()
+        .help(format!("keep other data beside the network: `struct {model} {{ net: {net}, {field}: ... }}`"))
+}
+
+/// A type as one would write it.
+pub(super) fn text(ty: &impl ToTokens) -> String {
+    source_text(&ty.to_token_stream()).replace(" < ", "<").replace(" >", ">").replace(" ,", ",")
+}
+
+/// A function of one number that other libraries have as a layer.
+struct Function {
+    /// Its names in lower case.
+    names: &'static [&'static str],
+    stands_for: StandsFor,
+}
+
+enum StandsFor {
+    /// A function that fheqat has.
+    Ours(&'static str),
+    /// A quantizer that cuts off where the function does.
+    Quantizer(&'static str),
+    /// A function that is yet to be written.
+    Formula {
+        /// Whether it is below zero anywhere.
+        signed: bool,
+        text: &'static str,
+        #[cfg(test)]
+        apply: fn(f32) -> f32,
+    },
+}
+use StandsFor::{Formula, Ours, Quantizer};
+
+macro_rules! formula {
+    ($signed:literal, |$x:ident| $body:expr) => {
+        Formula {
+            signed: $signed,
+            text: stringify!($body),
+            #[cfg(test)]
+            apply: |$x| $body,
+        }
+    };
+}
+
+impl Function {
+    fn message(&self, typed: &Ident) -> Message {
+        match self.stands_for {
+            Ours(name) => Message::new(format!("`{typed}` is a function, and not a layer"))
+                .help(format!("write `QuantAct<{name}>`")),
+            Quantizer(layer) => Message::new(format!("unknown layer `{typed}`"))
+                .note("a quantizer cuts off what is beyond its levels")
+                .help(format!("write `{layer}`")),
+            Formula { signed, text, .. } => Message::new(format!("unknown layer `{typed}`")).help(format!(
+                "write `QuantAct<{typed}>`, with `struct {typed};` and `impl Activation for {typed} {{ \
+                     const SIGNED: bool = {signed}; fn apply(x: f32) -> f32 {{ {text} }} }}`"
+            )),
+        }
+    }
+}
+
+const FUNCTIONS: &[Function] = &[
+    Function { names: &["sigmoid"], stands_for: Ours("Sigmoid") },
+    Function { names: &["tanh"], stands_for: Ours("Tanh") },
+    Function { names: &["gelu"], stands_for: Ours("Gelu") },
+    Function { names: &["leakyrelu", "prelu", "rrelu"], stands_for: Ours("LeakyReLU") },
+    Function { names: &["relu6"], stands_for: Quantizer("QuantReLU") },
+    Function { names: &["hardtanh"], stands_for: Quantizer("QuantIdentity") },
+    Function { names: &["silu", "swish"], stands_for: formula!(true, |x| x / (1.0 + (-x).exp())) },
+    Function {
+        names: &["elu", "celu"],
+        stands_for: formula!(true, |x| if x > 0.0 { x } else { x.exp_m1() }),
+    },
+    Function {
+        names: &["selu"],
+        stands_for: formula!(true, |x| 1.0507 * if x > 0.0 { x } else { 1.6733 * x.exp_m1() }),
+    },
+    Function { names: &["mish"], stands_for: formula!(true, |x| x * x.exp().ln_1p().tanh()) },
+    Function { names: &["softplus"], stands_for: formula!(false, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()) },
+    Function {
+        names: &["logsigmoid"],
+        stands_for: formula!(true, |x| x.min(0.0) - (-x.abs()).exp().ln_1p()),
+    },
+    Function { names: &["softsign"], stands_for: formula!(true, |x| x / (1.0 + x.abs())) },
+    Function {
+        names: &["hardswish", "hardsilu"],
+        stands_for: formula!(true, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
+    },
+    Function { names: &["hardsigmoid"], stands_for: formula!(false, |x| (x + 3.0).clamp(0.0, 6.0) / 6.0) },
+    Function { names: &["hardshrink"], stands_for: formula!(true, |x| if x.abs() > 0.5 { x } else { 0.0 }) },
+    Function {
+        names: &["softshrink"],
+        stands_for: formula!(true, |x| x.signum() * (x.abs() - 0.5).max(0.0)),
+    },
+    Function { names: &["tanhshrink"], stands_for: formula!(true, |x| x - x.tanh()) },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_those_of_their_names() {
+        for (name, at_one) in [
+            ("silu", 0.731_058_6),
+            ("elu", 1.0),
+            ("selu", 1.050_7),
+            ("mish", 0.865_098_4),
+            ("softplus", 1.313_261_7),
+            ("logsigmoid", -0.313_261_7),
+            ("softsign", 0.5),
+            ("hardswish", 0.666_666_7),
+            ("hardsigmoid", 0.666_666_7),
+            ("hardshrink", 1.0),
+            ("softshrink", 0.5),
+            ("tanhshrink", 0.238_405_8),
+        ] {
+            let found = FUNCTIONS.iter().find(|function| function.names.contains(&name));
+            let Some(Function { stands_for: Formula { signed, apply, .. }, .. }) = found else {
+                panic!("`{name}` is a formula")
+            };
+            let value: f32 = apply(1.0);
+            assert!((value - at_one).abs() < 1e-6, "{name} {value}");
+            let mut values = (-400..400).map(|x| apply(x as f32 / 4.0));
+            assert!(values.clone().all(f32::is_finite), "{name}");
+            assert_eq!(values.any(|y| y < 0.0), *signed, "{name}");
+        }
+    }
+}

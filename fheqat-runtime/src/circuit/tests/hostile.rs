@@ -1,0 +1,181 @@
+//! Circuits from outside with numbers that nobody trained: refused before anything is computed with them.
+
+use fheqat_spec::{Range, Transfer};
+
+use crate::{
+    Seed,
+    circuit::{
+        Circuit, DeclaredLayer, Graph,
+        ir::{Jump, Tolerance, Wire},
+        verify::LARGEST,
+    },
+    fixture::drawn::{Draw, PLAIN},
+};
+
+/// Two inputs, two neurons of two quantizers, one output.
+fn circuit() -> Circuit {
+    let mut draw = Draw::new(&[2], Seed(1));
+    let levels = draw.input(Transfer::Unsigned, 2);
+    let first = draw.linear(levels, 1, PLAIN);
+    draw.fill(first, |_, column| [1, -2][column]);
+    let levels = draw.quantizer_of(first, Transfer::ReLU, 2, 1.0);
+    let second = draw.linear(levels, 1, PLAIN);
+    draw.fill(second, |_, _| 3);
+    let levels = draw.quantizer_of(second, Transfer::ReLU, 2, 1.0);
+    draw.linear(levels, 1, PLAIN);
+    draw.finish().lowered()
+}
+
+fn refused(change: impl Fn(&mut Circuit)) -> String {
+    let mut circuit = circuit();
+    change(&mut circuit);
+    let error = Circuit::from_bytes(&circuit.to_bytes()).unwrap_err().to_string();
+    let reason = error.strip_prefix("the circuit is malformed (").unwrap();
+    reason.strip_suffix("): make it again").unwrap().to_owned()
+}
+
+fn graph(change: impl Fn(&mut Graph)) -> String {
+    refused(|circuit| change(&mut circuit.graph))
+}
+
+const SIZE: &str = "but numbers of a circuit are at most 281474976710656 from zero";
+
+#[test]
+fn an_honest_circuit_is_read() {
+    let circuit = circuit();
+    assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
+}
+
+#[test]
+fn ranges_have_an_order_and_a_size() {
+    let full = Range { lo: i64::MIN, hi: i64::MAX };
+    let reversed = Range { lo: 3, hi: -3 };
+    let size = |part: &str| format!("{part}: its range ends at {}, {SIZE}", i64::MIN);
+    assert_eq!(graph(|graph| graph.inputs[1] = full), size("input 1"));
+    assert_eq!(graph(|graph| graph.layers[1].bound = full), size("layer 1"));
+    assert_eq!(graph(|graph| graph.accumulators[1].range = full), size("accumulator 1"));
+    assert_eq!(graph(|graph| graph.outputs[0].range = full), size("output 0"));
+    let order = "its range runs from 3 down to -3";
+    assert_eq!(graph(|graph| graph.inputs[1] = reversed), format!("input 1: {order}"));
+    assert_eq!(graph(|graph| graph.layers[1].bound = reversed), format!("layer 1: {order}"));
+    assert_eq!(graph(|graph| graph.accumulators[1].range = reversed), format!("accumulator 1: {order}"));
+    assert_eq!(graph(|graph| graph.outputs[0].range = reversed), format!("output 0: {order}"));
+}
+
+#[test]
+fn weights_and_their_sums_have_a_size() {
+    for weight in [i64::MIN, i64::MAX, LARGEST + 1] {
+        let weigh = |graph: &mut Graph| graph.accumulators[0].terms[0].weight = weight;
+        assert_eq!(graph(weigh), format!("accumulator 0: a weight is {weight}, {SIZE}"));
+        let weigh = |graph: &mut Graph| graph.outputs[0].terms[0].weight = weight;
+        assert_eq!(graph(weigh), format!("output 0: a weight is {weight}, {SIZE}"));
+    }
+    // Its product alone is too large, and that of an input that is always zero is not.
+    let weigh = |graph: &mut Graph| graph.accumulators[0].terms[0].weight = LARGEST;
+    assert_eq!(
+        graph(weigh),
+        format!("accumulator 0: its terms may add up to {}, {SIZE}", 3 * i128::from(LARGEST) + 2 * 3)
+    );
+    // Each product is small enough, and the sum is not.
+    let weigh = |graph: &mut Graph| {
+        graph.accumulators[0].terms.iter_mut().for_each(|term| term.weight = LARGEST / 4);
+    };
+    assert_eq!(
+        graph(weigh),
+        format!("accumulator 0: its terms may add up to {}, {SIZE}", 6 * i128::from(LARGEST / 4))
+    );
+}
+
+#[test]
+fn tables_have_a_size_at_every_jump() {
+    let base = |graph: &mut Graph| graph.accumulators[0].tables[0].base = i64::MAX;
+    assert_eq!(graph(base), format!("accumulator 0: a table starts at {}, {SIZE}", i64::MAX));
+    let at = |graph: &mut Graph| graph.accumulators[0].tables[0].jumps[0].at = i64::MIN;
+    assert_eq!(graph(at), format!("accumulator 0: a table jumps at {}, {SIZE}", i64::MIN));
+    let rise = |graph: &mut Graph| {
+        let table = &mut graph.accumulators[0].tables[0];
+        (table.base, table.jumps) = (1, vec![Jump { at: 1, rise: i64::MAX }]);
+    };
+    assert_eq!(graph(rise), format!("accumulator 0: a table gives {}, {SIZE}", 1_i128 << 63));
+    // Up and down again, so that the last level is small.
+    let peak = |graph: &mut Graph| {
+        let rises = [LARGEST, LARGEST, -LARGEST, -LARGEST];
+        let jumps = (1..).zip(rises).map(|(at, rise)| Jump { at, rise });
+        graph.accumulators[0].tables[0].jumps = jumps.collect();
+    };
+    assert_eq!(graph(peak), format!("accumulator 0: a table gives {}, {SIZE}", 2 * LARGEST));
+}
+
+#[test]
+fn constants_have_a_size() {
+    let constant = |graph: &mut Graph| graph.outputs[0].constant = i64::MIN;
+    assert_eq!(graph(constant), format!("output 0: its constant is {}, {SIZE}", i64::MIN));
+}
+
+#[test]
+fn tolerances_are_standard_deviations() {
+    for deviation in [f64::NAN, f64::INFINITY, -1.0] {
+        let off = |graph: &mut Graph| graph.accumulators[0].tolerance = Tolerance(deviation);
+        let message = format!("it may be off by {deviation}, which is no standard deviation");
+        assert_eq!(graph(off), format!("accumulator 0: {message}"));
+        let off = |graph: &mut Graph| graph.outputs[0].tolerance = Tolerance(deviation);
+        assert_eq!(graph(off), format!("output 0: {message}"));
+    }
+}
+
+#[test]
+fn only_what_comes_before_is_read() {
+    for (wire, shown) in [
+        (Wire::Input(usize::MAX), format!("x{}", usize::MAX)),
+        (Wire::Table { accumulator: 1, table: 0 }, "t1.0".to_owned()),
+        (Wire::Table { accumulator: 0, table: 1 }, "t0.1".to_owned()),
+    ] {
+        assert_eq!(
+            graph(|graph| graph.accumulators[1].terms[0].wire = wire),
+            format!("accumulator 1: it reads {shown}, which the circuit does not have before it")
+        );
+    }
+    let layer = |graph: &mut Graph| graph.accumulators[0].layer = usize::MAX;
+    assert_eq!(
+        graph(layer),
+        format!("accumulator 0: it belongs to layer {}, which the circuit does not have", usize::MAX)
+    );
+}
+
+#[test]
+fn the_ends_are_those_of_the_graph() {
+    let ends = "its ends do not fit its graph";
+    assert_eq!(refused(|circuit| circuit.codec.features = usize::MAX), ends);
+    let encoder = circuit().codec.encoders[0].clone();
+    let twice = |circuit: &mut Circuit| {
+        circuit.codec.features = usize::MAX;
+        circuit.codec.encoders = vec![encoder.clone(); 2];
+    };
+    assert_eq!(refused(twice), ends);
+    for levels in [Range::new(0, 4), Range { lo: 3, hi: 0 }, Range { lo: i64::MIN, hi: i64::MAX }] {
+        assert_eq!(refused(|circuit| circuit.codec.encoders[0].quantizer.levels = levels), ends);
+    }
+    for step in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert_eq!(refused(|circuit| circuit.codec.encoders[0].quantizer.step = step), ends);
+    }
+}
+
+#[test]
+fn declared_layers_have_numbers_of_layers() {
+    let refused = |change: &dyn Fn(&mut DeclaredLayer)| {
+        refused(|circuit| change(circuit.fields.iter_mut().find(|field| field.name == "field1").unwrap()))
+    };
+    let changes: [&dyn Fn(&mut DeclaredLayer); 8] = [
+        &|field| field.weight_bits = Some(0),
+        &|field| field.weight_bits = Some(65),
+        &|field| field.level_bits = Some(i64::MAX),
+        &|field| field.row_sum = Some(i64::MIN),
+        &|field| field.shape = vec![i64::MAX],
+        &|field| field.range = Some(Range { lo: 1, hi: 0 }),
+        &|field| field.range = Some(Range { lo: i64::MIN, hi: 0 }),
+        &|field| field.tolerance = f64::NAN,
+    ];
+    for change in changes {
+        assert_eq!(refused(change), "a number of `field1` is beyond what a layer may have");
+    }
+}

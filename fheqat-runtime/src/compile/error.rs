@@ -1,0 +1,44 @@
+//! Why a circuit does not compile, and what to do about it.
+
+use thiserror::Error;
+
+use super::advice::Change;
+use crate::params::{Log2Probability, search::Infeasible, workload::GraphError};
+
+/// Why a circuit has no encrypted form.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// No parameters keep the promises.
+    #[error("{reason}{}", listed(.changes))]
+    Infeasible {
+        /// Which promise is the hardest to keep.
+        reason: Infeasible,
+        /// Of each option that would help the least change that does; a network like this one, trained so, has parameters.
+        changes: Vec<Change>,
+    },
+    /// The circuit breaks its own rules.
+    #[error("the circuit is malformed: {0}")]
+    Malformed(#[from] GraphError),
+    /// A codec that does not fit the graph.
+    #[error(
+        "the circuit's codec gives {levels} levels and its graph takes {inputs}: lower the network again"
+    )]
+    Codec {
+        /// Levels that the codec gives for a sample.
+        levels: usize,
+        /// Inputs of the graph.
+        inputs: usize,
+    },
+    /// An option out of range.
+    #[error("`p_fail` is {found}, but must be from 2^-256 to 2^-1: ask for a probability such as 2^-40")]
+    Probability {
+        /// The value.
+        found: Log2Probability,
+    },
+}
+
+fn listed(changes: &[Change]) -> String {
+    let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
+    if changes.is_empty() { String::new() } else { format!("; what would do: {}", changes.join(", or ")) }
+}

@@ -1,0 +1,84 @@
+//! What the user chooses of the cryptography.
+
+use std::num::NonZeroUsize;
+
+use crate::params::{
+    Bytes, Log2Probability, cost::Prices, modulus_switch::MAX_EXTENSION, objective::Objective,
+};
+
+/// What the user chooses of the cryptography.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CompileOptions {
+    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-40.
+    pub p_fail: Log2Probability,
+    /// The largest server key in memory that is allowed. Default: 250 MB.
+    pub max_server_key: Bytes,
+    /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default:
+    /// [`MAX_EXTENSION`], which is 5.
+    pub max_extension: u32,
+    /// What parameters are chosen for. Default: [`Objective::CoreSeconds`].
+    pub objective: Objective,
+    /// Threads of key generation and of the server. Default: none, which means all cores.
+    pub threads: Option<NonZeroUsize>,
+    /// What operations take, by which parameters are chosen and times predicted. Default: [`Prices::shipped`], which give the
+    /// same parameters everywhere; with [`Prices::of_this_machine`] the predicted times are those of this machine.
+    pub prices: Prices,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        Self {
+            p_fail: Log2Probability(-40.0),
+            max_server_key: Bytes(250_000_000),
+            max_extension: MAX_EXTENSION,
+            objective: Objective::CoreSeconds,
+            threads: None,
+            prices: Prices::shipped(),
+        }
+    }
+}
+
+impl CompileOptions {
+    /// Sets [`p_fail`](Self::p_fail).
+    #[must_use]
+    pub const fn p_fail(mut self, p_fail: Log2Probability) -> Self {
+        self.p_fail = p_fail;
+        self
+    }
+
+    /// Sets [`max_server_key`](Self::max_server_key).
+    #[must_use]
+    pub const fn max_server_key(mut self, bytes: Bytes) -> Self {
+        self.max_server_key = bytes;
+        self
+    }
+
+    /// Sets [`max_extension`](Self::max_extension).
+    #[must_use]
+    pub const fn max_extension(mut self, extension: u32) -> Self {
+        self.max_extension = extension;
+        self
+    }
+
+    /// Sets [`objective`](Self::objective).
+    #[must_use]
+    pub const fn objective(mut self, objective: Objective) -> Self {
+        self.objective = objective;
+        self
+    }
+
+    /// Sets [`threads`](Self::threads).
+    #[must_use]
+    pub const fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets [`prices`](Self::prices).
+    #[must_use]
+    pub fn prices(mut self, prices: Prices) -> Self {
+        self.prices = prices;
+        self
+    }
+}

@@ -1,0 +1,237 @@
+//! A circuit and its parameters as a plan of sums and rotations.
+
+use crate::{
+    circuit::{
+        Circuit,
+        ir::{Graph, Term, Wire},
+    },
+    params::{
+        Slots,
+        search::Solution,
+        workload::{Workload, WorkloadRotation, position},
+    },
+    plan::{ClientPlan, Decoding, Plan, Rotation, ServerPlan, Source, Sum, Tap, encoding::half_steps},
+};
+
+impl Plan {
+    pub(crate) fn new(circuit: &Circuit, workload: &Workload, solution: &Solution) -> Self {
+        Builder::new(circuit, workload, solution).build()
+    }
+}
+
+struct Builder<'a> {
+    circuit: &'a Circuit,
+    graph: &'a Graph,
+    workload: &'a Workload,
+    solution: &'a Solution,
+    inputs: Vec<Option<usize>>,
+    addresses: Vec<Option<RotationAddress<'a>>>,
+}
+
+#[derive(Clone, Copy)]
+struct RotationAddress<'a> {
+    stage: usize,
+    rotation: usize,
+    tables: &'a [usize],
+}
+
+impl<'a> Builder<'a> {
+    fn new(circuit: &'a Circuit, workload: &'a Workload, solution: &'a Solution) -> Self {
+        let mut sent = 0..;
+        let inputs = workload.inputs.iter().map(|slots| slots.and_then(|_| sent.next())).collect();
+        let mut addresses = vec![None; circuit.graph.accumulators.len()];
+        let mut filled: Vec<usize> = Vec::new();
+        for rotation in &workload.rotations {
+            filled.resize(filled.len().max(rotation.depth + 1), 0);
+            let address = RotationAddress {
+                stage: rotation.depth,
+                rotation: filled[rotation.depth],
+                tables: &rotation.tables,
+            };
+            filled[rotation.depth] += 1;
+            addresses[rotation.accumulator] = Some(address);
+        }
+        Self { circuit, graph: &circuit.graph, workload, solution, inputs, addresses }
+    }
+
+    fn build(self) -> Plan {
+        let workload = self.workload;
+        let depths = workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0);
+        let mut stages = vec![Vec::new(); depths];
+        for (index, rotation) in workload.rotations.iter().enumerate() {
+            stages[rotation.depth].push(self.rotation(index));
+        }
+        let outputs = workload
+            .outputs
+            .iter()
+            .map(|output| {
+                let terms = &self.graph.outputs[output.output].terms;
+                self.sum(terms, 1, 0, output.slots)
+            })
+            .collect();
+        let circuit = self.circuit.fingerprint();
+        let parameters = self.solution.parameters;
+        Plan {
+            client: ClientPlan {
+                circuit,
+                parameters,
+                codec: self.circuit.codec.clone(),
+                inputs_under_small_key: workload.inputs_under_small_key,
+                inputs: workload.inputs.clone(),
+                outputs: self.decodings(),
+            },
+            server: ServerPlan {
+                circuit,
+                parameters,
+                inputs_under_small_key: workload.inputs_under_small_key,
+                inputs: self.inputs.iter().flatten().count(),
+                stages,
+                outputs,
+            },
+        }
+    }
+
+    fn decodings(&self) -> Vec<Decoding> {
+        let sums = |index| self.workload.outputs.iter().find(|output| output.output == index);
+        self.graph
+            .outputs
+            .iter()
+            .enumerate()
+            .map(|(index, output)| match sums(index) {
+                Some(sum) => {
+                    Decoding::Sum { slots: sum.slots, range: output.range, constant: output.constant }
+                }
+                None => Decoding::Constant(output.constant + self.constant_terms(&output.terms)),
+            })
+            .collect()
+    }
+
+    /// The value of a sum of constant wires.
+    fn constant_terms(&self, terms: &[Term]) -> i64 {
+        terms
+            .iter()
+            .map(|term| match term.wire {
+                Wire::Input(_) => 0,
+                Wire::Table { accumulator, table } => {
+                    term.weight * self.graph.accumulators[accumulator].tables[table].base
+                }
+            })
+            .sum()
+    }
+
+    /// Wires are shifted so that a table's two plateaus are negatives: a level is its wire plus (base + last) / 2.
+    fn sum(&self, terms: &[Term], gain: i64, half_step_shift: i64, slots: Slots) -> Sum {
+        let mut sources = Vec::with_capacity(terms.len());
+        let mut constant = half_step_shift;
+        for term in terms {
+            let weight = term.weight * gain;
+            match term.wire {
+                Wire::Input(index) => {
+                    sources.extend(self.inputs[index].map(|place| (Source::Input(place), weight)));
+                }
+                Wire::Table { accumulator, table } => {
+                    let levels = &self.graph.accumulators[accumulator].tables[table];
+                    constant += weight * (levels.base + levels.last_level());
+                    let source = self.addresses[accumulator].and_then(|address| {
+                        let table = address.tables.iter().position(|&live| live == table)?;
+                        Some(Source::Table { stage: address.stage, rotation: address.rotation, table })
+                    });
+                    sources.extend(source.map(|source| (source, weight)));
+                }
+            }
+        }
+        Sum { terms: sources, constant: half_steps(constant, slots) }
+    }
+
+    fn rotation(&self, index: usize) -> Rotation {
+        let workload = &self.workload.rotations[index];
+        let modulus_switch = self.solution.rotations[index].modulus_switch;
+        let coarse = self.solution.parameters.coarse_grid();
+        let log_grid = coarse + modulus_switch.extension;
+        let accumulator = &self.graph.accumulators[workload.accumulator];
+        // A jump at t is passed at t - 1/2: in half-steps, and with the gain, 2 t - 1.
+        let sum = self.sum(
+            &accumulator.terms,
+            workload.gain,
+            -workload.gain * (2 * workload.first - 1),
+            workload.slots,
+        );
+        let grid = JumpGrid { workload, coarse, extension: modulus_switch.extension };
+        let (stairs, origin, taps) = if workload.shared() {
+            let tables: Vec<_> = workload.tables.iter().map(|&table| &accumulator.tables[table]).collect();
+            let jumps = tables
+                .iter()
+                .enumerate()
+                .flat_map(|(reader, table)| table.jumps.iter().map(move |jump| (jump.at, reader, jump.rise)));
+            grid.signs(jumps)
+        } else {
+            let table = &accumulator.tables[workload.tables[0]];
+            grid.staircase(table.jumps.iter().map(|jump| (jump.at, jump.rise)))
+        };
+        Rotation {
+            layer: workload.layer,
+            sum,
+            key_switches: workload.key_switches.clone(),
+            modulus_switch,
+            log_grid,
+            stairs,
+            origin,
+            slots: self.wire_slots(workload.accumulator, workload.tables[0]),
+            taps,
+            tables: workload.tables.len(),
+        }
+    }
+
+    /// M of the reader of a live table.
+    fn wire_slots(&self, accumulator: usize, table: usize) -> Slots {
+        let wire = Wire::Table { accumulator, table };
+        let reads = |terms: &[Term]| terms.iter().any(|term| term.wire == wire);
+        let rotations = self
+            .workload
+            .rotations
+            .iter()
+            .find(|rotation| reads(&self.graph.accumulators[rotation.accumulator].terms))
+            .map(|rotation| rotation.slots);
+        let outputs =
+            || self.workload.outputs.iter().find(|output| reads(&self.graph.outputs[output.output].terms));
+        rotations.or_else(|| outputs().map(|output| output.slots)).unwrap_or(Slots(2))
+    }
+}
+
+struct JumpGrid<'a> {
+    workload: &'a WorkloadRotation,
+    coarse: u32,
+    extension: u32,
+}
+
+impl JumpGrid<'_> {
+    fn position(&self, at: i64, log_grid: u32) -> u32 {
+        let offset = self.workload.gain * (at - self.workload.first);
+        position(offset, self.workload.slots, log_grid) as u32
+    }
+
+    /// One table is the test polynomial itself.
+    fn staircase(&self, jumps: impl Iterator<Item = (i64, i64)>) -> (Vec<(u32, i64)>, u32, Vec<Tap>) {
+        let fine = self.coarse + self.extension;
+        let stairs = jumps.map(|(at, rise)| (self.position(at, fine), rise)).collect();
+        (stairs, 0, vec![Tap { coefficient: 0, readers: vec![(0, 1)] }])
+    }
+
+    /// A polynomial of ones, rotated by the phase less the last jump: its coefficient at the distance between a jump
+    /// and the last is the sign of the phase less the jump. On the coarse grid all of them are in component 0.
+    fn signs(&self, jumps: impl Iterator<Item = (i64, usize, i64)>) -> (Vec<(u32, i64)>, u32, Vec<Tap>) {
+        let mut jumps: Vec<_> =
+            jumps.map(|(at, reader, rise)| (self.position(at, self.coarse), reader, rise)).collect();
+        jumps.sort_by_key(|&(position, ..)| std::cmp::Reverse(position));
+        let last = jumps.first().map_or(0, |jump| jump.0);
+        let mut taps: Vec<Tap> = Vec::new();
+        for (position, reader, rise) in jumps {
+            let coefficient = (last - position) as usize;
+            match taps.last_mut() {
+                Some(tap) if tap.coefficient == coefficient => tap.readers.push((reader, rise)),
+                _ => taps.push(Tap { coefficient, readers: vec![(reader, rise)] }),
+            }
+        }
+        (vec![(0, 1)], last << self.extension, taps)
+    }
+}

@@ -1,0 +1,245 @@
+//! The search: every shape of keys, and for each rotation the cheapest modulus switch.
+
+use tfhe::core_crypto::prelude::Variance;
+
+use super::{
+    solution::{Event, RotationSolution, Solution},
+    space::{Bounds, Space},
+    workload_noise::{MaxDeviations, Variances},
+};
+use crate::params::{
+    Bytes, Log2Probability, Parameters, Seconds,
+    constraint::{Deviations, deviations},
+    cost::{CiphertextCounts, Prices},
+    modulus_switch::{self, MAX_EXTENSION, ModulusSwitch, Rounding},
+    objective::{Objective, Tally},
+    workload::{NoiseLimit, Workload, WorkloadRotation},
+};
+
+/// A margin for rounding: the search rearranges inequalities that the solution checks.
+const ROUNDING: f64 = 1e-9;
+
+pub(super) struct ParameterSearch<'a> {
+    pub(super) workload: &'a Workload,
+    pub(super) space: &'a Space,
+    prices: &'a Prices,
+    operations: CiphertextCounts,
+    depths: usize,
+    objective: Objective,
+    pub(super) required: Log2Probability,
+    pub(super) deviations: Deviations,
+    pub(super) candidates: Vec<Vec<(ModulusSwitch, Rounding)>>,
+}
+
+impl<'a> ParameterSearch<'a> {
+    pub(super) fn new(workload: &'a Workload, bounds: Bounds, space: &'a Space, prices: &'a Prices) -> Self {
+        let required = bounds.p_fail.share(workload.events());
+        Self {
+            workload,
+            space,
+            prices,
+            operations: workload.operations(),
+            depths: workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0),
+            objective: bounds.objective,
+            required,
+            deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
+            candidates: (0..=space.extension.min(MAX_EXTENSION)).map(modulus_switch::candidates).collect(),
+        }
+    }
+
+    /// The best whose objective has a value less than `below`.
+    pub(super) fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
+        let mut best: Option<(f64, Parameters)> = None;
+        for &(glwe_dimension, polynomial_size) in &self.space.shapes {
+            let max_deviations =
+                MaxDeviations::new(self.workload, polynomial_size.0.ilog2() + 1, self.deviations);
+            for &rotation in &self.space.rotations {
+                for &lwe_dimension in &self.space.lwe_dimensions {
+                    let parameters = Parameters {
+                        lwe_dimension,
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch: None,
+                    };
+                    let below = best.as_ref().map_or(below, |(value, _)| *value);
+                    best = self.best_key_switch(parameters, &max_deviations, server_key, below).or(best);
+                }
+            }
+        }
+        best
+    }
+
+    /// The best key switch for the rest, if its value is less than `below`.
+    fn best_key_switch(
+        &self,
+        parameters: Parameters,
+        max_deviations: &MaxDeviations,
+        server_key: Bytes,
+        mut below: f64,
+    ) -> Option<(f64, Parameters)> {
+        if parameters.bootstrap_key_bytes() > server_key || self.lower_bound(&parameters) >= below {
+            return None;
+        }
+        let noise = Variances::new(self.workload, &parameters);
+        if !self.possible_without_key_switch(&noise, max_deviations) {
+            return None;
+        }
+        let key_switches = if self.workload.key_switches() == 0 {
+            vec![None]
+        } else {
+            self.space.key_switches.iter().copied().map(Some).collect()
+        };
+        let mut found = None;
+        for key_switch in key_switches {
+            let parameters = Parameters { key_switch, ..parameters };
+            if parameters.server_key_bytes() > server_key {
+                continue;
+            }
+            if let Some(value) = self.value(&parameters, &noise, max_deviations, below) {
+                below = value;
+                found = Some((below, parameters));
+            }
+        }
+        found
+    }
+
+    /// At least so large is the objective's value, whatever the key switch and the modulus switches.
+    fn lower_bound(&self, parameters: &Parameters) -> f64 {
+        let rotations = self.workload.rotations.len();
+        if rotations == 0 {
+            return f64::NEG_INFINITY;
+        }
+        let n = parameters.lwe_dimension.0 as f64;
+        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let operations = self.prices.ciphertext_operations(parameters, self.operations);
+        let least = Seconds(operations.0 + n * step.of(1.0, 0.0).0 * rotations as f64);
+        self.objective.lower_bound(parameters, least)
+    }
+
+    fn possible_without_key_switch(&self, noise: &Variances, max_deviations: &MaxDeviations) -> bool {
+        let fits = |variance: f64, deviation: f64| variance <= deviation * deviation;
+        let outputs = noise.outputs.iter().zip(&self.workload.outputs);
+        let mut rotations = noise.rotations.iter().enumerate();
+        outputs.into_iter().all(|(&noise, output)| fits(noise, output.max_deviation(self.deviations).0))
+            && rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))
+    }
+
+    /// The objective's value, if every rotation can keep its limit and the value is less than `below`.
+    fn value(
+        &self,
+        parameters: &Parameters,
+        noise: &Variances,
+        max_deviations: &MaxDeviations,
+        below: f64,
+    ) -> Option<f64> {
+        let n = parameters.lwe_dimension.0 as f64;
+        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let operations = self.prices.ciphertext_operations(parameters, self.operations);
+        let key_switch_noise = parameters.key_switch_noise();
+        let mut tally = Tally::new(self.objective, parameters, operations, self.depths);
+        let possible = self.workload.rotations.iter().enumerate().all(|(index, rotation)| {
+            let before = noise.before_modulus_switch(index, rotation, key_switch_noise);
+            let Some((_, rounding)) =
+                self.cheapest_modulus_switch(parameters, max_deviations.of(index), before)
+            else {
+                return false;
+            };
+            let steps = n * step.of(rounding.products, rotation.key_pass_share).0;
+            let key_switches = self.key_switches(parameters, rotation);
+            tally.add(rotation.depth, Seconds(key_switches.0 + steps));
+            tally.value() < below
+        });
+        (possible && tally.value() < below).then(|| tally.value())
+    }
+
+    fn key_switches(&self, parameters: &Parameters, rotation: &WorkloadRotation) -> Seconds {
+        match rotation.key_switches.count() {
+            0 => Seconds(0.0),
+            count => Seconds(count as f64 * self.prices.key_switch(parameters, rotation.key_pass_share).0),
+        }
+    }
+
+    /// The modulus switch with the fewest external products whose noise on top of `before` keeps the rotation's limit.
+    fn cheapest_modulus_switch(
+        &self,
+        parameters: &Parameters,
+        max_deviations: &[f64],
+        before: f64,
+    ) -> Option<(ModulusSwitch, Rounding)> {
+        let coarse = f64::from(1_u32 << parameters.coarse_grid());
+        let n = parameters.lwe_dimension.0 as f64;
+        let mut best: Option<(ModulusSwitch, Rounding)> = None;
+        for (extension, candidates) in self.candidates.iter().enumerate() {
+            let allowed = max_deviations[extension].powi(2) - before;
+            if max_deviations[extension] <= 0.0 || allowed <= 0.0 {
+                continue;
+            }
+            let body = (-2.0 * extension as f64).exp2() / 12.0;
+            let error = 4.0 * (allowed * coarse * coarse - body) / n;
+            let first = candidates.partition_point(|(_, rounding)| rounding.error > error);
+            if let Some(&(modulus_switch, rounding)) = candidates.get(first)
+                && best.is_none_or(|(_, best)| rounding.products < best.products)
+            {
+                best = Some((modulus_switch, rounding));
+            }
+        }
+        best
+    }
+
+    pub(super) fn solution(&self, parameters: Parameters) -> Solution {
+        let workload = self.workload;
+        let max_deviations = MaxDeviations::new(workload, parameters.coarse_grid(), self.deviations);
+        let noise = Variances::new(workload, &parameters);
+        let rotations: Vec<RotationSolution> = (0..workload.rotations.len())
+            .map(|index| self.rotation(index, &parameters, &noise, &max_deviations))
+            .collect();
+        let outputs: Vec<Event> = workload
+            .outputs
+            .iter()
+            .zip(&noise.outputs)
+            .map(|(output, &noise)| {
+                let NoiseLimit { distance, tolerance } = output.limit;
+                Event::new(distance, tolerance, Variance(noise))
+            })
+            .collect();
+        let events = rotations.iter().map(|rotation| &rotation.event).chain(&outputs);
+        let ends = self.prices.ciphertext_operations(&parameters, workload.io_operations).0;
+        Solution {
+            p_fail: Log2Probability::sum(events.map(|event| event.p_fail)),
+            cost: Seconds(rotations.iter().map(|rotation| rotation.cost.0).sum::<f64>() + ends),
+            parameters,
+            rotations,
+            outputs,
+        }
+    }
+
+    fn rotation(
+        &self,
+        index: usize,
+        parameters: &Parameters,
+        noise: &Variances,
+        max_deviations: &MaxDeviations,
+    ) -> RotationSolution {
+        let rotation = &self.workload.rotations[index];
+        let before = noise.before_modulus_switch(index, rotation, parameters.key_switch_noise());
+        let (modulus_switch, rounding) = self
+            .cheapest_modulus_switch(parameters, max_deviations.of(index), before)
+            .unwrap_or((ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding()));
+        let log_grid = rotation.log_grid(parameters.coarse_grid(), modulus_switch.extension);
+        let added = parameters.modulus_switch_noise(rounding, modulus_switch.extension);
+        let key_switches = self.key_switches(parameters, rotation).0;
+        let operations = self.prices.ciphertext_operations(parameters, rotation.operations).0;
+        let steps = self.prices.rotation(parameters, rounding, rotation.key_pass_share).0;
+        RotationSolution {
+            modulus_switch,
+            products: rounding.products,
+            cost: Seconds(steps + key_switches + operations),
+            event: Event::new(
+                rotation.margin(log_grid),
+                rotation.limit.tolerance,
+                Variance(before + added.0),
+            ),
+        }
+    }
+}

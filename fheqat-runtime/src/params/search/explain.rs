@@ -1,0 +1,102 @@
+//! Which limit of noise no parameters keep.
+
+use tfhe::core_crypto::prelude::Variance;
+
+use super::{
+    cheapest::ParameterSearch,
+    infeasible::{Infeasible, Location},
+    workload_noise::{MaxDeviations, Variances},
+};
+use crate::params::{Bytes, Parameters, TorusDistance, constraint::failure, workload::WorkloadRotation};
+
+impl ParameterSearch<'_> {
+    /// The limit that is hardest to keep, at the parameters that come nearest.
+    pub(super) fn explain(&self, allowed: Bytes) -> Infeasible {
+        if let Some(smallest) = self.smallest_key() {
+            return Infeasible::ServerKey { smallest, allowed };
+        }
+        let nearest = self.nearest();
+        nearest.unwrap_or(Infeasible::ServerKey { smallest: Bytes(u64::MAX), allowed })
+    }
+
+    fn smallest_key(&self) -> Option<Bytes> {
+        let (_, any) = self.best(Bytes(u64::MAX), f64::INFINITY)?;
+        let (mut low, mut high) = (0, any.server_key_bytes().0);
+        while high - low > high / 64 {
+            let middle = u64::midpoint(low, high);
+            match self.best(Bytes(middle), f64::INFINITY) {
+                Some((_, parameters)) => high = parameters.server_key_bytes().0,
+                None => low = middle,
+            }
+        }
+        Some(Bytes(high))
+    }
+
+    fn nearest(&self) -> Option<Infeasible> {
+        let mut nearest: Option<(f64, Infeasible)> = None;
+        for &(glwe_dimension, polynomial_size) in &self.space.shapes {
+            for &rotation in &self.space.rotations {
+                for &lwe_dimension in self.space.lwe_dimensions.iter().step_by(16) {
+                    for &key_switch in &self.space.key_switches {
+                        let parameters = Parameters {
+                            lwe_dimension,
+                            glwe_dimension,
+                            polynomial_size,
+                            rotation,
+                            key_switch: (self.workload.key_switches() > 0).then_some(key_switch),
+                        };
+                        let (excess, reason) = self.worst(&parameters)?;
+                        if nearest.as_ref().is_none_or(|(best, _)| excess < *best) {
+                            nearest = Some((excess, reason));
+                        }
+                    }
+                }
+            }
+        }
+        nearest.map(|(_, reason)| reason)
+    }
+
+    /// The value whose noise is the largest multiple of what it may be.
+    fn worst(&self, parameters: &Parameters) -> Option<(f64, Infeasible)> {
+        let workload = self.workload;
+        let max_deviations = MaxDeviations::new(workload, parameters.coarse_grid(), self.deviations);
+        let noise = Variances::new(workload, parameters);
+        let least = self.candidates.last()?.last()?.1;
+        let rotations = workload.rotations.iter().enumerate().map(|(index, rotation)| {
+            let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
+            let variance =
+                noise.before_modulus_switch(index, rotation, parameters.key_switch_noise()) + added;
+            (self.location(rotation), rotation.slots, rotation.limit, max_deviations.largest(index), variance)
+        });
+        let outputs = workload.outputs.iter().zip(&noise.outputs).map(|(output, &noise)| {
+            let max_deviation = output.max_deviation(self.deviations).0;
+            (Location::Output(output.output), output.slots, output.limit, max_deviation, noise)
+        });
+        rotations
+            .chain(outputs)
+            .map(|(location, slots, limit, max_deviation, variance)| {
+                let noise = Variance(variance);
+                let excess = variance.sqrt() / max_deviation.max(f64::MIN_POSITIVE);
+                let reason = match limit.tolerance {
+                    None => {
+                        let margin = TorusDistance(max_deviation * self.deviations.0);
+                        let (p_fail, required) = (failure(margin, noise), self.required);
+                        Infeasible::Noise { location, slots, margin, noise, p_fail, required }
+                    }
+                    Some(_) => Infeasible::Tolerance {
+                        location,
+                        slots,
+                        allowed: TorusDistance(max_deviation),
+                        noise,
+                    },
+                };
+                (excess, reason)
+            })
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    fn location(&self, rotation: &WorkloadRotation) -> Location {
+        let name = self.workload.layers.get(rotation.layer).cloned().unwrap_or_default();
+        Location::Layer { index: rotation.layer, name }
+    }
+}

@@ -1,0 +1,222 @@
+//! What client and server do, as data: sums, rotations and decodings that are fixed before keys exist. All of it is public.
+//!
+//! [`compile`](crate::compile) writes a plan, [`fhe`](crate::fhe) follows it.
+
+pub(crate) mod encoding;
+
+use fheqat_spec::Range;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    circuit::{Codec, Fingerprint},
+    params::{
+        Parameters, Slots,
+        modulus_switch::{MAX_EXTENSION, ModulusSwitch},
+        workload::KeySwitches,
+    },
+};
+
+/// Everything that is fixed before keys exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The client's half: how to encrypt and decrypt.
+    pub client: ClientPlan,
+    /// The server's half: what to compute.
+    pub server: ServerPlan,
+}
+
+/// The client's half: it has no weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientPlan {
+    /// Names the circuit.
+    pub circuit: Fingerprint,
+    /// The keys' shapes.
+    pub parameters: Parameters,
+    /// Features to integers, integers to logits.
+    pub codec: Codec,
+    /// Inputs are encrypted under the small key.
+    pub inputs_under_small_key: bool,
+    /// M of each feature; none for one that nothing reads, which is not sent.
+    pub inputs: Vec<Option<Slots>>,
+    /// How to read each output of the circuit.
+    pub outputs: Vec<Decoding>,
+}
+
+/// How a client reads one output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decoding {
+    /// The same for every sample, and so not sent.
+    Constant(i64),
+    /// A sum.
+    Sum {
+        /// M.
+        slots: Slots,
+        /// Every value it can have.
+        range: Range,
+        /// Added after decryption.
+        constant: i64,
+    },
+}
+
+/// What a server computes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerPlan {
+    /// Names the circuit.
+    pub circuit: Fingerprint,
+    /// The keys' shapes.
+    pub parameters: Parameters,
+    /// Inputs are encrypted under the small key.
+    pub inputs_under_small_key: bool,
+    /// Encrypted inputs of a sample.
+    pub inputs: usize,
+    /// By depth: the rotations of one stage need only those of earlier stages.
+    pub stages: Vec<Vec<Rotation>>,
+    /// Sums that go back to the client.
+    pub outputs: Vec<Sum>,
+}
+
+/// Where a ciphertext comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// An encrypted input, by its place in the client's ciphertext.
+    Input(usize),
+    /// A rotation's table.
+    Table {
+        /// Its stage.
+        stage: usize,
+        /// Its place in the stage.
+        rotation: usize,
+        /// Its table.
+        table: usize,
+    },
+}
+
+/// A sum of ciphertexts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
+    /// Sources and weights.
+    pub terms: Vec<(Source, i64)>,
+    /// Added to the phase, in 2^-64 turns.
+    pub constant: u64,
+}
+
+/// A blind rotation and what is read off it.
+///
+/// Positions are in steps of a grid of `2^log_grid` points. The phase of `sum`, less `origin`, picks from the negacyclic
+/// staircase that holds `-T` before the first of `stairs` and rises by twice `rise` half-steps at each, T the sum of
+/// rises.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Index in the circuit's layers.
+    pub layer: usize,
+    /// What it reads.
+    pub sum: Sum,
+    /// Its key switches, of the sum and of the wires it gives.
+    pub key_switches: KeySwitches,
+    /// How the modulus is switched.
+    pub modulus_switch: ModulusSwitch,
+    /// log2 of the grid's points.
+    pub log_grid: u32,
+    /// The test polynomial: positions by strictly rising order, with rises.
+    pub stairs: Vec<(u32, i64)>,
+    /// Subtracted from the phase, in steps of the grid.
+    pub origin: u32,
+    /// M of the wires it gives.
+    pub slots: Slots,
+    /// Coefficients to extract.
+    pub taps: Vec<Tap>,
+    /// How many wires it gives.
+    pub tables: usize,
+}
+
+/// One coefficient of a rotated polynomial, and the tables that sum it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tap {
+    /// Its index in component 0, in `0..N`.
+    pub coefficient: usize,
+    /// Tables, and what each multiplies it by.
+    pub readers: Vec<(usize, i64)>,
+}
+
+impl Rotation {
+    /// One jump at zero, of nothing: what is measured of rotations by themselves.
+    pub(crate) fn of_one_jump(parameters: &Parameters, modulus_switch: ModulusSwitch) -> Self {
+        Self {
+            layer: 0,
+            sum: Sum { terms: Vec::new(), constant: 0 },
+            key_switches: KeySwitches::default(),
+            modulus_switch,
+            log_grid: parameters.coarse_grid() + modulus_switch.extension,
+            stairs: vec![(0, 1)],
+            origin: 0,
+            slots: Slots(2),
+            taps: Vec::new(),
+            tables: 1,
+        }
+    }
+}
+
+impl ServerPlan {
+    /// Blind rotations of one sample.
+    #[must_use]
+    pub fn rotations(&self) -> usize {
+        self.stages.iter().map(Vec::len).sum()
+    }
+
+    /// Refuses a plan that reads what is not there.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.parameters.check()?;
+        for (stage, rotations) in self.stages.iter().enumerate() {
+            for rotation in rotations {
+                self.check_sum(&rotation.sum, stage)?;
+                self.check_key(rotation)?;
+                self.check_rotation(rotation)?;
+            }
+        }
+        self.outputs.iter().try_for_each(|sum| self.check_sum(sum, self.stages.len()))
+    }
+
+    fn check_sum(&self, sum: &Sum, before: usize) -> Result<(), String> {
+        let known = |source: &Source| match *source {
+            Source::Input(index) => index < self.inputs,
+            Source::Table { stage, rotation, table } => {
+                stage < before
+                    && self.stages[stage].get(rotation).is_some_and(|rotation| table < rotation.tables)
+            }
+        };
+        match sum.terms.iter().find(|(source, _)| !known(source)) {
+            Some((source, _)) => Err(format!("a sum reads {source:?}, which does not come before it")),
+            None => Ok(()),
+        }
+    }
+
+    /// A sum under the small key reads only what is under it, and another only what is under the big one.
+    fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
+        let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
+            Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,
+            Source::Table { stage, rotation: number, table } => {
+                !rotation.key_switches.sum && !self.stages[stage][number].key_switches.wires.contains(&table)
+            }
+        });
+        match wrong {
+            Some((source, _)) => Err(format!("a sum reads {source:?}, which is under the other key")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_rotation(&self, rotation: &Rotation) -> Result<(), String> {
+        let taps = rotation.taps.iter().all(|tap| {
+            tap.coefficient < self.parameters.polynomial_size.0
+                && tap.readers.iter().all(|&(table, _)| table < rotation.tables)
+        });
+        let grid = rotation.modulus_switch.extension <= MAX_EXTENSION
+            && rotation.log_grid == self.parameters.coarse_grid() + rotation.modulus_switch.extension;
+        let switches = rotation.key_switches.count() == 0 || self.parameters.key_switch.is_some();
+        let wires = rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);
+        if taps && grid && switches && wires && rotation.slots.0 > 0 {
+            Ok(())
+        } else {
+            Err("a rotation does not fit its parameters".to_owned())
+        }
+    }
+}
