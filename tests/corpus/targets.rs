@@ -1,6 +1,6 @@
 //! One function for each reader of bytes from outside. It panics where the reader does, and says whether the bytes were
 //! accepted. `cargo test --test corpus` and the targets in `fuzz` call the same ones.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 use fheqat::{
     data::{
