@@ -4,8 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        Axes, Bias, Conv, Fact, Field, Form, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range, Scale,
-        Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all, rules::bootstraps,
+        Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range,
+        Scale, Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all, rules::bootstraps,
     },
 };
 
@@ -250,7 +250,7 @@ fn the_most_bootstraps_are_those_of_every_number_that_is_quantized_encrypted() {
     assert_eq!(counts, [0, 0, 0, 128, 0, 0, 0, 8, 0, 0]);
     let one_less = Net { max_bootstraps: Some(Known::Now(135)), ..Normalized::SPEC };
     let verdicts: [_; 10] = judge_all(&one_less);
-    let refused: Vec<_> = verdicts.iter().flat_map(|verdict| verdict.issues().map(|(law, _)| law)).collect();
+    let refused: Vec<_> = verdicts.iter().flat_map(|verdict| verdict.issues().map(Issue::law)).collect();
     assert_eq!(refused, [Law::Bootstraps]);
 }
 
@@ -384,8 +384,11 @@ fn a_network_may_branch() {
     }
 
     let fields = Branched::SPEC.fields;
-    assert_eq!(fields[2].layer, Layer::Transpose(Axes::new(&[Known::Now(1), Known::Now(0)])));
-    assert_eq!(fields[6].layer, Layer::Add { acc_bits: Known::Now(5) });
+    assert_eq!(
+        fields[2].layer,
+        Layer::Transpose(fheqat::spec::Transpose { axes: Axes::new(&[Known::Now(1), Known::Now(0)]) })
+    );
+    assert_eq!(fields[6].layer, Layer::Add(fheqat::spec::Add { acc_bits: Known::Now(5) }));
     assert_eq!(fields[6].from, [Source::Field(5), Source::Field(3), Source::Field(0)]);
     let verdicts: [_; 9] = judge_all(&Branched::SPEC);
     let dims: Vec<Vec<_>> = verdicts

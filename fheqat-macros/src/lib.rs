@@ -5,14 +5,14 @@
 
 use proc_macro::TokenStream;
 
+#[cfg(test)]
+mod agreement;
 mod checks;
 mod codegen;
 mod diag;
 mod expand;
 mod local;
 mod model;
-#[cfg(test)]
-mod parity;
 mod parse;
 mod suggest;
 

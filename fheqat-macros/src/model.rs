@@ -1,7 +1,10 @@
 //! The network with every option resolved and every wire found.
 
-use fheqat_spec as spec;
-use fheqat_spec::{Bias, Source, WeightRange, WeightScale, limits};
+use fheqat_spec::{
+    Add, Axes, Bias, Conv, Known, Linear, Pool, Quantizer, Reshape, Scale, Shape, Source, Transfer,
+    Transpose, WeightRange, WeightScale, Window, limits,
+    numbers::{Convert, Numbers, Part, Readable, Value},
+};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{ext::IdentExt, spanned::Spanned};
@@ -12,36 +15,78 @@ use crate::{
     parse::{
         Ast,
         field::FieldAst,
-        layer::{Kind, LayerType},
-        number::{Amount, Blamed},
+        kind::{JOINT, Kind},
+        layer::LayerType,
+        number::Amount,
+        option,
         value::Wire,
     },
     suggest::closest,
 };
 
+/// Numbers as the user wrote them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Written;
+
+impl Numbers for Written {
+    type Of<T: Value> = Amount<T>;
+}
+
+/// A layer whose numbers are expressions.
+pub(crate) type Layer = fheqat_spec::Layer<Written>;
+
+struct AsRead;
+
+impl Convert<Written, Readable> for AsRead {
+    fn value<T: Value>(&self, number: &Amount<T>) -> Known<T> {
+        number.known
+    }
+}
+
+/// A description as far as the macro can read its numbers.
+pub(crate) fn known<P: Part<Written>>(part: &P) -> P::With<Readable> {
+    part.convert(&AsRead)
+}
+
 pub(crate) struct Model {
     pub(crate) name: String,
-    pub(crate) input: Option<Vec<Amount<i64>>>,
-    pub(crate) max_bootstraps: Option<Blamed<i64>>,
+    pub(crate) input: Option<Shape<Written>>,
+    pub(crate) max_bootstraps: Option<Amount<i64>>,
     pub(crate) tolerance: Option<Amount<f64>>,
-    /// Whether an `input` was meant that could not be read.
-    pub(crate) has_refused_input: bool,
-    pub(crate) fields: Vec<Field>,
+    /// The options of the network that were meant, and could not be read.
+    refused: Vec<String>,
+    /// The tokens of those that were given.
+    given: Vec<option::Given>,
+    pub(crate) fields: Vec<Member>,
 }
 
-pub(crate) struct Field {
+/// A member of the struct.
+pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) ident: Ident,
-    /// The layer; `None` where it was refused.
-    pub(crate) layer: Option<Layer>,
+    /// The layer's type, as the user wrote it.
+    pub(crate) ty: String,
+    /// The layer, or [one of which nothing is known](fheqat_spec::Unknown) where it was refused.
+    pub(crate) layer: Layer,
     pub(crate) from: Vec<Source>,
-    pub(crate) blame: Blame,
+    pub(crate) blame: Tokens,
 }
 
-impl Field {
+impl Member {
+    /// The key of one of its options.
+    pub(crate) fn option(&self, name: &str) -> Option<&TokenStream> {
+        self.blame.given.iter().find(|given| given.name == name).map(|given| &given.key)
+    }
+
     /// Its name, where its type stands.
     pub(crate) fn at_type(&self) -> Ident {
         at(&self.ident, &self.blame.ty)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Amount<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.known == other.known && self.text == other.text
     }
 }
 
@@ -51,73 +96,14 @@ fn at(ident: &Ident, ty: &impl Spanned) -> Ident {
     moved
 }
 
-/// Which of the user's tokens an error points at.
-pub(crate) struct Blame {
+/// The user's tokens that an error may point at.
+pub(crate) struct Tokens {
     /// The layer.
     pub(crate) ty: TokenStream,
     /// The names in `from`, where the user gave them.
     pub(crate) from: Vec<Ident>,
-    /// The key of its tolerance.
-    pub(crate) tolerance: Option<TokenStream>,
-}
-
-/// A layer, as `fheqat_spec::Layer` has it.
-pub(crate) enum Layer {
-    Quantizer { transfer: Transfer, bits: Amount<i64>, scale: Scale, tolerance: Option<Amount<f64>> },
-    Linear(Box<Linear>),
-    Add { acc_bits: Amount<i64> },
-    Concat,
-    Reshape(Vec<Amount<i64>>),
-    Transpose(Vec<Amount<i64>>),
-    Conv(Box<Conv>),
-    Pool { window: Option<Window>, acc_bits: Amount<i64> },
-    Flatten,
-    BatchNorm,
-}
-
-/// The function a quantizer applies, as `fheqat_spec::Transfer` has it.
-#[derive(Clone)]
-pub(crate) enum Transfer {
-    Signed,
-    Unsigned,
-    ReLU,
-    Function { name: String, signed: Amount<bool> },
-}
-
-/// Where a quantizer's step comes from, as `fheqat_spec::Scale` has it.
-pub(crate) enum Scale {
-    Learned,
-    Fixed(Amount<f64>),
-    From(Source),
-}
-
-/// A convolution, as `fheqat_spec::Conv` has it.
-pub(crate) struct Conv {
-    pub(crate) filters: Linear,
-    pub(crate) window: Window,
-    pub(crate) groups: Amount<i64>,
-}
-
-/// A window, as `fheqat_spec::Window` has it.
-pub(crate) struct Window {
-    pub(crate) axes: usize,
-    pub(crate) kernel: Amount<i64>,
-    pub(crate) stride: Amount<i64>,
-    pub(crate) padding: Amount<i64>,
-}
-
-/// A dense layer, as `fheqat_spec::Linear` has it.
-pub(crate) struct Linear {
-    pub(crate) inputs: Amount<i64>,
-    pub(crate) outputs: Amount<i64>,
-    pub(crate) weight_bits: Amount<i64>,
-    pub(crate) weight_range: WeightRange,
-    pub(crate) weight_scale: WeightScale,
-    pub(crate) max_nonzero: Option<Amount<i64>>,
-    pub(crate) max_l1: Option<Amount<i64>>,
-    pub(crate) acc_bits: Amount<i64>,
-    pub(crate) bias: Bias,
-    pub(crate) tolerance: Option<Amount<f64>>,
+    /// Its options.
+    given: Vec<option::Given>,
 }
 
 impl Model {
@@ -126,56 +112,71 @@ impl Model {
         check_widths(ctxt, ast);
         let names: Vec<_> = ast.fields.iter().map(|field| field.ident.unraw().to_string()).collect();
         let last = ast.fields.len().saturating_sub(1);
-        let mut fields: Vec<_> = ast
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(index, field)| Field {
+        let wires: Vec<_> =
+            ast.fields.iter().enumerate().map(|(index, field)| sources(ctxt, field, index, &names)).collect();
+        let normalized = normalized(ast, &wires);
+        let mut members = Vec::new();
+        for (index, (field, from)) in ast.fields.iter().zip(wires).enumerate() {
+            let layer = field.layer.as_ref().and_then(|layer| {
+                let scale = scale(ctxt, field, index, &names);
+                let bias = Bias::default_for(index == last, normalized[index]);
+                Given { ctxt, ast, field, layer, bias }.layer(scale)
+            });
+            members.push(Member {
                 name: names[index].clone(),
                 ident: field.ident.clone(),
-                layer: field.layer.as_ref().and_then(|layer| {
-                    let scale = scale(ctxt, field, index, &names);
-                    resolve(ctxt, ast, field, layer, scale, index == last)
-                }),
-                from: sources(ctxt, field, index, &names),
-                blame: Blame {
+                ty: field.layer.as_ref().map(LayerType::written).unwrap_or_default(),
+                layer: layer.unwrap_or(Layer::Unknown),
+                from,
+                blame: Tokens {
                     ty: field.ty.to_token_stream(),
                     from: match &field.options.from {
                         Some(Wire::To(names)) => names.clone(),
                         _ => Vec::new(),
                     },
-                    tolerance: field.options.tolerance.as_ref().map(|tolerance| tolerance.tokens.clone()),
+                    given: field.options.given.clone(),
                 },
-            })
-            .collect();
-        normalize(ast, &mut fields);
+            });
+        }
         Self {
             name: ast.item.ident.unraw().to_string(),
-            input: options.input.clone(),
+            input: options.input.as_deref().map(shape),
             max_bootstraps: options.max_bootstraps.clone(),
             tolerance: options.tolerance.clone(),
-            has_refused_input: options.input.is_none()
-                && options.meant.iter().any(|meant| meant == "input" || meant.is_empty()),
-            fields,
+            refused: options.meant.clone(),
+            given: options.given.clone(),
+            fields: members,
         }
+    }
+
+    /// The value of an option of the network.
+    pub(crate) fn option(&self, name: &str) -> Option<&TokenStream> {
+        self.given.iter().find(|given| given.name == name).map(|given| &given.value)
+    }
+
+    /// Whether an option of the network was meant that could not be read.
+    pub(crate) fn has_refused(&self, option: &str) -> bool {
+        self.refused.iter().any(|meant| meant == option || meant.is_empty())
     }
 }
 
-/// Gives the layers that only batch normalisations read the bias of those.
-fn normalize(ast: &Ast, fields: &mut [Field]) {
-    for index in 0..fields.len() {
-        let mut readers = fields.iter().filter(|field| field.from.contains(&Source::Field(index))).peekable();
-        let is_normalized =
-            readers.peek().is_some() && readers.all(|reader| matches!(reader.layer, Some(Layer::BatchNorm)));
-        let bias = match &mut fields[index].layer {
-            Some(Layer::Linear(linear)) => &mut linear.bias,
-            Some(Layer::Conv(conv)) => &mut conv.filters.bias,
-            _ => continue,
-        };
-        if is_normalized && ast.fields[index].options.bias.is_none() {
-            *bias = Bias::default_for(false, true);
+fn shape(dims: &[Amount<i64>]) -> Shape<Written> {
+    Shape::of(dims, &Amount::refused())
+}
+
+/// For each field whether batch normalisations read it, and nothing else.
+fn normalized(ast: &Ast, wires: &[Vec<Source>]) -> Vec<bool> {
+    let (mut is_read, mut only_normalized) = (vec![false; wires.len()], vec![true; wires.len()]);
+    for (reader, sources) in ast.fields.iter().zip(wires) {
+        let normalizes = reader.layer.as_ref().is_some_and(|layer| layer.kind == Kind::BatchNorm);
+        for source in sources {
+            if let Source::Field(index) = *source {
+                is_read[index] = true;
+                only_normalized[index] &= normalizes;
+            }
         }
     }
+    is_read.into_iter().zip(only_normalized).map(|(is_read, only)| is_read && only).collect()
 }
 
 fn check_widths(ctxt: &Ctxt, ast: &Ast) {
@@ -201,110 +202,147 @@ fn check_widths(ctxt: &Ctxt, ast: &Ast) {
     ctxt.error(&ast.item.ident, message);
 }
 
-/// `None` where the layer lacks an option that it needs.
-fn resolve(
-    ctxt: &Ctxt,
-    ast: &Ast,
-    field: &FieldAst,
-    layer: &LayerType,
-    scale: Scale,
-    is_last: bool,
-) -> Option<Layer> {
-    let (net, own) = (&ast.options, &field.options);
-    let first = |choices: [&Option<Amount<i64>>; 3]| choices.into_iter().flatten().next().cloned();
-    let tolerance = own.tolerance.as_ref().map(|tolerance| tolerance.amount.clone());
-    let quantizer = |transfer| Layer::Quantizer {
-        transfer,
-        bits: first([&own.bits, &net.act_bits, &net.bits]).unwrap_or_else(Amount::refused),
-        scale,
-        tolerance: tolerance.clone(),
-    };
-    let number = |index| layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused);
-    let acc_bits = || {
-        first([&own.acc_bits, &net.acc_bits, &None]).unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS))
-    };
-    let linear = || Linear {
-        inputs: number(0),
-        outputs: number(1),
-        weight_bits: first([&own.weight_bits, &net.weight_bits, &net.bits]).unwrap_or_else(Amount::refused),
-        weight_range: match own.narrow_range.or(net.narrow_range) {
-            Some(false) => WeightRange::Full,
-            Some(true) | None => WeightRange::Narrow,
-        },
-        weight_scale: match own.per_channel.or(net.per_channel) {
-            Some(true) => WeightScale::PerChannel,
-            Some(false) | None => WeightScale::PerTensor,
-        },
-        max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
-        max_l1: first([&own.max_l1, &net.max_l1, &None]),
-        acc_bits: acc_bits(),
-        bias: own.bias.unwrap_or(Bias::default_for(is_last, false)),
-        tolerance: tolerance.clone(),
-    };
-    let window = |axes, kernel: Amount<i64>, stride: Amount<i64>| Window {
-        axes,
-        kernel,
-        stride: own.stride.clone().unwrap_or(stride),
-        padding: own.padding.clone().unwrap_or_else(|| Amount::now(0)),
-    };
-    let conv = |axes| {
-        Layer::Conv(Box::new(Conv {
-            filters: linear(),
-            window: window(axes, number(2), Amount::now(1)),
-            groups: own.groups.clone().unwrap_or_else(|| Amount::now(1)),
-        }))
-    };
-    Some(match layer.kind {
-        Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
-        Kind::Identity => quantizer(Transfer::Signed),
-        Kind::ReLU => quantizer(Transfer::ReLU),
-        Kind::Act => quantizer(function(&ast.item.ident, field, layer)),
-        Kind::Linear => Layer::Linear(Box::new(linear())),
-        Kind::Add => Layer::Add { acc_bits: acc_bits() },
-        Kind::Concat => Layer::Concat,
-        Kind::Reshape => Layer::Reshape(required(ctxt, field, "shape", own.shape.as_ref(), "[4, 4]")?),
-        Kind::Transpose => Layer::Transpose(required(ctxt, field, "axes", own.axes.as_ref(), "[1, 0]")?),
-        Kind::Conv1d => conv(1),
-        Kind::Conv2d => conv(2),
-        Kind::AvgPool2d => {
-            Layer::Pool { window: Some(window(2, number(0), number(0))), acc_bits: acc_bits() }
-        }
-        Kind::GlobalAvgPool2d => Layer::Pool { window: None, acc_bits: acc_bits() },
-        Kind::Flatten => Layer::Flatten,
-        Kind::BatchNorm => Layer::BatchNorm,
-    })
+/// What the user gave for one layer.
+struct Given<'a> {
+    ctxt: &'a Ctxt,
+    ast: &'a Ast,
+    field: &'a FieldAst,
+    layer: &'a LayerType,
+    /// How its bias trains where the user does not say.
+    bias: Bias,
 }
 
-/// The function of a `QuantAct`. Without `signed`, const evaluation asks the function itself.
-fn function(net: &Ident, field: &FieldAst, layer: &LayerType) -> Transfer {
-    let name = layer.function.clone().unwrap_or_default();
-    let signed = if let Some(signed) = field.options.signed {
-        Amount::now(signed)
-    } else {
+impl Given<'_> {
+    /// `None` where the layer lacks an option that it needs.
+    fn layer(&self, scale: Scale<Written>) -> Option<Layer> {
+        let own = &self.field.options;
+        let quantizer = |transfer| self.quantizer(transfer, scale);
+        Some(match self.layer.kind {
+            Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
+            Kind::Identity => quantizer(Transfer::Signed),
+            Kind::ReLU => quantizer(Transfer::ReLU),
+            Kind::Act => quantizer(Transfer::Function { signed: self.signed() }),
+            Kind::Linear => Layer::Linear(self.linear()),
+            Kind::Add => Layer::Add(Add { acc_bits: self.acc_bits() }),
+            Kind::Concat => Layer::Concat,
+            Kind::Reshape => {
+                let dims = self.required("shape", own.shape.as_deref(), "[4, 4]")?;
+                Layer::Reshape(Reshape { shape: shape(dims) })
+            }
+            Kind::Transpose => {
+                let axes = self.required("axes", own.axes.as_deref(), "[1, 0]")?;
+                Layer::Transpose(Transpose { axes: Axes::of(axes, &Amount::refused()) })
+            }
+            Kind::Conv1d => self.conv(1),
+            Kind::Conv2d => self.conv(2),
+            Kind::AvgPool2d => {
+                let window = Some(self.window(2, self.number(0), self.number(0)));
+                Layer::Pool(Pool { window, acc_bits: self.acc_bits() })
+            }
+            Kind::GlobalAvgPool2d => Layer::Pool(Pool { window: None, acc_bits: self.acc_bits() }),
+            Kind::Flatten => Layer::Flatten,
+            Kind::BatchNorm => Layer::BatchNorm,
+        })
+    }
+
+    fn quantizer(&self, transfer: Transfer<Written>, scale: Scale<Written>) -> Layer {
+        let (net, own) = (&self.ast.options, &self.field.options);
+        Layer::Quantizer(Quantizer {
+            transfer,
+            bits: first([&own.bits, &net.act_bits, &net.bits]).unwrap_or_else(Amount::refused),
+            scale,
+            tolerance: self.tolerance(),
+        })
+    }
+
+    fn linear(&self) -> Linear<Written> {
+        let (net, own) = (&self.ast.options, &self.field.options);
+        Linear {
+            inputs: self.number(0),
+            outputs: self.number(1),
+            weight_bits: first([&own.weight_bits, &net.weight_bits, &net.bits])
+                .unwrap_or_else(Amount::refused),
+            weight_range: match own.narrow_range.or(net.narrow_range) {
+                Some(false) => WeightRange::Full,
+                Some(true) | None => WeightRange::Narrow,
+            },
+            weight_scale: match own.per_channel.or(net.per_channel) {
+                Some(true) => WeightScale::PerChannel,
+                Some(false) | None => WeightScale::PerTensor,
+            },
+            max_nonzero: first([&own.max_nonzero, &net.max_nonzero, &None]),
+            max_l1: first([&own.max_l1, &net.max_l1, &None]),
+            acc_bits: self.acc_bits(),
+            bias: own.bias.unwrap_or(self.bias),
+            tolerance: self.tolerance(),
+        }
+    }
+
+    fn conv(&self, axes: usize) -> Layer {
+        Layer::Conv(Conv {
+            filters: self.linear(),
+            window: self.window(axes, self.number(2), Amount::now(1)),
+            groups: self.field.options.groups.clone().unwrap_or_else(|| Amount::now(1)),
+        })
+    }
+
+    fn window(&self, axes: usize, kernel: Amount<i64>, stride: Amount<i64>) -> Window<Written> {
+        let own = &self.field.options;
+        Window {
+            axes,
+            kernel,
+            stride: own.stride.clone().unwrap_or(stride),
+            padding: own.padding.clone().unwrap_or_else(|| Amount::now(0)),
+        }
+    }
+
+    /// A number of its type.
+    fn number(&self, index: usize) -> Amount<i64> {
+        self.layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused)
+    }
+
+    fn acc_bits(&self) -> Amount<i64> {
+        first([&self.field.options.acc_bits, &self.ast.options.acc_bits, &None])
+            .unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS))
+    }
+
+    fn tolerance(&self) -> Option<Amount<f64>> {
+        self.field.options.tolerance.clone()
+    }
+
+    /// Whether the function of a `QuantAct` is signed. Without `signed`, const evaluation asks the function itself.
+    fn signed(&self) -> Amount<bool> {
+        let (net, field) = (&self.ast.item.ident, self.field);
+        if let Some(signed) = field.options.signed {
+            return Amount::now(signed);
+        }
         let ident = at(&field.ident, &field.ty);
         let place = field.ty.span();
         let projection = projection(net, &ident, place);
         let asked = quote_spanned!(place=> __fheqat::is_signed(#projection));
         Amount::later(quote!(__fheqat::spec::Known::Now(#asked)))
-    };
-    Transfer::Function { name, signed }
+    }
+
+    /// An option that its layer cannot do without; an error where it is not even tried.
+    fn required<'v>(
+        &self,
+        option: &str,
+        value: Option<&'v [Amount<i64>]>,
+        example: &str,
+    ) -> Option<&'v [Amount<i64>]> {
+        let field = self.field;
+        let is_meant = field.options.meant.iter().any(|meant| meant == option || meant.is_empty());
+        if value.is_none() && !is_meant {
+            let name = field.ident.unraw();
+            let message = Message::new(format!("`{name}` does not say its `{option}`"));
+            self.ctxt.error(&field.ty, message.help(format!("put `#[layer({option} = {example})]` on it")));
+        }
+        value
+    }
 }
 
-/// An option that its layer cannot do without; an error where it is not even tried.
-fn required(
-    ctxt: &Ctxt,
-    field: &FieldAst,
-    option: &str,
-    value: Option<&Vec<Amount<i64>>>,
-    example: &str,
-) -> Option<Vec<Amount<i64>>> {
-    let is_meant = field.options.meant.iter().any(|meant| meant == option || meant.is_empty());
-    if value.is_none() && !is_meant {
-        let name = field.ident.unraw();
-        let message = Message::new(format!("`{name}` does not say its `{option}`"));
-        ctxt.error(&field.ty, message.help(format!("put `#[layer({option} = {example})]` on it")));
-    }
-    value.cloned()
+fn first(choices: [&Option<Amount<i64>>; 3]) -> Option<Amount<i64>> {
+    choices.into_iter().flatten().next().cloned()
 }
 
 fn sources(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Vec<Source> {
@@ -318,7 +356,7 @@ fn sources(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Vec
 
 /// As many broken wires as the layer takes.
 fn broken(field: &FieldAst) -> Vec<Source> {
-    let is_joint = field.layer.as_ref().is_some_and(|layer| matches!(layer.kind, Kind::Add | Kind::Concat));
+    let is_joint = field.layer.as_ref().is_some_and(|layer| JOINT.contains(&layer.kind));
     vec![Source::Broken; if is_joint { 2 } else { 1 }]
 }
 
@@ -336,7 +374,7 @@ fn source(ctxt: &Ctxt, wire: &Ident, index: usize, names: &[String]) -> Source {
     Source::Broken
 }
 
-fn scale(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Scale {
+fn scale(ctxt: &Ctxt, field: &FieldAst, index: usize, names: &[String]) -> Scale<Written> {
     let own = &field.options;
     match (&own.scale, &own.scale_from) {
         (None, None) if own.meant.iter().any(|meant| meant == "scale_from") => Scale::From(Source::Broken),
@@ -380,104 +418,5 @@ fn unknown<'a>(name: &str, earlier: impl Iterator<Item = &'a str> + Clone) -> Me
             message.help(format!("the earlier ones are {}", crate::diag::list(earlier, "and")))
         }
         (None, None) => message.help("no field comes before it"),
-    }
-}
-
-impl Layer {
-    /// What stands for a layer that was refused: nothing is known about it, so every numeric law stays silent.
-    pub(crate) fn refused() -> Self {
-        Self::Linear(Box::new(Linear {
-            inputs: Amount::refused(),
-            outputs: Amount::refused(),
-            weight_bits: Amount::refused(),
-            weight_range: WeightRange::Narrow,
-            weight_scale: WeightScale::PerTensor,
-            max_nonzero: None,
-            max_l1: None,
-            acc_bits: Amount::refused(),
-            bias: Bias::None,
-            tolerance: None,
-        }))
-    }
-
-    /// As far as the macro can read its numbers.
-    pub(crate) fn known(&self) -> spec::Layer {
-        match self {
-            Self::Quantizer { transfer, bits, scale, tolerance } => spec::Layer::Quantizer(spec::Quantizer {
-                transfer: transfer.known(),
-                bits: bits.known,
-                scale: match scale {
-                    Scale::Learned => spec::Scale::Learned,
-                    Scale::Fixed(step) => spec::Scale::Fixed(step.known),
-                    Scale::From(owner) => spec::Scale::From(*owner),
-                },
-                tolerance: tolerance.as_ref().map(|steps| steps.known),
-            }),
-            Self::Linear(linear) => spec::Layer::Linear(linear.known()),
-            Self::Add { acc_bits } => spec::Layer::Add { acc_bits: acc_bits.known },
-            Self::Concat => spec::Layer::Concat,
-            Self::Reshape(dims) => spec::Layer::Reshape(spec::Shape::new(&known(dims))),
-            Self::Transpose(axes) => spec::Layer::Transpose(spec::Axes::new(&known(axes))),
-            Self::Conv(conv) => spec::Layer::Conv(conv.known()),
-            Self::Pool { window, acc_bits } => spec::Layer::Pool(spec::Pool {
-                window: window.as_ref().map(Window::known),
-                acc_bits: acc_bits.known,
-            }),
-            Self::Flatten => spec::Layer::Flatten,
-            Self::BatchNorm => spec::Layer::BatchNorm,
-        }
-    }
-}
-
-impl Transfer {
-    /// As far as the macro can read it.
-    fn known(&self) -> spec::Transfer {
-        match self {
-            Self::Signed => spec::Transfer::Signed,
-            Self::Unsigned => spec::Transfer::Unsigned,
-            Self::ReLU => spec::Transfer::ReLU,
-            Self::Function { signed, .. } => spec::Transfer::Function { signed: signed.known },
-        }
-    }
-}
-
-impl Conv {
-    /// As far as the macro can read its numbers.
-    pub(crate) fn known(&self) -> spec::Conv {
-        spec::Conv { filters: self.filters.known(), window: self.window.known(), groups: self.groups.known }
-    }
-}
-
-impl Window {
-    fn known(&self) -> spec::Window {
-        spec::Window {
-            axes: self.axes,
-            kernel: self.kernel.known,
-            stride: self.stride.known,
-            padding: self.padding.known,
-        }
-    }
-}
-
-/// Numbers as far as the macro can read them.
-pub(crate) fn known(amounts: &[Amount<i64>]) -> Vec<spec::Known<i64>> {
-    amounts.iter().map(|amount| amount.known).collect()
-}
-
-impl Linear {
-    /// As far as the macro can read its numbers.
-    pub(crate) fn known(&self) -> spec::Linear {
-        spec::Linear {
-            inputs: self.inputs.known,
-            outputs: self.outputs.known,
-            weight_bits: self.weight_bits.known,
-            weight_range: self.weight_range,
-            weight_scale: self.weight_scale,
-            max_nonzero: self.max_nonzero.as_ref().map(|amount| amount.known),
-            max_l1: self.max_l1.as_ref().map(|amount| amount.known),
-            acc_bits: self.acc_bits.known,
-            bias: self.bias,
-            tolerance: self.tolerance.as_ref().map(|steps| steps.known),
-        }
     }
 }

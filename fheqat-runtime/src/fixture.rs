@@ -237,7 +237,7 @@ impl<const BIAS: u8, const L1: i64> Layers for Normed<BIAS, L1> {
             Field { name: "quant2", layer: sharing(Transfer::Signed, 3), from: &[Source::Field(5)] },
             Field {
                 name: "add",
-                layer: Layer::Add { acc_bits: Known::Now(16) },
+                layer: Layer::Add(fheqat_spec::Add { acc_bits: Known::Now(16) }),
                 from: &[Source::Field(6), Source::Field(3)],
             },
             Field { name: "norm3", layer: Layer::BatchNorm, from: &[Source::Field(7)] },
@@ -446,24 +446,28 @@ impl Layers for Branch {
             Field { name: "relu1", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
             Field {
                 name: "grid",
-                layer: Layer::Reshape(Shape::new(&[Known::Now(2), Known::Now(3)])),
+                layer: Layer::Reshape(fheqat_spec::Reshape {
+                    shape: Shape::new(&[Known::Now(2), Known::Now(3)]),
+                }),
                 from: &[Source::Field(2)],
             },
             Field {
                 name: "turned",
-                layer: Layer::Transpose(Axes::new(&[Known::Now(1), Known::Now(0)])),
+                layer: Layer::Transpose(fheqat_spec::Transpose {
+                    axes: Axes::new(&[Known::Now(1), Known::Now(0)]),
+                }),
                 from: &[Source::Field(3)],
             },
             Field {
                 name: "flat",
-                layer: Layer::Reshape(Shape::flat(Known::Now(6))),
+                layer: Layer::Reshape(fheqat_spec::Reshape { shape: Shape::flat(Known::Now(6)) }),
                 from: &[Source::Field(4)],
             },
             Field { name: "fc2", layer: linear(6, 6, 6, 0, true), from: &[Source::Field(5)] },
             Field { name: "quant2", layer: sharing(Transfer::Signed, 2), from: &[Source::Field(6)] },
             Field {
                 name: "add",
-                layer: Layer::Add { acc_bits: Known::Now(16) },
+                layer: Layer::Add(fheqat_spec::Add { acc_bits: Known::Now(16) }),
                 from: &[Source::Field(7), Source::Field(2), Source::Field(5), Source::Field(7)],
             },
             Field { name: "relu2", layer: sharing(Transfer::ReLU, 2), from: &[Source::Field(8)] },

@@ -34,13 +34,13 @@ fn constants(ast: &Ast) -> TokenStream {
 fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
     let name = &ast.item.ident;
     let count = model.fields.len();
-    let asserts = model.fields.iter().enumerate().flat_map(|(index, field)| {
+    let asserts = model.fields.iter().enumerate().flat_map(|(index, member)| {
         let laws = Law::ALL.into_iter().filter(|law| law.is_numeric());
         laws.filter(move |law| !checked.broken[index].contains(law)).filter_map(move |law| {
-            let blame = match law {
-                Law::Bootstraps if index + 1 < count => return None,
-                Law::Bootstraps => &model.max_bootstraps.as_ref()?.tokens,
-                _ => &field.blame.ty,
+            let blame = match law.traits().option {
+                Some(_) if index + 1 < count => return None,
+                Some(option) => model.option(option)?,
+                None => &member.blame.ty,
             };
             let law = quote::format_ident!("{law:?}");
             Some(call_at(
@@ -51,8 +51,9 @@ fn laws(ast: &Ast, model: &Model, checked: &Checked) -> TokenStream {
         })
     });
     quote! {
-        const __FHEQAT_VERDICTS: [__fheqat::spec::Verdict<'static>; #count] =
-            __fheqat::spec::judge_all(&<#name as __fheqat::Layers>::SPEC);
+        // A reference, for a use of a constant copies it.
+        const __FHEQAT_VERDICTS: &[__fheqat::spec::Verdict<'static>; #count] =
+            &__fheqat::spec::judge_all(&<#name as __fheqat::Layers>::SPEC);
         #(#asserts)*
     }
 }

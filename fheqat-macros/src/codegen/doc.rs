@@ -2,18 +2,24 @@
 
 use std::fmt;
 
-use fheqat_spec::{Fact, Known, Range, Source, rules};
+use fheqat_spec::{
+    Fact, Known, Linear, Range, Source,
+    layers::{
+        properties::Gives,
+        shown::{Formula, Terms},
+    },
+};
 use syn::{Attribute, parse_quote};
 
 use crate::{
     checks::Checked,
-    model::{Field, Layer, Linear, Model, Transfer},
-    parse::{layer::Kind, number::Amount},
+    model::{Layer, Member, Model, Written, known},
+    parse::number::Amount,
 };
 
 /// A column for tolerances is there where there are any.
 pub(crate) fn table(model: &Model, checked: &Checked) -> Vec<Attribute> {
-    let Checked { facts, tolerances, .. } = checked;
+    let Checked { facts, tolerances, bootstraps, .. } = checked;
     let is_exact = tolerances.iter().all(is_zero);
     let (heading, rule) = if is_exact { ("", "") } else { (" tolerance |", "---|") };
     let mut lines = vec![
@@ -25,20 +31,23 @@ pub(crate) fn table(model: &Model, checked: &Checked) -> Vec<Attribute> {
     ];
     let mut shapes: Vec<Vec<String>> = Vec::new();
     let mut total = Total::default();
-    for ((field, fact), steps) in model.fields.iter().zip(facts).zip(tolerances) {
-        let shape = shape(model, field, fact, &shapes);
+    for (index, member) in model.fields.iter().enumerate() {
+        let fact = &facts[index];
+        let shape = shape(model, member, fact, &shapes);
         let (range, bits) = match fact.range {
             Known::Now(range) => (code(&format!("{}..={}", range.lo, range.hi)), range.bits().to_string()),
-            Known::Later => (later(model, field, facts), String::new()),
+            Known::Later => (code(&later(model, member, facts)), String::new()),
         };
-        let layer = field.layer.as_ref().map_or_else(String::new, written);
-        let bootstraps = total.add(field, fact, &shape);
-        let tolerance =
-            if is_exact { String::new() } else { format!(" {} |", tolerance(model, field, *steps)) };
+        let bootstraps = total.add(bootstraps[index], &shape);
+        let tolerance = if is_exact {
+            String::new()
+        } else {
+            format!(" {} |", tolerance(model, member, tolerances[index]))
+        };
         lines.push(format!(
             " | {} | {} | {} | {range} | {bits} | {bootstraps} |{tolerance}",
-            code(&field.name),
-            code(&layer),
+            code(&member.name),
+            code(&member.ty),
             code(&bracketed(&shape))
         ));
         shapes.push(shape);
@@ -52,17 +61,14 @@ fn is_zero(steps: &Known<f64>) -> bool {
 }
 
 /// In steps; nothing where all is exact.
-fn tolerance(model: &Model, field: &Field, steps: Known<f64>) -> String {
-    let own = match &field.layer {
-        Some(Layer::Quantizer { tolerance, .. }) => tolerance.as_ref(),
-        Some(Layer::Linear(linear)) => linear.tolerance.as_ref(),
-        Some(Layer::Conv(conv)) => conv.filters.tolerance.as_ref(),
-        _ => None,
-    };
+fn tolerance(model: &Model, member: &Member, steps: Known<f64>) -> String {
     match steps {
         Known::Now(_) if is_zero(&steps) => String::new(),
         Known::Now(steps) => steps.to_string(),
-        Known::Later => own.or(model.tolerance.as_ref()).map_or_else(String::new, |steps| code(&steps.text)),
+        Known::Later => {
+            let own = member.layer.shown().tolerance.or(model.tolerance.as_ref());
+            own.map_or_else(String::new, |steps| code(&steps.text))
+        }
     }
 }
 
@@ -74,12 +80,9 @@ struct Total {
 }
 
 impl Total {
-    /// Adds those of a field, and returns them as the table shows them.
-    fn add(&mut self, field: &Field, fact: &Fact, shape: &[String]) -> String {
-        let Some(known) = &field.layer else { return String::new() };
-        let layer = known.known();
-        let seen = fheqat_spec::Field { name: &field.name, layer, from: &field.from };
-        match rules::bootstraps(&seen, fact) {
+    /// Adds those of a field of which `shape` is shown, and returns them as the table shows them.
+    fn add(&mut self, bootstraps: Known<i64>, shape: &[String]) -> String {
+        match bootstraps {
             Known::Now(0) => String::new(),
             Known::Now(count) => {
                 self.known = self.known.saturating_add(count);
@@ -110,45 +113,27 @@ fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
 }
 
-/// The layer's type as the user wrote it.
-fn written(layer: &Layer) -> String {
-    match layer {
-        Layer::Quantizer { transfer: Transfer::Function { name, .. }, .. } => {
-            Kind::Act.with([name.clone()].into_iter())
-        }
-        Layer::Quantizer { .. }
-        | Layer::Add { .. }
-        | Layer::Concat
-        | Layer::Reshape(_)
-        | Layer::Transpose(_)
-        | Layer::Flatten
-        | Layer::BatchNorm
-        | Layer::Pool { window: None, .. } => layer.known().kind().to_owned(),
-        Layer::Linear(linear) => with(Kind::Linear, &[&linear.inputs, &linear.outputs]),
-        Layer::Conv(conv) => {
-            let kind = if conv.window.axes == 1 { Kind::Conv1d } else { Kind::Conv2d };
-            with(kind, &[&conv.filters.inputs, &conv.filters.outputs, &conv.window.kernel])
-        }
-        Layer::Pool { window: Some(window), .. } => with(Kind::AvgPool2d, &[&window.kernel]),
+/// The dimensions of what a field gives: as the user wrote them, else as far as they are known.
+fn shape(model: &Model, member: &Member, fact: &Fact, before: &[Vec<String>]) -> Vec<String> {
+    if known(&member.layer).properties().keeps_shape {
+        return match member.from.first() {
+            Some(Source::Field(index)) => before.get(*index).cloned().unwrap_or_default(),
+            Some(Source::Input | Source::Broken) | None => input(model),
+        };
     }
-}
-
-fn with(kind: Kind, numbers: &[&Amount<i64>]) -> String {
-    kind.with(numbers.iter().map(|amount| amount.text.clone()))
-}
-
-/// The dimensions of what a field gives.
-fn shape(model: &Model, field: &Field, fact: &Fact, before: &[Vec<String>]) -> Vec<String> {
-    match (&field.layer, field.from.first()) {
-        (Some(Layer::Linear(linear)), _) => vec![linear.outputs.text.clone()],
-        (Some(Layer::Conv(conv)), _) => known(fact, Some(&conv.filters.outputs)),
-        (Some(Layer::Pool { .. } | Layer::Flatten | Layer::Concat | Layer::Transpose(_)), _) => {
-            known(fact, None)
-        }
-        (Some(Layer::Reshape(dims)), _) => texts(dims),
-        (_, Some(Source::Field(index))) => before.get(*index).cloned().unwrap_or_default(),
-        (_, Some(Source::Input | Source::Broken) | None) => input(model),
-    }
+    let unknown = || "_".to_owned();
+    let Known::Now(shape) = fact.shape else { return vec![unknown()] };
+    let written = member.layer.shown().dims;
+    shape
+        .dims()
+        .iter()
+        .zip(written)
+        .map(|(dim, written)| match (written, dim) {
+            (Some(amount), _) => amount.text.clone(),
+            (None, Known::Now(dim)) => dim.to_string(),
+            (None, Known::Later) => unknown(),
+        })
+        .collect()
 }
 
 fn bracketed(dims: &[String]) -> String {
@@ -160,86 +145,64 @@ fn texts(dims: &[Amount<i64>]) -> Vec<String> {
 }
 
 fn input(model: &Model) -> Vec<String> {
-    let first = model.fields.iter().find_map(|field| match &field.layer {
-        Some(Layer::Linear(linear)) => Some(&linear.inputs),
+    let first = model.fields.iter().find_map(|member| match &member.layer {
+        Layer::Linear(Linear { inputs, .. }) => Some(inputs),
         _ => None,
     });
     match (&model.input, first) {
-        (Some(dims), _) => texts(dims),
+        (Some(shape), _) => texts(shape.dims()),
         (None, Some(inputs)) => vec![inputs.text.clone()],
         (None, None) => vec!["_".to_owned()],
     }
 }
 
-/// The dimensions as far as they are known, with the channels as the user wrote them.
-fn known(fact: &Fact, channels: Option<&Amount<i64>>) -> Vec<String> {
-    let dims = fact.shape.get().map(|shape| {
-        let dim = |dim: &Known<i64>| dim.get().map_or_else(|| "_".to_owned(), |dim| dim.to_string());
-        shape.dims().iter().map(dim).collect::<Vec<_>>()
-    });
-    let mut dims = dims.unwrap_or_else(|| vec!["_".to_owned()]);
-    if let (Some(channels), [first, ..]) = (channels, dims.as_mut_slice()) {
-        first.clone_from(&channels.text);
-    }
-    dims
-}
-
 /// What is known of a range before const evaluation: the factors of the sum.
-fn later(model: &Model, field: &Field, facts: &[Fact]) -> String {
-    let show = |range: Known<Range>, bits: &Amount<i64>| match range {
-        Known::Now(range) => format!("({}..={})", range.lo, range.hi),
-        Known::Later => format!("({} bits)", bits.text),
-    };
-    match &field.layer {
-        Some(Layer::Quantizer { bits, .. }) => code(&show(Known::Later, bits)),
-        Some(Layer::Linear(linear)) => {
-            let terms = linear.max_nonzero.as_ref().unwrap_or(&linear.inputs);
-            let weights = show(linear.known().weights(), &linear.weight_bits);
-            code(&format!("{} * {weights} * {}", terms.text, operands(model, facts, field).join(", ")))
+fn later(model: &Model, member: &Member, facts: &[Fact]) -> String {
+    let operands = |between: &str| operands(model, facts, member).join(between);
+    match member.layer.shown().range {
+        Formula::Bits(bits) => width(bits),
+        Formula::Operands(between) => operands(between),
+        Formula::Products { terms: count, weights } => {
+            let range = known(weights).weights();
+            let range = range.get().map_or_else(|| width(&weights.weight_bits), parenthesized);
+            format!("{} * {range} * {}", terms(&count), operands(", "))
         }
-        Some(Layer::Add { .. }) => code(&operands(model, facts, field).join(" + ")),
-        Some(
-            Layer::Concat
-            | Layer::Reshape(_)
-            | Layer::Transpose(_)
-            | Layer::Flatten
-            | Layer::BatchNorm
-            | Layer::Pool { window: None, .. },
-        ) => code(&operands(model, facts, field).join(", ")),
-        Some(Layer::Conv(conv)) => {
-            let Linear { inputs, max_nonzero, weight_bits, .. } = &conv.filters;
-            let seen = || {
-                let side = format!(" * {}", conv.window.kernel.text).repeat(conv.window.axes);
-                format!("{} / {}{side}", inputs.text, conv.groups.text)
-            };
-            let terms = max_nonzero.as_ref().map_or_else(seen, |most| most.text.clone());
-            let weights = show(conv.filters.known().weights(), weight_bits);
-            code(&format!("{terms} * {weights} * {}", operands(model, facts, field).join(", ")))
-        }
-        Some(Layer::Pool { window: Some(window), .. }) => {
-            code(&format!("{0} * {0} * {1}", window.kernel.text, operands(model, facts, field).join(", ")))
-        }
-        None => String::new(),
+        Formula::Sum(count) => format!("{} * {}", terms(&count), operands(", ")),
+        Formula::Unknown => String::new(),
     }
 }
 
-fn operands(model: &Model, facts: &[Fact], field: &Field) -> Vec<String> {
+fn terms(terms: &Terms<'_, Written>) -> String {
+    let over = terms.over.map(|over| format!(" / {}", over.text)).unwrap_or_default();
+    let side = terms.side.map(|(side, times)| format!(" * {}", side.text).repeat(times)).unwrap_or_default();
+    format!("{}{over}{side}", terms.first.text)
+}
+
+fn width(bits: &Amount<i64>) -> String {
+    format!("({} bits)", bits.text)
+}
+
+fn parenthesized(range: Range) -> String {
+    format!("({}..={})", range.lo, range.hi)
+}
+
+fn operands(model: &Model, facts: &[Fact], member: &Member) -> Vec<String> {
     let operand = |source: &Source| match source {
         Source::Field(index) => operand(model, facts, *index),
         Source::Input | Source::Broken => String::new(),
     };
-    field.from.iter().map(operand).collect()
+    member.from.iter().map(operand).collect()
 }
 
 fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
-    match (facts[index].range, &model.fields[index].layer) {
-        (Known::Now(range), _) => format!("({}..={})", range.lo, range.hi),
-        (Known::Later, Some(Layer::Quantizer { bits, .. })) => format!("({} bits)", bits.text),
-        (
-            Known::Later,
-            Some(Layer::Flatten | Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::BatchNorm),
-        ) => operands(model, facts, &model.fields[index]).join(", "),
-        (Known::Later, _) => String::new(),
+    let layer = &model.fields[index].layer;
+    match (facts[index].range, layer.shown().range) {
+        (Known::Now(range), _) => parenthesized(range),
+        (Known::Later, Formula::Bits(bits)) => width(bits),
+        (Known::Later, _) => match known(layer).properties().gives {
+            Gives::Levels | Gives::Normalized => operands(model, facts, &model.fields[index]).join(", "),
+            Gives::Rounded { .. } | Gives::Sums | Gives::Unknown => String::new(),
+        },
     }
 }
 

@@ -1,36 +1,15 @@
 //! `#[quant_net(...)]` and the struct it stands on.
 
-use fheqat_spec::limits;
 use proc_macro2::TokenStream;
-use syn::{
-    Data, DeriveInput, Field, Fields, GenericParam, Path, Token, ext::IdentExt, punctuated::Punctuated,
-};
+use syn::{Data, DeriveInput, Field, Fields, GenericParam, Token, ext::IdentExt, punctuated::Punctuated};
 
 use super::{
-    field::{self, LayerOptions},
-    number::{Amount, Blamed, Reader},
-    option::{self, options},
-    value::{blamed, count, flag, path, shape, tolerance},
+    field,
+    number::Reader,
+    option,
+    tables::{LayerOptions, NetOptions},
 };
 use crate::diag::{Ctxt, Message, list};
-
-options! {
-    /// The options of a network.
-    NetOptions {
-        "bits" => bits: Amount<i64> = count(limits::BITS);
-        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS);
-        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS);
-        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO);
-        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1);
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
-        "narrow_range" => narrow_range: bool = flag;
-        "per_channel" => per_channel: bool = flag;
-        "max_bootstraps" => max_bootstraps: Blamed<i64> = blamed(limits::MAX_BOOTSTRAPS);
-        "tolerance" => tolerance: Amount<f64> = tolerance;
-        "input" => input: Vec<Amount<i64>> = shape(limits::INPUT);
-        "crate" => krate: Path = path;
-    }
-}
 
 /// The item, if it is one that can have fields.
 pub(crate) fn item(ctxt: &Ctxt, item: &TokenStream) -> Option<DeriveInput> {

@@ -1,50 +1,17 @@
 //! A field: its layer, and `#[layer(...)]`.
 
-use fheqat_spec::{Bias, limits};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Attribute, Field, Meta, Path, Type, ext::IdentExt, parse_quote};
 
 use super::{
-    container::NetOptions,
-    layer::{self, Kind, LayerType},
-    number::{Amount, Blamed, Reader},
-    option::{self, options},
-    value::{Wire, axes, bias, count, flag, owner, placed_tolerance, shape, step, wire},
+    kind::Kind,
+    layer::{self, LayerType},
+    number::Reader,
+    option,
+    tables::{LayerOptions, NetOptions},
 };
 use crate::diag::{Ctxt, Message, list};
-
-const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act];
-const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
-const SUMMING: &[Kind] =
-    &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
-const TOLERANT: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act, Kind::Linear, Kind::Conv1d, Kind::Conv2d];
-const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
-const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
-
-options! {
-    /// The options of a layer.
-    LayerOptions {
-        "from" => from: Wire = wire;
-        "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
-        "signed" => signed: bool = flag, on &[Kind::Identity, Kind::Act];
-        "scale" => scale: Amount<f64> = step, on QUANTIZERS;
-        "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
-        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
-        "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
-        "per_channel" => per_channel: bool = flag, on WEIGHTED;
-        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
-        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
-        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
-        "tolerance" => tolerance: Blamed<f64> = placed_tolerance, on TOLERANT;
-        "bias" => bias: Bias = bias, on WEIGHTED;
-        "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on &[Kind::Reshape];
-        "axes" => axes: Vec<Amount<i64>> = axes, on &[Kind::Transpose];
-        "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
-        "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
-        "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
-    }
-}
 
 /// A field as written.
 pub(crate) struct FieldAst {

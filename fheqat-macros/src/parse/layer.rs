@@ -1,152 +1,17 @@
 //! The type of a field.
 
-use fheqat_spec::limits::{self, Limit};
+use fheqat_spec::limits::Limit;
 use proc_macro2::{Delimiter, Group, Span};
 use quote::ToTokens;
 use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt, spanned::Spanned};
 
 use super::{
+    kind::Kind,
     no_layer,
-    number::{Amount, Literal, Number, Reader, number, source_text},
+    number::{Amount, Literal, Number, Reader, number},
+    segment::{arguments, ungroup},
 };
-use crate::{
-    diag::{Message, list},
-    suggest::closest,
-};
-
-/// A kind of layer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Identity,
-    ReLU,
-    Act,
-    Linear,
-    Add,
-    Concat,
-    Reshape,
-    Transpose,
-    Conv1d,
-    Conv2d,
-    AvgPool2d,
-    GlobalAvgPool2d,
-    Flatten,
-    BatchNorm,
-}
-
-impl Kind {
-    pub(crate) const ALL: &[Self] = &[
-        Self::Identity,
-        Self::ReLU,
-        Self::Act,
-        Self::Linear,
-        Self::Add,
-        Self::Concat,
-        Self::Reshape,
-        Self::Transpose,
-        Self::Conv1d,
-        Self::Conv2d,
-        Self::AvgPool2d,
-        Self::GlobalAvgPool2d,
-        Self::Flatten,
-        Self::BatchNorm,
-    ];
-
-    /// The name of its type.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "QuantIdentity",
-            Self::ReLU => "QuantReLU",
-            Self::Act => "QuantAct",
-            Self::Linear => "QuantLinear",
-            Self::Add => "Add",
-            Self::Concat => "Concat",
-            Self::Reshape => "Reshape",
-            Self::Transpose => "Transpose",
-            Self::Conv1d => "QuantConv1d",
-            Self::Conv2d => "QuantConv2d",
-            Self::AvgPool2d => "AvgPool2d",
-            Self::GlobalAvgPool2d => "GlobalAvgPool2d",
-            Self::Flatten => "Flatten",
-            Self::BatchNorm => "BatchNorm",
-        }
-    }
-
-    /// The numbers its type takes.
-    const fn parameters(self) -> &'static [Limit] {
-        match self {
-            Self::Identity
-            | Self::ReLU
-            | Self::Act
-            | Self::Add
-            | Self::Concat
-            | Self::Reshape
-            | Self::Transpose
-            | Self::GlobalAvgPool2d
-            | Self::Flatten
-            | Self::BatchNorm => &[],
-            Self::Linear => &[limits::INPUTS, limits::OUTPUTS],
-            Self::Conv1d | Self::Conv2d => &[limits::INPUTS, limits::OUTPUTS, limits::KERNEL],
-            Self::AvgPool2d => &[limits::KERNEL],
-        }
-    }
-
-    /// What other libraries call it.
-    const fn aliases(self) -> &'static [&'static str] {
-        match self {
-            Self::Identity => &["Identity", "QuantInput", "QuantStub"],
-            Self::ReLU => &["ReLU", "Relu"],
-            Self::Act => &["Act", "Activation", "QuantActivation"],
-            Self::Linear => &["Linear", "Dense"],
-            Self::Add => &["Residual", "Sum", "QuantAdd"],
-            Self::Concat => &["Cat", "Concatenate", "QuantCat"],
-            Self::Reshape => &["View", "Unflatten"],
-            Self::Transpose => &["Permute", "Swapaxes"],
-            Self::Conv1d => &["Conv1d", "Conv1D"],
-            Self::Conv2d => &["Conv2d", "Conv2D"],
-            Self::AvgPool2d => &["AvgPool", "AveragePooling2D", "SumPool2d"],
-            Self::GlobalAvgPool2d => &["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"],
-            Self::Flatten => &[],
-            Self::BatchNorm => &["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"],
-        }
-    }
-
-    pub(super) fn of(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-
-    pub(super) fn like(name: &str) -> Option<Self> {
-        let alias = Self::ALL.iter().copied().find(|kind| kind.aliases().contains(&name));
-        alias.or_else(|| closest(name, Self::ALL.iter().map(|kind| kind.name())).and_then(Self::of))
-    }
-
-    /// Its type with the names of what it takes.
-    fn signature(self) -> String {
-        match self {
-            Self::Act => self.with(["F".to_owned()].into_iter()),
-            _ => self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned())),
-        }
-    }
-
-    /// Its type with the numbers that the user gave to another one.
-    pub(super) fn in_place_of(self, segment: &PathSegment) -> String {
-        let arguments = arguments(segment);
-        let takes = if self == Self::Act { 1 } else { self.parameters().len() };
-        if arguments.len() != takes {
-            return self.signature();
-        }
-        self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
-    }
-
-    /// Its type with these numbers.
-    pub(crate) fn with(self, numbers: impl Iterator<Item = String>) -> String {
-        let numbers: Vec<_> = numbers.collect();
-        if numbers.is_empty() {
-            self.name().to_owned()
-        } else {
-            format!("{}<{}>", self.name(), numbers.join(", "))
-        }
-    }
-}
+use crate::diag::Message;
 
 /// A layer and what its type takes.
 pub(crate) struct LayerType {
@@ -154,6 +19,14 @@ pub(crate) struct LayerType {
     pub(crate) numbers: Vec<Amount<i64>>,
     /// The function of a `QuantAct`, as the user wrote it.
     pub(crate) function: Option<String>,
+}
+
+impl LayerType {
+    /// The type, as the user wrote it.
+    pub(crate) fn written(&self) -> String {
+        let numbers = self.numbers.iter().map(|amount| amount.text.clone());
+        self.kind.with(self.function.iter().cloned().chain(numbers))
+    }
 }
 
 /// Reads a type; `None` after an error.
@@ -212,11 +85,6 @@ fn function(reader: &mut Reader<'_>, segment: &PathSegment, ty: &Type) -> Option
     None
 }
 
-pub(super) fn all() -> String {
-    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.signature()).collect();
-    format!("the layers are {}", list(names.iter().map(String::as_str), "and"))
-}
-
 fn numbers(
     reader: &mut Reader<'_>,
     kind: Kind,
@@ -247,13 +115,6 @@ fn numbers(
         .map(|(index, (limit, argument))| one(reader, *limit, index, argument))
         .collect();
     numbers.into_iter().collect()
-}
-
-pub(super) fn arguments(segment: &PathSegment) -> Vec<&GenericArgument> {
-    match &segment.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
-        PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
-    }
 }
 
 fn one(
@@ -311,13 +172,5 @@ pub(crate) fn brace(ty: &mut Type) {
             braces.set_span(Span::mixed_site().located_at(path.span()));
             *argument = GenericArgument::Const(Expr::Verbatim(braces.into_token_stream()));
         }
-    }
-}
-
-pub(super) fn ungroup(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => ungroup(&group.elem),
-        Type::Paren(paren) => ungroup(&paren.elem),
-        other => other,
     }
 }

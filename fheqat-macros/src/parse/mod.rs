@@ -2,19 +2,22 @@
 
 pub(crate) mod container;
 pub(crate) mod field;
+pub(crate) mod kind;
 pub(crate) mod layer;
 mod no_layer;
 pub(crate) mod number;
 pub(crate) mod option;
+mod segment;
+mod tables;
 pub(crate) mod value;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;
 
 use crate::diag::Ctxt;
-use container::NetOptions;
 use field::FieldAst;
 use number::{Constant, Reader};
+use tables::NetOptions;
 
 /// Everything the user wrote.
 pub(crate) struct Ast {

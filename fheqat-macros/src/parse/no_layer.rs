@@ -5,8 +5,9 @@ use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type, ext::IdentExt};
 
 use super::{
-    layer::{Kind, all, arguments, ungroup},
+    kind::{Kind, all},
     number::source_text,
+    segment::{arguments, ungroup},
 };
 use crate::diag::Message;
 
@@ -257,6 +258,18 @@ const FUNCTIONS: &[Function] = &[
     },
     Function { names: &["tanhshrink"], stands_for: formula!(true, |x| x - x.tanh()) },
 ];
+
+impl Kind {
+    /// Its type with the numbers that the user gave to another one.
+    fn in_place_of(self, segment: &PathSegment) -> String {
+        let arguments = arguments(segment);
+        let takes = if self == Self::Act { 1 } else { self.parameters().len() };
+        if arguments.len() != takes {
+            return self.signature();
+        }
+        self.with(arguments.iter().map(|argument| source_text(&argument.to_token_stream())))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A number as the macro knows it, and as the emitted code reads it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Amount<T> {
     /// Its value, unless only const evaluation can tell or its limit refused it.
     pub(crate) known: Known<T>,
@@ -22,14 +22,6 @@ pub(crate) struct Amount<T> {
     pub(crate) tokens: TokenStream,
     /// As the user wrote it.
     pub(crate) text: String,
-}
-
-/// A number that a law about more than its field blames.
-#[derive(Clone)]
-pub(crate) struct Blamed<T> {
-    pub(crate) amount: Amount<T>,
-    /// What of the option is to blame.
-    pub(crate) tokens: TokenStream,
 }
 
 impl<T: ToTokens + Copy + ToString> Amount<T> {

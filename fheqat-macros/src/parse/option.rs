@@ -1,6 +1,7 @@
 //! `key = value, ...`: the list, and the tables of what it may hold.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{
     Expr, Token,
     ext::IdentExt,
@@ -8,7 +9,7 @@ use syn::{
     parse_quote_spanned,
 };
 
-use super::layer::Kind;
+use super::kind::Kind;
 use crate::{
     diag::{Ctxt, Message, list},
     suggest::closest,
@@ -25,6 +26,21 @@ pub(crate) struct Opt {
 pub(crate) struct Split {
     pub(crate) read: Vec<Opt>,
     pub(crate) unread: Vec<String>,
+}
+
+/// The tokens of an option, for errors that are found later.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) key: TokenStream,
+    pub(crate) value: TokenStream,
+}
+
+impl Given {
+    pub(crate) fn new(name: &str, option: &Opt) -> Self {
+        let (key, value) = (option.key.to_token_stream(), option.value.to_token_stream());
+        Self { name: name.to_owned(), key, value }
+    }
 }
 
 /// What the tables of options know about one: its name, and the layers it applies to.
@@ -56,6 +72,8 @@ macro_rules! options {
             $(pub(crate) $field: Option<$ty>,)*
             /// Options that were given or meant, as far as their errors tell.
             pub(crate) meant: Vec<String>,
+            /// The tokens of the options that were given.
+            pub(crate) given: Vec<$crate::parse::option::Given>,
         }
 
         impl $table {
@@ -63,7 +81,7 @@ macro_rules! options {
             pub(crate) const RULES: &[$crate::parse::option::Rule] =
                 &[$($crate::parse::option::Rule {
                     name: $text,
-                    on: [$($kinds,)? $crate::parse::layer::Kind::ALL][0],
+                    on: [$($kinds,)? $crate::parse::kind::Kind::ALL][0],
                 }),*];
 
             /// Reads the value of the option called `name`.
@@ -73,6 +91,7 @@ macro_rules! options {
                 name: &str,
                 option: &$crate::parse::option::Opt,
             ) {
+                self.given.push($crate::parse::option::Given::new(name, option));
                 match name {
                     $($text => self.$field = ($read)(reader, option).into(),)*
                     _ => {}

@@ -5,11 +5,10 @@ use fheqat_spec::{
     limits::{self, Limit, MAX_RANK},
 };
 use proc_macro2::Ident;
-use quote::ToTokens;
 use syn::{Expr, Lit, Path, ext::IdentExt};
 
 use super::{
-    number::{Amount, Blamed, Reader, bare},
+    number::{Amount, Reader, bare},
     option::Opt,
 };
 use crate::{
@@ -20,14 +19,6 @@ use crate::{
 /// An option whose value is a number in `limit`.
 pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i64> {
     move |reader, option| reader.count(limit, limit.name, &option.value)
-}
-
-/// A [`count`] that a law about the whole network blames.
-pub(crate) fn blamed(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Blamed<i64> {
-    move |reader, option| Blamed {
-        amount: reader.count(limit, limit.name, &option.value),
-        tokens: option.value.to_token_stream(),
-    }
 }
 
 /// An option whose value is a shape, whose dimensions are in `limit`.
@@ -95,11 +86,6 @@ pub(crate) fn step(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
 /// `tolerance = 0.2`.
 pub(crate) fn tolerance(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
     reader.real(("admit_tolerance", limits::admit_tolerance), "tolerance", "0.2", &option.value)
-}
-
-/// A [`tolerance`] that a law may find in the wrong place.
-pub(crate) fn placed_tolerance(reader: &mut Reader<'_>, option: &Opt) -> Blamed<f64> {
-    Blamed { amount: tolerance(reader, option), tokens: option.key.to_token_stream() }
 }
 
 /// `bias = centred`.

@@ -1,6 +1,36 @@
 //! What is known about a wire.
 
-use crate::{Known, Range, Shape};
+use crate::{
+    Known, Range, Shape,
+    numbers::{Convert, Numbers, Part, Writer},
+};
+
+/// Where an operand comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The network's input.
+    Input,
+    /// The output of the field at this index.
+    Field(usize),
+    /// A wire that is broken already: laws about it stay silent.
+    Broken,
+}
+
+impl<N: Numbers> Part<N> for Source {
+    type With<M: Numbers> = Self;
+
+    fn convert<M: Numbers>(&self, _: &impl Convert<N, M>) -> Self {
+        *self
+    }
+
+    fn write<W: Writer<N>>(&self, to: &W) -> W::Expr {
+        match self {
+            Self::Input => to.word("Source::Input"),
+            Self::Field(index) => to.call("Source::Field", to.count(*index)),
+            Self::Broken => to.word("Source::Broken"),
+        }
+    }
+}
 
 /// What the values on a wire are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +42,7 @@ pub enum Form {
         /// Index of the field whose scale this is.
         scale: usize,
     },
-    /// A sum of products that no quantizer has read yet.
+    /// A sum that no quantizer has read yet.
     Raw,
 }
 
@@ -30,4 +60,19 @@ pub struct Fact {
 impl Fact {
     /// Nothing is known: every law stays silent about it.
     pub const UNKNOWN: Self = Self { shape: Known::Later, range: Known::Later, form: Known::Later };
+
+    /// The form of levels, and nothing about anything else.
+    #[must_use]
+    pub const fn levels(&self) -> Known<Form> {
+        match self.form {
+            Known::Now(Form::Quantized { .. }) => self.form,
+            Known::Now(Form::Plain | Form::Raw) | Known::Later => Known::Later,
+        }
+    }
+
+    /// Whether it is known to be levels.
+    #[must_use]
+    pub const fn is_levels(&self) -> bool {
+        matches!(self.form, Known::Now(Form::Quantized { .. }))
+    }
 }

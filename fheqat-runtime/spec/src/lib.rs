@@ -5,30 +5,43 @@
 //! their answers cannot differ. A number that the macro cannot read yet is [`Known::Later`]; a law that depends on one
 //! stays silent, and const evaluation asks it again.
 //!
-//! A [`Net`] is data. [`judge`] turns one field of it, and the verdicts on the fields before it, into a [`Verdict`]:
-//! the [`Fact`] known about the field's output, and the [`Issue`] of each [`Law`] it breaks. A broken field keeps what
-//! is still known about its output and nothing else, so one defect gives one error.
+//! A [`Net`] is data. [`judge_all`] turns each field of it into a [`Verdict`]: the [`Fact`] known about the field's output,
+//! and the [`Issue`] of each [`Law`] it breaks. A broken field keeps what is still known about its output and nothing else,
+//! so one defect gives one error.
+//!
+//! `layers` has a file for each layer, which answers what the laws ask; `rules` has a file for each law.
 #![no_std]
 
+extern crate alloc;
+
+mod asked;
+pub mod blame;
 pub mod fact;
-pub mod issue;
+mod judge;
 pub mod known;
-pub mod layer;
+pub mod layers;
 pub mod limits;
 pub mod net;
+pub mod numbers;
 pub mod range;
 pub mod rules;
 pub mod shape;
+pub mod sums;
 mod text;
+mod window;
 
-pub use fact::{Fact, Form};
-pub use issue::{Issue, Law};
+pub use blame::{Blame, Cause};
+pub use fact::{Fact, Form, Source};
+pub use judge::{Verdict, judge, judge_all, judge_each};
 pub use known::Known;
-pub use layer::{
-    Bias, Conv, Layer, Linear, Pool, Quantizer, Scale, Transfer, WeightRange, WeightScale, Window,
+pub use layers::{
+    Add, BatchNorm, Bias, Concat, Conv, Flatten, Layer, Linear, Pool, Quantizer, Reshape, Scale, Transfer,
+    Transpose, Unknown, WeightRange, WeightScale,
 };
-pub use net::{Field, Net, Source};
+pub use net::{Field, Net};
 pub use range::Range;
-pub use rules::{Verdict, judge, judge_all};
+pub use rules::{Issue, Law};
 pub use shape::{Axes, Shape};
+pub use sums::{Products, Sums};
 pub use text::{HELP, NOTE, Text};
+pub use window::Window;

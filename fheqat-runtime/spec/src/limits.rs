@@ -1,6 +1,6 @@
 //! Every number with a name: what an option may be, and its default.
 
-use crate::{Issue, Known};
+use crate::{Known, Text};
 
 /// The values an option may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,10 @@ pub const GROUPS: Limit = Limit { name: "groups", ..DIMENSION };
 /// The most steps of an activation that `tolerance` may be: half of the levels that three bits give.
 pub const MAX_TOLERANCE: i64 = 4;
 
+/// The most numbers that one tensor holds: as many as one dimension may be, so that any tensor can be flattened. Each is a
+/// ciphertext of its own when a network runs encrypted, and of kilobytes.
+pub const MAX_ELEMENTS: i64 = MAX_DIMENSION;
+
 /// The fan-in of a filter, at most `2^24` channels of a window, times two eight-bit operands stays inside an `i64`.
 const MAX_WINDOW: i64 = 1 << 10;
 const MAX_DIMENSION: i64 = 1 << 24;
@@ -64,13 +68,79 @@ pub const DEFAULT_ACC_BITS: i64 = ACC_BITS.most;
 /// The most dimensions a tensor has.
 pub const MAX_RANK: usize = 4;
 
+/// Why a number was refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Refusal {
+    /// It is outside its limits.
+    OutOfRange {
+        /// The option and its limits.
+        limit: Limit,
+        /// What the user gave.
+        value: i128,
+    },
+    /// A fixed scale that is not a positive, finite `f32`.
+    Scale,
+    /// A tolerance that is no standard deviation, or too large a one.
+    Tolerance,
+}
+
+impl Refusal {
+    /// The message.
+    #[must_use]
+    pub const fn render(&self) -> Text {
+        let text = Text::new();
+        match *self {
+            Self::OutOfRange { limit: Limit { name, least, most }, value } => {
+                let (least, most) = (least as i128, most as i128);
+                text.code(name)
+                    .text(if value == i128::MAX { " is at least " } else { " is " })
+                    .number(value)
+                    .text(", but must be in ")
+                    .number(least)
+                    .text("..=")
+                    .number(most)
+                    .help()
+                    .text("the nearest allowed is ")
+                    .number(if value < least { least } else { most })
+            }
+            Self::Scale => text
+                .text("`scale` must be a positive, finite number that an `f32` can hold")
+                .help()
+                .text("give the step between two levels: `scale = 0.25`, or leave it out to train it"),
+            Self::Tolerance => text
+                .text("`tolerance` must be in 0..=")
+                .number(MAX_TOLERANCE as i128)
+                .note()
+                .text("it is the standard deviation of noise, in steps of the activation")
+                .help()
+                .text(
+                    "give what training may get used to: `tolerance = 0.2`, or leave it out to run exactly",
+                ),
+        }
+    }
+
+    #[track_caller]
+    const fn stop(&self) -> ! {
+        let text = self.render();
+        panic!("{}", text.as_str())
+    }
+}
+
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.render().as_str())
+    }
+}
+
+impl core::error::Error for Refusal {}
+
 /// An option's number after its law: what later laws may use, and the issue if it breaks its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Admitted {
     /// The number, or [`Known::Later`] when it was refused.
     pub number: Known<i64>,
     /// Why it was refused.
-    pub issue: Option<Issue<'static>>,
+    pub issue: Option<Refusal>,
 }
 
 impl Admitted {
@@ -91,7 +161,10 @@ impl Limit {
     #[must_use]
     pub const fn admit(self, value: i128) -> Admitted {
         if value < self.least as i128 || value > self.most as i128 {
-            return Admitted { number: Known::Later, issue: Some(Issue::OutOfRange { limit: self, value }) };
+            return Admitted {
+                number: Known::Later,
+                issue: Some(Refusal::OutOfRange { limit: self, value }),
+            };
         }
         Admitted { number: Known::Now(value as i64), issue: None }
     }
@@ -155,7 +228,7 @@ pub struct AdmittedFloat {
     /// The number, or [`Known::Later`] when it was refused.
     pub number: Known<f64>,
     /// Why it was refused.
-    pub issue: Option<Issue<'static>>,
+    pub issue: Option<Refusal>,
 }
 
 impl AdmittedFloat {
@@ -177,7 +250,7 @@ pub const fn admit_scale(step: f64) -> AdmittedFloat {
     if step >= f32::MIN_POSITIVE as f64 && step <= f32::MAX as f64 {
         AdmittedFloat { number: Known::Now(step), issue: None }
     } else {
-        AdmittedFloat { number: Known::Later, issue: Some(Issue::Scale) }
+        AdmittedFloat { number: Known::Later, issue: Some(Refusal::Scale) }
     }
 }
 
@@ -187,6 +260,6 @@ pub const fn admit_tolerance(steps: f64) -> AdmittedFloat {
     if steps >= 0.0 && steps <= MAX_TOLERANCE as f64 {
         AdmittedFloat { number: Known::Now(steps), issue: None }
     } else {
-        AdmittedFloat { number: Known::Later, issue: Some(Issue::ToleranceRange) }
+        AdmittedFloat { number: Known::Later, issue: Some(Refusal::Tolerance) }
     }
 }

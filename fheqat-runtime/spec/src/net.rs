@@ -1,6 +1,6 @@
 //! A network, as data.
 
-use crate::{Known, Layer, Shape};
+use crate::{Known, Layer, Shape, Source, layers::properties::Gives};
 
 /// A network: what `#[quant_net]` emits as `const SPEC`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,17 +26,6 @@ pub struct Field<'a> {
     pub layer: Layer,
     /// What it reads, in the order of its operands.
     pub from: &'a [Source],
-}
-
-/// Where an operand comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The network's input.
-    Input,
-    /// The output of the field at this index.
-    Field(usize),
-    /// A wire that is broken already: laws about it stay silent.
-    Broken,
 }
 
 impl Field<'_> {
@@ -74,60 +63,56 @@ impl<'a> Net<'a> {
             return Known::Now(shape);
         }
         match self.first_shaped() {
-            Some(index) => match self.fields[index].layer {
-                Layer::Linear(linear) => Known::Now(Shape::flat(linear.inputs)),
-                _ => Known::Later,
-            },
+            Some(index) => self.fields[index].layer.properties().shapes.only(),
             None => Known::Later,
         }
     }
 
-    /// The first field whose layer takes some shapes and not others.
-    #[must_use]
-    pub const fn first_shaped(&self) -> Option<usize> {
+    /// The first field whose layer takes some shapes and not others, or may have before it was refused.
+    const fn first_shaped(&self) -> Option<usize> {
         let mut index = 0;
         while index < self.fields.len() {
-            match self.fields[index].layer {
-                Layer::Linear(_) | Layer::Conv(_) | Layer::Pool(_) if self.reads_input(index) => {
-                    return Some(index);
-                }
-                _ => index += 1,
+            let layer = self.fields[index].layer.properties();
+            if (layer.shapes.are_certain() || matches!(layer.gives, Gives::Unknown))
+                && self.reads_input(index)
+            {
+                return Some(index);
             }
+            index += 1;
         }
         None
     }
 
-    /// Where nothing says which shape the input has, the field to blame: the first that has to know it, else the first that
-    /// reads the input. A broken wire may have meant a field that tells.
+    /// Where nothing says which shape the input has, the field to blame: the first that takes some shapes and not others,
+    /// else the first that has to know it, else the first that reads the input. A broken wire or a layer that was refused may
+    /// have told.
     #[must_use]
     pub const fn misses_input_shape(&self) -> Option<usize> {
         if let Known::Now(_) = self.input_shape() {
             return None;
         }
         if let Some(index) = self.first_shaped() {
-            return Some(index);
+            return match self.fields[index].layer.properties().gives {
+                Gives::Unknown => None,
+                Gives::Rounded { .. } | Gives::Levels | Gives::Normalized | Gives::Sums => Some(index),
+            };
         }
-        let mut reader = None;
+        let (mut asker, mut reader) = (None, None);
         let mut index = self.fields.len();
         while index > 0 {
             index -= 1;
-            if !self.is_wired(index) || self.fields[index].is_broken() {
+            let (field, layer) = (&self.fields[index], self.fields[index].layer.properties());
+            if !self.is_wired(index) || field.is_broken() || matches!(layer.gives, Gives::Unknown) {
                 return None;
             }
-            reader = match (self.fields[index].layer, self.fields[index].from[0]) {
-                (Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten | Layer::BatchNorm, _)
-                    if self.reads_input(index) =>
-                {
-                    Some((index, true))
-                }
-                (_, Source::Input) if !matches!(reader, Some((_, true))) => Some((index, false)),
-                _ => reader,
-            };
+            if layer.shapes.must_be_known() && self.reads_input(index) {
+                asker = Some(index);
+            }
+            if let Source::Input = field.from[0] {
+                reader = Some(index);
+            }
         }
-        match reader {
-            Some((index, _)) => Some(index),
-            None => None,
-        }
+        if asker.is_some() { asker } else { reader }
     }
 
     /// Whether the field at `index` reads the input, or levels in its shape.
@@ -136,16 +121,9 @@ impl<'a> Net<'a> {
         let mut at = index;
         loop {
             match self.fields[at].from {
-                [Source::Field(from), ..]
-                    if matches!(
-                        self.fields[*from].layer,
-                        Layer::Quantizer(_) | Layer::Add { .. } | Layer::BatchNorm
-                    ) =>
-                {
-                    at = *from;
-                }
+                [Source::Field(from), ..] if self.fields[*from].layer.properties().keeps_shape => at = *from,
                 [Source::Input, ..] => return true,
-                _ => return false,
+                [] | [Source::Field(_) | Source::Broken, ..] => return false,
             }
         }
     }
@@ -154,12 +132,10 @@ impl<'a> Net<'a> {
     /// one that is the output. Features the client rounds itself, and levels are exact when they are the output.
     #[must_use]
     pub const fn may_be_off(&self, index: usize) -> bool {
-        match self.fields[index].layer {
-            Layer::Quantizer(_) => !self.fields[index].reads_plain_input(),
-            Layer::Linear(_) | Layer::Conv(_) | Layer::Add { .. } | Layer::Pool(_) | Layer::BatchNorm => {
-                self.is_output(index)
-            }
-            Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten => false,
+        match self.fields[index].layer.properties().gives {
+            Gives::Rounded { .. } => !self.fields[index].reads_plain_input(),
+            Gives::Sums | Gives::Normalized => self.is_output(index),
+            Gives::Levels | Gives::Unknown => false,
         }
     }
 
@@ -179,18 +155,24 @@ impl<'a> Net<'a> {
 
     const fn own_tolerance(&self, index: usize) -> Option<Known<f64>> {
         let source = self.source_of(index);
-        match self.fields[source].layer {
-            Layer::Quantizer(_) if source != index => None,
-            layer => layer.tolerance(),
-        }
+        let layer = &self.fields[source].layer;
+        if source != index && layer.rounds() { None } else { layer.properties().tolerance }
     }
 
     /// The field itself, or what a batch normalisation reads.
     const fn source_of(&self, index: usize) -> usize {
-        match (self.fields[index].layer, self.fields[index].from) {
-            (Layer::BatchNorm, [Source::Field(from)]) => self.source_of(*from),
-            _ => index,
+        let mut at = index;
+        while self.normalizes(at)
+            && let [Source::Field(from)] = self.fields[at].from
+        {
+            at = *from;
         }
+        at
+    }
+
+    /// Whether the field at `index` is a batch normalisation.
+    pub(crate) const fn normalizes(&self, index: usize) -> bool {
+        matches!(self.fields[index].layer.properties().gives, Gives::Normalized)
     }
 
     /// The first quantizer that reads the field at `index`, or what batch normalisations make of it.
@@ -199,13 +181,13 @@ impl<'a> Net<'a> {
         let mut reader = index + 1;
         while reader < self.fields.len() {
             if self.fields[reader].has(Source::Field(index)) {
-                let found = match self.fields[reader].layer {
-                    Layer::Quantizer(_) => Some(reader),
-                    Layer::BatchNorm => self.quantizer_of(reader),
-                    _ => None,
-                };
-                if found.is_some() {
-                    return found;
+                if self.fields[reader].layer.rounds() {
+                    return Some(reader);
+                }
+                if self.normalizes(reader)
+                    && let Some(quantizer) = self.quantizer_of(reader)
+                {
+                    return Some(quantizer);
                 }
             }
             reader += 1;
@@ -235,21 +217,41 @@ impl<'a> Net<'a> {
     pub const fn is_read(&self, index: usize) -> bool {
         let mut reader = index + 1;
         while reader < self.fields.len() {
-            let from = self.fields[reader].from;
-            if self.fields[reader].layer.is_joint() && from.len() < 2 {
+            if self.may_have_meant_another(reader) || self.fields[reader].has(Source::Field(index)) {
                 return true;
-            }
-            let mut operand = 0;
-            while operand < from.len() {
-                match from[operand] {
-                    Source::Field(source) if source == index => return true,
-                    Source::Broken => return true,
-                    _ => {}
-                }
-                operand += 1;
             }
             reader += 1;
         }
         false
+    }
+
+    /// Sets for each field whether it [is read](Self::is_read), in one walk.
+    ///
+    /// # Panics
+    /// When there are more fields than places in `is_read`.
+    pub(crate) const fn mark_read(&self, is_read: &mut [bool]) {
+        let mut may_be_any = false;
+        let mut index = self.fields.len();
+        while index > 0 {
+            index -= 1;
+            is_read[index] |= may_be_any;
+            may_be_any |= self.may_have_meant_another(index);
+            let from = self.fields[index].from;
+            let mut operand = 0;
+            while operand < from.len() {
+                if let Source::Field(source) = from[operand]
+                    && source < index
+                {
+                    is_read[source] = true;
+                }
+                operand += 1;
+            }
+        }
+    }
+
+    /// Whether the field at `index` has a wire that is broken or missing.
+    const fn may_have_meant_another(&self, index: usize) -> bool {
+        let field = &self.fields[index];
+        field.is_broken() || field.layer.is_joint() && field.from.len() < 2
     }
 }

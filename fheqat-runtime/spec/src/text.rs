@@ -76,30 +76,13 @@ impl Text {
         self.number(range.lo as i128).text("..=").number(range.hi as i128)
     }
 
-    /// Appends `[a, b, c]`; a dimension that is not known reads `_`.
-    pub(crate) const fn shape(self, shape: &crate::Shape) -> Self {
-        self.numbers(shape.dims())
-    }
-
-    /// Appends `[1, 0]`; an axis that is not known reads `_`.
-    pub(crate) const fn axes(self, axes: &crate::Axes) -> Self {
-        self.numbers(axes.get())
-    }
-
-    const fn numbers(mut self, dims: &[crate::Known<i64>]) -> Self {
-        self = self.text("[");
-        let mut axis = 0;
-        while axis < dims.len() {
-            if axis > 0 {
-                self = self.text(", ");
-            }
-            self = match dims[axis] {
-                crate::Known::Now(dim) => self.number(dim as i128),
-                crate::Known::Later => self.text("_"),
-            };
-            axis += 1;
-        }
-        self.text("]")
+    /// Appends `a` or `an`, as the layer's name sounds, and the name.
+    pub(crate) const fn layer(self, kind: &str) -> Self {
+        let text = match kind.as_bytes() {
+            [b'A', ..] => self.text("an "),
+            _ => self.text("a "),
+        };
+        text.code(kind)
     }
 
     /// Starts a line that says why.

@@ -170,47 +170,6 @@ impl Table {
     }
 }
 
-impl Graph {
-    /// The range of a wire.
-    ///
-    /// # Panics
-    /// When the circuit has no such wire.
-    #[must_use]
-    pub fn range(&self, wire: Wire) -> Range {
-        match wire {
-            Wire::Input(index) => self.inputs[index],
-            Wire::Table { accumulator, table } => {
-                let accumulator = &self.accumulators[accumulator];
-                accumulator.tables[table].levels(accumulator.range)
-            }
-        }
-    }
-
-    /// Every value a sum of terms takes over all inputs lies in it.
-    ///
-    /// Terms that read the same accumulator move together: their tables are added to one function of it before its
-    /// extremes are taken. Accumulators are taken as independent of one another.
-    ///
-    /// # Panics
-    /// When a term names a wire the circuit does not have, or a sum is beyond an `i64`: a verified circuit has no such terms.
-    #[must_use]
-    pub fn range_of(&self, terms: &[Term]) -> Range {
-        let mut total = Range::new(0, 0);
-        for group in
-            terms.chunk_by(|a, b| a.wire.accumulator().is_some_and(|of| b.wire.accumulator() == Some(of)))
-        {
-            total = total.plus(match group[0].wire {
-                Wire::Input(index) => self.inputs[index].times(Range::new(group[0].weight, group[0].weight)),
-                Wire::Table { accumulator, .. } => {
-                    let accumulator = &self.accumulators[accumulator];
-                    accumulator.merged(group).levels(accumulator.range)
-                }
-            });
-        }
-        total
-    }
-}
-
 impl Term {
     /// The term `factor` times as heavy.
     #[must_use]

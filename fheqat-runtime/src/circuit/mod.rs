@@ -1,5 +1,6 @@
 //! Integers only: what a trained network becomes.
 
+mod bounds;
 pub mod build;
 pub mod codec;
 pub mod ir;

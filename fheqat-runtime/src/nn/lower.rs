@@ -3,7 +3,7 @@
 //! A table is training's own rounding read off every value of its accumulator, so evaluation in quantized precision and
 //! simulation agree bit for bit.
 
-use fheqat_spec::{Fact, Layer, Net, Range, Shape, Source};
+use fheqat_spec::{Fact, Net, Range, Shape, Source, Sums, layers::properties::Gives};
 use thiserror::Error;
 
 use super::{
@@ -103,14 +103,15 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
         .zip(facts)
         .enumerate()
         .map(|(index, (field, fact))| {
-            let (weight_bits, level_bits) = match field.layer {
-                Layer::Linear(linear) => (linear.weight_bits.get(), None),
-                Layer::Quantizer(quantizer) => (None, quantizer.bits.get()),
-                Layer::Conv(conv) => (conv.filters.weight_bits.get(), None),
-                Layer::Add { .. } | Layer::Pool(_) | Layer::BatchNorm => (None, None),
-                Layer::Concat | Layer::Reshape(_) | Layer::Transpose(_) | Layer::Flatten => {
-                    (None, fact.range.get().map(|range| i64::from(range.bits())))
-                }
+            let properties = field.layer.properties();
+            let bits = |range: Range| i64::from(range.bits());
+            let weight_bits = match properties.sums {
+                Sums::Products(products) => products.weights.get().map(bits),
+                Sums::None | Sums::Levels(_) | Sums::Operands { .. } => None,
+            };
+            let level_bits = match properties.gives {
+                Gives::Rounded { .. } | Gives::Levels => fact.range.get().map(bits),
+                Gives::Normalized | Gives::Sums | Gives::Unknown => None,
             };
             let shape = fact.shape.get();
             DeclaredLayer {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use fheqat_spec::{self as spec, Net, Verdict, judge};
+use fheqat_spec::{self as spec, Net, Verdict, judge_each};
 use rand_chacha::ChaCha8Rng;
 
 /// A struct of layers: what `#[quant_net]` implements. The user's verbs are those of
@@ -117,20 +117,20 @@ pub struct Parts<N> {
 pub struct Init {
     spec: Net<'static>,
     verdicts: Vec<Verdict<'static>>,
+    made: usize,
     rng: ChaCha8Rng,
 }
 
 impl Init {
-    pub(crate) const fn new(spec: Net<'static>, rng: ChaCha8Rng) -> Self {
-        Self { spec, verdicts: Vec::new(), rng }
+    pub(crate) fn new(spec: Net<'static>, rng: ChaCha8Rng) -> Self {
+        Self { spec, verdicts: judge_each(&spec), made: 0, rng }
     }
 
     /// The next field.
     pub fn layer<M: Module>(&mut self) -> M {
-        let index = self.verdicts.len();
-        let verdict = judge(&self.spec, &self.verdicts, index);
-        self.verdicts.push(verdict);
-        M::init(&self.spec.fields[index].layer, &verdict.fact, &mut self.rng)
+        let index = self.made;
+        self.made += 1;
+        M::init(&self.spec.fields[index].layer, &self.verdicts[index].fact, &mut self.rng)
     }
 }
 

@@ -345,13 +345,9 @@ fn dims(shape: Known<Shape>) -> Vec<usize> {
 /// # Errors
 /// When one breaks a law.
 pub(crate) fn verdicts(net: &spec::Net<'static>) -> Result<Vec<Verdict<'static>>, NetworkError> {
-    let mut verdicts: Vec<Verdict<'static>> = Vec::with_capacity(net.fields.len());
-    for index in 0..net.fields.len() {
-        let verdict = spec::judge(net, &verdicts, index);
-        if let Some((_, issue)) = verdict.issues().next() {
-            return Err(NetworkError::Law { message: issue.render().as_str().to_owned() });
-        }
-        verdicts.push(verdict);
+    let verdicts = spec::judge_each(net);
+    if let Some(issue) = verdicts.iter().flat_map(Verdict::issues).next() {
+        return Err(NetworkError::Law { message: issue.to_string() });
     }
     Ok(verdicts)
 }

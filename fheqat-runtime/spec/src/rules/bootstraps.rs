@@ -1,44 +1,94 @@
 //! One sample needs no more bootstraps than the network may.
 
-use super::Verdict;
 use crate::{
-    Conv, Fact, Field, Issue, Known, Layer, Net, Source,
-    issue::{Bootstraps, Fewer},
+    Fact, Field, Known, Source, Text,
+    asked::Asked,
+    blame::{Blame, Cause, LawTraits},
+    layers::properties::Outputs,
+    limits::MAX_BOOTSTRAPS,
 };
 
-/// How many bootstraps one sample needs at most for a field of which `fact` is known: one for each number that a quantizer
-/// gives, unless the client quantizes them.
+pub(crate) const TRAITS: LawTraits =
+    LawTraits { is_numeric: true, suspects_wires: false, option: Some("max_bootstraps") };
+
+/// More bootstraps than `max_bootstraps`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany<'a> {
+    /// The network.
+    pub net: &'a str,
+    /// How many one sample needs at most.
+    pub needs: i64,
+    /// How many it may need.
+    pub most: i64,
+    /// Fields that need any.
+    pub count: usize,
+    /// Those that need most, in falling order.
+    pub dearest: [Option<Bootstraps<'a>>; Bootstraps::LISTED],
+    /// How many the first of them may need beside the others; below one where that is not enough.
+    pub fitting: i64,
+    /// A layer that gives so few.
+    pub fewer: Option<Fewer<'a>>,
+}
+
+/// What one field needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bootstraps<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// How many bootstraps it takes.
+    pub own: i64,
+}
+
+impl Bootstraps<'_> {
+    /// How many fields a message lists.
+    pub const LISTED: usize = 3;
+}
+
+/// A layer with weights that has fewer outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fewer<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// Its layer.
+    pub kind: &'static str,
+    /// How its outputs are called and written.
+    pub outputs: Outputs,
+    /// The most of them that fit.
+    pub most: i64,
+}
+
+/// How many bootstraps one sample needs at most for a field of which `fact` is known: for each number that it gives as many
+/// as its layer says, unless the client does its work.
 #[must_use]
 pub const fn bootstraps(field: &Field<'_>, fact: &Fact) -> Known<i64> {
-    match (field.layer, fact.shape) {
-        (Layer::Quantizer(_), _) if field.reads_plain_input() => Known::Now(0),
-        (Layer::Quantizer(_), Known::Now(shape)) => shape.elements(),
-        (Layer::Quantizer(_), Known::Later) => Known::Later,
-        _ => Known::Now(0),
+    let tables = if field.reads_plain_input() { Known::Now(0) } else { field.layer.properties().tables };
+    match (tables, fact.shape) {
+        (Known::Now(0), _) => Known::Now(0),
+        (Known::Now(tables), Known::Now(shape)) => match shape.elements() {
+            Known::Now(elements) => Known::Now(elements.saturating_mul(tables)),
+            Known::Later => Known::Later,
+        },
+        (Known::Later, _) | (_, Known::Later) => Known::Later,
     }
 }
 
 /// Asked of the last field, when everything before it is known.
-pub(super) const fn too_many_bootstraps<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    index: usize,
-    last: &Fact,
-) -> Option<Issue<'a>> {
-    let Some(Known::Now(most)) = net.max_bootstraps else {
+pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<TooMany<'a>> {
+    let Some(Known::Now(most)) = asked.net.max_bootstraps else {
         return None;
     };
-    if index + 1 != net.fields.len() {
+    if !asked.is_last() {
         return None;
     }
     let mut needs: i64 = 0;
     let mut count = 0;
     let mut dearest: [Option<Bootstraps<'a>>; Bootstraps::LISTED] = [None; Bootstraps::LISTED];
-    let mut dearest_at = index;
+    let mut dearest_at = asked.index;
     let mut at = 0;
-    while at <= index {
-        let fact = if at == index { last } else { &before[at].fact };
-        let (Known::Now(own), field) = (bootstraps(&net.fields[at], fact), &net.fields[at]) else {
+    while at <= asked.index {
+        let fact = if at == asked.index { &asked.gives } else { &asked.facts[at] };
+        let field = &asked.net.fields[at];
+        let Known::Now(own) = bootstraps(field, fact) else {
             return None;
         };
         if own > 0 {
@@ -55,14 +105,14 @@ pub(super) const fn too_many_bootstraps<'a>(
         return None;
     }
     let fitting = most - (needs - dearest_of(&dearest));
-    Some(Issue::Bootstraps {
-        net: net.name,
+    Some(TooMany {
+        net: asked.net.name,
         needs,
         most,
         count,
         dearest,
         fitting,
-        fewer: fewer_outputs(net, before, dearest_at, fitting),
+        fewer: fewer_outputs(asked, dearest_at, fitting),
     })
 }
 
@@ -96,35 +146,106 @@ const fn insert<'a>(
     list
 }
 
-/// The layer with weights that the quantizer at `index` reads, with so many outputs that the quantizer gives at most
-/// `fitting` numbers.
-const fn fewer_outputs<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    index: usize,
-    fitting: i64,
-) -> Option<Fewer<'a>> {
+/// The layer with weights that the field at `index` reads, with so many outputs that the field needs at most `fitting`
+/// bootstraps.
+const fn fewer_outputs<'a>(asked: &Asked<'a, '_>, index: usize, fitting: i64) -> Option<Fewer<'a>> {
+    let tables = match asked.net.fields[index].layer.properties().tables {
+        Known::Now(tables) if tables > 0 => tables,
+        Known::Now(_) | Known::Later => return None,
+    };
     let mut at = index;
     loop {
-        at = match net.fields[at].from {
+        at = match asked.net.fields[at].from {
             [Source::Field(from)] => *from,
             _ => return None,
         };
-        let field = &net.fields[at];
-        let outputs = match (field.layer, before[at].fact.shape) {
-            (Layer::BatchNorm, _) => continue,
-            (Layer::Linear(_), _) => fitting,
-            (Layer::Conv(Conv { groups: Known::Now(groups), .. }), Known::Now(shape)) => {
-                match shape.without_channels() {
-                    Known::Now(positions) => fitting / positions / groups * groups,
-                    Known::Later => return None,
-                }
-            }
-            _ => return None,
+        if asked.net.normalizes(at) {
+            continue;
+        }
+        let (field, layer) = (&asked.net.fields[at], asked.net.fields[at].layer.properties());
+        let (Some(outputs), Known::Now(shape)) = (layer.outputs, asked.facts[at].shape) else {
+            return None;
         };
-        if outputs < 1 {
+        let (Known::Now(step), Known::Now(positions)) = (outputs.step, shape.without_channels()) else {
+            return None;
+        };
+        let most = fitting / tables / positions / step * step;
+        if most < 1 {
             return None;
         }
-        return Some(Fewer { field: field.name, kind: field.layer.kind(), outputs });
+        return Some(Fewer { field: field.name, kind: layer.kind, outputs, most });
+    }
+}
+
+impl<'a> TooMany<'a> {
+    pub(crate) const fn render(&self) -> Text {
+        let text = Text::new()
+            .code(self.net)
+            .text(" may need ")
+            .number(self.needs as i128)
+            .text(" bootstraps, but `max_bootstraps` is ")
+            .number(self.most as i128)
+            .note()
+            .text("a quantizer needs one for each number it gives: ");
+        self.help(self.list(text))
+    }
+
+    const fn list(&self, mut text: Text) -> Text {
+        let (mut listed, mut rest) = (0, self.needs);
+        while listed < self.dearest.len() {
+            if let Some(Bootstraps { field, own }) = self.dearest[listed] {
+                text = text.text(if listed > 0 { ", " } else { "" }).code(field).text(" ");
+                text = text.number(own as i128);
+                rest -= own;
+            }
+            listed += 1;
+        }
+        if self.count <= listed {
+            return text;
+        }
+        let others = self.count - listed;
+        text = text.text(", ").number(others as i128).text(if others > 1 { " others " } else { " other " });
+        text.number(rest as i128)
+    }
+
+    const fn help(&self, mut text: Text) -> Text {
+        let [Some(dearest), ..] = self.dearest else {
+            return text;
+        };
+        if self.needs <= MAX_BOOTSTRAPS.most {
+            text = text.help().text("allow them: `max_bootstraps = ").number(self.needs as i128).text("`");
+        }
+        let text = text.help().text("or ");
+        match self.fewer {
+            Some(Fewer { field, kind, outputs, most }) => text
+                .text("use fewer ")
+                .text(outputs.word)
+                .text(": `")
+                .text(field)
+                .text(": ")
+                .text(kind)
+                .text("<_, ")
+                .number(most as i128)
+                .text(outputs.rest)
+                .text(",`"),
+            None if self.fitting > 0 => text
+                .text("let ")
+                .code(dearest.field)
+                .text(" give at most ")
+                .number(self.fitting as i128)
+                .text(" numbers: pool, or use fewer neurons or filters, before it"),
+            None if self.most < self.count as i64 => {
+                text.text("keep at most ").number(self.most as i128).text(" of these quantizers")
+            }
+            None => text.text("pool, or use fewer neurons or filters, before several of them"),
+        }
+    }
+
+    pub(crate) const fn blame(&self) -> Blame<'a> {
+        Blame::Option("max_bootstraps")
+    }
+
+    pub(crate) const fn cause(&self) -> Cause {
+        Cause::Itself
     }
 }

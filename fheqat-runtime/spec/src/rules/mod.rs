@@ -1,111 +1,147 @@
-//! The laws themselves, a file each: from a field and the facts about what it reads, to a fact about what it gives.
+//! The laws: a file each, with what can be wrong, how it reads, what to blame and the check; and the list of them.
+#![expect(clippy::unused_self, reason = "every law answers in the same way, with data or without")]
+#![expect(
+    clippy::large_types_passed_by_value,
+    reason = "const evaluation moves texts, and only where there is one"
+)]
 
 mod bootstraps;
-mod input;
-mod joint;
-mod layers;
-mod overflow;
-mod quantized;
-mod scale;
-mod shape;
-mod tolerance;
-mod wiring;
+pub mod input;
+pub mod overflow;
+pub mod quantized;
+pub mod scale;
+pub mod shape;
+pub mod tolerance;
+pub mod wiring;
 
-pub use self::bootstraps::bootstraps;
-use self::{
-    bootstraps::too_many_bootstraps,
-    joint::{add, concat},
-    layers::{convolve, flatten, multiply, normalize, quantize, reshape, sum_windows, transpose},
-    tolerance::misplaced_tolerance,
-    wiring::{operands, unread},
+pub use self::bootstraps::{Bootstraps, Fewer, TooMany, bootstraps};
+use crate::{
+    Text,
+    asked::Asked,
+    blame::{Blame, Cause, LawTraits},
 };
-use crate::{Fact, Issue, Law, Layer, Net};
 
-/// What is known about a field's output, and each law the field breaks.
-#[derive(Clone, Copy, Debug)]
-pub struct Verdict<'a> {
-    /// The output.
-    pub fact: Fact,
-    issues: [Option<Issue<'a>>; Law::ALL.len()],
-}
-
-impl<'a> Verdict<'a> {
-    /// The verdict on a field that was refused before any law could be asked.
-    pub const UNKNOWN: Self = Self::new(Fact::UNKNOWN);
-
-    const fn new(fact: Fact) -> Self {
-        Self { fact, issues: [None; Law::ALL.len()] }
-    }
-
-    const fn add(mut self, law: Law, issue: Option<Issue<'a>>) -> Self {
-        self.issues[law.index()] = issue;
-        self
-    }
-
-    /// How the field breaks `law`, if it does.
-    #[must_use]
-    pub const fn issue(&self, law: Law) -> Option<&Issue<'a>> {
-        self.issues[law.index()].as_ref()
-    }
-
-    /// How the field breaks the laws, in their order.
-    pub fn issues(&self) -> impl Iterator<Item = (Law, &Issue<'a>)> {
-        Law::ALL.into_iter().filter_map(|law| Some((law, self.issue(law)?)))
-    }
-
-    /// Stops const evaluation with the message if the field breaks `law`.
-    ///
-    /// # Panics
-    /// When it does: at compile time, that is the error the user reads.
-    #[track_caller]
-    pub const fn assert(&self, law: Law) {
-        if let Some(issue) = self.issue(law) {
-            issue.stop();
+/// The list of laws, in the order they are asked.
+macro_rules! laws {
+    ($($(#[$doc:meta])* $law:ident = $file:ident::$issue:ident;)*) => {
+        /// The laws a field can break.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Law {
+            $($(#[$doc])* $law,)*
         }
-    }
-}
 
-/// The verdict on every field. `N` is the number of fields.
-///
-/// # Panics
-/// When `N` is not the number of fields.
-#[must_use]
-pub const fn judge_all<'a, const N: usize>(net: &Net<'a>) -> [Verdict<'a>; N] {
-    assert!(net.fields.len() == N, "one verdict a field");
-    let mut verdicts = [Verdict::UNKNOWN; N];
-    let mut index = 0;
-    while index < N {
-        verdicts[index] = judge(net, &verdicts, index);
-        index += 1;
-    }
-    verdicts
-}
+        impl Law {
+            /// Every law, in the order they are asked.
+            pub const ALL: [Self; COUNT] = [$(Self::$law),*];
 
-/// The verdict on the field at `index`, given the verdicts on the fields before it.
-///
-/// # Panics
-/// When there is no such field.
-#[must_use]
-pub const fn judge<'a>(net: &Net<'a>, before: &[Verdict<'a>], index: usize) -> Verdict<'a> {
-    let field = net.fields[index];
-    if !net.is_wired(index) {
-        return Verdict::UNKNOWN.add(Law::Wiring, Some(operands(net, index)));
-    }
-    let verdict = match field.layer {
-        Layer::Quantizer(quantizer) => quantize(net, before, index, &quantizer),
-        Layer::Linear(linear) => multiply(net, before, index, &linear),
-        Layer::Add { acc_bits } => add(net, before, index, acc_bits),
-        Layer::Concat => concat(net, before, index),
-        Layer::Reshape(shape) => reshape(net, before, index, &shape),
-        Layer::Transpose(axes) => transpose(net, before, index, &axes),
-        Layer::Conv(conv) => convolve(net, before, index, &conv),
-        Layer::Pool(pool) => sum_windows(net, before, index, &pool),
-        Layer::Flatten => flatten(net, before, index),
-        Layer::BatchNorm => normalize(net, before, index),
+            /// What holds for it whatever breaks it.
+            #[must_use]
+            pub const fn traits(self) -> LawTraits {
+                match self {
+                    $(Self::$law => $file::TRAITS,)*
+                }
+            }
+        }
+
+        const COUNT: usize = [$(stringify!($law)),*].len();
+
+        /// How a field breaks a law.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub enum Issue<'a> {
+            $($(#[$doc])* $law($file::$issue<'a>),)*
+        }
+
+        impl<'a> Issue<'a> {
+            /// The law.
+            #[must_use]
+            pub const fn law(&self) -> Law {
+                match self {
+                    $(Self::$law(_) => Law::$law,)*
+                }
+            }
+
+            /// The message: what is wrong, with both sides and their values; `note`: the arithmetic; `help`: the exact text
+            /// to type.
+            #[must_use]
+            pub const fn render(&self) -> Text {
+                match self {
+                    $(Self::$law(issue) => issue.render(),)*
+                }
+            }
+
+            /// Which tokens to underline.
+            #[must_use]
+            pub const fn blame(&self) -> Blame<'a> {
+                match self {
+                    $(Self::$law(issue) => issue.blame(),)*
+                }
+            }
+
+            /// What else may be the cause.
+            #[must_use]
+            pub const fn cause(&self) -> Cause {
+                match self {
+                    $(Self::$law(issue) => issue.cause(),)*
+                }
+            }
+        }
+
+        /// How the field breaks each law, if it does.
+        pub(crate) const fn issues<'a>(asked: &Asked<'a, '_>) -> [Option<Issue<'a>>; COUNT] {
+            [$(match $file::check(asked) {
+                Some(issue) => Some(Issue::$law(issue)),
+                None => None,
+            }),*]
+        }
     };
-    let bootstraps = too_many_bootstraps(net, before, index, &verdict.fact);
-    verdict
-        .add(Law::Wiring, unread(net, index))
-        .add(Law::Bootstraps, bootstraps)
-        .add(Law::Tolerance, misplaced_tolerance(net, index))
 }
+
+laws! {
+    /// The first layer that touches the input is a `QuantIdentity`.
+    Input = input::PlainInput;
+    /// Every layer but a quantizer takes quantized tensors, never a raw accumulator.
+    Quantized = quantized::RawOperand;
+    /// The operands of `Add` and `Concat` share one scale.
+    Scale = scale::Scales;
+    /// Each layer's input shape fits, and no tensor is too large.
+    Shape = shape::Misfit;
+    /// The worst case of every accumulator over all inputs fits `acc_bits`.
+    Overflow = overflow::Overflow;
+    /// A layer reads as many fields as it takes, every field but the last is read, and the last is the output.
+    Wiring = wiring::Wiring;
+    /// One sample needs at most `max_bootstraps` bootstraps. Asked of the last field, about the whole network.
+    Bootstraps = bootstraps::TooMany;
+    /// A tolerance stands on the field that reads a sum, or on the output.
+    Tolerance = tolerance::Misplaced;
+}
+
+impl Law {
+    /// Position in [`Law::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Whether it needs numbers. The others are decided by the macro alone, whatever a path names.
+    #[must_use]
+    pub const fn is_numeric(self) -> bool {
+        self.traits().is_numeric
+    }
+}
+
+impl Issue<'_> {
+    /// Stops const evaluation with the message.
+    #[track_caller]
+    pub(crate) const fn stop(&self) -> ! {
+        let text = self.render();
+        panic!("{}", text.as_str())
+    }
+}
+
+impl core::fmt::Display for Issue<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.render().as_str())
+    }
+}
+
+impl core::error::Error for Issue<'_> {}

@@ -1,38 +1,130 @@
 //! Levels that are added, joined or counted in another's steps have one scale.
 
-use super::Verdict;
-use crate::{Field, Form, Issue, Known, Layer, Net, Quantizer, Scale, Source};
+use crate::{
+    Form, Known, Source, Text,
+    asked::Asked,
+    blame::{Blame, Cause, LawTraits},
+    layers::properties::{Gives, Operands},
+};
 
-pub(super) const fn no_scale<'a>(
-    net: &Net<'a>,
-    before: &[Verdict<'a>],
-    field: &Field<'a>,
-    quantizer: &Quantizer,
-) -> Option<Issue<'a>> {
-    let Scale::From(Source::Field(owner)) = quantizer.scale else {
+pub(crate) const TRAITS: LawTraits = LawTraits { is_numeric: false, suspects_wires: false, option: None };
+
+/// A scale that is none, or two where there must be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scales<'a> {
+    /// Operands of two scales.
+    Differ {
+        /// The field.
+        field: &'a str,
+        /// What it does with them.
+        operands: Operands,
+        /// The quantizers of two operands, in the order of the operands.
+        quantizers: [&'a str; 2],
+        /// The earlier one, which can share its scale.
+        owner: &'a str,
+        /// The later one.
+        other: &'a str,
+        /// Whether the user fixed the scale of the later one.
+        is_fixed: bool,
+    },
+    /// `scale_from` names a field that gives no levels.
+    None {
+        /// The field.
+        field: &'a str,
+        /// The field it names.
+        owner: &'a str,
+        /// That field's layer.
+        owner_kind: &'static str,
+    },
+}
+
+pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Scales<'a>> {
+    if asked.layer.operands.are_several() {
+        return differ(asked);
+    }
+    let Gives::Rounded { scale_from: Some(Source::Field(owner)), .. } = asked.layer.gives else {
         return None;
     };
-    match before[owner].fact.form {
-        Known::Now(Form::Raw) => Some(Issue::NoScale {
-            field: field.name,
-            owner: net.fields[owner].name,
-            owner_kind: net.fields[owner].layer.kind(),
+    match asked.facts[owner].form {
+        Known::Now(Form::Raw) => Some(Scales::None {
+            field: asked.field.name,
+            owner: asked.net.fields[owner].name,
+            owner_kind: asked.net.fields[owner].layer.kind(),
         }),
-        _ => None,
+        Known::Now(Form::Plain | Form::Quantized { .. }) | Known::Later => None,
     }
 }
 
-pub(super) const fn two_scales<'a>(net: &Net<'a>, field: &Field<'a>, here: usize, there: usize) -> Issue<'a> {
-    let (earlier, later) = if here < there { (here, there) } else { (there, here) };
-    Issue::Scales {
-        field: field.name,
-        kind: field.layer.kind(),
-        quantizers: [net.fields[here].name, net.fields[there].name],
-        owner: net.fields[earlier].name,
-        other: net.fields[later].name,
-        is_fixed: matches!(
-            net.fields[later].layer,
-            Layer::Quantizer(Quantizer { scale: Scale::Fixed(_), .. })
-        ),
+/// Where one operand has no scale, another law has said so, or nothing is known.
+const fn differ<'a>(asked: &Asked<'a, '_>) -> Option<Scales<'a>> {
+    let Known::Now(Form::Quantized { scale: here }) = asked.operand(0).form else {
+        return None;
+    };
+    let mut position = 1;
+    while position < asked.field.from.len() {
+        let Known::Now(Form::Quantized { scale: there }) = asked.operand(position).form else {
+            return None;
+        };
+        if here != there {
+            let (earlier, later) = if here < there { (here, there) } else { (there, here) };
+            let fields = asked.net.fields;
+            return Some(Scales::Differ {
+                field: asked.field.name,
+                operands: asked.layer.operands,
+                quantizers: [fields[here].name, fields[there].name],
+                owner: fields[earlier].name,
+                other: fields[later].name,
+                is_fixed: matches!(
+                    fields[later].layer.properties().gives,
+                    Gives::Rounded { is_fixed: true, .. }
+                ),
+            });
+        }
+        position += 1;
+    }
+    None
+}
+
+impl<'a> Scales<'a> {
+    pub(crate) const fn render(&self) -> Text {
+        let text = Text::new();
+        match *self {
+            Self::Differ { field, operands, quantizers: [first, second], owner, other, is_fixed } => text
+                .code(field)
+                .text(match operands {
+                    Operands::Added => " adds",
+                    Operands::One | Operands::Joined => " joins",
+                })
+                .text(" two different scales: ")
+                .code(first)
+                .text(" and ")
+                .code(second)
+                .text(" are quantized independently")
+                .help()
+                .text("put `#[layer(scale_from = ")
+                .text(owner)
+                .text(")]` on ")
+                .code(other)
+                .text(if is_fixed { " in place of its `scale`" } else { "" }),
+            Self::None { field, owner, owner_kind } => text
+                .code(field)
+                .text(" takes its scale from ")
+                .code(owner)
+                .text(", which has none")
+                .note()
+                .text("a ")
+                .code(owner_kind)
+                .text(" gives a raw accumulator; only quantized levels have a scale to share")
+                .help()
+                .text("name an earlier `QuantIdentity` or `QuantReLU`"),
+        }
+    }
+
+    pub(crate) const fn blame(&self) -> Blame<'a> {
+        Blame::Layer
+    }
+
+    pub(crate) const fn cause(&self) -> Cause {
+        Cause::Itself
     }
 }

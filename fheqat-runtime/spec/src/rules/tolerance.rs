@@ -1,18 +1,43 @@
 //! A tolerance stands where noise comes in.
 
-use crate::{Issue, Layer, Net};
+use crate::{
+    Net, Text,
+    asked::Asked,
+    blame::{Blame, Cause, LawTraits},
+};
 
-/// A tolerance stands where noise comes in. Sums that nothing may read are another law's business.
-pub(super) const fn misplaced_tolerance<'a>(net: &Net<'a>, index: usize) -> Option<Issue<'a>> {
-    let field = &net.fields[index];
-    if field.layer.tolerance().is_none() || net.may_be_off(index) {
+pub(crate) const TRAITS: LawTraits = LawTraits { is_numeric: false, suspects_wires: false, option: None };
+
+/// A tolerance where nothing is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misplaced<'a> {
+    /// Where the client rounds.
+    ExactInput {
+        /// The field.
+        field: &'a str,
+        /// A quantizer that runs encrypted, where there is one.
+        quantizer: Option<&'a str>,
+    },
+    /// On sums that a quantizer reads.
+    ExactSum {
+        /// The field.
+        field: &'a str,
+        /// The quantizer.
+        quantizer: &'a str,
+    },
+}
+
+/// Sums that nothing may read are another law's business.
+pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Misplaced<'a>> {
+    let (net, field) = (asked.net, asked.field.name);
+    if asked.layer.tolerance.is_none() || net.may_be_off(asked.index) {
         return None;
     }
-    if let Layer::Quantizer(_) = field.layer {
-        return Some(Issue::ExactInput { field: field.name, quantizer: encrypted_quantizer(net) });
+    if asked.field.layer.rounds() {
+        return Some(Misplaced::ExactInput { field, quantizer: encrypted_quantizer(net) });
     }
-    match net.quantizer_of(index) {
-        Some(quantizer) => Some(Issue::ExactSum { field: field.name, quantizer: net.fields[quantizer].name }),
+    match net.quantizer_of(asked.index) {
+        Some(quantizer) => Some(Misplaced::ExactSum { field, quantizer: net.fields[quantizer].name }),
         None => None,
     }
 }
@@ -21,10 +46,49 @@ pub(super) const fn misplaced_tolerance<'a>(net: &Net<'a>, index: usize) -> Opti
 const fn encrypted_quantizer<'a>(net: &Net<'a>) -> Option<&'a str> {
     let mut index = 0;
     while index < net.fields.len() {
-        if matches!(net.fields[index].layer, Layer::Quantizer(_)) && net.may_be_off(index) {
+        if net.fields[index].layer.rounds() && net.may_be_off(index) {
             return Some(net.fields[index].name);
         }
         index += 1;
     }
     None
+}
+
+impl<'a> Misplaced<'a> {
+    pub(crate) const fn render(&self) -> Text {
+        let text = Text::new();
+        match *self {
+            Self::ExactInput { field, quantizer } => {
+                let text = text
+                    .code(field)
+                    .text(
+                        " takes no `tolerance`: the client rounds the features, before anything is encrypted",
+                    )
+                    .help();
+                match quantizer {
+                    Some(quantizer) => text
+                        .text("put it where sums are read encrypted: `#[layer(tolerance = ...)]` on ")
+                        .code(quantizer),
+                    None => text.text("leave it out"),
+                }
+            }
+            Self::ExactSum { field, quantizer } => text
+                .code(field)
+                .text(" takes no `tolerance`: ")
+                .code(quantizer)
+                .text(" reads its sums, and the noise in them counts in steps of ")
+                .code(quantizer)
+                .help()
+                .text("put it there: `#[layer(tolerance = ...)]` on ")
+                .code(quantizer),
+        }
+    }
+
+    pub(crate) const fn blame(&self) -> Blame<'a> {
+        Blame::Option("tolerance")
+    }
+
+    pub(crate) const fn cause(&self) -> Cause {
+        Cause::Itself
+    }
 }

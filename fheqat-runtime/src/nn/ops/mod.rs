@@ -163,8 +163,9 @@ impl Op {
             Layer::BatchNorm => op(NormState::placed(state, place), Self::Norm),
             Layer::Add { .. } => op(Sum::placed(place), Self::Sum),
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
-            Layer::Transpose(axes) => op(Permute::placed(axes, place), Self::Permute),
+            Layer::Transpose(layer) => op(Permute::placed(&layer.axes, place), Self::Permute),
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
+            Layer::Unknown => None,
         }
     }
 }

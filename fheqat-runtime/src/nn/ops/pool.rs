@@ -66,10 +66,7 @@ impl State for Pool {
     }
 
     fn remove(&mut self, ends: Ends, gone: &[Vec<bool>], _: &[usize]) -> Vec<bool> {
-        let Some(from) = ends.from else { return vec![false; ends.width] };
-        pairs(self.0.channels, self.0.positions)
-            .map(|(channel, position)| self.0.at(channel, position).all(|number| gone[from][number]))
-            .collect()
+        ends.from.map_or_else(|| vec![false; ends.width], |from| self.0.all(&gone[from]))
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) struct Windows {
     pub(crate) channels: usize,
     /// Numbers in a channel.
     pub(crate) area: usize,
+    /// Rows of the window; one along a single axis.
+    pub(crate) rows: usize,
     /// Numbers it sees of a channel.
     pub(crate) elements: usize,
     /// Positions it takes.
@@ -87,6 +89,7 @@ impl Windows {
         Some(Self {
             channels,
             area: rows.length * columns.length,
+            rows: rows.kernel,
             elements: rows.kernel * columns.kernel,
             positions: rows.positions * columns.positions,
             seen,
@@ -102,6 +105,20 @@ impl Windows {
     pub(crate) fn at(&self, channel: usize, position: usize) -> impl Iterator<Item = usize> {
         (0..self.elements)
             .filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
+    }
+
+    /// The same of one row of the window.
+    pub(crate) fn row(&self, channel: usize, position: usize, row: usize) -> impl Iterator<Item = usize> {
+        let columns = self.elements / self.rows;
+        (row * columns..(row + 1) * columns)
+            .filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
+    }
+
+    /// Of each position in each channel whether all that the window sees is marked.
+    pub(crate) fn all(&self, marked: &[bool]) -> Vec<bool> {
+        pairs(self.channels, self.positions)
+            .map(|(channel, position)| self.at(channel, position).all(|number| marked[number]))
+            .collect()
     }
 
     /// Writes what the window sees of the channels of so many samples, `[channels, area, samples]`, as

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
-    Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source,
-    Transfer, WeightRange, WeightScale, Window,
+    Add, Axes, Bias, Conv, Field, Known, Law, Layer, Linear, Net, Pool, Quantizer, Reshape, Scale, Shape,
+    Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
@@ -13,8 +13,6 @@ use syn::{
     Expr, ExprCall, ExprStruct, Fields, GenericArgument, Item, ItemConst, ItemStruct, Lit, Member,
     PathArguments, Stmt, Type,
 };
-
-use super::verdicts;
 
 /// An expansion.
 pub(super) struct Emitted {
@@ -78,31 +76,35 @@ impl Emitted {
 
     /// What const evaluation stops with.
     pub(super) fn messages(&self) -> BTreeSet<String> {
-        let verdicts = verdicts(&self.net());
+        let net = self.net();
+        let verdicts = judge_each(&net);
         let mut messages = BTreeSet::new();
         for found in self.consts.iter().filter(|found| found.ident == "_") {
             let Expr::Call(call) = &*found.expr else { panic!("an assertion is a call") };
-            let issue: Option<Issue<'static>> = match last(&call.func).as_str() {
-                "assert" if call.args.len() == 1 => self.issue(&referenced(&call.args[0])),
+            let message: Option<String> = match last(&call.func).as_str() {
+                "assert" if call.args.len() == 1 => self.refusal(&referenced(&call.args[0])),
                 "assert" => {
                     let Expr::Index(verdict) = referenced(&call.args[0]) else { panic!("a verdict") };
                     let law = last(&call.args[1]);
                     let law = Law::ALL.into_iter().find(|known| format!("{known:?}") == law);
-                    verdicts[integer(&verdict.index) as usize].issue(law.expect("a law")).copied()
+                    let issue = verdicts[integer(&verdict.index) as usize].issue(law.expect("a law"));
+                    issue.map(ToString::to_string)
                 }
                 other => panic!("nothing asserts by `{other}`"),
             };
-            messages.extend(issue.map(|issue| issue.to_string()));
+            messages.extend(message);
         }
         messages
     }
 
     /// Why the constant that `name` names was refused.
-    fn issue(&self, name: &Expr) -> Option<Issue<'static>> {
-        if self.constant(name).ty.to_token_stream().to_string().ends_with("AdmittedFloat") {
-            return self.admitted_tolerance(name).issue;
-        }
-        self.admitted(name).issue
+    fn refusal(&self, name: &Expr) -> Option<String> {
+        let refusal = if self.constant(name).ty.to_token_stream().to_string().ends_with("AdmittedFloat") {
+            self.admitted_tolerance(name).issue
+        } else {
+            self.admitted(name).issue
+        };
+        refusal.map(|refusal| refusal.to_string())
     }
 
     fn field(&self, field: &Expr) -> Field<'static> {
@@ -117,22 +119,24 @@ impl Emitted {
 
     fn layer(&self, layer: &Expr) -> Layer {
         let kind = match layer {
-            Expr::Struct(layer) => layer.path.segments.last().map(|segment| segment.ident.to_string()),
-            Expr::Call(call) => Some(last(&call.func)),
-            other => Some(last(other)),
+            Expr::Call(call) => last(&call.func),
+            other => last(other),
         };
         let inner = || match layer {
             Expr::Call(ExprCall { args, .. }) => args[0].clone(),
             other => panic!("`{}` holds nothing", other.to_token_stream()),
         };
-        match kind.as_deref() {
-            Some("Quantizer") => Layer::Quantizer(self.quantizer(structure(&inner()))),
-            Some("Linear") => Layer::Linear(self.linear(&inner())),
-            Some("Add") => Layer::Add { acc_bits: self.number(&member(structure(layer), "acc_bits")) },
-            Some("Concat") => Layer::Concat,
-            Some("Reshape") => Layer::Reshape(self.shape(&inner())),
-            Some("Transpose") => Layer::Transpose(Axes::new(&self.numbers(&inner()))),
-            Some("Conv") => {
+        match kind.as_str() {
+            "Quantizer" => Layer::Quantizer(self.quantizer(structure(&inner()))),
+            "Linear" => Layer::Linear(self.linear(&inner())),
+            "Add" => Layer::Add(Add { acc_bits: self.number(&member(structure(&inner()), "acc_bits")) }),
+            "Concat" => Layer::Concat,
+            "Reshape" => Layer::Reshape(Reshape { shape: self.shape(&member(structure(&inner()), "shape")) }),
+            "Transpose" => {
+                let axes = self.numbers(&member(structure(&inner()), "axes"));
+                Layer::Transpose(Transpose { axes: Axes::new(&axes) })
+            }
+            "Conv" => {
                 let (inner, get) = (inner(), |conv: &Expr, name: &str| member(structure(conv), name));
                 Layer::Conv(Conv {
                     filters: self.linear(&get(&inner, "filters")),
@@ -140,7 +144,7 @@ impl Emitted {
                     groups: self.number(&get(&inner, "groups")),
                 })
             }
-            Some("Pool") => {
+            "Pool" => {
                 let pool = inner();
                 let pool = structure(&pool);
                 Layer::Pool(Pool {
@@ -148,8 +152,9 @@ impl Emitted {
                     acc_bits: self.number(&member(pool, "acc_bits")),
                 })
             }
-            Some("Flatten") => Layer::Flatten,
-            Some("BatchNorm") => Layer::BatchNorm,
+            "Flatten" => Layer::Flatten,
+            "BatchNorm" => Layer::BatchNorm,
+            "Unknown" => Layer::Unknown,
             other => panic!("no layer is called {other:?}"),
         }
     }

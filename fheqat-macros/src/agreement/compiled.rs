@@ -15,8 +15,10 @@ use proptest::{
 use quote::ToTokens;
 use serde_json::Value;
 
-use super::{emitted, reported, verdicts};
-use crate::parity::sketch::{Sketch, Written, sketches, tokens};
+use fheqat_spec::{Verdict, judge_each};
+
+use super::{emitted, reported};
+use crate::agreement::sketch::{Sketch, Spelling, sketches, tokens};
 
 /// Networks of each sort.
 const SORTS: [usize; 3] = [50, 60, 40];
@@ -32,8 +34,8 @@ enum Sort {
 }
 
 fn sort(sketch: &Sketch) -> Sort {
-    let by_macro = reported(sketch, Written::Constants);
-    match (by_macro.is_empty(), emitted(sketch, Written::Constants).messages().is_empty()) {
+    let by_macro = reported(sketch, Spelling::Constants);
+    match (by_macro.is_empty(), emitted(sketch, Spelling::Constants).messages().is_empty()) {
         (false, _) => Sort::RefusedByMacro,
         (true, false) => Sort::Refused,
         (true, true) => Sort::Accepted,
@@ -59,7 +61,7 @@ fn sample() -> BTreeMap<Sort, Vec<Sketch>> {
 fn program(sketches: &[Sketch]) -> String {
     let mut text = String::from("#![allow(dead_code)] use fheqat::prelude::*;");
     for (index, sketch) in sketches.iter().enumerate() {
-        let (args, item) = tokens(sketch, Written::Constants);
+        let (args, item) = tokens(sketch, Spelling::Constants);
         write!(text, "\nmod n{index} {{ use super::*; #[quant_net({args})] pub {item} }}")
             .expect("it is text");
     }
@@ -75,9 +77,9 @@ fn runtime(accepted: &[Sketch], refused: &[Sketch]) -> String {
     }
     for (index, sketch) in refused.iter().enumerate() {
         // The specification alone: what const evaluation asserts would not compile.
-        let emitted = emitted(sketch, Written::Constants);
+        let emitted = emitted(sketch, Spelling::Constants);
         let (constants, spec) = (emitted.constants(), emitted.spec.to_token_stream());
-        let item = tokens(sketch, Written::Constants).1.to_string();
+        let item = tokens(sketch, Spelling::Constants).1.to_string();
         let item = item.split("# [layer").map(|part| part.split_once(")]").map_or(part, |(_, rest)| rest));
         let item: String = item.collect();
         write!(
@@ -124,12 +126,12 @@ impl Package {
     fn new(programs: [(&str, String); 2]) -> Self {
         let test = std::env::current_exe().expect("a test is a file");
         let target = test.ancestors().nth(3).expect("a test is in `target/debug/deps`").join("tests");
-        let root = target.join("parity");
+        let root = target.join("agreement");
         let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         fs::create_dir_all(root.join("src/bin")).expect("the target directory can be written");
         let manifest = format!(
             "[package]
-            name = \"parity\"
+            name = \"agreement\"
             version = \"0.0.0\"
             edition = \"2024\"
             [dependencies]
@@ -190,8 +192,8 @@ fn rustc_and_the_runtime_say_what_the_laws_say() {
     let by_law: Vec<_> = refused
         .iter()
         .filter(|sketch| {
-            let net = emitted(sketch, Written::Constants).net();
-            verdicts(&net).iter().any(|verdict| verdict.issues().next().is_some())
+            let net = emitted(sketch, Spelling::Constants).net();
+            judge_each(&net).iter().any(|verdict| verdict.issues().next().is_some())
         })
         .cloned()
         .collect();
@@ -203,8 +205,8 @@ fn rustc_and_the_runtime_say_what_the_laws_say() {
 
     let errors = package.errors("refused");
     for (index, sketch) in all_refused.iter().enumerate() {
-        let mut expected = reported(sketch, Written::Constants);
-        expected.extend(emitted(sketch, Written::Constants).messages());
+        let mut expected = reported(sketch, Spelling::Constants);
+        expected.extend(emitted(sketch, Spelling::Constants).messages());
         let found = errors.get(&(index as u64 + 2)).cloned().unwrap_or_default();
         assert_eq!(found, expected, "{}", program(&all_refused).lines().nth(index + 1).unwrap_or_default());
     }
@@ -216,9 +218,9 @@ fn rustc_and_the_runtime_say_what_the_laws_say() {
     assert_eq!(said.len(), accepted.len() + by_law.len(), "{output}");
     assert!(said[..accepted.len()].iter().all(|line| *line == "accepted"), "{output}");
     for (line, sketch) in said[accepted.len()..].iter().zip(&by_law) {
-        let net = emitted(sketch, Written::Constants).net();
-        let verdicts = verdicts(&net);
-        let first = verdicts.iter().flat_map(|verdict| verdict.issues().map(|(_, issue)| issue)).next();
+        let net = emitted(sketch, Spelling::Constants).net();
+        let verdicts = judge_each(&net);
+        let first = verdicts.iter().flat_map(Verdict::issues).next();
         assert_eq!(*line, format!("{:?}", first.map(ToString::to_string).unwrap_or_default()));
     }
 }

@@ -1,9 +1,10 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
 use fheqat_spec::{
-    Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Scale, Shape, Source,
-    Transfer, Verdict, WeightRange, WeightScale, Window, judge,
-    limits::{self, Limit},
+    Add, Axes, Bias, Conv, Field, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Reshape, Scale,
+    Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    limits::{self, Limit, Refusal},
+    rules::shape::Why,
 };
 use proc_macro2::TokenStream;
 use proptest::{collection::vec, option::of, prelude::*};
@@ -162,19 +163,19 @@ fn is_tolerant(kind: u8) -> bool {
 
 /// How numbers are written: what the macro can read, or what only const evaluation can.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum Spelling {
     Literals,
     Constants,
 }
 
 /// Who reads them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    Macro(Written),
+pub(super) enum ReadBy {
+    Macro(Spelling),
     ConstEvaluation,
 }
 
-impl Written {
+impl Spelling {
     fn number(self, value: i64) -> TokenStream {
         let literal = proc_macro2::Literal::i64_unsuffixed(value);
         match self {
@@ -193,10 +194,10 @@ impl Written {
     }
 }
 
-impl Reader {
+impl ReadBy {
     /// What a law may use of it, and the issue if it breaks its own.
-    fn admit(self, limit: Limit, value: i64, issues: &mut Vec<Issue<'static>>) -> Known<i64> {
-        if self == Self::Macro(Written::Constants) {
+    fn admit(self, limit: Limit, value: i64, issues: &mut Vec<Refusal>) -> Known<i64> {
+        if self == Self::Macro(Spelling::Constants) {
             return Known::Later;
         }
         let admitted = limit.admit(value.into());
@@ -204,8 +205,8 @@ impl Reader {
         admitted.number
     }
 
-    fn admit_tenths(self, value: i64, issues: &mut Vec<Issue<'static>>) -> Known<f64> {
-        if self == Self::Macro(Written::Constants) {
+    fn admit_tenths(self, value: i64, issues: &mut Vec<Refusal>) -> Known<f64> {
+        if self == Self::Macro(Spelling::Constants) {
             return Known::Later;
         }
         let admitted = limits::admit_tolerance(value as f64 / 10.0);
@@ -214,11 +215,11 @@ impl Reader {
     }
 }
 
-pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenStream) {
+pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, TokenStream) {
     let option = |name: &str, value: Option<i64>| {
         let name = format_ident!("{name}");
         value.map(|value| {
-            let value = written.number(value);
+            let value = spelling.number(value);
             quote!(#name = #value,)
         })
     };
@@ -233,7 +234,7 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
     ];
     let tenths = |value: Option<i64>| {
         value.map(|value| {
-            let value = written.tenths(value);
+            let value = spelling.tenths(value);
             quote!(tolerance = #value,)
         })
     };
@@ -241,13 +242,13 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
     let per_channel = sketch.per_channel.map(|flag| quote!(per_channel = #flag,));
     let narrow_range = sketch.narrow_range.map(|flag| quote!(narrow_range = #flag,));
     let input = sketch.input.as_ref().map(|dims| {
-        let dims = dims.iter().map(|dim| written.number(*dim));
+        let dims = dims.iter().map(|dim| spelling.number(*dim));
         quote!(input = [#(#dims),*],)
     });
     let fields = sketch.layers.iter().enumerate().map(|(index, layer)| {
         let name = format_ident!("f{index}");
-        let (inputs, outputs) = (written.number(layer.inputs), written.number(layer.outputs));
-        let kernel = written.number(layer.kernel);
+        let (inputs, outputs) = (spelling.number(layer.inputs), spelling.number(layer.outputs));
+        let kernel = spelling.number(layer.kernel);
         let (ty, bits) = match layer.kind {
             IDENTITY => (quote!(QuantIdentity), Some("bits")),
             RELU => (quote!(QuantReLU), Some("bits")),
@@ -278,12 +279,12 @@ pub(super) fn tokens(sketch: &Sketch, written: Written) -> (TokenStream, TokenSt
             let owner = format_ident!("f{owner}");
             quote!(scale_from = #owner,)
         });
-        let axes = layer.axes.iter().map(|&axis| written.number(axis));
+        let axes = layer.axes.iter().map(|&axis| spelling.number(axis));
         let WindowSketch { stride, padding, groups } = layer.window;
         let (stride, padding) = (option("stride", stride), option("padding", padding));
         let own = match layer.kind {
             RESHAPE => {
-                let dims = layer.shape().map(|dim| written.number(dim));
+                let dims = layer.shape().map(|dim| spelling.number(dim));
                 quote!(shape = [#(#dims),*],)
             }
             TRANSPOSE => quote!(axes = [#(#axes),*],),
@@ -334,13 +335,13 @@ pub(super) struct Expected {
 pub(super) struct Drawn {
     pub(super) net: Net<'static>,
     /// The limits that numbers break.
-    limits: Vec<Issue<'static>>,
+    limits: Vec<Refusal>,
     is_refused: Vec<bool>,
 }
 
 /// A second reading of the sketch.
 #[allow(clippy::too_many_lines)]
-pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
+pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     let mut issues = Vec::new();
     let mut tenths = |value: Option<i64>| value.map(|value| reader.admit_tenths(value, &mut issues));
     let tolerance = tenths(sketch.tolerance);
@@ -372,7 +373,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
         let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
         let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
         let kernel = if has_kernel { parameter(limits::KERNEL, sketched.kernel) } else { Known::Later };
-        let refused = reader == Reader::Macro(Written::Literals)
+        let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
                 || has_kernel && kernel == Known::Later);
         let (stride, padding) = if has_kernel {
@@ -386,7 +387,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
         };
         let window = Window { axes: if sketched.kind == CONV_1D { 1 } else { 2 }, kernel, stride, padding };
         let linear = Linear {
-            inputs: if refused { Known::Later } else { inputs },
+            inputs,
             outputs,
             weight_bits: if has_weights {
                 admit(limits::WEIGHT_BITS, sketched.bits).or(weight_bits).unwrap_or(Known::Later)
@@ -405,21 +406,21 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
             max_l1,
             acc_bits,
             bias: default_bias(sketch, index),
-            tolerance: if refused { None } else { tolerances[index] },
+            tolerance: tolerances[index],
         };
         let groups = match sketched.kind {
             CONV_1D | CONV_2D => admit(limits::GROUPS, sketched.window.groups).unwrap_or(Known::Now(1)),
             _ => Known::Later,
         };
         let layer = match sketched.kind {
-            _ if refused => Layer::Linear(linear),
+            _ if refused => Layer::Unknown,
             IDENTITY | RELU | ACT => Layer::Quantizer(Quantizer {
                 transfer: match (sketched.kind, sketched.flag) {
                     (IDENTITY, Some(false)) => Transfer::Unsigned,
                     (IDENTITY, _) => Transfer::Signed,
                     (RELU, _) => Transfer::ReLU,
                     (_, Some(signed)) => Transfer::Function { signed: Known::Now(signed) },
-                    (_, None) if reader == Reader::ConstEvaluation => {
+                    (_, None) if reader == ReadBy::ConstEvaluation => {
                         Transfer::Function { signed: Known::Now(sketched.function) }
                     }
                     (_, None) => Transfer::Function { signed: Known::Later },
@@ -429,16 +430,18 @@ pub(super) fn drawn(sketch: &Sketch, reader: Reader) -> Drawn {
                     .map_or(Scale::Learned, |owner| Scale::From(Source::Field(owner))),
                 tolerance: tolerances[index],
             }),
-            ADD => Layer::Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) },
+            ADD => Layer::Add(Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) }),
             CONCAT => Layer::Concat,
-            RESHAPE => Layer::Reshape(Shape::new(
-                &sketched.shape().map(|dim| admit(limits::SHAPE, Some(dim)).unwrap_or(Known::Later)),
-            )),
+            RESHAPE => {
+                let dims =
+                    sketched.shape().map(|dim| admit(limits::SHAPE, Some(dim)).unwrap_or(Known::Later));
+                Layer::Reshape(Reshape { shape: Shape::new(&dims) })
+            }
             TRANSPOSE => {
                 let axes = sketched.axes.iter();
                 let axes: Vec<_> =
                     axes.map(|&axis| admit(limits::AXES, Some(axis)).unwrap_or(Known::Later)).collect();
-                Layer::Transpose(Axes::new(&axes))
+                Layer::Transpose(Transpose { axes: Axes::new(&axes) })
             }
             LINEAR => Layer::Linear(linear),
             CONV_1D | CONV_2D => Layer::Conv(Conv { filters: linear, window, groups }),
@@ -468,29 +471,31 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
 /// What the laws say of the sketch.
 pub(super) fn expected(drawn: &Drawn) -> Vec<Expected> {
     let Drawn { net, limits, is_refused } = drawn;
-    let mut verdicts = Vec::new();
-    for (index, refused) in is_refused.iter().enumerate() {
-        verdicts.push(if *refused { Verdict::UNKNOWN } else { judge(net, &verdicts, index) });
+    let limits = limits.iter().map(|refusal| Expected {
+        field: 0,
+        law: None,
+        message: refusal.to_string(),
+        is_structural: false,
+    });
+    let verdicts = judge_each(net);
+    let laws =
+        verdicts.iter().enumerate().filter(|(index, _)| !is_refused[*index]).flat_map(|(field, verdict)| {
+            verdict.issues().map(move |issue| Expected {
+                field,
+                law: Some(issue.law()),
+                message: issue.to_string(),
+                is_structural: is_structural(issue),
+            })
+        });
+    limits.chain(laws).collect()
+}
+
+fn is_structural(issue: &Issue<'_>) -> bool {
+    match issue {
+        Issue::Shape(misfit) => matches!(
+            misfit.why,
+            Why::NoInputShape { .. } | Why::Rank { .. } | Why::AxisCount { .. } | Why::Differ { .. }
+        ),
+        other => !other.law().is_numeric(),
     }
-    let limits = limits.iter().map(|issue| (0, None, issue));
-    let laws = verdicts
-        .iter()
-        .enumerate()
-        .flat_map(|(index, verdict)| verdict.issues().map(move |(law, issue)| (index, Some(law), issue)));
-    limits
-        .chain(laws)
-        .map(|(field, law, issue)| Expected {
-            field,
-            law,
-            message: issue.to_string(),
-            is_structural: law.is_some_and(|law| !law.is_numeric())
-                || matches!(
-                    issue,
-                    Issue::NoInputShape { .. }
-                        | Issue::Rank { .. }
-                        | Issue::AxisCount { .. }
-                        | Issue::Shapes { .. }
-                ),
-        })
-        .collect()
 }

@@ -1,0 +1,116 @@
+//! The layers that the macro knows: a row each, and which of them share an option.
+
+use fheqat_spec::limits::{INPUTS, KERNEL, Limit, OUTPUTS};
+
+use crate::{diag::list, suggest::closest};
+
+/// The table: the name of the layer's type, the numbers that type takes, and what other libraries call it.
+macro_rules! kinds {
+    ($($kind:ident: $name:literal, [$($number:ident),*], [$($alias:literal),*];)*) => {
+        /// A kind of layer.
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($kind,)*
+        }
+
+        impl Kind {
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The name of its type.
+            pub(crate) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// The numbers its type takes.
+            pub(super) const fn parameters(self) -> &'static [Limit] {
+                match self {
+                    $(Self::$kind => &[$($number),*],)*
+                }
+            }
+
+            /// What other libraries call it.
+            const fn aliases(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$kind => &[$($alias),*],)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Identity: "QuantIdentity", [], ["Identity", "QuantInput", "QuantStub"];
+    ReLU: "QuantReLU", [], ["ReLU", "Relu"];
+    Act: "QuantAct", [], ["Act", "Activation", "QuantActivation"];
+    Linear: "QuantLinear", [INPUTS, OUTPUTS], ["Linear", "Dense"];
+    Add: "Add", [], ["Residual", "Sum", "QuantAdd"];
+    Concat: "Concat", [], ["Cat", "Concatenate", "QuantCat"];
+    Reshape: "Reshape", [], ["View", "Unflatten"];
+    Transpose: "Transpose", [], ["Permute", "Swapaxes"];
+    Conv1d: "QuantConv1d", [INPUTS, OUTPUTS, KERNEL], ["Conv1d", "Conv1D"];
+    Conv2d: "QuantConv2d", [INPUTS, OUTPUTS, KERNEL], ["Conv2d", "Conv2D"];
+    AvgPool2d: "AvgPool2d", [KERNEL], ["AvgPool", "AveragePooling2D", "SumPool2d"];
+    GlobalAvgPool2d: "GlobalAvgPool2d", [], ["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"];
+    Flatten: "Flatten", [], [];
+    BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
+}
+
+/// Layers whose levels may be signed or not.
+pub(super) const SIGNED: &[Kind] = &[Kind::Identity, Kind::Act];
+/// Layers that round.
+pub(super) const QUANTIZERS: &[Kind] = &[Kind::Identity, Kind::ReLU, Kind::Act];
+/// Layers with weights.
+pub(super) const WEIGHTED: &[Kind] = &[Kind::Linear, Kind::Conv1d, Kind::Conv2d];
+/// Layers with an accumulator.
+pub(super) const SUMMING: &[Kind] =
+    &[Kind::Linear, Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::GlobalAvgPool2d, Kind::Add];
+/// Layers where noise may come in.
+pub(super) const TOLERANT: &[Kind] =
+    &[Kind::Identity, Kind::ReLU, Kind::Act, Kind::Linear, Kind::Conv1d, Kind::Conv2d];
+/// Layers with filters.
+pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
+/// Layers with a window.
+pub(super) const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d];
+/// Layers that are given a shape.
+pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
+/// Layers that are given an order of axes.
+pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
+/// Layers that take two operands or more.
+pub(crate) const JOINT: &[Kind] = &[Kind::Add, Kind::Concat];
+
+impl Kind {
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    pub(super) fn like(name: &str) -> Option<Self> {
+        let alias = Self::ALL.iter().copied().find(|kind| kind.aliases().contains(&name));
+        alias.or_else(|| closest(name, Self::ALL.iter().map(|kind| kind.name())).and_then(Self::of))
+    }
+
+    /// Its type with the names of what it takes.
+    pub(super) fn signature(self) -> String {
+        match self {
+            Self::Act => self.with(["F".to_owned()].into_iter()),
+            _ => self.with(self.parameters().iter().map(|parameter| parameter.name.to_owned())),
+        }
+    }
+
+    /// Its type with these numbers.
+    pub(super) fn with(self, numbers: impl Iterator<Item = String>) -> String {
+        let numbers: Vec<_> = numbers.collect();
+        if numbers.is_empty() {
+            self.name().to_owned()
+        } else {
+            format!("{}<{}>", self.name(), numbers.join(", "))
+        }
+    }
+}
+
+/// Every layer, for a message.
+pub(super) fn all() -> String {
+    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.signature()).collect();
+    format!("the layers are {}", list(names.iter().map(String::as_str), "and"))
+}

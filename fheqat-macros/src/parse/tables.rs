@@ -1,0 +1,53 @@
+//! The options, a line each: of a network, and of a layer.
+
+use fheqat_spec::{Bias, limits};
+use syn::Path;
+
+use super::{
+    kind::{CONVOLUTIONS, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT, TRANSPOSED, WEIGHTED},
+    number::Amount,
+    option::options,
+    value::{Wire, axes, bias, count, flag, owner, path, shape, step, tolerance, wire},
+};
+
+options! {
+    /// The options of a network.
+    NetOptions {
+        "bits" => bits: Amount<i64> = count(limits::BITS);
+        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS);
+        "act_bits" => act_bits: Amount<i64> = count(limits::ACT_BITS);
+        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO);
+        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1);
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS);
+        "narrow_range" => narrow_range: bool = flag;
+        "per_channel" => per_channel: bool = flag;
+        "max_bootstraps" => max_bootstraps: Amount<i64> = count(limits::MAX_BOOTSTRAPS);
+        "tolerance" => tolerance: Amount<f64> = tolerance;
+        "input" => input: Vec<Amount<i64>> = shape(limits::INPUT);
+        "crate" => krate: Path = path;
+    }
+}
+
+options! {
+    /// The options of a layer.
+    LayerOptions {
+        "from" => from: Wire = wire;
+        "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
+        "signed" => signed: bool = flag, on SIGNED;
+        "scale" => scale: Amount<f64> = step, on QUANTIZERS;
+        "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
+        "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
+        "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
+        "per_channel" => per_channel: bool = flag, on WEIGHTED;
+        "max_nonzero" => max_nonzero: Amount<i64> = count(limits::MAX_NONZERO), on WEIGHTED;
+        "max_l1" => max_l1: Amount<i64> = count(limits::MAX_L1), on WEIGHTED;
+        "acc_bits" => acc_bits: Amount<i64> = count(limits::ACC_BITS), on SUMMING;
+        "tolerance" => tolerance: Amount<f64> = tolerance, on TOLERANT;
+        "bias" => bias: Bias = bias, on WEIGHTED;
+        "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on RESHAPED;
+        "axes" => axes: Vec<Amount<i64>> = axes, on TRANSPOSED;
+        "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
+        "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
+        "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
+    }
+}

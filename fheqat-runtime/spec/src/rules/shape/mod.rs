@@ -1,0 +1,398 @@
+//! Each layer's operands fit it, and no tensor holds more numbers than it may.
+
+mod message;
+
+use crate::{
+    Axes, Known, Shape, Window,
+    asked::Asked,
+    blame::{Blame, Cause, LawTraits},
+    layers::properties::{Groups, Operands, Outputs, Shapes},
+    limits::MAX_ELEMENTS,
+};
+
+pub(crate) const TRAITS: LawTraits = LawTraits { is_numeric: true, suspects_wires: false, option: None };
+
+/// A shape that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Misfit<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// Its layer.
+    pub kind: &'static str,
+    /// Why.
+    pub why: Why<'a>,
+}
+
+/// Why a shape does not fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Why<'a> {
+    /// The operand's shape is not the one the layer takes.
+    Width {
+        /// Features it takes.
+        takes: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// Nothing says which shape the input has.
+    NoInputShape {
+        /// The shape it takes, where it has a window.
+        takes: Option<Shape>,
+    },
+    /// A layer with a window reads a tensor with more axes than the window, or fewer.
+    Rank {
+        /// The shape it takes.
+        takes: Shape,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// A convolution reads another number of channels.
+    Channels {
+        /// Channels it takes.
+        takes: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Channels of what it reads.
+        gives: i64,
+        /// Shape of what it reads.
+        shape: Shape,
+    },
+    /// Channels that do not fall into so many equal groups.
+    Groups {
+        /// Groups asked for.
+        groups: i64,
+        /// Channels in.
+        inputs: i64,
+        /// Channels out.
+        outputs: i64,
+        /// The largest number of groups below it that fits.
+        nearest: i64,
+    },
+    /// Padding so wide that a window at the border sees nothing else.
+    OnlyPadding {
+        /// Length of the window.
+        kernel: i64,
+        /// Padding on each side.
+        padding: i64,
+    },
+    /// A window larger than what it slides over.
+    Window {
+        /// Length of the window.
+        kernel: i64,
+        /// Padding on each side.
+        padding: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// The axis that is too short.
+        length: i64,
+    },
+    /// Operands whose shapes do not go together.
+    Differ {
+        /// What is done with them.
+        operands: Operands,
+        /// The first operand.
+        first: &'a str,
+        /// Its shape, and that of all operands between.
+        has: Shape,
+        /// The operand that does not fit.
+        producer: &'a str,
+        /// Its shape.
+        gives: Shape,
+    },
+    /// A shape that holds another number of elements.
+    Elements {
+        /// The shape it makes.
+        shape: Shape,
+        /// How many numbers that holds.
+        takes: i64,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// How many numbers that holds.
+        holds: i64,
+    },
+    /// Axes that are not each there once.
+    Permutation {
+        /// Its axes.
+        axes: Axes,
+    },
+    /// Another number of axes than the operand has.
+    AxisCount {
+        /// Its axes.
+        axes: Axes,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// A tensor of more numbers than there may be.
+    TooLarge {
+        /// Its shape.
+        shape: Shape,
+        /// Whose it is.
+        of: Large,
+    },
+}
+
+/// Which tensor is too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Large {
+    /// The network's input.
+    Input,
+    /// What a layer gives that has so many outputs.
+    Outputs(Outputs),
+    /// What a layer joins.
+    Joined,
+    /// What a window gives.
+    Window,
+    /// What the user gave the shape of.
+    Given,
+}
+
+pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Misfit<'a>> {
+    let why = match too_large(asked) {
+        None if asked.layer.operands.are_several() => differ(asked),
+        None => misfit(asked),
+        why => why,
+    };
+    match why {
+        Some(why) => Some(Misfit { field: asked.field.name, kind: asked.layer.kind, why }),
+        None => None,
+    }
+}
+
+/// The input is asked about at the first field that reads it.
+const fn too_large<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
+    if let Known::Now(shape) = asked.gives.shape
+        && is_too_large(&shape)
+    {
+        let of = match (asked.layer.outputs, asked.layer.operands, &asked.layer.shapes) {
+            (Some(outputs), ..) => Large::Outputs(outputs),
+            (None, Operands::Joined, _) => Large::Joined,
+            (None, _, Shapes::Image { .. }) => Large::Window,
+            (
+                None,
+                _,
+                Shapes::Any | Shapes::Known | Shapes::Features(_) | Shapes::Elements(_) | Shapes::Order(_),
+            ) => Large::Given,
+        };
+        return Some(Why::TooLarge { shape, of });
+    }
+    match asked.survey.input {
+        Known::Now(shape) if is_too_large(&shape) && asked.is_first_reader() => {
+            Some(Why::TooLarge { shape, of: Large::Input })
+        }
+        Known::Now(_) | Known::Later => None,
+    }
+}
+
+const fn is_too_large(shape: &Shape) -> bool {
+    match shape.elements() {
+        Known::Now(elements) => elements > MAX_ELEMENTS,
+        Known::Later => false,
+    }
+}
+
+/// Each operand is compared with those before it, until one differs or nothing more is known.
+const fn differ<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
+    let Known::Now(mut has) = asked.operand(0).shape else {
+        return None;
+    };
+    let mut position = 1;
+    while position < asked.field.from.len() {
+        let Known::Now(gives) = asked.operand(position).shape else {
+            return None;
+        };
+        let operands = asked.layer.operands;
+        let Some(together) = operands.shape(&has, &gives) else {
+            let (first, producer) = (asked.producer(0), asked.producer(position));
+            return Some(Why::Differ { operands, first, has, producer, gives });
+        };
+        has = together;
+        position += 1;
+    }
+    None
+}
+
+const fn misfit<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
+    match &asked.layer.shapes {
+        Shapes::Any | Shapes::Known => no_input_shape(asked, None),
+        Shapes::Features(features) => width(asked, *features),
+        Shapes::Image { axes, channels, window, groups } => {
+            let takes = Shape::image(*channels, *axes);
+            if let Some(why) = no_input_shape(asked, Some(takes)) {
+                return Some(why);
+            }
+            if let Some(why) = image(asked, takes) {
+                return Some(why);
+            }
+            if let Some(groups) = groups
+                && let Some(why) = uneven(groups)
+            {
+                return Some(why);
+            }
+            match window {
+                Some(window) => narrow(asked, window),
+                None => None,
+            }
+        }
+        Shapes::Elements(shape) => elements(asked, shape),
+        Shapes::Order(axes) => order(asked, axes),
+    }
+}
+
+/// Nothing says which shape the input has, and this field is the first to miss it.
+const fn no_input_shape<'a>(asked: &Asked<'a, '_>, takes: Option<Shape>) -> Option<Why<'a>> {
+    if asked.misses_input_shape() { Some(Why::NoInputShape { takes }) } else { None }
+}
+
+const fn width<'a>(asked: &Asked<'a, '_>, takes: Known<i64>) -> Option<Why<'a>> {
+    let (Known::Now(takes), Known::Now(gives)) = (takes, asked.operand(0).shape) else {
+        return None;
+    };
+    let fits = match gives.dims() {
+        [Known::Now(width)] => *width == takes,
+        [Known::Later] => true,
+        _ => false,
+    };
+    if fits { None } else { Some(Why::Width { takes, producer: asked.producer(0), gives }) }
+}
+
+/// As many axes, and as many channels.
+const fn image<'a>(asked: &Asked<'a, '_>, takes: Shape) -> Option<Why<'a>> {
+    let Known::Now(shape) = asked.operand(0).shape else {
+        return None;
+    };
+    let producer = asked.producer(0);
+    if shape.rank() != takes.rank() {
+        return Some(Why::Rank { takes, producer, gives: shape });
+    }
+    match (takes.channels(), shape.channels()) {
+        (Known::Now(takes), Known::Now(gives)) if takes != gives => {
+            Some(Why::Channels { takes, producer, gives, shape })
+        }
+        _ => None,
+    }
+}
+
+const fn uneven<'a>(groups: &Groups) -> Option<Why<'a>> {
+    let (Known::Now(groups), Known::Now(inputs), Known::Now(outputs)) =
+        (groups.groups, groups.inputs, groups.outputs)
+    else {
+        return None;
+    };
+    if inputs % groups == 0 && outputs % groups == 0 {
+        return None;
+    }
+    let (mut common, mut rest) = (inputs, outputs);
+    while rest > 0 {
+        (common, rest) = (rest, common % rest);
+    }
+    Some(Why::Groups { groups, inputs, outputs, nearest: largest_divisor(common, groups) })
+}
+
+/// The largest divisor of `number` that is at most `most`, found in as many steps as the square root of `number`.
+const fn largest_divisor(number: i64, most: i64) -> i64 {
+    let mut largest = 1;
+    let mut small = 1;
+    while small * small <= number {
+        if number % small == 0 {
+            let pair = [small, number / small];
+            let mut which = 0;
+            while which < pair.len() {
+                if pair[which] <= most && pair[which] > largest {
+                    largest = pair[which];
+                }
+                which += 1;
+            }
+        }
+        small += 1;
+    }
+    largest
+}
+
+/// A window that has something to see at each position.
+const fn narrow<'a>(asked: &Asked<'a, '_>, window: &Window) -> Option<Why<'a>> {
+    let (Known::Now(kernel), Known::Now(padding)) = (window.kernel, window.padding) else {
+        return None;
+    };
+    if padding >= kernel {
+        return Some(Why::OnlyPadding { kernel, padding });
+    }
+    let Known::Now(gives) = asked.operand(0).shape else {
+        return None;
+    };
+    let mut axis = 1;
+    while axis < gives.rank() {
+        if let Known::Now(length) = gives.dims()[axis]
+            && length + 2 * padding < kernel
+        {
+            return Some(Why::Window { kernel, padding, producer: asked.producer(0), gives, length });
+        }
+        axis += 1;
+    }
+    None
+}
+
+const fn elements<'a>(asked: &Asked<'a, '_>, shape: &Shape) -> Option<Why<'a>> {
+    let Known::Now(gives) = asked.operand(0).shape else {
+        return no_input_shape(asked, None);
+    };
+    match (shape.elements(), gives.elements()) {
+        (Known::Now(takes), Known::Now(holds)) if holds != takes => {
+            Some(Why::Elements { shape: *shape, takes, producer: asked.producer(0), gives, holds })
+        }
+        _ => None,
+    }
+}
+
+const fn order<'a>(asked: &Asked<'a, '_>, axes: &Axes) -> Option<Why<'a>> {
+    if !axes.is_permutation() {
+        return Some(Why::Permutation { axes: *axes });
+    }
+    let Known::Now(gives) = asked.operand(0).shape else {
+        return no_input_shape(asked, None);
+    };
+    match axes.apply(&gives) {
+        Some(_) => None,
+        None => Some(Why::AxisCount { axes: *axes, producer: asked.producer(0), gives }),
+    }
+}
+
+impl<'a> Misfit<'a> {
+    pub(crate) const fn blame(&self) -> Blame<'a> {
+        match self.why {
+            Why::Differ { producer, .. } => Blame::Operand(producer),
+            Why::TooLarge { of: Large::Input, .. } => Blame::Option("input"),
+            _ => Blame::Layer,
+        }
+    }
+
+    pub(crate) const fn cause(&self) -> Cause {
+        match self.why {
+            Why::NoInputShape { .. } => Cause::Option("input"),
+            _ => Cause::Itself,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_largest_divisor_is_the_nearest(number in 1..5000i64, most in 1..5000i64) {
+            let searched = (1..=most.min(number)).rev().find(|divisor| number % divisor == 0);
+            prop_assert_eq!(Some(largest_divisor(number, most)), searched);
+        }
+    }
+}
