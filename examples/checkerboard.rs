@@ -4,8 +4,6 @@
 
 mod common;
 
-use std::error::Error;
-
 use clap::Parser;
 use fheqat::{data, prelude::*};
 
@@ -61,7 +59,7 @@ struct Options {
     declared: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), MainError> {
     let options = Options::parse();
     match options.hidden.as_str() {
         _ if options.plain => run::<Plain>(&options),
@@ -72,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
+fn run<N: Network>(options: &Options) -> Result<(), MainError> {
     let seed = Seed(options.common.seed);
     let (train, test) = data::checkerboard(seed);
     let fresh = data::checkerboard_points(50_000, Seed(seed.0.wrapping_add(1 << 32)));

@@ -6,8 +6,6 @@ mod common;
 #[path = "common/digits.rs"]
 mod digits;
 
-use std::error::Error;
-
 use clap::{Parser, ValueEnum};
 use digits::Recipe;
 use fheqat::prelude::*;
@@ -93,7 +91,7 @@ enum Net {
     Cnn,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), MainError> {
     let options = Options::parse();
     let perceptron = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, held_out: None, float_rate: 0.002 };
     match options.net {

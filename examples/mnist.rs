@@ -7,7 +7,7 @@ mod common;
 #[path = "common/splits.rs"]
 mod splits;
 
-use std::{error::Error, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 use common::Clear;
@@ -60,12 +60,12 @@ struct Options {
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/mnist_5k.csv.gz");
 const IMAGE: [usize; 3] = [1, 28, 28];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), MainError> {
     let options = Options::parse();
     if options.tolerant { run::<Tolerant>(&options) } else { run::<Mnist>(&options) }
 }
 
-fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
+fn run<N: Network>(options: &Options) -> Result<(), MainError> {
     let seed = Seed(options.common.seed);
     let (net, test, clear) = if let Some(folder) = &options.idx {
         let (train, test) = idx::mnist(folder)?;
@@ -82,7 +82,7 @@ fn run<N: Network>(options: &Options) -> Result<(), Box<dyn Error>> {
 }
 
 /// A network trained on four fifths of 5,000 images, the fifth held out, and how well it does there.
-fn of_five<N: Network>(images: &Dataset, seed: Seed) -> Result<(N, Dataset, Clear), Box<dyn Error>> {
+fn of_five<N: Network>(images: &Dataset, seed: Seed) -> Result<(N, Dataset, Clear), MainError> {
     let [train, test] = images.parts([0.8, 0.2], seed)?;
     learned(&train, &test, 8, 20, seed)
 }
@@ -94,7 +94,7 @@ fn learned<N: Network>(
     copies: usize,
     epochs: usize,
     seed: Seed,
-) -> Result<(N, Dataset, Clear), Box<dyn Error>> {
+) -> Result<(N, Dataset, Clear), MainError> {
     let train = bright(train)?.with_shifted(IMAGE, 1, copies, seed)?;
     let test = bright(test)?;
     let common =
@@ -108,7 +108,7 @@ fn learned<N: Network>(
 }
 
 /// Pixels from 0 to 1 instead of 255.
-fn bright(images: &Dataset) -> Result<Dataset, Box<dyn Error>> {
+fn bright(images: &Dataset) -> Result<Dataset, MainError> {
     let classes = images.class_names().len();
     Ok(Dataset::classes(images.features().mapv(|pixel| pixel / 255.0), images.labels().to_vec(), classes)?)
 }

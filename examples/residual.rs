@@ -6,8 +6,6 @@ mod common;
 #[path = "common/digits.rs"]
 mod digits;
 
-use std::error::Error;
-
 use clap::Parser;
 use digits::Recipe;
 use fheqat::prelude::*;
@@ -35,7 +33,7 @@ struct Options {
     digits: digits::Options,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), MainError> {
     let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.1, held_out: None, float_rate: 0.005 };
     recipe.run::<Residual>(&Options::parse().digits)
 }

@@ -1,6 +1,8 @@
 #![cfg_attr(feature = "fhe", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "fhe"), doc = "Quantization-aware training with compile-time bounds.")]
 
+mod main_error;
+
 /// ```
 /// use fheqat::prelude::*;
 ///
@@ -20,11 +22,13 @@
 ///
 pub use fheqat_macros::quant_net;
 pub use fheqat_runtime::*;
+pub use main_error::MainError;
+pub use ndarray;
 
 /// What a program that trains and runs a network needs.
 pub mod prelude {
     pub use crate::{
-        Seed,
+        MainError, Seed,
         circuit::{Circuit, Logits},
         data::Dataset,
         network::Network,

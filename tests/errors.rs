@@ -1,14 +1,7 @@
 //! Bad input is a typed error that names the value and says what to do; nothing panics.
 #![allow(clippy::unwrap_used)]
 
-use fheqat::{
-    compile::{Change, CompileError},
-    data,
-    error::InputError,
-    params::{Log2Probability, search::Infeasible},
-    prelude::*,
-};
-use ndarray::Array2;
+use fheqat::{data, error::InputError, prelude::*};
 
 #[quant_net(bits = 2, max_l1 = 3)]
 struct Small {
@@ -62,55 +55,65 @@ fn a_circuit_survives_its_bytes_and_damage_is_seen() {
     assert!(Circuit::from_bytes(&bytes[..10]).is_err());
 }
 
-#[quant_net(bits = 5)]
-struct Wide {
-    quant_inp: QuantIdentity,
-    fc1: QuantLinear<64, 4>,
-    relu1: QuantReLU,
-    #[layer(weight_bits = 2)]
-    fc2: QuantLinear<4, 2>,
-}
-
-#[quant_net(bits = 5)]
-struct Mended {
-    quant_inp: QuantIdentity,
-    #[layer(max_l1 = 60)]
-    fc1: QuantLinear<64, 4>,
-    relu1: QuantReLU,
-    #[layer(weight_bits = 2)]
-    fc2: QuantLinear<4, 2>,
-}
-
-/// Features from a walk over the residues of a prime.
-fn wide_samples() -> Dataset {
-    let feature = |index: usize| (index * 37 % 101) as f32 / 50.0 - 1.0;
-    let samples = Array2::from_shape_fn((60, 64), |(sample, at)| feature(64 * sample + at * at));
-    let labels = samples.rows().into_iter().map(|row| usize::from(row.sum() > 0.0)).collect();
-    Dataset::classes(samples, labels, 2).unwrap()
-}
-
-fn trained<N: Network>() -> Circuit {
-    let mut net = N::new(Seed(0));
-    net.train(&wide_samples(), &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
-    net.circuit().unwrap()
-}
-
-#[test]
-fn a_network_without_parameters_says_what_would_do() {
-    let options = CompileOptions::default().p_fail(Log2Probability(-128.0));
-    let error = trained::<Wide>().compile(&options).unwrap_err();
-    let message = error.to_string();
-    assert!(
-        message.contains("what would do: `tolerance = ") && message.contains("`weight_bits = "),
-        "{message}"
-    );
-    let CompileError::Infeasible { reason: Infeasible::Noise { .. }, changes } = error else {
-        panic!("{error}")
+#[cfg(feature = "fhe")]
+mod encrypted {
+    use fheqat::{
+        compile::{Change, CompileError},
+        params::{Log2Probability, search::Infeasible},
+        prelude::*,
     };
-    let most = changes.iter().find_map(|change| match change {
-        Change::MaxL1 { field: Some(field), most, .. } if field == "fc1" => Some(*most),
-        _ => None,
-    });
-    assert!(most.is_some_and(|most| most >= 60), "{changes:?}");
-    trained::<Mended>().compile(&options).unwrap();
+    use ndarray::Array2;
+
+    #[quant_net(bits = 5)]
+    struct Wide {
+        quant_inp: QuantIdentity,
+        fc1: QuantLinear<64, 4>,
+        relu1: QuantReLU,
+        #[layer(weight_bits = 2)]
+        fc2: QuantLinear<4, 2>,
+    }
+
+    #[quant_net(bits = 5)]
+    struct Mended {
+        quant_inp: QuantIdentity,
+        #[layer(max_l1 = 60)]
+        fc1: QuantLinear<64, 4>,
+        relu1: QuantReLU,
+        #[layer(weight_bits = 2)]
+        fc2: QuantLinear<4, 2>,
+    }
+
+    /// Features from a walk over the residues of a prime.
+    fn wide_samples() -> Dataset {
+        let feature = |index: usize| (index * 37 % 101) as f32 / 50.0 - 1.0;
+        let samples = Array2::from_shape_fn((60, 64), |(sample, at)| feature(64 * sample + at * at));
+        let labels = samples.rows().into_iter().map(|row| usize::from(row.sum() > 0.0)).collect();
+        Dataset::classes(samples, labels, 2).unwrap()
+    }
+
+    fn trained<N: Network>() -> Circuit {
+        let mut net = N::new(Seed(0));
+        net.train(&wide_samples(), &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
+        net.circuit().unwrap()
+    }
+
+    #[test]
+    fn a_network_without_parameters_says_what_would_do() {
+        let options = CompileOptions::default().p_fail(Log2Probability(-128.0));
+        let error = trained::<Wide>().compile(&options).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("what would do: `tolerance = ") && message.contains("`weight_bits = "),
+            "{message}"
+        );
+        let CompileError::Infeasible { reason: Infeasible::Noise { .. }, changes } = error else {
+            panic!("{error}")
+        };
+        let most = changes.iter().find_map(|change| match change {
+            Change::MaxL1 { field: Some(field), most, .. } if field == "fc1" => Some(*most),
+            _ => None,
+        });
+        assert!(most.is_some_and(|most| most >= 60), "{changes:?}");
+        trained::<Mended>().compile(&options).unwrap();
+    }
 }

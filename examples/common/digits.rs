@@ -3,8 +3,6 @@
 #[path = "splits.rs"]
 mod splits;
 
-use std::error::Error;
-
 use clap::Args;
 use fheqat::{
     data::csv::{self, CsvOptions},
@@ -42,7 +40,7 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     /// Trains, then predicts encrypted, or evaluates on several splits.
-    pub(crate) fn run<N: Network>(&self, options: &Options) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn run<N: Network>(&self, options: &Options) -> Result<(), MainError> {
         let digits = csv::read(FILE, &CsvOptions { header: false, ..CsvOptions::default() })?;
         if let Some(splits) = options.splits {
             let on_split = |seed| Ok(self.train::<N>(&digits, seed)?.2);
@@ -53,7 +51,7 @@ impl Recipe {
     }
 
     /// A network trained on four fifths, the fifth that is held out, and how well it does there.
-    fn train<N: Network>(&self, digits: &Dataset, seed: Seed) -> Result<(N, Dataset, Clear), Box<dyn Error>> {
+    fn train<N: Network>(&self, digits: &Dataset, seed: Seed) -> Result<(N, Dataset, Clear), MainError> {
         let [train, test] = digits.parts([0.8, 0.2], seed)?;
         let float = TrainConfig {
             epochs: 60,

@@ -1,6 +1,6 @@
 //! What the examples share: options, and encrypted predictions beside their simulation.
 
-use std::{error::Error, num::NonZeroUsize, time::Instant};
+use std::{num::NonZeroUsize, time::Instant};
 
 use clap::Args;
 use fheqat::{params::Log2Probability, prelude::*, report::SearchReport};
@@ -45,7 +45,7 @@ pub(crate) fn learned<N: Network>(
     [train, test]: [&Dataset; 2],
     float: &TrainConfig,
     quantized: &TrainConfig,
-) -> Result<(N, Clear), Box<dyn Error>> {
+) -> Result<(N, Clear), MainError> {
     let (reference, _) = trained::<N>(train, float)?;
     let (net, train_s) = trained::<N>(train, quantized)?;
     let clear = Clear {
@@ -59,12 +59,12 @@ pub(crate) fn learned<N: Network>(
 }
 
 /// Accuracy on samples with classes.
-fn accuracy<N: Network>(net: &N, precision: Precision, data: &Dataset) -> Result<f64, Box<dyn Error>> {
+fn accuracy<N: Network>(net: &N, precision: Precision, data: &Dataset) -> Result<f64, MainError> {
     Ok(net.evaluate_in(precision, data)?.accuracy.ok_or("the data has no classes")?)
 }
 
 /// A fresh network, trained, and the seconds it took; prints what a search for a cheap one tried.
-fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), Box<dyn Error>> {
+fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), MainError> {
     let mut net = N::new(config.seed);
     let (history, seconds) = timed(|| net.train(data, config));
     let trials = history?.trials;
@@ -80,7 +80,7 @@ pub(crate) fn predict(
     circuit: &Circuit,
     test: &Dataset,
     clear: &Clear,
-) -> Result<(), Box<dyn Error>> {
+) -> Result<(), MainError> {
     let prices = Prices::of_this_machine()?;
     let compile = CompileOptions::default()
         .p_fail(Log2Probability(-options.p_fail))

@@ -1,7 +1,5 @@
 //! Accuracy on samples that are held out, once or on several splits.
 
-use std::error::Error;
-
 use fheqat::prelude::*;
 use serde_json::json;
 
@@ -11,8 +9,8 @@ use crate::common::Clear;
 pub(crate) fn evaluate(
     splits: u64,
     json: bool,
-    on_split: impl Fn(Seed) -> Result<Clear, Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+    on_split: impl Fn(Seed) -> Result<Clear, MainError>,
+) -> Result<(), MainError> {
     let (mut of_float, mut of_quantized, mut prices) = (Vec::new(), Vec::new(), Vec::new());
     for seed in 0..splits {
         let Clear { float, quantized, points, core_seconds, .. } = on_split(Seed(seed))?;

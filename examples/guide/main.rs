@@ -7,12 +7,13 @@ mod runs;
 mod tables;
 
 use clap::Parser;
+use fheqat::MainError;
 use indicatif::{ProgressBar, ProgressStyle};
 use nets::{
     Cells10, Cells30, Cells100, Channel10, Channel30, Channel100, Pruned10, Pruned20, Pruned30, PrunedBudget,
     PrunedCells, Tensor10, Tensor30, Tensor100,
 };
-use runs::{Integers, Outcome, POINTS, Ptq, all, pruned, ptq, qat};
+use runs::{Integers, POINTS, Ptq, all, pruned, ptq, qat};
 use serde_json::json;
 use tables::{
     Table,
@@ -30,7 +31,7 @@ struct Options {
     json: bool,
 }
 
-fn main() -> Outcome<()> {
+fn main() -> Result<(), MainError> {
     let Options { seeds, json } = Options::parse();
     let style = ProgressStyle::with_template("training {bar:32} {pos}/{len} {eta}")?;
     let bar = ProgressBar::new(17 * seeds).with_style(style);

@@ -69,9 +69,11 @@ pub(crate) fn all<T: Send>(
     runs: &[fn(Seed) -> Outcome<T>],
     seeds: u64,
     bar: &ProgressBar,
-) -> Outcome<Vec<Vec<T>>> {
+) -> Result<Vec<Vec<T>>, Box<dyn Error>> {
     let counted = |run: &fn(Seed) -> Outcome<T>, seed| run(Seed(seed)).inspect(|_| bar.inc(1));
-    runs.par_iter().map(|run| (0..seeds).into_par_iter().map(|seed| counted(run, seed)).collect()).collect()
+    let of_seeds = |run| (0..seeds).into_par_iter().map(|seed| counted(run, seed)).collect();
+    let all: Outcome<Vec<Vec<T>>> = runs.par_iter().map(of_seeds).collect();
+    all.map_err(|error| error as Box<dyn Error>)
 }
 
 fn samples(seed: Seed) -> (Dataset, Dataset) {

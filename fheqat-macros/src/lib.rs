@@ -37,20 +37,20 @@ mod suggest;
 /// | `tolerance = 0.2` | the standard deviation, in steps of the activation, of the noise that encrypted sums may carry and training sees | exact |
 /// | `crate = path` | where fheqat lives | `::fheqat` |
 ///
-/// | `#[layer(...)]` | on | meaning |
-/// |---|---|---|
-/// | `from = a`, `from = [a, b]` | any layer; `Add`, `Concat` | reads earlier fields, or `input` |
-/// | `bits` | `QuantIdentity`, `QuantReLU`, `QuantAct` | overrides `act_bits` |
-/// | `signed = false` | `QuantIdentity`, `QuantAct` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1`; a function says by itself |
-/// | `scale = 0.25`, `scale_from = a` | `QuantIdentity`, `QuantReLU`, `QuantAct` | fixes the step between two levels; takes that of an earlier field |
-/// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | override |
-/// | `acc_bits` | these, pools and `Add` | overrides |
-/// | `p = 0.1` | `Dropout` | the probability that a level is set to zero while the network trains, 0.5 |
-/// | `tolerance` | `QuantIdentity`, `QuantReLU`, `QuantAct` behind sums; the layer with weights that gives the output | overrides |
-/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d`, `MaxPool2d` | 1 and 0; a pool's stride is its window |
-/// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels; a filter reads one, 1 |
-/// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains; `centred` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
-/// | `shape = [4, 4]`, `axes = [1, 0]` | `Reshape`, `Transpose` | required |
+/// | `#[layer(...)]` | on | meaning | default |
+/// |---|---|---|---|
+/// | `from = a`, `from = [a, b]` | any layer; `Add`, `Concat` | reads earlier fields, or `input` | the field before; required |
+/// | `bits` | `QuantIdentity`, `QuantReLU`, `QuantAct` | width of its levels | `act_bits` of the struct |
+/// | `signed = false` | `QuantIdentity`, `QuantAct` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1`; a function says by itself | `true` |
+/// | `scale = 0.25`, `scale_from = a` | `QuantIdentity`, `QuantReLU`, `QuantAct` | fixes the step between two levels; takes that of an earlier field | calibrated and trained |
+/// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | as on the struct | the struct's |
+/// | `acc_bits` | these, pools and `Add` | as on the struct | the struct's |
+/// | `tolerance` | `QuantIdentity`, `QuantReLU`, `QuantAct` behind sums; the layer with weights that gives the output | as on the struct; 0 is exact | the struct's |
+/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d`, `MaxPool2d` | steps of the window; zeros around the input, which a maximum leaves out | 1, of a pool its window; 0 |
+/// | `p = 0.1` | `Dropout` | the probability that a level is set to zero while the network trains | 0.5 |
+/// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels, of which a filter reads one | 1 |
+/// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains | `centred` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
+/// | `shape = [4, 4]`, `axes = [1, 0]` | `Reshape`, `Transpose` | the shape given; the order of axes | required |
 #[proc_macro_attribute]
 pub fn quant_net(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::caught(args.into(), &item.into()).into()

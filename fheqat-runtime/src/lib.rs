@@ -22,6 +22,7 @@ pub mod quant;
 pub mod report;
 mod seed;
 pub mod train;
+mod unoptimized;
 mod vectors;
 
 pub use fheqat_spec as spec;

@@ -24,6 +24,7 @@ use crate::{
         fit::fit,
         ptq,
     },
+    unoptimized,
 };
 
 /// What every struct of layers can do. It needs no implementation: every [`Layers`] has it.
@@ -44,6 +45,7 @@ pub trait Network: Layers {
     /// # Errors
     /// When an option is out of range, the data does not fit the network, or the loss diverges.
     fn train(&mut self, data: &Dataset, config: &TrainConfig) -> Result<History, TrainError> {
+        unoptimized::warn();
         let mut program = Program::of(self)?;
         let history = fit(&mut program, data, config)?;
         program.store(self);

@@ -59,9 +59,7 @@ fn sample() -> BTreeMap<Sort, Vec<Sketch>> {
 
 /// A program with one network a line.
 fn program(sketches: &[Sketch]) -> String {
-    let mut text = String::from(
-        "#![allow(dead_code, unused_imports)] use fheqat::prelude::*;",
-    );
+    let mut text = String::from("#![allow(dead_code, unused_imports)] use fheqat::prelude::*;");
     for (index, sketch) in sketches.iter().enumerate() {
         let (args, item) = tokens(sketch, Spelling::Constants);
         write!(text, "\nmod n{index} {{ use super::*; #[quant_net({args})] pub {item} }}")

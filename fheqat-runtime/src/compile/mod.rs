@@ -25,6 +25,7 @@ use crate::{
         workload::Workload,
     },
     plan::Plan,
+    unoptimized,
 };
 
 /// A circuit with parameters, ready for keys.
@@ -43,6 +44,7 @@ impl Circuit {
     /// When an option is out of range, when no parameters keep every value exact or within its tolerance, or when the circuit is
     /// malformed.
     pub fn compile(&self, options: &CompileOptions) -> Result<Compiled, CompileError> {
+        unoptimized::warn();
         if !(-256.0..=-1.0).contains(&options.p_fail.0) {
             return Err(CompileError::Probability { found: options.p_fail });
         }
@@ -75,6 +77,7 @@ impl Compiled {
     /// # Errors
     /// When the threads cannot start.
     pub fn keygen(&self) -> Result<(ClientKey, ServerKey), ThreadError> {
+        unoptimized::warn();
         let workers = self.workers()?;
         Ok(Arc::clone(&workers).install(|| keys::generate(&self.plan, workers)))
     }

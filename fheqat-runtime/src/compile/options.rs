@@ -10,12 +10,12 @@ use crate::params::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CompileOptions {
-    /// The probability that any value of a whole inference is wrong. Default: 2^-40.
+    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-40.
     pub p_fail: Log2Probability,
     /// The largest server key in memory that is allowed. Default: 250 MB.
     pub max_server_key: Bytes,
     /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default:
-    /// [`MAX_EXTENSION`].
+    /// [`MAX_EXTENSION`], which is 5.
     pub max_extension: u32,
     /// What parameters are chosen for. Default: [`Objective::CoreSeconds`].
     pub objective: Objective,

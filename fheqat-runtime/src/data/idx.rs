@@ -124,6 +124,11 @@ impl Samples {
         let file = images.display().to_string();
         let ([count, rows, columns], pixels) = elements(images, "images")?;
         let ([_], labels) = elements(labels, "labels")?;
+        if pixels.is_empty() {
+            // An array of no images can still be too wide.
+            let error = DataError::Empty { rows: count, columns: rows.saturating_mul(columns) };
+            return Err(IdxError::Data { file, error });
+        }
         let mut pixels = pixels.into_iter().map(f32::from);
         let images =
             Array2::from_shape_simple_fn((count, rows * columns), || pixels.next().unwrap_or_default());
@@ -275,5 +280,7 @@ mod tests {
             "`file`: there are 1 rows of features, but 2 targets: give one target for each row"
         );
         assert!(refused(0, file(8, &[0, 2, 3], &[])).starts_with("`file`: the data has 0 samples"));
+        let vast = file(8, &[0, u32::MAX, u32::MAX], &[]);
+        assert!(refused(0, vast).starts_with("`file`: the data has 0 samples"));
     }
 }

@@ -3,6 +3,7 @@
 mod checkerboard;
 pub mod csv;
 pub mod idx;
+mod rows;
 mod shift;
 mod split;
 mod unpack;
@@ -51,6 +52,18 @@ pub enum DataError {
         rows: usize,
         /// Features of each.
         columns: usize,
+    },
+    /// Rows of different lengths.
+    #[error("row {row} of the {part} has {found} numbers, but row 0 has {expected}: give each row as many")]
+    Ragged {
+        /// `features` or `targets`.
+        part: &'static str,
+        /// The first row of another length, from 0.
+        row: usize,
+        /// Its numbers.
+        found: usize,
+        /// The numbers of row 0.
+        expected: usize,
     },
     /// A feature or target that is not a number.
     #[error(
@@ -159,7 +172,8 @@ pub enum DataError {
 }
 
 impl Dataset {
-    /// Features `[samples, features]` with a class of each sample.
+    /// Features `[samples, features]` with a class of each sample; [`classes_from_rows`](Self::classes_from_rows) takes
+    /// vectors.
     ///
     /// # Errors
     /// When there is no data, a feature is NaN or infinite, the numbers of samples differ, or a label is not in
@@ -174,7 +188,8 @@ impl Dataset {
         Ok(Self { features: standard(features), targets: Targets::Classes { labels, classes }, class_names })
     }
 
-    /// Features `[samples, features]` with numbers to predict, `[samples, outputs]`.
+    /// Features `[samples, features]` with numbers to predict, `[samples, outputs]`;
+    /// [`values_from_rows`](Self::values_from_rows) takes vectors.
     ///
     /// # Errors
     /// When there is no data, a number is NaN or infinite, or the numbers of samples differ.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     params::cost::BLOCK,
     plan::{Rotation, Source, Sum, encoding::to_small},
+    unoptimized,
 };
 
 /// A sample that is being run: its inputs, and by number the wires of each rotation that is done.
@@ -76,6 +77,7 @@ impl ServerKey {
         inputs: &[EncryptedInput],
         control: &Control,
     ) -> Result<Vec<EncryptedOutput>, RunError> {
+        unoptimized::warn();
         if inputs.is_empty() {
             return Err(RunError::Empty);
         }

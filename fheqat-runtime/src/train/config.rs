@@ -8,53 +8,55 @@ use super::{error::TrainError, schedule::Schedule};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
 /// How to train: [`TrainConfig::default`] quantized and looking for a cheap network, [`TrainConfig::declared`] quantized,
-/// [`TrainConfig::float`] in plain float.
+/// [`TrainConfig::float`] in plain float. A default named below is that of all three but where it says otherwise.
 #[derive(Clone, Debug)]
 pub struct TrainConfig {
-    /// Whether weights and activations are rounded in training.
+    /// Whether weights and activations are rounded in training. Default: [`Precision::Quantized`]; of [`TrainConfig::float`]
+    /// [`Precision::Float`].
     pub precision: Precision,
-    /// Passes over the data.
+    /// Passes over the data, at least 1. Default: 20.
     pub epochs: usize,
-    /// Samples of one step.
+    /// Samples of one step, at least 1. Default: 64.
     pub batch: usize,
-    /// The largest learning rate; of quantized weights in integer units.
+    /// The largest learning rate; of quantized weights in integer units. Default: 0.015; of [`TrainConfig::float`] 0.005.
     pub rate: f32,
-    /// How the rate falls.
+    /// How the rate falls. Default: [`Schedule::Cosine`].
     pub schedule: Schedule,
-    /// The fraction of all steps in which the rate rises to its largest.
+    /// The fraction of all steps in which the rate rises to its largest, 0 to 1. Default: 0.
     pub warmup: f32,
-    /// How gradients become steps.
+    /// How gradients become steps. Default: [`Optimizer::AdamW`] without decay.
     pub optimizer: Optimizer,
-    /// What is minimised.
+    /// What is minimised. Default: [`Loss::CrossEntropy`].
     pub loss: Loss,
     /// Label smoothing: the fraction of a class target that all classes share. It keeps a network from growing ever surer of
-    /// samples that it has right, which helps where there are few.
+    /// samples that it has right, which helps where there are few. 0 to 1, default: 0.
     pub smoothing: f32,
-    /// What is held out to choose by.
+    /// What is held out to choose by. Default: a tenth of the data.
     pub validation: Validation,
-    /// Stop when so many epochs in a row bring nothing better on the validation data.
+    /// Stop when so many epochs in a row bring nothing better on the validation data. Default: none, which trains all epochs.
     pub patience: Option<usize>,
-    /// Give back the best epoch by the validation data, not the last.
+    /// Give back the best epoch by the validation data, not the last. Default: true.
     pub restore_best: bool,
-    /// The fraction of all steps in which rows without a budget shrink to `max_nonzero` weights.
+    /// The fraction of all steps in which rows without a budget shrink to `max_nonzero` weights, 0 to 1. Default: 0.4.
     pub ramp: f32,
     /// The noise of quantized training, as a multiple of the `tolerance` that the network declares. Outputs and what quantizers
-    /// read are off by it, so that training gets used to what runs.
+    /// read are off by it, so that training gets used to what runs. 0 to 10, default: 1.
     pub noise: f32,
-    /// Whether steps of activations train, where no budget and no user fixes them.
+    /// Whether steps of activations train, where no budget and no user fixes them. Default: [`Activations::Learned`].
     pub activations: Activations,
-    /// How an input quantizer without a step chooses it.
+    /// How an input quantizer without a step chooses it. Default: [`Observer::Percentile`] of 0.99.
     pub observer: Observer,
     /// Whether training looks for a network that is cheap to run encrypted. It needs validation data to choose by and layers
-    /// that are fresh; without them, and in plain float, what is declared is trained.
+    /// that are fresh; without them, and in plain float, what is declared is trained. Default: it does, with the defaults of
+    /// [`CostSearch`]; of [`TrainConfig::declared`] none.
     pub search: Option<CostSearch>,
     /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
     /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
-    /// standardises them before it encrypts; a step that the user fixed is in standard deviations.
+    /// standardises them before it encrypts; a step that the user fixed is in standard deviations. Default: false.
     pub standardize: bool,
-    /// Orders the samples.
+    /// Orders the samples, and draws everything else that is random in training; the same seed gives the same bits. Default: 0.
     pub seed: Seed,
-    /// A bar, where standard error is a terminal.
+    /// A bar, where standard error is a terminal. Default: true.
     pub progress: bool,
 }
 
@@ -63,15 +65,15 @@ pub struct TrainConfig {
 pub struct CostSearch {
     /// How far the fraction of the validation data classified right may fall below the best that was found in the whole search,
     /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
-    /// rise. The last training may fall short by two standard errors more.
+    /// rise. The last training may fall short by two standard errors more. 0 to 1, default: 0.005.
     pub margin: f64,
     /// Most neurons, or filters, that layers keep, by the names of their fields; units are removed until they are no more,
-    /// whatever it takes.
+    /// whatever it takes. Default: no limit.
     pub max_neurons: BTreeMap<String, usize>,
-    /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes.
+    /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes. Default: no limit.
     pub max_rotations: Option<usize>,
     /// Most core-seconds of one inference, by [`Price`](crate::prices::Price); units are removed until they suffice,
-    /// whatever it takes.
+    /// whatever it takes. Default: no limit.
     pub max_core_seconds: Option<f64>,
 }
 

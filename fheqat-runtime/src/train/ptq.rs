@@ -18,10 +18,10 @@ use crate::{
 /// How to quantize a network that was trained in float.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PtqConfig {
-    /// How the steps of quantizers are chosen.
+    /// How the steps of quantizers are chosen. Default: [`Observer::MeanSquaredError`].
     pub observer: Observer,
     /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
-    /// data given; the weights and biases behind them change so that the float function stays.
+    /// data given; the weights and biases behind them change so that the float function stays. Default: false.
     pub standardize: bool,
 }
 

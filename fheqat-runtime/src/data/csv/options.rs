@@ -3,16 +3,16 @@ use std::fmt;
 /// What the columns of a file are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvOptions {
-    /// Whether the first line names the columns.
+    /// Whether the first line names the columns. Default: true.
     pub header: bool,
-    /// What is to be predicted.
+    /// What is to be predicted. Default: a class, in the last column.
     pub target: Target,
-    /// Columns that are neither target nor feature; every other one is a feature, in the file's order.
+    /// Columns that are neither target nor feature; every other one is a feature, in the file's order. Default: none.
     pub ignore: Vec<Column>,
     /// The names of the classes in their order, as a second file needs them that may not have every class
-    /// ([`Dataset::class_names`]). Without them they are what the file has: numbers by size, names by alphabet.
+    /// ([`Dataset::class_names`](crate::data::Dataset::class_names)). Without them, as by default, they are what the file has: numbers by size, names by alphabet.
     pub classes: Vec<String>,
-    /// What stands between two cells.
+    /// What stands between two cells, one byte. Default: `b','`.
     pub delimiter: u8,
 }
 

@@ -9,14 +9,14 @@ use crate::params::{
     Bytes, Decomposition, Log2Probability, cost, modulus_switch::MAX_EXTENSION, objective::Objective,
 };
 
-/// What the parameters must keep.
+/// What the parameters must keep. Every bound is given; [`CompileOptions`](crate::compile::CompileOptions) has defaults for them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The probability that any value of an inference is wrong.
+    /// The most that the probability may be that any value of an inference is wrong. Default of `CompileOptions`: 2^-40.
     pub p_fail: Log2Probability,
-    /// The most a server key may take in memory.
+    /// The most a server key may take in memory. Default of `CompileOptions`: 250 MB.
     pub server_key: Bytes,
-    /// What is minimised.
+    /// What is minimised. Default of `CompileOptions`: the work, [`Objective::CoreSeconds`].
     pub objective: Objective,
 }
 

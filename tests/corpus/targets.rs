@@ -1,0 +1,114 @@
+//! One function for each reader of bytes from outside. It panics where the reader does, and says whether the bytes were
+//! accepted. `cargo test --test corpus` and the targets in `fuzz` call the same ones.
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
+
+use fheqat::{
+    data::{
+        csv::{self, Column, CsvOptions, Target},
+        idx,
+    },
+    prelude::*,
+};
+use sha2::{Digest, Sha256};
+
+/// A mark of six bytes, a kind, two bytes of version.
+const DIGEST_AT: usize = 9;
+const PAYLOAD_AT: usize = DIGEST_AT + 32;
+
+/// The same bytes with the checksum that belongs to them: a changed payload then reaches the reader behind it.
+pub(crate) fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let mut sealed = bytes.to_vec();
+    if let Some(payload) = bytes.get(PAYLOAD_AT..) {
+        sealed[DIGEST_AT..PAYLOAD_AT].copy_from_slice(&Sha256::digest(payload));
+    }
+    sealed
+}
+
+/// Behind the checksum a circuit keeps its laws, so it can be simulated.
+pub(crate) fn circuit(bytes: &[u8]) -> bool {
+    let Ok(circuit) = Circuit::from_bytes(&sealed(bytes)) else { return false };
+    // A sample as wide as a damaged count says would be the test's own allocation.
+    if circuit.codec.features < 1 << 16 {
+        let _ = circuit.simulate(&vec![0.5; circuit.codec.features]);
+    }
+    true
+}
+
+#[quant_net(bits = 2, max_l1 = 4)]
+pub(crate) struct Small {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 3>,
+    norm: BatchNorm,
+    relu1: QuantReLU,
+    fc2: QuantLinear<3, 2>,
+}
+
+/// What [`Network::load`] takes is a file, so the bytes become one.
+pub(crate) fn weights(bytes: &[u8]) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    std::fs::write(&path, bytes).unwrap();
+    let mut net = Small::new(Seed(0));
+    let is_read = net.load(&path).is_ok();
+    let _ = net.circuit();
+    is_read
+}
+
+/// The first byte chooses options; the others are the file, plain or gzip.
+pub(crate) fn table(bytes: &[u8]) -> bool {
+    let Some((&choice, file)) = bytes.split_first() else { return false };
+    let options = CsvOptions {
+        header: choice & 1 != 0,
+        target: match choice >> 1 & 3 {
+            0 => Target::Class(Column::Last),
+            1 => Target::Class(Column::Index(0)),
+            2 => Target::Values(vec![Column::Last]),
+            _ => Target::Values(vec![Column::Name("a".to_owned()), Column::Index(1)]),
+        },
+        ignore: if choice & 8 != 0 { vec![Column::Index(1)] } else { Vec::new() },
+        classes: if choice & 16 != 0 { vec!["a".to_owned(), "b".to_owned()] } else { Vec::new() },
+        delimiter: if choice & 32 != 0 { b';' } else { b',' },
+    };
+    csv::parse(file, "file", &options).is_ok()
+}
+
+/// The first two bytes say how long the file of images is; the rest is the file of labels.
+pub(crate) fn images(bytes: &[u8]) -> bool {
+    let Some((&length, files)) = bytes.split_first_chunk() else { return false };
+    let length = usize::from(u16::from_le_bytes(length)).min(files.len());
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["images", "labels"].map(|name| folder.path().join(name));
+    std::fs::write(&paths[0], &files[..length]).unwrap();
+    std::fs::write(&paths[1], &files[length..]).unwrap();
+    idx::read(&paths[0], &paths[1]).is_ok()
+}
+
+#[cfg(feature = "fhe")]
+pub(crate) use encrypted::{client_key, encrypted_input, encrypted_output, server_key};
+
+#[cfg(feature = "fhe")]
+mod encrypted {
+    use fheqat::fhe::{EncryptedInput, EncryptedOutput};
+
+    use super::{ClientKey, ServerKey, sealed};
+
+    pub(crate) fn client_key(bytes: &[u8]) -> bool {
+        let Ok(key) = ClientKey::from_bytes(&sealed(bytes)) else { return false };
+        let _ = key.encrypt(&[0.5, 0.5]);
+        true
+    }
+
+    /// Behind the checksum a key is expanded, which takes as long as its parameters say.
+    pub(crate) fn server_key(bytes: &[u8]) -> bool {
+        ServerKey::from_bytes(&sealed(bytes)).is_ok()
+    }
+
+    pub(crate) fn encrypted_input(bytes: &[u8]) -> bool {
+        EncryptedInput::from_bytes(&sealed(bytes)).is_ok()
+    }
+
+    pub(crate) fn encrypted_output(bytes: &[u8]) -> bool {
+        EncryptedOutput::from_bytes(&sealed(bytes)).is_ok()
+    }
+}
