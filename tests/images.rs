@@ -2,15 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 use fheqat::{
-    data::Dataset,
     prelude::*,
     spec::{Known, Range, Shape, judge_all},
     train::PtqConfig,
 };
 
-use self::common::{Digits, Pooled, Signal, config, samples};
+use self::{
+    common::{Digits, Pooled, Signal, config, samples},
+    exact::check_bits,
+};
 
 mod common;
+mod exact;
 
 #[quant_net(bits = 3, input = [1, 4, 4])]
 struct Filtered {
@@ -31,16 +34,6 @@ struct Averaged {
     quant_inp: QuantIdentity,
     #[layer(padding = 1)]
     pool: AvgPool2d<2>,
-}
-
-fn assert_exact<N: Network>(net: &N, data: &Dataset) {
-    let (circuit, quantized) =
-        (net.circuit().expect("it is calibrated"), net.quantized().expect("it is calibrated"));
-    let predicted = net.predict(Precision::Quantized, data.features()).expect("the data fits");
-    for (sample, predicted) in data.samples().zip(predicted.rows()) {
-        assert_eq!(circuit.simulate(&sample).expect("the sample fits").values, predicted.to_vec());
-        assert_eq!(quantized.run(&sample), predicted.to_vec());
-    }
 }
 
 #[cfg(feature = "fhe")]
@@ -75,7 +68,7 @@ fn a_small_network_with_two_convolutions_and_a_pool_is_exact() {
     let (train, test) = (samples(240, 64), samples(60, 64));
     let mut net = Digits::new(Seed(1));
     net.train(&train, &config()).unwrap();
-    assert_exact(&net, &test);
+    check_bits(&net, &test);
     let accuracy = net.evaluate(&test).unwrap().accuracy.unwrap();
     assert!(accuracy > 0.85, "{accuracy}");
     assert_eq!(net.conv1.integers().unwrap().dim(), (4, 9));
@@ -89,7 +82,7 @@ fn convolutions_along_one_axis_are_exact() {
     let (train, test) = (samples(120, 24), samples(60, 24));
     let mut net = Signal::new(Seed(2));
     net.train(&train, &config()).unwrap();
-    assert_exact(&net, &test);
+    check_bits(&net, &test);
     let nonzero = |row: ndarray::ArrayView1<'_, i32>| row.iter().filter(|weight| **weight != 0).count();
     assert!(net.conv2.integers().unwrap().rows().into_iter().all(|row| nonzero(row) <= 10));
 }
@@ -99,7 +92,7 @@ fn sums_of_a_pool_may_be_the_output() {
     let (train, test) = (samples(120, 40), samples(60, 40));
     let mut net = Pooled::new(Seed(3));
     net.train(&train, &config()).unwrap();
-    assert_exact(&net, &test);
+    check_bits(&net, &test);
 }
 
 #[test]
@@ -112,10 +105,10 @@ fn filters_and_flattened_levels_may_be_the_output() {
 
     let mut filtered = Filtered::new(Seed(4));
     filtered.quantize(&samples(30, 16), &PtqConfig::default()).unwrap();
-    assert_exact(&filtered, &samples(30, 16));
+    check_bits(&filtered, &samples(30, 16));
     let mut flat = Flat::new(Seed(4));
     flat.quantize(&samples(30, 6), &PtqConfig::default()).unwrap();
-    assert_exact(&flat, &samples(30, 6));
+    check_bits(&flat, &samples(30, 6));
 }
 
 #[test]
@@ -125,7 +118,7 @@ fn a_network_trained_in_float_is_exact_when_quantized() {
     net.train(&train, &TrainConfig { precision: Precision::Float, ..config() }).unwrap();
     net.prune(7).unwrap();
     net.quantize(&train, &PtqConfig::default()).unwrap();
-    assert_exact(&net, &test);
+    check_bits(&net, &test);
 }
 
 #[test]

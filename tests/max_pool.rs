@@ -4,6 +4,10 @@
 use fheqat::{data::Dataset, prelude::*, spec::Range};
 use ndarray::Array2;
 
+use self::exact::check_bits;
+
+mod exact;
+
 /// Windows that overlap and are padded, signed levels whose largest is below zero, and largest levels as the output.
 #[quant_net(bits = 2, max_l1 = 6, input = [1, 5, 5])]
 struct Image {
@@ -44,14 +48,7 @@ fn trained() -> Image {
 #[test]
 fn evaluation_is_simulation() {
     let (net, data) = (trained(), images());
-    let circuit = net.circuit().unwrap();
-    let outputs = net.predict(fheqat::nn::Precision::Quantized, data.features()).unwrap();
-    let exact = net.quantized().unwrap();
-    for (sample, output) in data.samples().zip(outputs.rows()) {
-        let simulated = circuit.simulate(&sample).unwrap().values;
-        assert_eq!(exact.run(&sample), simulated);
-        assert!(simulated.iter().zip(output).all(|(a, b)| a.to_bits() == b.to_bits()), "{output}");
-    }
+    check_bits(&net, &data);
     let accuracy = net.evaluate(&data).unwrap().accuracy.unwrap();
     assert!(accuracy > 0.9, "{accuracy}");
 }

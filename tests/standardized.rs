@@ -8,6 +8,10 @@ use fheqat::{
 };
 use ndarray::Array2;
 
+use self::exact::check_bits;
+
+mod exact;
+
 #[quant_net(bits = 3, max_nonzero = 30, max_l1 = 8)]
 #[derive(Clone)]
 struct Points {
@@ -35,19 +39,6 @@ fn trained() -> Points {
     let mut net = Points::new(Seed(1));
     net.train(&points(800, 1), &config()).unwrap();
     net
-}
-
-fn check_bits(net: &impl Network, data: &Dataset) -> Circuit {
-    let circuit = net.circuit().unwrap();
-    let exact = net.quantized().unwrap();
-    let predicted = net.predict(Precision::Quantized, data.features()).unwrap();
-    for (sample, predicted) in data.samples().zip(predicted.rows()) {
-        let logits = circuit.simulate(&sample).unwrap();
-        let same = |other: &[f32]| logits.values.iter().zip(other).all(|(a, b)| a.to_bits() == b.to_bits());
-        assert!(same(&predicted.to_vec()), "{sample:?}: {:?} {predicted}", logits.values);
-        assert!(same(&exact.run(&sample)), "{sample:?}: {:?}", logits.values);
-    }
-    circuit
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, ty: &Type) -> Option<LayerType> {
     let named = segment.and_then(|segment| Some((Kind::of(&segment.ident.to_string())?, segment)));
     let Some((kind, segment)) = named else {
         let field = reader.field.as_ref().map_or_else(String::new, |field| field.unraw().to_string());
-        let place = no_layer::Place { net: &reader.net.unraw().to_string(), field: &field };
-        reader.ctxt.error(ty, no_layer::message(ty, place));
+        let site = no_layer::Site { net: &reader.net.unraw().to_string(), field: &field };
+        reader.ctxt.error(ty, no_layer::message(ty, site));
         return None;
     };
     if kind == Kind::Act {

@@ -41,23 +41,23 @@ const SOFTMAX: &[&str] = &["softmax", "softmax2d", "logsoftmax", "softmin", "qua
 
 /// Where the type stands.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Site<'a> {
     pub(super) net: &'a str,
     pub(super) field: &'a str,
 }
 
 /// The message for a type that names no layer of fheqat.
-pub(super) fn message(ty: &Type, place: Place<'_>) -> Message {
+pub(super) fn message(ty: &Type, site: Site<'_>) -> Message {
     match ungroup(ty) {
         Type::Path(path) => match path.path.segments.last() {
-            Some(segment) => named(segment, place),
+            Some(segment) => named(segment, site),
             None => no_layer().help(all()),
         },
-        Type::Reference(reference) => owned(&reference.elem, place),
-        Type::Ptr(pointer) => owned(&pointer.elem, place),
-        Type::Array(array) => listed(&[&array.elem, &array.elem], place),
-        Type::Slice(slice) => listed(&[&slice.elem, &slice.elem], place),
-        Type::Tuple(tuple) => listed(&tuple.elems.iter().collect::<Vec<_>>(), place),
+        Type::Reference(reference) => owned(&reference.elem, site),
+        Type::Ptr(pointer) => owned(&pointer.elem, site),
+        Type::Array(array) => listed(&[&array.elem, &array.elem], site),
+        Type::Slice(slice) => listed(&[&slice.elem, &slice.elem], site),
+        Type::Tuple(tuple) => listed(&tuple.elems.iter().collect::<Vec<_>>(), site),
         _ => no_layer().note("the macro knows a layer by its name").help(all()),
     }
 }
@@ -66,7 +66,7 @@ fn no_layer() -> Message {
     Message::new("a field of a network is a layer")
 }
 
-fn named(segment: &PathSegment, place: Place<'_>) -> Message {
+fn named(segment: &PathSegment, site: Site<'_>) -> Message {
     let name = segment.ident.unraw().to_string();
     let inner = arguments(segment).into_iter().find_map(|argument| match argument {
         GenericArgument::Type(inner) => Some(inner),
@@ -75,24 +75,24 @@ fn named(segment: &PathSegment, place: Place<'_>) -> Message {
     let has = |names: &[&str]| names.contains(&name.as_str());
     if let Some(inner) = inner {
         if has(POINTERS) {
-            return owned(inner, place);
+            return owned(inner, site);
         }
         if has(LISTS) {
-            return listed(&[inner, inner], place);
+            return listed(&[inner, inner], site);
         }
         if has(&["Option"]) {
-            return optional(inner, place);
+            return optional(inner, site);
         }
     }
     if has(DATA) {
-        return beside(place);
+        return beside(site);
     }
     let message = Message::new(format!("unknown layer `{name}`"));
     let plain = name.to_lowercase();
     let plain = plain.strip_prefix("quant").unwrap_or(&plain);
     if SOFTMAX.contains(&plain) {
         return message.note("a network gives logits, and softmax of them has the same largest one").help(
-            format!("leave out `{}`, and let the client apply softmax to what it decrypts", place.field),
+            format!("leave out `{}`, and let the client apply softmax to what it decrypts", site.field),
         );
     }
     if let Some(function) = FUNCTIONS.iter().find(|function| function.names.contains(&plain)) {
@@ -101,7 +101,7 @@ fn named(segment: &PathSegment, place: Place<'_>) -> Message {
     match Kind::like(&name) {
         Some(kind) => message.help(format!("did you mean `{}`?", kind.in_place_of(segment))),
         None => message
-            .note("the macro sees the name alone: in place of an alias, write the layer that it stands for")
+            .note("the macro sees the name alone: in site of an alias, write the layer that it stands for")
             .help(all()),
     }
 }
@@ -128,41 +128,41 @@ fn layer(ty: &Type) -> Option<&Type> {
     }
 }
 
-fn owned(inner: &Type, place: Place<'_>) -> Message {
+fn owned(inner: &Type, site: Site<'_>) -> Message {
     match layer(inner) {
         Some(layer) => no_layer().note("a network owns its layers").help(format!("write `{}`", text(layer))),
-        None => beside(place),
+        None => beside(site),
     }
 }
 
-fn optional(inner: &Type, place: Place<'_>) -> Message {
+fn optional(inner: &Type, site: Site<'_>) -> Message {
     match layer(inner) {
         Some(layer) => no_layer().note("which layers a network has is decided when it is compiled").help(
-            format!("write `{}`, and a struct without `{}` for the other case", text(layer), place.field),
+            format!("write `{}`, and a struct without `{}` for the other case", text(layer), site.field),
         ),
-        None => beside(place),
+        None => beside(site),
     }
 }
 
-fn listed(elements: &[&Type], place: Place<'_>) -> Message {
+fn listed(elements: &[&Type], site: Site<'_>) -> Message {
     let layers: Option<Vec<_>> = elements.iter().map(|element| layer(element)).collect();
     match layers {
         Some(layers) if !layers.is_empty() => {
             let fields = layers.iter().enumerate();
             let fields: Vec<_> = fields
-                .map(|(index, layer)| format!("{}{}: {}", place.field, index + 1, text(layer)))
+                .map(|(index, layer)| format!("{}{}: {}", site.field, index + 1, text(layer)))
                 .collect();
             no_layer()
                 .note("each layer has a field of its own")
                 .help(format!("write `{}`", fields.join(", ")))
         }
-        _ => beside(place),
+        _ => beside(site),
     }
 }
 
 /// For what is no layer at all.
-fn beside(place: Place<'_>) -> Message {
-    let Place { net, field } = place;
+fn beside(site: Site<'_>) -> Message {
+    let Site { net, field } = site;
     let model = if net == "Model" { "Whole" } else { "Model" };
     no_layer()
         .help(format!("keep other data beside the network: `struct {model} {{ net: {net}, {field}: ... }}`"))

@@ -79,7 +79,7 @@ enum Symbol {
     },
 }
 
-type Sum = BTreeMap<Symbol, i64>;
+type Symbols = BTreeMap<Symbol, i64>;
 
 /// How many maxima may be in one another: what is beyond is taken as independent.
 const DEPTH: usize = 96;
@@ -88,14 +88,14 @@ const DEPTH: usize = 96;
 struct Maxima<'g> {
     graph: &'g Graph,
     /// What accumulators read, and how many maxima are in one another in it.
-    sums: HashMap<usize, (Rc<Sum>, usize)>,
+    sums: HashMap<usize, (Rc<Symbols>, usize)>,
     ranges: HashMap<Symbol, Range>,
 }
 
 impl Maxima<'_> {
     /// The sum with every table that stands beside a part of what it reads put together with it; `None` where there is none.
-    fn rewritten(&mut self, terms: &[Term], depth: usize) -> Option<Sum> {
-        let tables: Vec<(Wire, usize, usize, Rc<Sum>)> = terms
+    fn rewritten(&mut self, terms: &[Term], depth: usize) -> Option<Symbols> {
+        let tables: Vec<(Wire, usize, usize, Rc<Symbols>)> = terms
             .iter()
             .filter_map(|term| match term.wire {
                 Wire::Table { accumulator, table } if depth < DEPTH && self.rises(accumulator, table) => {
@@ -105,7 +105,7 @@ impl Maxima<'_> {
                 _ => None,
             })
             .collect();
-        let mut sum: Sum = terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
+        let mut sum: Symbols = terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
         let mut is_rewritten = false;
         loop {
             let mut changes = false;
@@ -137,7 +137,7 @@ impl Maxima<'_> {
     }
 
     /// What the accumulator reads.
-    fn sum(&mut self, accumulator: usize, depth: usize) -> (Rc<Sum>, usize) {
+    fn sum(&mut self, accumulator: usize, depth: usize) -> (Rc<Symbols>, usize) {
         if let Some(known) = self.sums.get(&accumulator) {
             return known.clone();
         }

@@ -9,7 +9,7 @@ use super::{
     ops::{
         Kernel,
         norm::normalized,
-        operation::{Batch, Context, Plan, Refresh},
+        operation::{Batch, Context, Mode, Refresh},
     },
     precision::{Precision, Statistics},
     program::Program,
@@ -22,7 +22,7 @@ use crate::{
 /// A program with numbers ready and memory for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Runner {
-    plan: Plan,
+    mode: Mode,
     pub(crate) kernels: Vec<Kernel>,
     /// The node that each node reads.
     pub(crate) sources: Vec<Option<usize>>,
@@ -39,7 +39,7 @@ impl Runner {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn new(program: &Program, precision: Precision, batch: usize) -> Result<Self, NetworkError> {
-        Self::with(program, Plan { precision, statistics: Statistics::Running, batch, seed: Seed(0) })
+        Self::with(program, Mode { precision, statistics: Statistics::Running, batch, seed: Seed(0) })
     }
 
     /// A runner that normalises with the statistics of each batch, and leaves out numbers by a seed where there is dropout.
@@ -52,11 +52,11 @@ impl Runner {
         batch: usize,
         seed: Seed,
     ) -> Result<Self, NetworkError> {
-        Self::with(program, Plan { precision, statistics: Statistics::Batch, batch, seed })
+        Self::with(program, Mode { precision, statistics: Statistics::Batch, batch, seed })
     }
 
-    fn with(program: &Program, plan: Plan) -> Result<Self, NetworkError> {
-        let mut runner = Self::empty(plan);
+    fn with(program: &Program, mode: Mode) -> Result<Self, NetworkError> {
+        let mut runner = Self::empty(mode);
         for _ in &program.nodes {
             runner.push(program);
         }
@@ -65,9 +65,9 @@ impl Runner {
     }
 
     /// A runner of no node yet.
-    pub(crate) const fn empty(plan: Plan) -> Self {
+    pub(crate) const fn empty(mode: Mode) -> Self {
         Self {
-            plan,
+            mode,
             kernels: Vec::new(),
             sources: Vec::new(),
             outputs: Vec::new(),
@@ -81,9 +81,9 @@ impl Runner {
     pub(crate) fn push(&mut self, program: &Program) {
         let index = self.kernels.len();
         let node = &program.nodes[index];
-        self.kernels.push(node.op.kernel(program.at(index), self.plan));
+        self.kernels.push(node.op.kernel(program.at(index), self.mode));
         self.sources.push(node.from);
-        self.outputs.push(Array2::zeros((self.plan.batch, node.width)));
+        self.outputs.push(Array2::zeros((self.mode.batch, node.width)));
     }
 
     /// Reads every number of the program again; `max_nonzero` replaces the limit of rows that have no budget.
@@ -114,7 +114,7 @@ impl Runner {
         let (before, rest) = self.kernels.split_at_mut(index);
         let mut refresh = Refresh {
             at: program.at(index),
-            precision: self.plan.precision,
+            precision: self.mode.precision,
             max_nonzero,
             read: &|index, channels| read(program, before, index, channels),
             channels: &mut self.channels,

@@ -11,7 +11,7 @@ use crate::{
         matrix::slice,
         ops::{
             Kernel, Op,
-            operation::{Context, Plan},
+            operation::{Context, Mode},
             quantizer::QuantizerState,
         },
         precision::Statistics,
@@ -58,7 +58,7 @@ pub(crate) fn calibrate(
     let stride = features.nrows().div_ceil(SAMPLES);
     let rows: Vec<usize> = (0..features.nrows()).step_by(stride).collect();
     let sample = features.select(Axis(0), &rows);
-    let plan = Plan {
+    let mode = Mode {
         precision: Precision::Quantized,
         statistics: Statistics::Running,
         batch: sample.nrows(),
@@ -66,7 +66,7 @@ pub(crate) fn calibrate(
     };
     let is_fresh = vec![false; program.nodes.len()];
     let mut calibration =
-        Calibration { program, sample, observer, purpose, runner: Runner::empty(plan), is_fresh };
+        Calibration { program, sample, observer, purpose, runner: Runner::empty(mode), is_fresh };
     for index in 0..calibration.program.nodes.len() {
         calibration.node(index)?;
         if starts && calibration.program.nodes[index].from.is_none() {

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    operation::{At, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, State, Units},
+    operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
     place::Place,
 };
 use crate::{
@@ -58,13 +58,13 @@ impl Operation for LeaveOut {
     type Kernel = Kernel;
     type Integers = Integers;
 
-    fn kernel(&self, at: At<'_>, plan: Plan) -> Kernel {
-        match plan.statistics {
+    fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
+        match mode.statistics {
             Statistics::Running => Kernel { p: 0.0, rng: None, factors: Vec::new(), unit: 1.0 },
             Statistics::Batch => Kernel {
                 p: self.p,
-                rng: Some(plan.seed.rng(LEFT_OUT + at.index as u64)),
-                factors: Vec::with_capacity(plan.batch * at.width),
+                rng: Some(mode.seed.rng(LEFT_OUT + at.index as u64)),
+                factors: Vec::with_capacity(mode.batch * at.width),
                 unit: 1.0,
             },
         }

@@ -40,7 +40,7 @@ use self::{
     linear::LinearState,
     max_pool::MaxPool,
     norm::NormState,
-    operation::{At, Exact, Operation, Plan, Refresh, Run, State},
+    operation::{At, Exact, Mode, Operation, Refresh, Run, State},
     permute::Permute,
     place::Place,
     pool::Pool,
@@ -84,9 +84,9 @@ macro_rules! ops {
             }
 
             /// Memory for batches.
-            pub(crate) fn kernel(&self, at: At<'_>, plan: Plan) -> Kernel {
+            pub(crate) fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
                 match self {
-                    $(Self::$name(op) => Kernel::$name(op.kernel(at, plan)),)*
+                    $(Self::$name(op) => Kernel::$name(op.kernel(at, mode)),)*
                 }
             }
 

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{
     affine::Affine,
     operation::{
-        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, Slopes, State, Units,
+        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, Slopes, State, Units,
     },
     place::Place,
     route::Route,
@@ -204,9 +204,9 @@ impl Operation for NormState {
     type Kernel = Kernel;
     type Integers = Integers;
 
-    fn kernel(&self, at: At<'_>, plan: Plan) -> Kernel {
+    fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
         let affine = Affine::new(at.width);
-        match plan.statistics {
+        match mode.statistics {
             Statistics::Running => Kernel::Running(affine),
             Statistics::Batch => Kernel::Batch(Normalize {
                 inputs: Vec::new(),

@@ -176,7 +176,7 @@ pub(crate) trait Operation: State {
     type Integers: Exact;
 
     /// Memory for batches; its numbers are set by [`Operation::refresh`].
-    fn kernel(&self, at: At<'_>, plan: Plan) -> Self::Kernel;
+    fn kernel(&self, at: At<'_>, mode: Mode) -> Self::Kernel;
 
     /// Reads every number again.
     ///
@@ -196,7 +196,7 @@ pub(crate) trait Operation: State {
 
 /// How batches are to run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Mode {
     pub(crate) precision: Precision,
     pub(crate) statistics: Statistics,
     /// Most samples of a batch.

@@ -3,7 +3,7 @@
 use fheqat_spec::{Axes, Known, Range};
 
 use super::{
-    operation::{At, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, State, Units},
+    operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
     place::Place,
     sum::scaled,
 };
@@ -69,7 +69,7 @@ impl Operation for Permute {
     type Kernel = Kernel;
     type Integers = Integers;
 
-    fn kernel(&self, _: At<'_>, _: Plan) -> Kernel {
+    fn kernel(&self, _: At<'_>, _: Mode) -> Kernel {
         Kernel { order: self.0.clone(), unit: 1.0 }
     }
 

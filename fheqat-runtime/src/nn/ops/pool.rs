@@ -6,7 +6,7 @@ use fheqat_spec::{self as spec, Range};
 use ndarray::{ArrayView1, aview1};
 
 use super::{
-    operation::{At, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, State, Units},
+    operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
     place::Place,
     route::Route,
     window::{Windows, pairs},
@@ -74,7 +74,7 @@ impl Operation for Pool {
     type Kernel = Kernel;
     type Integers = Integers;
 
-    fn kernel(&self, _: At<'_>, _: Plan) -> Kernel {
+    fn kernel(&self, _: At<'_>, _: Mode) -> Kernel {
         Kernel { windows: Arc::clone(&self.0), unit: 1.0 }
     }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{
     operation::{
-        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, State,
+        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State,
         for_each_number, gather,
     },
     place::Place,
@@ -286,8 +286,8 @@ impl Operation for QuantizerState {
     type Kernel = Kernel;
     type Integers = Integers;
 
-    fn kernel(&self, at: At<'_>, plan: Plan) -> Kernel {
-        match (plan.precision, &self.standardization, at.from) {
+    fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
+        match (mode.precision, &self.standardization, at.from) {
             (Precision::Float, Some(standardization), _) => Kernel::Standardize(standardization.clone()),
             (Precision::Float, None, _) => Kernel::Pass(self.curve),
             (Precision::Quantized, _, None) => Kernel::Encode(self.encoder(1.0)),

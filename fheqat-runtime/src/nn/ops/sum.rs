@@ -4,7 +4,7 @@ use fheqat_spec::Range;
 use ndarray::Array2;
 
 use super::{
-    operation::{At, Back, Batch, Ends, Exact, Lowering, Operation, Plan, Refresh, Run, State, Units},
+    operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
     place::Place,
 };
 use crate::{
@@ -58,7 +58,7 @@ impl Operation for Sum {
     type Kernel = Kernel;
     type Integers = Integers;
 
-    fn kernel(&self, _: At<'_>, _: Plan) -> Kernel {
+    fn kernel(&self, _: At<'_>, _: Mode) -> Kernel {
         Kernel { operands: self.0.clone(), unit: 1.0 }
     }
 

@@ -17,7 +17,7 @@ pub(crate) use self::{
 };
 use super::{
     affine::Affine,
-    operation::{At, AtLoad, Ends, Operation, Plan, Refresh, Slopes, State},
+    operation::{At, AtLoad, Ends, Mode, Operation, Refresh, Slopes, State},
     place::Place,
     sliding::{Sliding, SlidingGradients},
     window::{Filters, Windows, pairs},
@@ -428,11 +428,11 @@ impl Operation for LinearState {
     type Kernel = Product;
     type Integers = Integers;
 
-    fn kernel(&self, at: At<'_>, plan: Plan) -> Product {
-        let has_affine = plan.precision == Precision::Float || at.is_last();
+    fn kernel(&self, at: At<'_>, mode: Mode) -> Product {
+        let has_affine = mode.precision == Precision::Float || at.is_last();
         Product {
             weights: Array2::zeros(self.weight.dim()),
-            sliding: self.filters.as_ref().map(|filters| Sliding::new(filters, plan.batch)),
+            sliding: self.filters.as_ref().map(|filters| Sliding::new(filters, mode.batch)),
             row_sums: vec![0.0; self.bias.len()],
             affine: has_affine.then(|| Affine::new(at.width)),
         }
