@@ -101,7 +101,7 @@ fn named(segment: &PathSegment, site: Site<'_>) -> Message {
     match Kind::like(&name) {
         Some(kind) => message.help(format!("did you mean `{}`?", kind.in_place_of(segment))),
         None => message
-            .note("the macro sees the name alone: in site of an alias, write the layer that it stands for")
+            .note("the macro sees the name alone: in place of an alias, write the layer that it stands for")
             .help(all()),
     }
 }
