@@ -35,15 +35,7 @@ impl Graph {
     /// When a term names a wire the circuit does not have: a verified circuit has no such terms.
     #[must_use]
     pub fn range_of(&self, terms: &[Term]) -> Range {
-        let range = self.independent(terms);
-        let mut maxima = Maxima { graph: self, sums: HashMap::new(), ranges: HashMap::new() };
-        match maxima.rewritten(terms, 0) {
-            Some(sum) => {
-                let rewritten = maxima.range_of(sum.iter());
-                Range::new(range.lo.max(rewritten.lo), range.hi.min(rewritten.hi))
-            }
-            None => range,
-        }
+        KnownSums::default().range_of(self, terms)
     }
 
     /// The range when accumulators are independent of one another.
@@ -64,6 +56,42 @@ impl Graph {
     }
 }
 
+/// What is known of the sums of one circuit, to which accumulators and tables may only be added.
+///
+/// Every accumulator is looked at once, in time that grows with its terms.
+#[derive(Default)]
+pub(crate) struct KnownSums {
+    /// What accumulators read, and how many maxima are in one another in it.
+    sums: HashMap<usize, (Rc<Symbols>, usize)>,
+    ranges: HashMap<Symbol, Range>,
+    wires: HashMap<Symbol, Rc<Wires>>,
+}
+
+impl KnownSums {
+    /// [`Graph::range_of`] of the graph that these are of.
+    pub(crate) fn range_of(&mut self, graph: &Graph, terms: &[Term]) -> Range {
+        let mut maxima = Maxima { graph, known: self };
+        let ranges = [Take::Maxima, Take::All, Take::Most].into_iter().filter_map(|take| {
+            let sum = maxima.rewritten(terms, take, 0)?;
+            Some(maxima.range_of(&sum))
+        });
+        ranges.fold(graph.independent(terms), |range, other| {
+            Range::new(range.lo.max(other.lo), range.hi.min(other.hi))
+        })
+    }
+}
+
+/// How often a table is taken together with the number that stands beside it: there are sums for which either is the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Take {
+    /// As often as the table stands in the sum, with the number that makes a maximum of it where neither was negated.
+    Maxima,
+    /// As often as the table stands in the sum, though the number does not.
+    All,
+    /// As often as both stand there.
+    Most,
+}
+
 /// What a sum is of, once the maxima in it are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Symbol {
@@ -74,61 +102,146 @@ enum Symbol {
     Beside {
         accumulator: usize,
         table: usize,
-        /// The wire or table that `p` is, up to its sign.
+        /// Which of the [numbers] that it reads `p` is.
         operand: usize,
     },
 }
 
-type Symbols = BTreeMap<Symbol, i64>;
+/// Sorted, with one weight a symbol.
+type Symbols = Vec<(Symbol, i64)>;
+type Wires = BTreeMap<Wire, i64>;
 
 /// How many maxima may be in one another: what is beyond is taken as independent.
 const DEPTH: usize = 96;
 
 /// Finds tables of sums that stand beside a part of what they read.
-struct Maxima<'g> {
+struct Maxima<'g, 'b> {
     graph: &'g Graph,
-    /// What accumulators read, and how many maxima are in one another in it.
-    sums: HashMap<usize, (Rc<Symbols>, usize)>,
-    ranges: HashMap<Symbol, Range>,
+    known: &'b mut KnownSums,
 }
 
-impl Maxima<'_> {
-    /// The sum with every table that stands beside a part of what it reads put together with it; `None` where there is none.
-    fn rewritten(&mut self, terms: &[Term], depth: usize) -> Option<Symbols> {
-        let tables: Vec<(Wire, usize, usize, Rc<Symbols>)> = terms
-            .iter()
-            .filter_map(|term| match term.wire {
-                Wire::Table { accumulator, table } if depth < DEPTH && self.rises(accumulator, table) => {
-                    let (reads, height) = self.sum(accumulator, depth + 1);
-                    (height < DEPTH).then_some((term.wire, accumulator, table, reads))
+impl Maxima<'_, '_> {
+    /// The sum with its maxima put together; `None` where there is none.
+    ///
+    /// The last table is the last maximum, so tables are taken from the last one on. Of the two numbers that a table reads the one
+    /// is taken with it that leaves the narrower sum.
+    fn rewritten(&mut self, terms: &[Term], take: Take, depth: usize) -> Option<Symbols> {
+        let mut left: Wires = terms.iter().map(|term| (term.wire, term.weight)).collect();
+        let mut sum = BTreeMap::new();
+        let mut last = left.last_key_value().map(|(&wire, _)| wire);
+        while let Some(wire) = last {
+            let Wire::Table { accumulator, table } = wire else { break };
+            if let Some((operand, times)) = self.beside(&left, wire, take, depth) {
+                let part = self.part(accumulator, operand);
+                let change = part.iter().map(|(&wire, &one)| (wire, one)).chain([(wire, -1)]);
+                for (wire, one) in change {
+                    let left = left.entry(wire).or_default();
+                    *left = left.checked_add(times.checked_mul(one)?)?;
                 }
-                _ => None,
-            })
-            .collect();
-        let mut sum: Symbols = terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
-        let mut is_rewritten = false;
-        loop {
-            let mut changes = false;
-            for (wire, accumulator, table, reads) in &tables {
-                let Some(&weight) = sum.get(&Symbol::Wire(*wire)) else { continue };
-                let beside = reads.iter().enumerate().find_map(|(operand, (&symbol, &sign))| {
-                    let against = sum.get(&symbol)?.signum() == -weight.signum() * sign;
-                    (sign.abs() == 1 && against).then_some((operand, symbol, sign))
-                });
-                let Some((operand, symbol, sign)) = beside else { continue };
-                sum.remove(&Symbol::Wire(*wire));
-                *sum.entry(Symbol::Beside { accumulator: *accumulator, table: *table, operand })
-                    .or_default() += weight;
-                let left = sum.entry(symbol).or_default();
-                *left = left.saturating_add(weight * sign);
-                sum.retain(|_, weight| *weight != 0);
-                changes = true;
+                left.retain(|_, weight| *weight != 0);
+                sum.insert(Symbol::Beside { accumulator, table, operand }, times);
             }
-            is_rewritten |= changes;
-            if !changes {
-                return is_rewritten.then_some(sum);
+            last = left.range(..wire).next_back().map(|(&wire, _)| wire);
+        }
+        if sum.is_empty() {
+            return None;
+        }
+        sum.extend(left.into_iter().map(|(wire, weight)| (Symbol::Wire(wire), weight)));
+        Some(sum.into_iter().collect())
+    }
+
+    /// Which of the two numbers that a table reads stands beside it in a sum, and how often the two are taken together.
+    fn beside(&mut self, sum: &Wires, wire: Wire, take: Take, depth: usize) -> Option<(usize, i64)> {
+        let Wire::Table { accumulator, table } = wire else { return None };
+        if depth >= DEPTH || !self.rises(accumulator, table) {
+            return None;
+        }
+        let (reads, height) = self.sum(accumulator, depth + 1);
+        let numbers: Vec<usize> = numbers(&reads)
+            .enumerate()
+            .filter(|(_, number)| !self.is_constant(number))
+            .map(|(operand, _)| operand)
+            .collect();
+        if height >= DEPTH || numbers.len() > 2 {
+            return None;
+        }
+        let weight = *sum.get(&wire)?;
+        let mut best: Option<(f64, usize, i64)> = None;
+        for operand in numbers {
+            let part = self.part(accumulator, operand);
+            let times = match take {
+                Take::Maxima if !self.is_maximum((accumulator, table), operand) => continue,
+                Take::All | Take::Maxima if part.keys().any(|wire| sum.contains_key(wire)) => weight,
+                Take::All | Take::Maxima => continue,
+                Take::Most => {
+                    let stands = |(wire, one): (&Wire, &i64)| {
+                        -one * weight.signum() * sum.get(wire).copied().unwrap_or(0)
+                    };
+                    let most = part.iter().map(stands).min().unwrap_or(0).min(weight.abs());
+                    if most <= 0 {
+                        continue;
+                    }
+                    weight.signum() * most
+                }
+            };
+            let mut total = width(self.range(accumulator, table, operand)) * (times as f64).abs();
+            for (&wire, &one) in &*part {
+                let before = sum.get(&wire).map_or(0.0, |&weight| weight as f64);
+                let after = before + times as f64 * one as f64;
+                total += (after.abs() - before.abs()) * width(self.graph.range(wire));
+            }
+            if best.is_none_or(|(least, ..)| total < least) {
+                best = Some((total, operand, times));
             }
         }
+        best.map(|(_, operand, times)| (operand, times))
+    }
+
+    /// Whether `max(p, q)` is the table plus this number, or this number less the table: of `p - q` a table that rises in front of the
+    /// upper end of its domain, of `q - p` one that rises behind the lower end.
+    fn is_maximum(&mut self, (accumulator, table): (usize, usize), operand: usize) -> bool {
+        let of = &self.graph.accumulators[accumulator];
+        let rises_to_the_end = of.tables[table].jumps.last().is_some_and(|jump| jump.at == of.range.hi);
+        let (reads, _) = self.sum(accumulator, 0);
+        match numbers(&reads).nth(operand) {
+            Some(&[(_, sign)]) => sign == if rises_to_the_end { -1 } else { 1 },
+            _ => false,
+        }
+    }
+
+    fn is_constant(&mut self, number: &[(Symbol, i64)]) -> bool {
+        let range = self.range_of(number);
+        range.lo == range.hi
+    }
+
+    /// The wires that are one of the two numbers that an accumulator reads.
+    fn part(&mut self, accumulator: usize, operand: usize) -> Rc<Wires> {
+        let (reads, _) = self.sum(accumulator, 0);
+        let mut part = Wires::new();
+        for &(symbol, weight) in numbers(&reads).nth(operand).unwrap_or_default() {
+            for (&wire, &one) in &*self.wires(symbol) {
+                *part.entry(wire).or_default() += weight * one;
+            }
+        }
+        part.retain(|_, weight| *weight != 0);
+        Rc::new(part)
+    }
+
+    /// The wires that a symbol is the sum of.
+    fn wires(&mut self, symbol: Symbol) -> Rc<Wires> {
+        let (accumulator, table, operand) = match symbol {
+            Symbol::Wire(wire) => return Rc::new(Wires::from([(wire, 1)])),
+            Symbol::Beside { accumulator, table, operand } => (accumulator, table, operand),
+        };
+        if let Some(known) = self.known.wires.get(&symbol) {
+            return Rc::clone(known);
+        }
+        let part = self.part(accumulator, operand);
+        let mut wires: Wires = part.iter().map(|(&wire, &one)| (wire, -one)).collect();
+        wires.insert(Wire::Table { accumulator, table }, 1);
+        let wires = Rc::new(wires);
+        self.known.wires.insert(symbol, Rc::clone(&wires));
+        wires
     }
 
     fn rises(&self, accumulator: usize, table: usize) -> bool {
@@ -138,29 +251,33 @@ impl Maxima<'_> {
 
     /// What the accumulator reads.
     fn sum(&mut self, accumulator: usize, depth: usize) -> (Rc<Symbols>, usize) {
-        if let Some(known) = self.sums.get(&accumulator) {
+        if let Some(known) = self.known.sums.get(&accumulator) {
             return known.clone();
         }
         let terms = &self.graph.accumulators[accumulator].terms;
-        let sum = self
-            .rewritten(terms, depth)
-            .unwrap_or_else(|| terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect());
-        let heights = sum.keys().map(|symbol| match symbol {
+        let plain = || terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
+        let mut sum = self.rewritten(terms, Take::All, depth).unwrap_or_else(plain);
+        for take in [Take::Maxima, Take::Most] {
+            if numbers(&sum).filter(|number| !self.is_constant(number)).count() > 2 {
+                sum = self.rewritten(terms, take, depth).unwrap_or(sum);
+            }
+        }
+        let heights = sum.iter().map(|(symbol, _)| match symbol {
             Symbol::Wire(_) => 0,
             Symbol::Beside { accumulator, .. } => {
-                self.sums.get(accumulator).map_or(0, |(_, height)| height + 1)
+                self.known.sums.get(accumulator).map_or(0, |(_, height)| height + 1)
             }
         });
         let height = heights.max().unwrap_or(0);
         let known = (Rc::new(sum), height);
-        self.sums.insert(accumulator, known.clone());
+        self.known.sums.insert(accumulator, known.clone());
         known
     }
 
-    fn range_of<'a>(&mut self, sum: impl Iterator<Item = (&'a Symbol, &'a i64)>) -> Range {
+    fn range_of(&mut self, sum: &[(Symbol, i64)]) -> Range {
         let mut wires = Vec::new();
         let mut total = Range::new(0, 0);
-        for (&symbol, &weight) in sum {
+        for &(symbol, weight) in sum {
             match symbol {
                 Symbol::Wire(wire) => wires.push(Term { wire, weight }),
                 Symbol::Beside { accumulator, table, operand } => {
@@ -175,19 +292,35 @@ impl Maxima<'_> {
     /// The range of `t(x) - p`.
     fn range(&mut self, accumulator: usize, table: usize, operand: usize) -> Range {
         let symbol = Symbol::Beside { accumulator, table, operand };
-        if let Some(&known) = self.ranges.get(&symbol) {
+        if let Some(&known) = self.known.ranges.get(&symbol) {
             return known;
         }
         let (reads, _) = self.sum(accumulator, 0);
-        let p = self.range_of(reads.iter().skip(operand).take(1));
-        let q = reads.iter().enumerate().filter(|(index, _)| *index != operand);
-        let q = self.range_of(q.map(|(_, term)| term));
+        let (mut p, mut q) = (Range::new(0, 0), Range::new(0, 0));
+        for (index, number) in numbers(&reads).enumerate() {
+            let of = if index == operand { &mut p } else { &mut q };
+            *of = of.plus(self.range_of(number));
+        }
         let minus_p = p.times(Range::new(-1, -1));
         let of = &self.graph.accumulators[accumulator];
         let range = table_plus(&of.tables[table], of.range, minus_p, q);
-        self.ranges.insert(symbol, range);
+        self.known.ranges.insert(symbol, range);
         range
     }
+}
+
+/// The parts of a sum that are numbers of their own: wires of one accumulator are functions of it, and so is their sum.
+fn numbers(sum: &[(Symbol, i64)]) -> impl Iterator<Item = &[(Symbol, i64)]> {
+    sum.chunk_by(|(one, _), (other, _)| match (one, other) {
+        (Symbol::Wire(one), Symbol::Wire(other)) => {
+            one.accumulator().is_some() && one.accumulator() == other.accumulator()
+        }
+        _ => false,
+    })
+}
+
+fn width(range: Range) -> f64 {
+    range.hi as f64 - range.lo as f64
 }
 
 /// Whether the jumps are by one at each integer from a place on to an end of the domain.

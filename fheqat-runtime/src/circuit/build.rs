@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::{
     Codec,
+    bounds::KnownSums,
     ir::{Accumulator, Graph, LayerBound, Output, Table, Term, Tolerance, Wire},
 };
 use crate::quant::Encoder;
@@ -31,13 +32,14 @@ pub(crate) struct Builder {
     features: usize,
     encoders: Vec<Encoder>,
     graph: Graph,
+    known: KnownSums,
 }
 
 impl Builder {
     /// A circuit of samples with so many features.
     pub(crate) fn new(features: usize) -> Self {
         let graph = Graph { inputs: vec![], layers: vec![], accumulators: vec![], outputs: vec![] };
-        Self { features, encoders: Vec::new(), graph }
+        Self { features, encoders: Vec::new(), graph, known: KnownSums::default() }
     }
 
     /// The levels of every feature.
@@ -65,7 +67,7 @@ impl Builder {
         terms: Vec<Term>,
         level: impl Fn(i64) -> i64,
     ) -> Result<Vec<Term>, OutsideBound> {
-        let range = self.graph.range_of(&terms);
+        let range = self.known.range_of(&self.graph, &terms);
         let LayerBound { name, bound, .. } = &self.graph.layers[layer];
         if !bound.contains(range) {
             return Err(OutsideBound { field: name.clone(), exact: range, bound: *bound });
@@ -87,7 +89,7 @@ impl Builder {
             .into_iter()
             .zip(deviations)
             .map(|(terms, &deviation)| Output {
-                range: self.graph.range_of(&terms),
+                range: self.known.range_of(&self.graph, &terms),
                 terms,
                 tolerance: Tolerance(deviation),
                 constant: 0,

@@ -8,6 +8,7 @@ use std::fmt;
 use fheqat_spec::Range;
 use thiserror::Error;
 
+use super::bounds::KnownSums;
 use super::ir::{Accumulator, Graph, LayerBound, Output, Table, Term, Tolerance, Wire};
 
 /// No number of a circuit is further from zero, and no sum is whatever its wires are: `2^48`. Lawful networks stay far
@@ -79,6 +80,11 @@ impl VerifyError {
         self
     }
 
+    /// Whether a sum may leave what its layer allows.
+    pub(super) const fn is_of_a_bound(&self) -> bool {
+        matches!(self.defect, Defect::Bound(..))
+    }
+
     pub(super) const fn part(&self) -> Part {
         self.part
     }
@@ -96,7 +102,8 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
     for (index, layer) in graph.layers.iter().enumerate() {
         check_range(layer.bound).map_err(at(Part::Layer(index)))?;
     }
-    let mut before = Verified { graph, reach: Vec::with_capacity(graph.accumulators.len()) };
+    let mut before =
+        Verified { graph, reach: Vec::with_capacity(graph.accumulators.len()), known: KnownSums::default() };
     for (index, accumulator) in graph.accumulators.iter().enumerate() {
         let reach = before.accumulator(accumulator).map_err(at(Part::Accumulator(index)))?;
         before.reach.push(reach);
@@ -112,11 +119,12 @@ struct Verified<'g> {
     graph: &'g Graph,
     /// How far from zero each table of these accumulators gets at any integer.
     reach: Vec<Vec<u64>>,
+    known: KnownSums,
 }
 
 impl Verified<'_> {
     /// The reach of its tables.
-    fn accumulator(&self, accumulator: &Accumulator) -> Result<Vec<u64>, Defect> {
+    fn accumulator(&mut self, accumulator: &Accumulator) -> Result<Vec<u64>, Defect> {
         self.sum(&accumulator.terms, accumulator.range)?;
         check_tolerance(accumulator.tolerance)?;
         let LayerBound { bound, .. } =
@@ -130,13 +138,13 @@ impl Verified<'_> {
         accumulator.tables.iter().map(check_table).collect()
     }
 
-    fn output(&self, output: &Output) -> Result<(), Defect> {
+    fn output(&mut self, output: &Output) -> Result<(), Defect> {
         self.sum(&output.terms, output.range)?;
         check_size("its constant is", output.constant)?;
         check_tolerance(output.tolerance)
     }
 
-    fn sum(&self, terms: &[Term], range: Range) -> Result<(), Defect> {
+    fn sum(&mut self, terms: &[Term], range: Range) -> Result<(), Defect> {
         check_range(range)?;
         let mut largest = 0_u128;
         for term in terms {
@@ -156,7 +164,7 @@ impl Verified<'_> {
         if !terms.is_sorted_by(|a, b| a.wire < b.wire) {
             return Err(Defect::Order);
         }
-        let exact = self.graph.range_of(terms);
+        let exact = self.known.range_of(self.graph, terms);
         if !range.contains(exact) {
             return Err(Defect::Range(exact, range));
         }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::circuit::ir::{Accumulator, Graph, Output, Table, Term, Wire};
+use crate::circuit::{
+    bounds::KnownSums,
+    ir::{Accumulator, Graph, Output, Table, Term, Wire},
+};
 
 /// What an old wire is in the new circuit: `weight * wire + constant`.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,7 @@ impl Affine {
 pub(super) struct Rebuild {
     pub(super) graph: Graph,
     replaced: Vec<Vec<Affine>>,
+    known: KnownSums,
 }
 
 impl Rebuild {
@@ -36,7 +40,7 @@ impl Rebuild {
             accumulators: Vec::with_capacity(old.accumulators.len()),
             outputs: Vec::with_capacity(old.outputs.len()),
         };
-        Self { graph, replaced: Vec::with_capacity(old.accumulators.len()) }
+        Self { graph, replaced: Vec::with_capacity(old.accumulators.len()), known: KnownSums::default() }
     }
 
     /// The old terms in new wires, and the constant that came out of them.
@@ -62,9 +66,9 @@ impl Rebuild {
     }
 
     /// The old accumulator with its terms in new wires: the constant that came out moves its jumps.
-    pub(super) fn carry(&self, old: &Accumulator) -> Accumulator {
+    pub(super) fn carry(&mut self, old: &Accumulator) -> Accumulator {
         let (terms, constant) = self.sum(&old.terms);
-        let range = self.graph.range_of(&terms);
+        let range = self.known.range_of(&self.graph, &terms);
         let tables = old.tables.iter().map(|table| table.shifted(-constant)).collect();
         Accumulator { layer: old.layer, terms, range, tolerance: old.tolerance, tables }
     }
@@ -89,7 +93,7 @@ impl Rebuild {
     pub(super) fn finish(mut self, old: &Graph) -> Graph {
         for output in &old.outputs {
             let (terms, constant) = self.sum(&output.terms);
-            let range = self.graph.range_of(&terms);
+            let range = self.known.range_of(&self.graph, &terms);
             self.graph.outputs.push(Output {
                 terms,
                 range,
