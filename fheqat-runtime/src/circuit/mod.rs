@@ -1,6 +1,6 @@
 //! Integers only: what a trained network becomes.
 
-mod bounds;
+pub(crate) mod bounds;
 pub mod build;
 pub mod codec;
 pub mod ir;
@@ -48,6 +48,8 @@ pub struct DeclaredLayer {
     pub kind: String,
     /// Shape of one sample's output.
     pub shape: Vec<i64>,
+    /// The field whose weights its sums are of: itself, or what it normalizes.
+    pub weights_of: Option<String>,
     /// Width of an integer weight, where it has weights.
     pub weight_bits: Option<i64>,
     /// The largest sum of absolute integer weights of a row, where it has weights.

@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::{
     circuit::{
         Circuit, DeclaredLayer,
+        bounds::KnownSums,
         ir::{Accumulator, Graph, Jump, Output, Table, Term, Tolerance},
     },
     params::{
@@ -105,9 +106,6 @@ pub(super) fn changes(
         .unwrap_or_default()
 }
 
-/// Layers between weights and the quantizer that reads their sums.
-const WITHOUT_WEIGHTS: [&str; 3] = ["BatchNorm", "AvgPool2d", "GlobalAvgPool2d"];
-
 struct Advisor<'a> {
     circuit: &'a Circuit,
     scope: Scope,
@@ -132,16 +130,13 @@ impl Advisor<'_> {
     /// The layer with the weights that the sums are of; of all layers, the one with the largest rows.
     fn weighted(&self) -> Option<&DeclaredLayer> {
         let fields = &self.circuit.fields;
-        let last = match self.scope {
+        let named = |name: &str| fields.iter().find(|field| field.name == name);
+        let sums = match self.scope {
             Scope::All => return fields.iter().max_by_key(|field| field.row_sum),
-            Scope::Outputs => fields.len().checked_sub(1)?,
-            Scope::Layer(index) => {
-                let reads = &self.circuit.graph.layers.get(index)?.reads;
-                fields.iter().position(|field| field.name == *reads)?
-            }
+            Scope::Outputs => fields.last()?,
+            Scope::Layer(index) => named(&self.circuit.graph.layers.get(index)?.reads)?,
         };
-        let own_weights = |field: &&DeclaredLayer| !WITHOUT_WEIGHTS.contains(&&*field.kind);
-        fields[..=last].iter().rev().find(own_weights).filter(|field| field.row_sum.is_some())
+        named(sums.weights_of.as_deref()?)
     }
 
     /// The largest `max_l1` that suffices.
@@ -203,10 +198,11 @@ impl Advisor<'_> {
     /// The graph with weights, thresholds and noise multiplied by `factor`.
     fn with_rows(&self, factor: f64) -> Graph {
         let mut graph = self.circuit.graph.clone();
+        let mut known = KnownSums::default();
         for index in 0..graph.accumulators.len() {
             if self.covers(&graph.accumulators[index]) {
                 let terms = scaled_terms(&graph.accumulators[index].terms, factor);
-                let range = graph.range_of(&terms);
+                let range = known.range_of(&graph, &terms);
                 let Accumulator { layer, tolerance, tables, .. } = &graph.accumulators[index];
                 let tables = tables.iter().map(|table| scaled_table(table, factor, range.lo, range.hi));
                 graph.accumulators[index] = Accumulator {
@@ -222,7 +218,7 @@ impl Advisor<'_> {
             for index in 0..graph.outputs.len() {
                 let Output { terms, tolerance, constant, .. } = &graph.outputs[index];
                 let terms = scaled_terms(terms, factor);
-                let range = graph.range_of(&terms);
+                let range = known.range_of(&graph, &terms);
                 let tolerance = Tolerance(tolerance.0 * factor);
                 graph.outputs[index] = Output { terms, range, tolerance, constant: *constant };
             }

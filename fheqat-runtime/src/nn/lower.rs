@@ -98,6 +98,7 @@ fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), Cir
 }
 
 fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<DeclaredLayer> {
+    let mut weights_of: Vec<Option<usize>> = Vec::with_capacity(net.fields.len());
     net.fields
         .iter()
         .zip(facts)
@@ -105,8 +106,12 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
         .map(|(index, (field, fact))| {
             let properties = field.layer.properties();
             let bits = |range: Range| i64::from(range.bits());
-            let weight_bits =
-                properties.sums.products().and_then(|products| products.weights.get()).map(bits);
+            let products = properties.sums.products();
+            let weight_bits = products.and_then(|products| products.weights.get()).map(bits);
+            weights_of.push(match (properties.gives, quantized.fields[index].from) {
+                (Gives::Normalized, Source::Field(from)) => weights_of[from],
+                _ => products.map(|_| index),
+            });
             let level_bits = match properties.gives {
                 Gives::Rounded { .. } | Gives::Levels => fact.range.get().map(bits),
                 Gives::Normalized | Gives::Sums | Gives::Unknown => None,
@@ -116,6 +121,7 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
+                weights_of: weights_of[index].map(|index| net.fields[index].name.to_owned()),
                 weight_bits,
                 row_sum: quantized.fields[index].op.get().row_sum(),
                 level_bits,
