@@ -103,7 +103,8 @@ mod encrypted {
         let error = trained::<Wide>().compile(&options).unwrap_err();
         let message = error.to_string();
         assert!(
-            message.contains("what would do: `tolerance = ") && message.contains("`weight_bits = "),
+            message.contains("any one of these changes is enough: `tolerance = ")
+                && message.contains("`weight_bits = "),
             "{message}"
         );
         let CompileError::Infeasible { reason: Infeasible::Noise { .. }, changes } = error else {

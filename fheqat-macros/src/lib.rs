@@ -32,7 +32,7 @@ mod suggest;
 /// | `acc_bits = 16` | widest accumulator allowed | 16 |
 /// | `per_channel` | a weight scale for each output neuron or filter | one a layer |
 /// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
-/// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions and pools | `[IN]` of the first `QuantLinear` |
+/// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions, pools, `Reshape` and `Transpose` | `[IN]` of the first `QuantLinear` |
 /// | `max_bootstraps = 200` | refuse a network that could need more for one sample | none |
 /// | `tolerance = 0.2` | the standard deviation, in steps of the activation, of the noise that encrypted sums may carry and training sees | exact |
 /// | `crate = path` | where fheqat lives | `::fheqat` |

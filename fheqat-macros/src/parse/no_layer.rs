@@ -91,9 +91,12 @@ fn named(segment: &PathSegment, site: Site<'_>) -> Message {
     let plain = name.to_lowercase();
     let plain = plain.strip_prefix("quant").unwrap_or(&plain);
     if SOFTMAX.contains(&plain) {
-        return message.note("a network gives logits, and softmax of them has the same largest one").help(
-            format!("leave out `{}`, and let the client apply softmax to what it decrypts", site.field),
-        );
+        return message
+            .note("a network gives logits, and softmax does not change which of them is largest")
+            .help(format!(
+                "remove `{}`; the client can apply softmax to the logits that it decrypts",
+                site.field
+            ));
     }
     if let Some(function) = FUNCTIONS.iter().find(|function| function.names.contains(&plain)) {
         return function.message(&segment.ident);

@@ -117,15 +117,13 @@ impl Refusal {
                 .note()
                 .text("it is the standard deviation of noise, in steps of the activation")
                 .help()
-                .text(
-                    "give what training may get used to: `tolerance = 0.2`, or leave it out to run exactly",
-                ),
+                .text("for example `tolerance = 0.2`, or leave it out for exact results"),
             Self::Probability => text
                 .text("`p` must be at least 0 and less than 1")
                 .note()
                 .text("it is the probability that a level is set to zero while the network trains")
                 .help()
-                .text("give a part of them: `p = 0.1`"),
+                .text("for example `p = 0.1`"),
         }
     }
 

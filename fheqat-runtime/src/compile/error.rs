@@ -14,7 +14,7 @@ pub enum CompileError {
     Infeasible {
         /// Which promise is the hardest to keep.
         reason: Infeasible,
-        /// Of each option that would help the least change that does; a network like this one, trained so, has parameters.
+        /// For each option that helps, the smallest change that suffices. The network has to be trained again with it.
         changes: Vec<Change>,
     },
     /// The circuit breaks its own rules.
@@ -40,5 +40,9 @@ pub enum CompileError {
 
 fn listed(changes: &[Change]) -> String {
     let changes: Vec<String> = changes.iter().map(Change::to_string).collect();
-    if changes.is_empty() { String::new() } else { format!("; what would do: {}", changes.join(", or ")) }
+    if changes.is_empty() {
+        String::new()
+    } else {
+        format!("; any one of these changes is enough: {}", changes.join(", or "))
+    }
 }

@@ -28,7 +28,7 @@ pub struct Plan {
 /// The client's half: it has no weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClientPlan {
-    /// Names the circuit.
+    /// Fingerprint of the circuit.
     pub circuit: Fingerprint,
     /// The keys' shapes.
     pub parameters: Parameters,
@@ -36,7 +36,7 @@ pub struct ClientPlan {
     pub codec: Codec,
     /// Inputs are encrypted under the small key.
     pub inputs_under_small_key: bool,
-    /// M of each feature; none for one that nothing reads, which is not sent.
+    /// Slots of each input; `None` for one that no sum reads, which is not sent.
     pub inputs: Vec<Option<Slots>>,
     /// How to read each output of the circuit.
     pub outputs: Vec<Decoding>,
@@ -49,7 +49,7 @@ pub enum Decoding {
     Constant(i64),
     /// A sum.
     Sum {
-        /// M.
+        /// Slots of the sum: how many equal steps the torus is divided into.
         slots: Slots,
         /// Every value it can have.
         range: Range,
@@ -61,7 +61,7 @@ pub enum Decoding {
 /// What a server computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerPlan {
-    /// Names the circuit.
+    /// Fingerprint of the circuit.
     pub circuit: Fingerprint,
     /// The keys' shapes.
     pub parameters: Parameters,
@@ -121,7 +121,7 @@ pub struct Rotation {
     pub stairs: Vec<(u32, i64)>,
     /// Subtracted from the phase, in steps of the grid.
     pub origin: u32,
-    /// M of the wires it gives.
+    /// Slots of its output wires.
     pub slots: Slots,
     /// Coefficients to extract.
     pub taps: Vec<Tap>,

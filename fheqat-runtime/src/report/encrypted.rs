@@ -214,10 +214,13 @@ impl fmt::Display for Report {
         }
         writeln!(f, ", at least 128 bits of security")?;
         let wrong = match self.results {
-            Promise::Exact => "wrong value".to_owned(),
-            within @ Promise::Within { .. } => format!("value further off than noise, results {within},"),
+            Promise::Exact => "is wrong",
+            within @ Promise::Within { .. } => {
+                writeln!(f, "results {within}")?;
+                "has an error beyond its noise"
+            }
         };
-        writeln!(f, "probability of any {wrong} in an inference: {}", self.p_fail)?;
+        writeln!(f, "probability that any value of an inference {wrong}: {}", self.p_fail)?;
         writeln!(f, "server key {} ({} sent)", self.server_key, self.server_key_seeded)?;
         writeln!(f, "encrypted sample {}, encrypted result {}", self.input, self.output)?;
         write!(

@@ -1,4 +1,4 @@
-//! What a network costs and promises, for people and as JSON. It reads all and feeds none.
+//! What a network costs and promises, for people and as JSON. No other stage depends on it.
 
 #[cfg(feature = "fhe")]
 mod encrypted;

@@ -16,33 +16,33 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// Passes over the data, at least 1. Default: 20.
     pub epochs: usize,
-    /// Samples of one step, at least 1. Default: 64.
+    /// Samples of one optimizer step, at least 1. Default: 64.
     pub batch: usize,
     /// The largest learning rate; of quantized weights in integer units. Default: 0.015; of [`TrainConfig::float`] 0.005.
     pub rate: f32,
     /// How the rate falls. Default: [`Schedule::Cosine`].
     pub schedule: Schedule,
-    /// The fraction of all steps in which the rate rises to its largest, 0 to 1. Default: 0.
+    /// The fraction of all optimizer steps in which the rate rises to its largest, 0 to 1. Default: 0.
     pub warmup: f32,
     /// How gradients become steps. Default: [`Optimizer::AdamW`] without decay.
     pub optimizer: Optimizer,
     /// What is minimised. Default: [`Loss::CrossEntropy`].
     pub loss: Loss,
-    /// Label smoothing: the fraction of a class target that all classes share. It keeps a network from growing ever surer of
-    /// samples that it has right, which helps where there are few. 0 to 1, default: 0.
+    /// Label smoothing: the fraction of a class target that all classes share. It lowers the confidence in
+    /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
-    /// What is held out to choose by. Default: a tenth of the data.
+    /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
     pub validation: Validation,
-    /// Stop when so many epochs in a row bring nothing better on the validation data. Default: none, which trains all epochs.
+    /// Stop when so many epochs in a row do not improve the result on the validation data. Default: none, which trains all epochs.
     pub patience: Option<usize>,
     /// Give back the best epoch by the validation data, not the last. Default: true.
     pub restore_best: bool,
-    /// The fraction of all steps in which rows without a budget shrink to `max_nonzero` weights, 0 to 1. Default: 0.4.
+    /// The fraction of all optimizer steps in which rows without a budget shrink to `max_nonzero` weights, 0 to 1. Default: 0.4.
     pub ramp: f32,
     /// The noise of quantized training, as a multiple of the `tolerance` that the network declares. Outputs and what quantizers
     /// read are off by it, so that training gets used to what runs. 0 to 10, default: 1.
     pub noise: f32,
-    /// Whether steps of activations train, where no budget and no user fixes them. Default: [`Activations::Learned`].
+    /// Whether the quantizers' steps train, where no budget and no user fixes them. Default: [`Activations::Learned`].
     pub activations: Activations,
     /// How an input quantizer without a step chooses it. Default: [`Observer::Percentile`] of 0.99.
     pub observer: Observer,
@@ -67,13 +67,14 @@ pub struct CostSearch {
     /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
     /// rise. The last training may fall short by two standard errors more. 0 to 1, default: 0.005.
     pub margin: f64,
-    /// Most neurons, or filters, that layers keep, by the names of their fields; units are removed until they are no more,
-    /// whatever it takes. Default: no limit.
+    /// The most neurons or filters that each named layer keeps. More are removed until the limit holds, even if the accuracy
+    /// falls below the margin. Default: no limit.
     pub max_neurons: BTreeMap<String, usize>,
-    /// Most blind rotations of one inference; units are removed until they suffice, whatever it takes. Default: no limit.
+    /// The most blind rotations of one inference. Neurons or filters are removed until the limit holds, even if the accuracy
+    /// falls below the margin. Default: no limit.
     pub max_rotations: Option<usize>,
-    /// Most core-seconds of one inference, by [`Price`](crate::prices::Price); units are removed until they suffice,
-    /// whatever it takes. Default: no limit.
+    /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
+    /// holds, even if the accuracy falls below the margin. Default: no limit.
     pub max_core_seconds: Option<f64>,
 }
 
@@ -83,19 +84,19 @@ impl Default for CostSearch {
     }
 }
 
-/// Whether steps of activations train.
+/// Whether the quantizers' steps train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activations {
     /// By gradient, after calibration.
     Learned,
-    /// Calibration has the last word.
+    /// Steps stay as calibration chose them.
     Calibrated,
 }
 
 /// How gradients become steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Optimizer {
-    /// Adam with decoupled weight decay.
+    /// `AdamW` (Loshchilov and Hutter, 2019): beta 0.9 and 0.999, epsilon 1e-8.
     AdamW {
         /// Fraction of the rate by which each float weight decays in a step.
         decay: f32,
@@ -116,7 +117,7 @@ pub enum Loss {
     MeanSquaredError,
 }
 
-/// What is held out to choose by.
+/// Samples held out of training, by which epochs and networks are chosen.
 #[derive(Clone, Debug)]
 pub enum Validation {
     /// Nothing.

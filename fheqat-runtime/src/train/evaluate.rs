@@ -29,7 +29,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Whether more is right, or as much at a smaller loss.
+    /// Whether the accuracy is higher, or the same with a smaller loss; of two losses alone, the smaller.
     #[must_use]
     pub fn is_better(&self, other: &Self) -> bool {
         let (here, there) = (self.accuracy.unwrap_or(0.0), other.accuracy.unwrap_or(0.0));

@@ -324,39 +324,43 @@ impl<'a> Trainer<'a> {
     /// Chooses the step of a quantizer, or the scales in front of it where its step is fixed or has several of them to follow,
     /// so that its gains are as trained. What a normalisation reads keeps its unit, and with it the running averages.
     fn apply_gains(&mut self, index: usize) {
-        let from = self.program.nodes[index].from;
-        let last = self.program.is_last(index);
-        match (&self.program.nodes[index].op, from) {
-            (Op::Quantizer(_), Some(from)) if self.program.function(index).is_some() => {
-                if self.learners[index].rise.learns
-                    && let Op::Quantizer(state) = &mut self.program.nodes[index].op
-                {
-                    state.step = Some(1.0 / self.learners[index].rise.values[0]);
-                }
-                if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
-                    self.set_units(from, index, 1.0);
-                }
+        let node = &self.program.nodes[index];
+        if let (Op::Quantizer(state), Some(from)) = (&node.op, node.from) {
+            let step = state.step;
+            self.apply_gains_of_a_quantizer(index, from, step);
+        } else if matches!(node.op, Op::Linear(_))
+            && (self.program.is_last(index) || self.program.is_normalized(index))
+        {
+            self.set_units(index, index, 1.0);
+        }
+    }
+
+    fn apply_gains_of_a_quantizer(&mut self, index: usize, from: usize, step: Option<f32>) {
+        if self.program.function(index).is_some() {
+            if self.learners[index].rise.learns
+                && let Op::Quantizer(state) = &mut self.program.nodes[index].op
+            {
+                state.step = Some(1.0 / self.learners[index].rise.values[0]);
             }
-            (Op::Quantizer(_), Some(from)) if matches!(self.program.nodes[from].op, Op::Norm(_)) => {}
-            (Op::Quantizer(state), Some(from)) => {
-                let held = match self.program.linear(from) {
-                    Some(linear) if linear.weight_scale == WeightScale::PerChannel => state.step,
-                    _ => self.program.held_step(index),
-                };
-                match (held, &self.program.nodes[from].op) {
-                    (Some(step), Op::Linear(_)) => self.set_units(from, index, step),
-                    (Some(_), _) => {}
-                    (None, _) => {
-                        if let Ok(unit) = self.program.unit(from) {
-                            self.set_step(index, unit / self.learners[index].gain.values[0]);
-                        }
-                    }
-                }
+            if self.program.linear(from).is_some() && self.program.readers(from).count() == 1 {
+                self.set_units(from, index, 1.0);
             }
-            (Op::Linear(_), _) if last || self.program.is_normalized(index) => {
-                self.set_units(index, index, 1.0);
+            return;
+        }
+        let read = &self.program.nodes[from].op;
+        if matches!(read, Op::Norm(_)) {
+            return;
+        }
+        let held = match self.program.linear(from) {
+            Some(linear) if linear.weight_scale == WeightScale::PerChannel => step,
+            _ => self.program.held_step(index),
+        };
+        if let Some(step) = held {
+            if matches!(read, Op::Linear(_)) {
+                self.set_units(from, index, step);
             }
-            _ => {}
+        } else if let Ok(unit) = self.program.unit(from) {
+            self.set_step(index, unit / self.learners[index].gain.values[0]);
         }
     }
 

@@ -49,7 +49,7 @@ pub enum Tried {
         /// Layers, and how many each lost.
         units: Vec<(String, usize)>,
     },
-    /// The last training, without the validation data, which judge it.
+    /// A trial of the final training without the validation data, which then measure it.
     FinalTraining {
         /// How long it was.
         epochs: usize,
@@ -60,7 +60,9 @@ impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InputStep { widest_at: None } => f.write_str("the input's step as observed"),
-            Self::InputStep { widest_at: Some(level) } => write!(f, "the widest input at level {level}"),
+            Self::InputStep { widest_at: Some(level) } => {
+                write!(f, "input step that puts the largest feature at level {level}")
+            }
             Self::Budget { max_l1: None } => f.write_str("the budgets as declared"),
             Self::Budget { max_l1: Some(budget) } => write!(f, "`max_l1 = {budget}`"),
             Self::OneDirection { field, direction, start } => {
@@ -72,7 +74,7 @@ impl fmt::Display for Tried {
                     units.iter().map(|(field, count)| format!("{count} fewer in `{field}`")).collect();
                 f.write_str(&parts.join(", "))
             }
-            Self::FinalTraining { epochs } => write!(f, "the last training, rehearsed for {epochs} epochs"),
+            Self::FinalTraining { epochs } => write!(f, "trial of the final training, {epochs} epochs"),
         }
     }
 }

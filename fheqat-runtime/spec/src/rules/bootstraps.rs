@@ -189,8 +189,8 @@ impl<'a> TooMany<'a> {
             .text(" bootstraps, but `max_bootstraps` is ")
             .number(self.most as i128)
             .note()
-            .text("a quantizer needs one for each number it gives")
-            .text(if self.has_windows { ", a `MaxPool2d<K>` K * K - 1: " } else { ": " });
+            .text("a quantizer needs one for each number that it gives")
+            .text(if self.has_windows { ", a `MaxPool2d<K>` K * K - 1 for each: " } else { ": " });
         self.help(self.list(text))
     }
 
@@ -239,7 +239,7 @@ impl<'a> TooMany<'a> {
                 .number(self.fitting as i128)
                 .text(" numbers: pool, or use fewer neurons or filters, before it"),
             None if self.most < self.count as i64 => {
-                text.text("keep at most ").number(self.most as i128).text(" of these quantizers")
+                text.text("keep at most ").number(self.most as i128).text(" of these layers")
             }
             None => text.text("pool, or use fewer neurons or filters, before several of them"),
         }

@@ -111,7 +111,7 @@ laws! {
     Wiring = wiring::Wiring;
     /// One sample needs at most `max_bootstraps` bootstraps. Asked of the last field, about the whole network.
     Bootstraps = bootstraps::TooMany;
-    /// A tolerance stands on the field that reads a sum, or on the output.
+    /// `tolerance` is allowed only on a quantizer that runs encrypted, and on the layer with weights that gives the output.
     Tolerance = tolerance::Misplaced;
 }
 

@@ -222,8 +222,9 @@ impl<'a> Overflow<'a> {
                 .code(producer)
                 .text(")"),
             Summed::Differences { inputs, producer } => {
-                let text = text.text("a level in ").range(inputs).text(" (").code(producer);
-                return text.text(") less another is in ").range(self.sum);
+                let text =
+                    text.text("the difference of two levels in ").range(inputs).text(" (").code(producer);
+                return text.text(") is in ").range(self.sum);
             }
             Summed::Operands { operands } => text.text("its ").number(operands as i128).text(" operands"),
         };

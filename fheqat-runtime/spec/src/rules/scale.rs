@@ -112,11 +112,10 @@ impl<'a> Scales<'a> {
                 .code(owner)
                 .text(", which has none")
                 .note()
-                .text("a ")
-                .code(owner_kind)
+                .layer(owner_kind)
                 .text(" gives a raw accumulator; only quantized levels have a scale to share")
                 .help()
-                .text("name an earlier `QuantIdentity` or `QuantReLU`"),
+                .text("name an earlier quantizer: a `QuantIdentity`, `QuantReLU` or `QuantAct`"),
         }
     }
 

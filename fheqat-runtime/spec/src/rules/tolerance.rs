@@ -1,4 +1,4 @@
-//! A tolerance stands where noise comes in.
+//! `tolerance` is allowed only on a quantizer that runs encrypted, and on the layer with weights that gives the output.
 
 use crate::{
     Net, Text,

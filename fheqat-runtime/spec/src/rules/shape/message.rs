@@ -62,7 +62,7 @@ impl Misfit<'_> {
                 other_count(text.text(" makes "), (&shape, takes), producer, (&gives, holds))
             }
             Why::Permutation { axes } => {
-                let text = text.text(": `axes = ").axes(&axes).text("` is no order of axes");
+                let text = text.text(": `axes = ").axes(&axes).text("` is not a permutation of the axes");
                 name_axes(text, axes.get().len())
             }
             Why::AxisCount { axes, producer, gives } => {
