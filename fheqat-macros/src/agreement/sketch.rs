@@ -416,6 +416,8 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             CONV_1D | CONV_2D => admit(limits::GROUPS, sketched.window.groups).unwrap_or(Known::Now(1)),
             _ => Known::Later,
         };
+        let own = if sketched.kind == MAX_POOL { sketched.bits } else { None };
+        let acc_bits_of_a_pool = admit(limits::ACC_BITS, own).unwrap_or(acc_bits);
         let layer = match sketched.kind {
             _ if refused => Layer::Unknown,
             IDENTITY | RELU | ACT => Layer::Quantizer(Quantizer {
@@ -451,10 +453,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             CONV_1D | CONV_2D => Layer::Conv(Conv { filters: linear, window, groups }),
             POOL => Layer::Pool(Pool { window: Some(window), acc_bits }),
             GLOBAL_POOL => Layer::Pool(Pool { window: None, acc_bits }),
-            MAX_POOL => {
-                let acc_bits = admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits);
-                Layer::MaxPool(MaxPool { window, acc_bits })
-            }
+            MAX_POOL => Layer::MaxPool(MaxPool { window, acc_bits: acc_bits_of_a_pool }),
             DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
             _ => Layer::BatchNorm,
