@@ -163,6 +163,31 @@ fn average_pool() {
 }
 
 #[test]
+fn max_pool() {
+    let (mut draw, levels) = draw(&[1, 2, 3]);
+    let dropped = draw.dropout(levels, 0.5);
+    draw.max_pool(dropped, window(2, 2, 1, 0));
+    assert_snapshot!(lowered(draw), @r#"
+    input x0..=x5, range 0..=3
+    layer 0 "field2" reads "field1", bound -3..=3
+    accumulator 0 = x0 - x1, range -3..=3, layer 0
+      t0.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    accumulator 1 = x3 - x4, range -3..=3, layer 0
+      t1.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    accumulator 2 = x1 - x4 + t0.0 - t1.0, range -3..=3, layer 0
+      t2.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    accumulator 3 = x1 - x2, range -3..=3, layer 0
+      t3.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    accumulator 4 = x4 - x5, range -3..=3, layer 0
+      t4.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    accumulator 5 = x2 - x5 + t3.0 - t4.0, range -3..=3, layer 0
+      t5.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    output 0 = x4 + t1.0 + t2.0, range 0..=3
+    output 1 = x5 + t4.0 + t5.0, range 0..=3
+    "#);
+}
+
+#[test]
 fn global_pool() {
     let (mut draw, levels) = draw(&[2, 2, 2]);
     draw.pool(levels, None);
