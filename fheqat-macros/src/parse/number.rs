@@ -320,7 +320,17 @@ fn number_help(name: &str, example: &str, value: &Expr) -> String {
     }
     let text = source_text(&value.to_token_stream());
     let text = text.strip_prefix("- ").map_or_else(|| text.clone(), |rest| format!("-{rest}"));
+    let text = if example.contains('.') { of_floats(&text) } else { text };
     format!("put braces around an expression: `{name} = {{ {text} }}`")
+}
+
+/// With floats for integers: `1 / 2` is 0.
+fn of_floats(text: &str) -> String {
+    let float = |word: &str| {
+        let is_integer = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        if is_integer { format!("{word}.0") } else { word.to_owned() }
+    };
+    text.split(' ').map(float).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

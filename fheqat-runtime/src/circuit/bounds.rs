@@ -35,7 +35,11 @@ impl Graph {
     /// When a term names a wire the circuit does not have: a verified circuit has no such terms.
     #[must_use]
     pub fn range_of(&self, terms: &[Term]) -> Range {
-        KnownSums::default().range_of(self, terms)
+        let mut known = KnownSums::default();
+        for index in 0..self.accumulators.len() {
+            Maxima { graph: self, known: &mut known }.reads(index, 0);
+        }
+        known.range_of(self, terms)
     }
 
     /// The range when accumulators are independent of one another.
@@ -58,11 +62,10 @@ impl Graph {
 
 /// What is known of the sums of one circuit, to which accumulators and tables may only be added.
 ///
-/// Every accumulator is looked at once, in time that grows with its terms.
+/// Every accumulator is looked at once, in time that grows with its terms; accumulators come in order.
 #[derive(Default)]
 pub(crate) struct KnownSums {
-    /// What accumulators read, and how many maxima are in one another in it.
-    sums: HashMap<usize, (Rc<Symbols>, usize)>,
+    reads: HashMap<usize, Rc<Reads>>,
     ranges: HashMap<Symbol, Range>,
     wires: HashMap<Symbol, Rc<Wires>>,
 }
@@ -79,6 +82,16 @@ impl KnownSums {
             Range::new(range.lo.max(other.lo), range.hi.min(other.hi))
         })
     }
+}
+
+/// What an accumulator reads, where that is at most two numbers, so that its tables may be maxima.
+#[derive(Default)]
+struct Reads {
+    sum: Symbols,
+    /// Of the [numbers] of the sum those that are not constant, by their places in it, as the wires that they are the sums of.
+    parts: Vec<(usize, Rc<Wires>)>,
+    /// How many maxima are in one another in it.
+    height: usize,
 }
 
 /// How often a table is taken together with the number that stands beside it: there are sums for which either is the better.
@@ -112,7 +125,13 @@ type Symbols = Vec<(Symbol, i64)>;
 type Wires = BTreeMap<Wire, i64>;
 
 /// How many maxima may be in one another: what is beyond is taken as independent.
-const DEPTH: usize = 96;
+const HEIGHT: usize = 4096;
+
+/// How many accumulators that nothing was asked about before may be looked at for one sum.
+const DEPTH: usize = 64;
+
+/// The most wires that a number may be the sum of.
+const WIRES: usize = 64;
 
 /// Finds tables of sums that stand beside a part of what they read.
 struct Maxima<'g, 'b> {
@@ -133,12 +152,15 @@ impl Maxima<'_, '_> {
             let Wire::Table { accumulator, table } = wire else { break };
             if let Some((operand, times)) = self.beside(&left, wire, take, depth) {
                 let part = self.part(accumulator, operand);
-                let change = part.iter().map(|(&wire, &one)| (wire, one)).chain([(wire, -1)]);
-                for (wire, one) in change {
-                    let left = left.entry(wire).or_default();
-                    *left = left.checked_add(times.checked_mul(one)?)?;
+                for (wire, one) in part.iter().map(|(&wire, &one)| (wire, one)).chain([(wire, -1)]) {
+                    let weight =
+                        left.get(&wire).copied().unwrap_or(0).checked_add(times.checked_mul(one)?)?;
+                    if weight == 0 {
+                        left.remove(&wire);
+                    } else {
+                        left.insert(wire, weight);
+                    }
                 }
-                left.retain(|_, weight| *weight != 0);
                 sum.insert(Symbol::Beside { accumulator, table, operand }, times);
             }
             last = left.range(..wire).next_back().map(|(&wire, _)| wire);
@@ -156,19 +178,11 @@ impl Maxima<'_, '_> {
         if depth >= DEPTH || !self.rises(accumulator, table) {
             return None;
         }
-        let (reads, height) = self.sum(accumulator, depth + 1);
-        let numbers: Vec<usize> = numbers(&reads)
-            .enumerate()
-            .filter(|(_, number)| !self.is_constant(number))
-            .map(|(operand, _)| operand)
-            .collect();
-        if height >= DEPTH || numbers.len() > 2 {
-            return None;
-        }
+        let reads = self.reads(accumulator, depth + 1);
         let weight = *sum.get(&wire)?;
         let mut best: Option<(f64, usize, i64)> = None;
-        for operand in numbers {
-            let part = self.part(accumulator, operand);
+        for (operand, part) in &reads.parts {
+            let operand = *operand;
             let times = match take {
                 Take::Maxima if !self.is_maximum((accumulator, table), operand) => continue,
                 Take::All | Take::Maxima if part.keys().any(|wire| sum.contains_key(wire)) => weight,
@@ -185,7 +199,7 @@ impl Maxima<'_, '_> {
                 }
             };
             let mut total = width(self.range(accumulator, table, operand)) * (times as f64).abs();
-            for (&wire, &one) in &*part {
+            for (&wire, &one) in &**part {
                 let before = sum.get(&wire).map_or(0.0, |&weight| weight as f64);
                 let after = before + times as f64 * one as f64;
                 total += (after.abs() - before.abs()) * width(self.graph.range(wire));
@@ -202,8 +216,7 @@ impl Maxima<'_, '_> {
     fn is_maximum(&mut self, (accumulator, table): (usize, usize), operand: usize) -> bool {
         let of = &self.graph.accumulators[accumulator];
         let rises_to_the_end = of.tables[table].jumps.last().is_some_and(|jump| jump.at == of.range.hi);
-        let (reads, _) = self.sum(accumulator, 0);
-        match numbers(&reads).nth(operand) {
+        match numbers(&self.reads(accumulator, 0).sum).nth(operand) {
             Some(&[(_, sign)]) => sign == if rises_to_the_end { -1 } else { 1 },
             _ => false,
         }
@@ -216,15 +229,25 @@ impl Maxima<'_, '_> {
 
     /// The wires that are one of the two numbers that an accumulator reads.
     fn part(&mut self, accumulator: usize, operand: usize) -> Rc<Wires> {
-        let (reads, _) = self.sum(accumulator, 0);
-        let mut part = Wires::new();
-        for &(symbol, weight) in numbers(&reads).nth(operand).unwrap_or_default() {
+        let reads = self.reads(accumulator, 0);
+        let part = reads.parts.iter().find(|(index, _)| *index == operand);
+        part.map_or_else(Rc::default, |(_, part)| Rc::clone(part))
+    }
+
+    /// The wires that a number is the sum of; `None` where they are too many, or one stands there more than once.
+    fn wires_of(&mut self, number: &[(Symbol, i64)]) -> Option<Rc<Wires>> {
+        if number.len() > WIRES || number.iter().any(|(_, weight)| weight.abs() != 1) {
+            return None;
+        }
+        let mut wires = Wires::new();
+        for &(symbol, weight) in number {
             for (&wire, &one) in &*self.wires(symbol) {
-                *part.entry(wire).or_default() += weight * one;
+                *wires.entry(wire).or_default() += weight * one;
             }
         }
-        part.retain(|_, weight| *weight != 0);
-        Rc::new(part)
+        wires.retain(|_, weight| *weight != 0);
+        let is_short = wires.len() <= WIRES && wires.values().all(|weight| weight.abs() == 1);
+        is_short.then(|| Rc::new(wires))
     }
 
     /// The wires that a symbol is the sum of.
@@ -249,29 +272,40 @@ impl Maxima<'_, '_> {
         rises_with_its_sum(&of.tables[table], of.range)
     }
 
-    /// What the accumulator reads.
-    fn sum(&mut self, accumulator: usize, depth: usize) -> (Rc<Symbols>, usize) {
-        if let Some(known) = self.known.sums.get(&accumulator) {
-            return known.clone();
+    fn reads(&mut self, accumulator: usize, depth: usize) -> Rc<Reads> {
+        if let Some(known) = self.known.reads.get(&accumulator) {
+            return Rc::clone(known);
         }
         let terms = &self.graph.accumulators[accumulator].terms;
-        let plain = || terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
-        let mut sum = self.rewritten(terms, Take::All, depth).unwrap_or_else(plain);
-        for take in [Take::Maxima, Take::Most] {
-            if numbers(&sum).filter(|number| !self.is_constant(number)).count() > 2 {
-                sum = self.rewritten(terms, take, depth).unwrap_or(sum);
+        let plain = terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
+        let of_maxima = [Take::All, Take::Maxima, Take::Most];
+        let sums = of_maxima.into_iter().map(|take| self.rewritten(terms, take, depth));
+        let sums: Vec<Symbols> = sums.flatten().chain([plain]).collect();
+        let reads = sums.into_iter().find_map(|sum| self.at_most_two(sum));
+        let reads = Rc::new(reads.unwrap_or_default());
+        self.known.reads.insert(accumulator, Rc::clone(&reads));
+        reads
+    }
+
+    /// A sum of at most two numbers that are not constant.
+    fn at_most_two(&mut self, sum: Symbols) -> Option<Reads> {
+        let mut parts = Vec::new();
+        for (operand, number) in numbers(&sum).enumerate() {
+            if !self.is_constant(number) {
+                if parts.len() == 2 {
+                    return None;
+                }
+                parts.push((operand, self.wires_of(number)?));
             }
         }
         let heights = sum.iter().map(|(symbol, _)| match symbol {
             Symbol::Wire(_) => 0,
             Symbol::Beside { accumulator, .. } => {
-                self.known.sums.get(accumulator).map_or(0, |(_, height)| height + 1)
+                self.known.reads.get(accumulator).map_or(0, |reads| reads.height + 1)
             }
         });
         let height = heights.max().unwrap_or(0);
-        let known = (Rc::new(sum), height);
-        self.known.sums.insert(accumulator, known.clone());
-        known
+        (height < HEIGHT).then_some(Reads { sum, parts, height })
     }
 
     fn range_of(&mut self, sum: &[(Symbol, i64)]) -> Range {
@@ -295,9 +329,9 @@ impl Maxima<'_, '_> {
         if let Some(&known) = self.known.ranges.get(&symbol) {
             return known;
         }
-        let (reads, _) = self.sum(accumulator, 0);
+        let reads = self.reads(accumulator, 0);
         let (mut p, mut q) = (Range::new(0, 0), Range::new(0, 0));
-        for (index, number) in numbers(&reads).enumerate() {
+        for (index, number) in numbers(&reads.sum).enumerate() {
             let of = if index == operand { &mut p } else { &mut q };
             *of = of.plus(self.range_of(number));
         }
@@ -399,6 +433,15 @@ mod tests {
                 assert_eq!(accumulator.range, Range::new(-7, 7));
             }
         }
+    }
+
+    /// One after the other, as many as a window of 50 by 50 has in one another.
+    #[test]
+    fn the_largest_of_many_levels_is_a_level() {
+        let order: Vec<(usize, usize)> =
+            (1..100).map(|next| (if next == 1 { 0 } else { 98 + next }, next)).collect();
+        let range = Range::new(-2, 1);
+        assert_eq!(largest(100, range, &order).1, range);
     }
 
     /// Of weighted sums of maxima that share numbers, what sums of as many levels reach.

@@ -1,7 +1,4 @@
-use fheqat::{
-    nn::layers::{Dropout, MaxPool2d},
-    prelude::*,
-};
+use fheqat::prelude::*;
 
 const P: f64 = 1.0;
 
@@ -16,6 +13,8 @@ struct Net {
     constant: Dropout,
     #[layer(p = "much")]
     text: Dropout,
+    #[layer(p = 1 / 2)]
+    half: Dropout,
     #[layer(bits = 3)]
     wide: Dropout,
     #[layer(tolerance = 0.2)]

@@ -179,3 +179,16 @@ fn declared_layers_have_numbers_of_layers() {
         assert_eq!(refused(change), "a number of `field1` is beyond what a layer may have");
     }
 }
+
+/// Weights and parts of what a table reads at the ends of what is allowed.
+#[test]
+fn maxima_of_vast_weights_are_no_overflow() {
+    let text = "\
+input x0..=x1, range 0..=1
+layer 0 \"l\" reads \"a\", bound -281474976710656..=281474976710656
+accumulator 0 = 1099511627776 x0 - 1099511627776 x1, range -1099511627776..=1099511627776, layer 0
+  t0.0 = 0 [+1 at 1099511627776]
+output 0 = 1099511627776 x1 + 1099511627776 t0.0, range 0..=2199023255552
+";
+    assert_eq!(text.parse::<Graph>().unwrap().outputs[0].range, Range::new(0, 1 << 41));
+}
