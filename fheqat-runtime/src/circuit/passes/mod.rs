@@ -23,7 +23,7 @@ pub(super) const PASSES: [(&str, Pass); 6] = [
 ];
 
 /// Runs every pass until none changes the circuit; the circuit is verified after each. A pass is left out where it hides a maximum
-/// from [`bounds`](super::bounds), so that a sum can no longer be shown to keep the bound of its layer.
+/// from what bounds sums, so that a sum can no longer be shown to keep the bound of its layer.
 ///
 /// # Errors
 /// When a pass leaves a circuit that breaks a law: a defect of the pass, named with the law.
