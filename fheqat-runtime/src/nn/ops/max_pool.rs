@@ -10,7 +10,6 @@ use fheqat_spec::{self as spec, Range};
 use super::{
     operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
     place::Place,
-    route::Route,
     window::{Windows, pairs},
 };
 use crate::{
@@ -18,12 +17,7 @@ use crate::{
         build::{OutsideBound, Values, merge},
         ir::{Term, Tolerance},
     },
-    nn::{
-        dimensions::Dimensions,
-        error::NetworkError,
-        matrix::{slice, slice_mut},
-        module::stateless,
-    },
+    nn::{dimensions::Dimensions, error::NetworkError, matrix::slice_mut, module::stateless},
 };
 
 /// The largest level of each window of `K` by `K`, `[channels, height, width]` to `[channels, rows, columns]`.
@@ -111,18 +105,10 @@ impl Run for Kernel {
         }
     }
 
-    fn back(&self, back: Back<'_>) {
-        let (Some(from), route) = (back.at.from, back.route()) else { return };
-        let to = &mut back.before[from];
-        match route {
-            Route::Nothing => return,
-            Route::Write => to.fill(0.0),
-            Route::Add => {}
-        }
-        let width = to.ncols();
-        let samples = slice(&back.outputs[from]).chunks_exact(width).take(back.count);
-        let rows = slice_mut(to).chunks_exact_mut(width).zip(slice(back.slopes).chunks_exact(back.at.width));
-        for ((to, slopes), sample) in rows.zip(samples) {
+    fn back(&self, mut back: Back<'_>) {
+        let Some(from) = back.at.from else { return };
+        let read = back.read.chunks_exact(back.before[from].ncols());
+        for ((to, slopes), sample) in back.samples().zip(read) {
             for (largest, slope) in self.largest(sample).zip(slopes) {
                 to[largest] += slope * self.unit;
             }

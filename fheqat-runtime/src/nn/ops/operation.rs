@@ -9,6 +9,7 @@ use crate::{
     circuit::build::{Builder, OutsideBound, Values},
     nn::{
         error::NetworkError,
+        matrix::{slice, slice_mut},
         precision::{Precision, Statistics},
         tensors::{TensorReader, TensorWriter, WeightsError},
     },
@@ -328,6 +329,24 @@ impl Back<'_> {
     /// That of its only operand.
     pub(super) fn route(&self) -> Route {
         self.routes.first().copied().unwrap_or(Route::Nothing)
+    }
+
+    /// Of each sample the slopes by its only operand, to which it adds, and the slopes by what it gave. Empty where nothing in front
+    /// of it learns.
+    pub(super) fn samples(&mut self) -> impl Iterator<Item = (&mut [f32], &[f32])> {
+        let route = self.route();
+        let (to, width) = match self.at.from {
+            Some(from) if route != Route::Nothing => {
+                let width = self.before[from].ncols();
+                (slice_mut(&mut self.before[from]), width)
+            }
+            _ => (&mut [][..], 1),
+        };
+        if route == Route::Write {
+            to.fill(0.0);
+        }
+        let slopes = slice(self.slopes).chunks_exact(self.at.width).take(self.count);
+        to.chunks_exact_mut(width).zip(slopes)
     }
 
     /// Numbers that it gave.

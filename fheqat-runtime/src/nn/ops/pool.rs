@@ -8,16 +8,12 @@ use ndarray::{ArrayView1, aview1};
 use super::{
     operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
     place::Place,
-    route::Route,
     window::{Windows, pairs},
 };
 use crate::{
     circuit::build::{OutsideBound, Values, weighted_sum},
     nn::{
-        dimensions::Dimensions,
-        error::NetworkError,
-        matrix::{slice, slice_mut},
-        module::stateless,
+        dimensions::Dimensions, error::NetworkError, matrix::slice_mut, module::stateless,
         precision::Precision,
     },
 };
@@ -110,17 +106,8 @@ impl Run for Kernel {
         }
     }
 
-    fn back(&self, back: Back<'_>) {
-        let (Some(from), route) = (back.at.from, back.route()) else { return };
-        let to = &mut back.before[from];
-        match route {
-            Route::Nothing => return,
-            Route::Write => to.fill(0.0),
-            Route::Add => {}
-        }
-        let width = to.ncols();
-        let rows = slice_mut(to).chunks_exact_mut(width).zip(slice(back.slopes).chunks_exact(back.at.width));
-        for (to, slopes) in rows.take(back.count) {
+    fn back(&self, mut back: Back<'_>) {
+        for (to, slopes) in back.samples() {
             self.windows.spread(slopes, self.unit, to);
         }
     }

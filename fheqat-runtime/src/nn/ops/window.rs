@@ -103,15 +103,22 @@ impl Windows {
 
     /// The indices in the tensor of what the window sees of a channel at a position.
     pub(crate) fn at(&self, channel: usize, position: usize) -> impl Iterator<Item = usize> {
-        (0..self.elements)
-            .filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
+        self.indices(channel, position, 0..self.elements)
     }
 
     /// The same of one row of the window.
     pub(crate) fn row(&self, channel: usize, position: usize, row: usize) -> impl Iterator<Item = usize> {
         let columns = self.elements / self.rows;
-        (row * columns..(row + 1) * columns)
-            .filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
+        self.indices(channel, position, row * columns..(row + 1) * columns)
+    }
+
+    fn indices(
+        &self,
+        channel: usize,
+        position: usize,
+        elements: std::ops::Range<usize>,
+    ) -> impl Iterator<Item = usize> {
+        elements.filter_map(move |element| Some(channel * self.area + self.index(element, position)?))
     }
 
     /// Of each position in each channel whether all that the window sees is marked.
