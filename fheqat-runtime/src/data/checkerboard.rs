@@ -4,7 +4,7 @@ use ndarray::Array2;
 use rand::{Rng, RngExt, seq::SliceRandom};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Dataset, Targets};
+use super::{Dataset, Feature, Targets};
 use crate::Seed;
 
 const SIDE: usize = 100;
@@ -53,6 +53,7 @@ fn noisy(cells: &[usize], rng: &mut impl Rng) -> Dataset {
         features,
         targets: Targets::Classes { labels, classes: 2 },
         class_names: ["0", "1"].map(str::to_owned).into(),
+        described: Feature::numbered(2),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod checkerboard;
 pub mod csv;
+mod feature;
 pub mod idx;
 mod rows;
 mod shift;
@@ -15,6 +16,7 @@ use rand::seq::SliceRandom;
 use thiserror::Error;
 
 pub use checkerboard::{checkerboard, checkerboard_points};
+pub use feature::{Feature, FeatureKind};
 
 use crate::Seed;
 
@@ -25,6 +27,8 @@ pub struct Dataset {
     targets: Targets,
     /// Of each class; empty where targets are numbers.
     class_names: Arc<[String]>,
+    /// One for each feature.
+    described: Arc<[Feature]>,
 }
 
 /// What a network is to predict.
@@ -185,7 +189,9 @@ impl Dataset {
             return Err(DataError::Label { row, label, classes });
         }
         let class_names = (0..classes).map(|class| class.to_string()).collect();
-        Ok(Self { features: standard(features), targets: Targets::Classes { labels, classes }, class_names })
+        let described = Feature::numbered(features.ncols());
+        let targets = Targets::Classes { labels, classes };
+        Ok(Self { features: standard(features), targets, class_names, described })
     }
 
     /// Features `[samples, features]` with numbers to predict, `[samples, outputs]`;
@@ -198,7 +204,8 @@ impl Dataset {
         check_rows(&features, values.nrows())?;
         check(&values, "targets")?;
         let targets = Targets::Values(standard(values));
-        Ok(Self { features: standard(features), targets, class_names: Arc::default() })
+        let described = Feature::numbered(features.ncols());
+        Ok(Self { features: standard(features), targets, class_names: Arc::default(), described })
     }
 
     /// The same with names for its classes, in their order; they are numbers till then.
@@ -224,6 +231,12 @@ impl Dataset {
     #[must_use]
     pub const fn targets(&self) -> &Targets {
         &self.targets
+    }
+
+    /// What each feature is: its name, and whether it is a number or a category.
+    #[must_use]
+    pub fn described(&self) -> &[Feature] {
+        &self.described
     }
 
     /// The features of each sample, `[features]`.
@@ -288,6 +301,16 @@ impl Dataset {
         Ok((self.select(&order[..first]), self.select(&order[first..])))
     }
 
+    /// What is the same of any choice of its samples.
+    fn without_samples(&self) -> Self {
+        Self {
+            features: Array2::default((0, 0)),
+            targets: Targets::Values(Array2::default((0, 0))),
+            class_names: Arc::clone(&self.class_names),
+            described: Arc::clone(&self.described),
+        }
+    }
+
     /// The samples at `rows`, each in `0..len()`.
     #[must_use]
     pub(crate) fn select(&self, rows: &[usize]) -> Self {
@@ -297,8 +320,7 @@ impl Dataset {
             }
             Targets::Values(values) => Targets::Values(values.select(Axis(0), rows)),
         };
-        let class_names = Arc::clone(&self.class_names);
-        Self { features: self.features.select(Axis(0), rows), targets, class_names }
+        Self { features: self.features.select(Axis(0), rows), targets, ..self.without_samples() }
     }
 }
 
