@@ -15,7 +15,7 @@ struct Small {
 fn circuit(seed: Seed) -> Circuit {
     let (train, _) = data::checkerboard(seed);
     let mut net = Small::new(seed);
-    net.train(&train, &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), ..TrainConfig::declared() }).unwrap();
     net.circuit().unwrap()
 }
 
@@ -93,7 +93,7 @@ mod encrypted {
 
     fn trained<N: Network>() -> Circuit {
         let mut net = N::new(Seed(0));
-        net.train(&wide_samples(), &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
+        net.train(&wide_samples(), &TrainConfig { epochs: Some(1), ..TrainConfig::declared() }).unwrap();
         net.circuit().unwrap()
     }
 

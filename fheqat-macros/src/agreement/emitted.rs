@@ -221,7 +221,7 @@ impl Emitted {
             max_nonzero: bound("max_nonzero"),
             max_l1: bound("max_l1"),
             acc_bits: number("acc_bits"),
-            bias: one_of(&name("bias"), [Bias::Centred, Bias::Free, Bias::None]),
+            bias: one_of(&name("bias"), [Bias::Centred, Bias::Clipped, Bias::Free, Bias::None]),
             tolerance: self.tolerance(linear),
         }
     }

@@ -294,7 +294,7 @@ impl Context for Program {
     fn hold(&self, index: usize) -> Bias {
         let source = self.source(index);
         match self.linear(source).map_or(Bias::None, |state| state.hold) {
-            Bias::Centred if !self.is_quantized(source) => Bias::Free,
+            hold if hold.has_centre() && !self.is_quantized(source) => Bias::Free,
             hold => hold,
         }
     }

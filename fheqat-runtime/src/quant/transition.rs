@@ -66,6 +66,16 @@ impl Dequantize {
         Self { unit, origin: Origin::Centre(weights * middle(levels)) }
     }
 
+    /// The same with every value larger by `bias`.
+    #[must_use]
+    pub fn moved_by(self, bias: f32) -> Self {
+        let origin = match self.origin {
+            Origin::Bias(own) => Origin::Bias(own + bias),
+            Origin::Centre(centre) => Origin::Centre(centre - bias / self.unit),
+        };
+        Self { origin, ..self }
+    }
+
     /// The value at zero.
     #[must_use]
     pub fn bias(&self) -> f32 {

@@ -28,7 +28,11 @@ use crate::{
 const SAMPLES: usize = 512;
 /// The standard deviation of what a function reads when training starts: so far that one which bends around zero does. At 1
 /// narrow rows lose cells of the checkerboard.
-const REACH: f32 = 2.0;
+pub(super) const REACH: f32 = 2.0;
+
+/// Where the weights of the output start, as a fraction of what fills their range: no later step forgets what is drawn at random
+/// over all of it.
+const LAST_START: f32 = 0.1;
 
 /// Whether rounding starts a training or ends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +117,14 @@ impl Calibration<'_> {
             }
             Op::Linear(state) if state.scale.is_none() => {
                 self.scale_linear(index)?;
+                let is_last = self.program.is_last(index);
+                if let Op::Linear(state) = &mut self.program.nodes[index].op
+                    && is_last
+                    && self.purpose == Purpose::Train
+                    && state.limits.max_l1.is_none()
+                {
+                    state.weight *= LAST_START;
+                }
                 self.is_fresh[index] = true;
                 Ok(())
             }
@@ -208,6 +220,9 @@ impl Calibration<'_> {
         let budget = match self.purpose {
             Purpose::Train => {
                 state.hold = state.declared;
+                if state.hold == Bias::Clipped {
+                    state.bias.fill(0.0);
+                }
                 state.limits.max_l1
             }
             Purpose::Keep => {
@@ -303,7 +318,7 @@ impl Calibration<'_> {
         let mut values = self.values_of(from)?;
         match (function, self.program.hold(from)) {
             (Some(function), _) => values.mapv_inplace(|value| function.apply(value)),
-            (None, Bias::Centred) => {
+            (None, Bias::Centred | Bias::Clipped) => {
                 // Two standard deviations reach from the middle of the levels to their ends.
                 let half = (levels.hi - levels.lo).max(1) as f32 / 2.0;
                 return Ok(2.0 * deviation(slice(&values)) / half);

@@ -10,6 +10,7 @@ pub mod history;
 mod loss;
 mod optimizer;
 pub mod ptq;
+mod ridge;
 pub mod schedule;
 pub(crate) mod search;
 mod start;
@@ -17,6 +18,7 @@ mod start;
 mod tests;
 mod trainer;
 pub mod trial;
+mod weights;
 
 pub use config::{Activations, CostSearch, Loss, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;

@@ -264,7 +264,7 @@ pub(crate) enum Kernel {
 /// What a batch normalisation gives in training, while its bias is held so: values, with the centre at zero where there is one.
 pub(crate) fn normalized(hold: Bias) -> Dequantize {
     match hold {
-        Bias::Centred => Dequantize { unit: 1.0, origin: Origin::Centre(0.0) },
+        Bias::Centred | Bias::Clipped => Dequantize { unit: 1.0, origin: Origin::Centre(0.0) },
         Bias::Free | Bias::None => Dequantize::plain(1.0),
     }
 }

@@ -131,7 +131,7 @@ fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]
         let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets);
         for ((((slope, (sum, read)), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
             let z = sum * gain + offset;
-            let anchor = if hold == Bias::Centred { middle(*levels) } else { *offset };
+            let anchor = if hold.has_centre() { middle(*levels) } else { *offset };
             *log_gain += inside.keep(read * gain + offset, slope * unit) * (z - anchor);
         }
     }
@@ -162,7 +162,7 @@ pub(crate) fn back_through_function(
             log_rise += passed * steps - by_x * (seen - x);
             route.pass(to, by_x * gain);
             if let Some(log_gain) = log_gains.get_mut(number) {
-                let anchor = if hold == Bias::Centred { 0.0 } else { *offset };
+                let anchor = if hold.has_centre() { 0.0 } else { *offset };
                 *log_gain += by_x * (x - anchor);
             }
         }

@@ -136,7 +136,7 @@ mod tests {
 
     fn trained<N: Network>(data: &data::Dataset) -> Program {
         let mut net = N::new(Seed(0));
-        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() };
         net.train(data, &config).unwrap();
         Program::of(&net).unwrap()
     }

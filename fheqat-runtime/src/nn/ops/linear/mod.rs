@@ -101,7 +101,7 @@ macro_rules! weighted_module {
                 self.state.scale.as_ref().map(|scale| scale.view())
             }
 
-            /// The float bias, `[OUT]`; unused where it is held centred.
+            /// The float bias, `[OUT]`; unused where it is held centred, counted from the centre where it is clipped.
             #[must_use]
             pub fn bias(&self) -> ArrayView1<'_, f32> {
                 self.state.bias.view()
@@ -310,6 +310,7 @@ impl LinearState {
 }
 
 const CENTRED: &str = "centred";
+const CLIPPED: &str = "clipped";
 const FREE: &str = "free";
 
 impl State for LinearState {
@@ -338,6 +339,11 @@ impl State for LinearState {
             Bias::Free => {
                 let free = |(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) };
                 channels.extend(neurons.map(free));
+            }
+            Bias::Clipped => {
+                let clipped =
+                    |((&bias, unit), &weights)| Dequantize::centred(unit, weights, levels).moved_by(bias);
+                channels.extend(neurons.zip(row_sums).map(clipped));
             }
             Bias::Centred => {
                 let centred = |((_, unit), &weights)| Dequantize::centred(unit, weights, levels);
@@ -391,7 +397,12 @@ impl State for LinearState {
             let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
             to.tensor("mask", mask.shape(), &ones);
         }
-        to.note("bias", if self.hold == Bias::Centred { CENTRED } else { FREE });
+        let hold = match self.hold {
+            Bias::Centred => CENTRED,
+            Bias::Clipped => CLIPPED,
+            Bias::Free | Bias::None => FREE,
+        };
+        to.note("bias", hold);
         if let Some(budget) = self.limits.max_l1 {
             to.note("max_l1", &budget.to_string());
         }
@@ -407,6 +418,8 @@ impl State for LinearState {
         self.apply_mask();
         self.hold = match from.noted("bias") {
             Some(FREE) if self.declared != Bias::None => Bias::Free,
+            Some(CENTRED) if self.declared.has_centre() => Bias::Centred,
+            Some(CLIPPED) if self.declared.has_centre() => Bias::Clipped,
             _ => self.declared,
         };
         let budget = from.noted("max_l1").and_then(|budget| budget.parse().ok());
