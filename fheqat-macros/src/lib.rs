@@ -29,7 +29,7 @@ mod suggest;
 /// | `weight_bits`, `act_bits` | one of the two alone | `bits` |
 /// | `max_nonzero = 30` | non-zero weights per output neuron or filter | fan-in |
 /// | `max_l1 = 8` | sum of absolute integer weights per output neuron or filter | none |
-/// | `acc_bits = 16` | widest accumulator allowed | 16 |
+/// | `acc_bits = 16` | widest accumulator allowed; of sums that a table reads never more than 16 | 16; 24 for sums that only the client reads |
 /// | `per_channel` | a weight scale for each output neuron or filter | one a layer |
 /// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
 /// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions, pools, `Reshape` and `Transpose` | `[IN]` of the first `QuantLinear` |

@@ -222,7 +222,7 @@ impl Program {
     }
 
     /// Whether a quantizer reads the node at `index`, or what batch normalisations make of it.
-    fn is_quantized(&self, index: usize) -> bool {
+    pub(crate) fn is_quantized(&self, index: usize) -> bool {
         self.readers(index).any(|reader| match &self.nodes[reader].op {
             Op::Quantizer(_) => true,
             Op::Norm(_) => self.is_quantized(reader),

@@ -27,8 +27,8 @@ pub struct Linear<N: Numbers = Readable> {
     pub max_nonzero: Option<N::Of<i64>>,
     /// Most that a neuron's absolute integer weights sum to.
     pub max_l1: Option<N::Of<i64>>,
-    /// Widest accumulator allowed.
-    pub acc_bits: N::Of<i64>,
+    /// Widest accumulator allowed, where the user says; see [`MAX_TABLE_BITS`](crate::limits::MAX_TABLE_BITS).
+    pub acc_bits: Option<N::Of<i64>>,
     /// How the float bias trains.
     pub bias: Bias,
     /// As the output: the standard deviation, in their steps, that the levels it sums would be off by if they made up all
@@ -44,7 +44,7 @@ structure!(Linear {
     weight_scale: part,
     max_nonzero: bound,
     max_l1: bound,
-    acc_bits: number,
+    acc_bits: bound,
     bias: part,
     tolerance: bound,
 });
