@@ -13,6 +13,7 @@ pub mod ptq;
 pub mod schedule;
 pub(crate) mod search;
 mod start;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod trainer;
