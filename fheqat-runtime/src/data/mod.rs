@@ -301,6 +301,11 @@ impl Dataset {
         Ok((self.select(&order[..first]), self.select(&order[first..])))
     }
 
+    /// The same samples with other numbers to predict, of the same shape.
+    pub(crate) fn with_values(&self, values: Array2<f32>) -> Self {
+        Self { targets: Targets::Values(standard(values)), ..self.clone() }
+    }
+
     /// What is the same of any choice of its samples.
     fn without_samples(&self) -> Self {
         Self {

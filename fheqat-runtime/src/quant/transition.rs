@@ -10,6 +10,13 @@ pub fn middle(range: Range) -> f32 {
     (range.lo + range.hi) as f32 / 2.0
 }
 
+/// What a sum stands for: `sum * unit + bias`. Evaluation, simulation and the client all decode through it.
+#[must_use]
+#[inline]
+pub const fn decode(sum: f32, unit: f32, bias: f32) -> f32 {
+    sum * unit + bias
+}
+
 /// What the integers of one channel stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dequantize {

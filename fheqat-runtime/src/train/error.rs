@@ -59,6 +59,18 @@ pub enum TrainError {
     /// Cross entropy on numbers.
     #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
     Loss,
+    /// A number to predict that cannot be put back into its units.
+    #[error(
+        "row {row} of the targets has {value} for output {output}, but a number to predict must be in -1e30..=1e30: give the targets in a larger unit"
+    )]
+    Target {
+        /// The sample.
+        row: usize,
+        /// The output.
+        output: usize,
+        /// The number.
+        value: f32,
+    },
     /// Neurons that cannot be removed.
     #[error(
         "`max_neurons` names `{field}`, which is no layer whose neurons are bootstrapped: name a layer with weights that a quantizer reads"

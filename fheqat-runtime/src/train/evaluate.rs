@@ -91,8 +91,11 @@ impl Evaluator {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn new(program: &Program, precision: Precision) -> Result<Self, NetworkError> {
-        let runner = Runner::new(program, precision, BATCH)?;
-        Ok(Self { runner, slopes: Array2::zeros((BATCH, program.outputs())) })
+        Ok(Self::with(Runner::decoding(program, precision, BATCH)?, program))
+    }
+
+    fn with(runner: Runner, program: &Program) -> Self {
+        Self { runner, slopes: Array2::zeros((BATCH, program.outputs())) }
     }
 
     /// One that judges a network while it trains: quantized, with the noise that it tolerates, the same in each run.
@@ -100,7 +103,7 @@ impl Evaluator {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn of_training(program: &Program, config: &TrainConfig) -> Result<Self, NetworkError> {
-        let mut evaluator = Self::new(program, config.precision)?;
+        let mut evaluator = Self::with(Runner::new(program, config.precision, BATCH)?, program);
         if config.precision == Precision::Quantized {
             evaluator.runner.noise = Noise::new(program, Seed(config.seed.0.wrapping_add(1)), 1.0);
         }

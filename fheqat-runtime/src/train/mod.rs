@@ -14,6 +14,7 @@ mod ridge;
 pub mod schedule;
 pub(crate) mod search;
 mod start;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod trainer;

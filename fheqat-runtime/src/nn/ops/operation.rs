@@ -61,11 +61,14 @@ pub(crate) struct At<'a> {
     pub(crate) from: Option<usize>,
     /// Numbers out.
     pub(crate) width: usize,
+    /// Whether the network's last node gives integers, which the runner decodes.
+    pub(crate) gives_integers: bool,
 }
 
 impl At<'_> {
+    /// Whether it gives the network's outputs in their own units.
     pub(super) fn is_last(&self) -> bool {
-        self.network.is_last(self.index)
+        !self.gives_integers && self.network.is_last(self.index)
     }
 
     pub(super) fn step(&self) -> Result<f32, NetworkError> {

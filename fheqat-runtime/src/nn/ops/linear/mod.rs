@@ -30,6 +30,7 @@ use crate::{
         module::{LayerMut, LayerRef, Module},
         multiply,
         precision::Precision,
+        targets::TargetState,
         tensors::{TensorReader, TensorWriter, WeightsError, shaped},
     },
     quant::{
@@ -147,6 +148,8 @@ pub struct LinearState {
     pub(crate) hold: Bias,
     /// What each row sees, where the rows are filters of a network's convolution.
     pub(crate) filters: Option<Arc<Filters>>,
+    /// What the network keeps of its targets, where this is its last layer with weights.
+    pub(crate) targets: TargetState,
 }
 
 impl LinearState {
@@ -171,6 +174,7 @@ impl LinearState {
             declared,
             hold: declared,
             filters: None,
+            targets: TargetState::default(),
         };
         state.draw(rng);
         state
