@@ -115,7 +115,7 @@ impl<'a> Trainer<'a> {
             gradients,
             features: Array2::zeros((batch, program.features)),
             step: 0,
-            steps: steps_an_epoch * config.epochs,
+            steps: steps_an_epoch.saturating_mul(config.epochs),
             steps_an_epoch,
             config,
             frozen,
@@ -169,8 +169,8 @@ impl<'a> Trainer<'a> {
             if is_better {
                 best = Some((held, self.program.clone()));
             }
-            if config.patience.is_some_and(|patience| epoch > history.kept + patience && config.restore_best)
-            {
+            let idle = epoch.saturating_sub(history.kept);
+            if config.restore_best && config.patience.is_some_and(|patience| idle > patience) {
                 break;
             }
         }

@@ -1,5 +1,6 @@
 //! Training as users call it.
 
+mod extremes;
 mod gradients;
 
 use fheqat_spec::Range;
