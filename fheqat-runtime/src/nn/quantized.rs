@@ -12,7 +12,10 @@ use super::{
     },
     program::Program,
 };
-use crate::quant::{Requantize, tolerance::output_deviation, transition::Dequantize};
+use crate::{
+    error::{InputError, check_sample},
+    quant::{Requantize, tolerance::output_deviation, transition::Dequantize},
+};
 
 /// The fields of a network in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,9 +80,12 @@ impl Quantized {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The outputs for one sample of finite features, in exact integers: what evaluation computes in floats.
-    #[must_use]
-    pub fn run(&self, sample: &[f32]) -> Vec<f32> {
+    /// The outputs for one sample of shape `[features]`, in exact integers: what evaluation computes in floats.
+    ///
+    /// # Errors
+    /// When the sample has another width, or a feature is NaN or infinite.
+    pub fn run(&self, sample: &[f32]) -> Result<Vec<f32>, InputError> {
+        check_sample(sample, self.features)?;
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let operand = match field.from {
@@ -91,7 +97,7 @@ impl Quantized {
         }
         let last = values.pop().unwrap_or_default();
         let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
-        outputs.map(|((&sum, scale), bias)| sum as f32 * scale + bias).collect()
+        Ok(outputs.map(|((&sum, scale), bias)| sum as f32 * scale + bias).collect())
     }
 }
 

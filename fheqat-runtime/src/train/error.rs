@@ -36,16 +36,6 @@ pub enum TrainError {
         /// The largest allowed.
         most: f32,
     },
-    /// Samples of another width.
-    #[error(
-        "the data has {found} features, but the network takes {expected}: give one number for each input of its first layer"
-    )]
-    Width {
-        /// Features of a sample.
-        found: usize,
-        /// Features the network takes.
-        expected: usize,
-    },
     /// Targets of another width than the network's output.
     #[error(
         "the data has {found} classes or values, but the network gives {expected} outputs: make its last layer as wide as the targets"
