@@ -126,7 +126,7 @@ impl Program {
         let last = self.nodes.len() - 1;
         let sums = for_each_number(&self.dequantized(last)?, self.nodes[last].width);
         Ok(Decoder {
-            scale: sums.iter().map(|sum| sum.unit).collect(),
+            scale: sums.iter().map(Dequantize::share).collect(),
             bias: sums.iter().map(Dequantize::bias).collect(),
             deviation: for_each_number(&self.output_deviations(), self.nodes[last].width),
         })

@@ -322,7 +322,7 @@ impl Calibration<'_> {
         let positions = values.ncols() / channels.len();
         for (mut columns, channel) in values.axis_chunks_iter_mut(Axis(1), positions).zip(&channels) {
             let bias = channel.bias();
-            columns.mapv_inplace(|sum| sum * channel.unit + bias);
+            columns.mapv_inplace(|sum| sum * channel.share() + bias);
         }
         Ok(values)
     }

@@ -264,7 +264,7 @@ pub(crate) enum Kernel {
 /// What a batch normalisation gives in training, while its bias is held so: values, with the centre at zero where there is one.
 pub(crate) fn normalized(hold: Bias) -> Dequantize {
     match hold {
-        Bias::Centred => Dequantize { unit: 1.0, origin: Origin::Centre(0.0) },
+        Bias::Centred => Dequantize { origin: Origin::Centre(0.0), ..Dequantize::plain(1.0) },
         Bias::Free | Bias::None => Dequantize::plain(1.0),
     }
 }
@@ -358,8 +358,8 @@ impl Normalize {
             let (input, channel) = (&self.inputs[index], &mut self.channels[index]);
             let mean = of(index).sum::<f32>() / self.count as f32;
             let squares = of(index).map(|value| (value - mean) * (value - mean)).sum::<f32>();
-            channel.mean = mean * input.unit + input.bias();
-            channel.variance = squares / self.count as f32 * input.unit * input.unit;
+            channel.mean = mean * input.share() + input.bias();
+            channel.variance = squares / self.count as f32 * input.share() * input.share();
             let (zero, is_centred) = match input.origin {
                 Origin::Bias(_) => (mean, false),
                 Origin::Centre(centre) => (centre, true),
@@ -368,7 +368,7 @@ impl Normalize {
                 mean,
                 zero,
                 is_centred,
-                deviations: input.unit / (channel.variance + Channel::EPSILON).sqrt(),
+                deviations: input.share() / (channel.variance + Channel::EPSILON).sqrt(),
             };
         }
         let Self { affine, inputs, channels, .. } = self;

@@ -5,6 +5,7 @@ use fheqat_spec::Transfer;
 use super::*;
 use crate::{
     fixture::drawn::{Draw, Drawn},
+    nn::{lower::unnamed, ops::Op, runner::Runner},
     train::evaluate::Evaluator,
 };
 
@@ -83,5 +84,43 @@ fn predictions_are_what_the_circuit_gives() {
     }
     for seed in 0..200 {
         check(&Draw::any(Seed(seed)));
+    }
+}
+
+/// Half to even of the quotient of two integers, in training, evaluation and the circuit.
+#[test]
+fn averages_round_alike_everywhere() {
+    const STEP: f32 = 0.1;
+    for (rows, columns) in [(1, 2), (2, 3), (5, 10), (10, 10), (7, 12)] {
+        let count = rows * columns;
+        let mut draw = Draw::new(&[1, rows, columns], Seed(1));
+        let levels = draw.input(Transfer::Unsigned, 2);
+        let sums = draw.pool(levels, None);
+        draw.quantizer_like(sums, levels, Transfer::Unsigned, 2);
+        let mut program = draw.finish().program();
+        if let Op::Quantizer(state) = &mut program.nodes[0].op {
+            state.step = Some(STEP);
+        }
+        // Row `sum` has as many levels in all.
+        let samples = Array2::from_shape_fn((3 * count + 1, count), |(sum, feature)| {
+            (sum / count + usize::from(feature < sum % count)) as f32 * STEP
+        });
+        let batch = samples.nrows();
+        let trained = Runner::training(&program, Precision::Quantized, batch, Seed(0))
+            .unwrap()
+            .run(&samples.view())
+            .to_owned();
+        let evaluated =
+            Evaluator::new(&program, Precision::Quantized).unwrap().predict(&program, &samples.view());
+        let (codec, graph) = unnamed(&program).unwrap();
+        for (sum, sample) in samples.rows().into_iter().enumerate() {
+            let (whole, rest) = (sum / count, sum % count);
+            let is_above = 2 * rest > count || (2 * rest == count && whole % 2 == 1);
+            let level = (whole + usize::from(is_above)) as f32;
+            let simulated = codec.decode(graph.simulate(&codec.encode(&sample.to_vec()).unwrap())).values;
+            for value in [trained[[sum, 0]], evaluated[[sum, 0]], simulated[0]] {
+                assert!((value - level * STEP).abs() < STEP / 4.0, "{sum} of {count}: {value}");
+            }
+        }
     }
 }
