@@ -65,6 +65,14 @@ pub enum TrainError {
         /// The layer that reads the input's levels.
         field: String,
     },
+    /// A batch normalisation on batches of one sample.
+    #[error(
+        "`{field}` normalises by the variance of a batch, and one sample has none: give a `batch` of at least 2, and as many samples"
+    )]
+    Batch {
+        /// The batch normalisation.
+        field: String,
+    },
     /// The loss is not a number any more.
     #[error("the loss diverged in epoch {epoch}: lower the learning rate, now {rate}")]
     Diverged {

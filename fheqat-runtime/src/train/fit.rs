@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    nn::{Precision, program::Program},
+    nn::{Precision, ops::Op, program::Program},
 };
 
 /// Trains `program` on `data` and gives the log.
@@ -38,6 +38,7 @@ pub(crate) fn fit(
             (data.clone(), Some(held.clone()))
         }
     };
+    check_batch(program, config.batch.min(train.len()))?;
     if config.standardize {
         program.standardize(&train.features());
     }
@@ -45,6 +46,19 @@ pub(crate) fn fit(
         (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),
         _ => train_once(program, &train, validation.as_ref(), config, &[]),
     }
+}
+
+/// # Errors
+/// When a batch normalisation has one number of a channel in each batch.
+fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
+    for node in &program.nodes {
+        if let Op::Norm(state) = &node.op
+            && batch.saturating_mul(node.width / state.gamma.len()) < 2
+        {
+            return Err(TrainError::Batch { field: node.name.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn is_fresh(program: &Program) -> bool {

@@ -124,3 +124,48 @@ fn averages_round_alike_everywhere() {
         }
     }
 }
+
+/// Two samples of three are a batch, and the third is left over: it moves no average, and learns as any other.
+#[test]
+fn one_sample_has_no_variance() {
+    let three = checkerboard_points(3, Seed(4));
+    let config =
+        |batch| TrainConfig { batch, epochs: 4, validation: Validation::None, rate: 1e-3, ..short() };
+    let float = |batch| TrainConfig { precision: Precision::Float, ..config(batch) };
+    for config in [config, float] {
+        let mut net = Normed::<1, 0>::new(Seed(1));
+        net.train(&three, &config(2)).unwrap();
+        for (mean, variance) in
+            [(net.norm1.mean(), net.norm1.variance()), (net.norm5.mean(), net.norm5.variance())]
+        {
+            assert!(mean.iter().chain(variance).all(|number| number.is_finite()));
+        }
+        let refused = |data: &Dataset, batch| {
+            let mut net = Normed::<1, 0>::new(Seed(1));
+            net.train(data, &config(batch)).unwrap_err()
+        };
+        let one = checkerboard_points(1, Seed(4));
+        for error in [refused(&three, 1), refused(&one, 64)] {
+            assert_eq!(error, TrainError::Batch { field: "norm1".to_owned() });
+        }
+        // An image has many numbers of a channel, but for a sample alone only those.
+        let images = images();
+        NormedImage::<1>::new(Seed(1)).train(&images, &config(1)).unwrap();
+    }
+    let mut net = Normed::<1, 0>::new(Seed(1));
+    let before = net.norm1.state.clone();
+    let mut program = Program::of(&net).unwrap();
+    let mut runner = Runner::training(&program, Precision::Float, 1, Seed(0)).unwrap();
+    runner.run(&three.features().slice(ndarray::s![..1, ..]));
+    for (node, kernel) in program.nodes.iter_mut().zip(&runner.kernels) {
+        node.op.observe(kernel);
+    }
+    program.store(&mut net);
+    assert_eq!(net.norm1.state, before);
+    let exact = Runner::new(&Program::of(&net).unwrap(), Precision::Float, 1)
+        .unwrap()
+        .run(&three.features().slice(ndarray::s![..1, ..]))
+        .to_owned();
+    let outputs = &runner.outputs[15];
+    assert!(outputs.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 1e-5), "{outputs} {exact}");
+}
