@@ -198,8 +198,8 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, a
-    /// share of `step_in` in a sum that is an average, else the step.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, else the
+    /// step; of a sum that is an average, as many units as it is of.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.

@@ -12,10 +12,13 @@ use super::{
     },
     program::Program,
 };
-use crate::quant::{
-    Requantize,
-    tolerance::output_deviation,
-    transition::{Dequantize, decode},
+use crate::{
+    error::{InputError, check_sample},
+    quant::{
+        Requantize,
+        tolerance::output_deviation,
+        transition::{Dequantize, decode},
+    },
 };
 
 /// The fields of a network in the order they run.
@@ -81,9 +84,12 @@ impl Quantized {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The outputs for one sample of finite features, in exact integers: what evaluation computes in floats.
-    #[must_use]
-    pub fn run(&self, sample: &[f32]) -> Vec<f32> {
+    /// The outputs for one sample of shape `[features]`, in exact integers: what evaluation computes in floats.
+    ///
+    /// # Errors
+    /// When the sample has another width, or a feature is NaN or infinite.
+    pub fn run(&self, sample: &[f32]) -> Result<Vec<f32>, InputError> {
+        check_sample(sample, self.features)?;
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let operand = match field.from {
@@ -95,7 +101,7 @@ impl Quantized {
         }
         let last = values.pop().unwrap_or_default();
         let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
-        outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect()
+        Ok(outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect())
     }
 }
 
@@ -123,7 +129,7 @@ impl Program {
     fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
         let sums = for_each_number(&self.dequantized(last)?, self.nodes[last].width);
-        let mut scale: Vec<f32> = sums.iter().map(|sum| sum.unit).collect();
+        let mut scale: Vec<f32> = sums.iter().map(Dequantize::share).collect();
         let mut bias: Vec<f32> = sums.iter().map(Dequantize::bias).collect();
         if let Some(scaling) = self.scaling() {
             scaling.fold_into(&mut scale, &mut bias);

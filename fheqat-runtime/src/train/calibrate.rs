@@ -167,9 +167,8 @@ impl Calibration<'_> {
             let positions = values.ncols() / state.mean.len();
             let channels = values.axis_chunks_iter(Axis(1), positions);
             for ((columns, mean), variance) in channels.zip(&mut state.mean).zip(&mut state.variance) {
-                let count = columns.len() as f32;
-                *mean = columns.sum() / count;
-                *variance = columns.fold(0.0, |sum, value| sum + (value - *mean) * (value - *mean)) / count;
+                let (of_mean, of_variance) = moments(columns.iter().copied());
+                (*mean, *variance) = (of_mean as f32, of_variance as f32);
             }
         }
         Ok(())
@@ -337,7 +336,7 @@ impl Calibration<'_> {
         let positions = values.ncols() / channels.len();
         for (mut columns, channel) in values.axis_chunks_iter_mut(Axis(1), positions).zip(&channels) {
             let bias = channel.bias();
-            columns.mapv_inplace(|sum| sum * channel.unit + bias);
+            columns.mapv_inplace(|sum| sum * channel.share() + bias);
         }
         Ok(values)
     }
@@ -365,9 +364,15 @@ fn read(state: &QuantizerState, features: &Array2<f32>) -> Vec<f32> {
         .collect()
 }
 
+/// The standard deviation, positive: of numbers that are all the same it is taken as [`f32::EPSILON`].
 fn deviation(values: &[f32]) -> f32 {
-    let count = values.len().max(1) as f32;
-    let mean = values.iter().sum::<f32>() / count;
-    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count;
-    variance.sqrt().max(f32::EPSILON)
+    let deviation = moments(values.iter().copied()).1.sqrt() as f32;
+    if deviation > 0.0 { deviation } else { f32::EPSILON }
+}
+
+/// Mean and variance.
+fn moments(values: impl ExactSizeIterator<Item = f32> + Clone) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.clone().map(f64::from).sum::<f64>() / count;
+    (mean, values.map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count)
 }

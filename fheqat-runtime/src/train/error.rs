@@ -36,16 +36,6 @@ pub enum TrainError {
         /// The largest allowed.
         most: f32,
     },
-    /// Samples of another width.
-    #[error(
-        "the data has {found} features, but the network takes {expected}: give one number for each input of its first layer"
-    )]
-    Width {
-        /// Features of a sample.
-        found: usize,
-        /// Features the network takes.
-        expected: usize,
-    },
     /// Targets of another width than the network's output.
     #[error(
         "the data has {found} classes or values, but the network gives {expected} outputs: make its last layer as wide as the targets"
@@ -85,6 +75,14 @@ pub enum TrainError {
     )]
     Standardize {
         /// The layer that reads the input's levels.
+        field: String,
+    },
+    /// A batch normalisation on batches of one sample.
+    #[error(
+        "`{field}` normalises by the variance of a batch, and one sample has none: give a `batch` of at least 2, and as many samples"
+    )]
+    Batch {
+        /// The batch normalisation.
         field: String,
     },
     /// The loss is not a number any more.

@@ -13,7 +13,7 @@ use crate::{
     Seed,
     circuit::{Codec, Graph},
     data::{Dataset, Targets},
-    error::InputError,
+    error::{InputError, check_width},
     nn::{NetworkError, Precision, matrix::head_mut, noise::Noise, program::Program, runner::Runner},
 };
 
@@ -174,9 +174,7 @@ impl Evaluator {
 /// # Errors
 /// When the data does not fit the network or the loss.
 pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
-    if data.width() != program.features {
-        return Err(TrainError::Width { found: data.width(), expected: program.features });
-    }
+    check_width(data.width(), program.features)?;
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
         Targets::Values(_) if loss == Loss::CrossEntropy => return Err(TrainError::Loss),

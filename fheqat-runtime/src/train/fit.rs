@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    nn::{Precision, program::Program},
+    nn::{Precision, ops::Op, program::Program},
 };
 
 /// Trains `program` on `data` and gives the log.
@@ -41,6 +41,7 @@ pub(crate) fn fit(
             (data.clone(), Some(targets::learned(&targets, held).into_owned()))
         }
     };
+    check_batch(program, config.batch.min(train.len()))?;
     if config.standardize {
         program.standardize(&train.features());
     }
@@ -52,6 +53,19 @@ pub(crate) fn fit(
         *kept = targets;
     }
     Ok(history)
+}
+
+/// # Errors
+/// When a batch normalisation has one number of a channel in each batch.
+fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
+    for node in &program.nodes {
+        if let Op::Norm(state) = &node.op
+            && batch.saturating_mul(node.width / state.gamma.len()) < 2
+        {
+            return Err(TrainError::Batch { field: node.name.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn is_fresh(program: &Program) -> bool {

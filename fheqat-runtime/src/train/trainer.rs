@@ -117,7 +117,7 @@ impl<'a> Trainer<'a> {
             gradients,
             features: Array2::zeros((batch, program.features)),
             step: 0,
-            steps: steps_an_epoch * config.epochs_of(train.len()),
+            steps: steps_an_epoch.saturating_mul(config.epochs_of(train.len())),
             steps_an_epoch,
             config,
             frozen,
@@ -172,8 +172,8 @@ impl<'a> Trainer<'a> {
             if is_better {
                 best = Some((held, self.program.clone()));
             }
-            if config.patience.is_some_and(|patience| epoch > history.kept + patience && config.restore_best)
-            {
+            let idle = epoch.saturating_sub(history.kept);
+            if config.restore_best && config.patience.is_some_and(|patience| idle > patience) {
                 break;
             }
         }

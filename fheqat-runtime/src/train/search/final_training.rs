@@ -17,7 +17,7 @@ impl Search<'_> {
     /// clearly behind, and so is a last training that is clearly behind on samples which both networks have seen.
     pub(super) fn final_training(&mut self, found: Candidate) -> Result<Candidate, TrainError> {
         let configs = LENGTHS.map(|length| TrainConfig {
-            epochs: Some(length * self.config.epochs_of(self.train.len())),
+            epochs: Some(self.config.epochs_of(self.train.len()).saturating_mul(length)),
             ramp: 0.0,
             warmup: 0.0,
             patience: None,

@@ -1,5 +1,6 @@
 //! Training as users call it.
 
+mod extremes;
 mod gradients;
 
 use fheqat_spec::Range;
@@ -9,6 +10,7 @@ use super::*;
 use crate::{
     Seed,
     data::{Dataset, checkerboard, checkerboard_points},
+    error::InputError,
     fixture::{Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage, Rows, Stairs, Tolerant},
     network::Network,
     nn::{
@@ -200,7 +202,7 @@ fn check_bits<N: Network>(net: &N, data: &Dataset) {
     let circuit = net.circuit().unwrap();
     for (sample, output) in data.features().rows().into_iter().zip(outputs.rows()) {
         let sample = sample.as_slice().unwrap();
-        for exact in [integers.run(sample), circuit.simulate(sample).unwrap().values] {
+        for exact in [integers.run(sample).unwrap(), circuit.simulate(sample).unwrap().values] {
             let same = exact.iter().zip(output).all(|(a, b)| a.to_bits() == b.to_bits());
             assert!(same, "{exact:?} {output}");
         }
@@ -561,7 +563,7 @@ fn bad_options_and_data_are_refused_and_leave_the_network() {
             .contains("splits 800")
     );
     let narrow = Dataset::classes(Array2::zeros((4, 3)), vec![0; 4], 2).unwrap();
-    assert_eq!(net.train(&narrow, &short()), Err(TrainError::Width { found: 3, expected: 2 }));
+    assert_eq!(net.train(&narrow, &short()), Err(InputError::Width { found: 3, expected: 2 }.into()));
     let many = Dataset::classes(Array2::zeros((4, 2)), vec![0; 4], 5).unwrap();
     assert_eq!(net.train(&many, &short()), Err(TrainError::Outputs { found: 5, expected: 2 }));
     assert_eq!(net.fc2.weights(), before);

@@ -35,7 +35,7 @@ use crate::{
     },
     quant::{
         row::{RowLimits, RowRounder, exact_sum},
-        transition::{Dequantize, Origin},
+        transition::Dequantize,
     },
 };
 
@@ -341,7 +341,7 @@ impl State for LinearState {
         match at.network.hold(at.index) {
             Bias::None => channels.extend(neurons.map(|(_, unit)| Dequantize::plain(unit))),
             Bias::Free => {
-                let free = |(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) };
+                let free = |(&bias, unit)| Dequantize::biased(unit, bias);
                 channels.extend(neurons.map(free));
             }
             Bias::Clipped => {
@@ -479,8 +479,9 @@ impl Operation for LinearState {
         let Product { affine, row_sums, .. } = product;
         if let Some(affine) = affine {
             match refresh.precision {
-                Precision::Float => affine
-                    .set(self.bias.iter().map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) })),
+                Precision::Float => {
+                    affine.set(self.bias.iter().map(|&bias| Dequantize::biased(1.0, bias)));
+                }
                 Precision::Quantized => {
                     self.dequantize_into(refresh.at, row_sums, refresh.channels)?;
                     affine.set(refresh.channels.iter().copied());
