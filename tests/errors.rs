@@ -42,7 +42,7 @@ fn samples_that_do_not_fit() {
 fn every_entrance_refuses_the_same_samples() {
     let (train, _) = data::checkerboard(Seed(0));
     let mut net = Small::new(Seed(0));
-    net.train(&train, &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), ..TrainConfig::declared() }).unwrap();
     let (circuit, quantized) = (net.circuit().unwrap(), net.quantized().unwrap());
     let predict = |samples: &Array2<f32>| {
         let of = |precision| net.predict(precision, samples.view()).unwrap_err().to_string();
