@@ -177,6 +177,6 @@ impl<N: Layers> Network for N {}
 fn loss_of(data: &Dataset) -> Loss {
     match data.targets() {
         Targets::Classes { .. } => Loss::CrossEntropy,
-        Targets::Values(_) => Loss::MeanSquaredError,
+        Targets::Values(_) | Targets::Labels(_) => Loss::MeanSquaredError,
     }
 }

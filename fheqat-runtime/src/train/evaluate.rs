@@ -75,7 +75,7 @@ impl Metrics {
 fn metrics(tally: Tally, data: &Dataset) -> Metrics {
     let accuracy = match data.targets() {
         Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
-        Targets::Values(_) => None,
+        Targets::Values(_) | Targets::Labels(_) => None,
     };
     Metrics { loss: tally.mean_loss(), accuracy }
 }
@@ -175,10 +175,14 @@ impl Evaluator {
 /// When the data does not fit the network or the loss.
 pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
     check_width(data.width(), program.features)?;
+    data.check_complete()?;
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
-        Targets::Values(_) if loss == Loss::CrossEntropy => return Err(TrainError::Loss),
+        Targets::Values(_) | Targets::Labels(_) if loss == Loss::CrossEntropy => {
+            return Err(TrainError::Loss);
+        }
         Targets::Values(values) => values.ncols(),
+        Targets::Labels(labels) => labels.ncols(),
     };
     if found != program.outputs() {
         return Err(TrainError::Outputs { found, expected: program.outputs() });
