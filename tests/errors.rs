@@ -1,7 +1,7 @@
 //! Bad input is a typed error that names the value and says what to do; nothing panics.
 #![allow(clippy::unwrap_used)]
 
-use fheqat::{data, error::InputError, prelude::*};
+use fheqat::{data, error::InputError, prelude::*, train::PtqConfig};
 use ndarray::Array2;
 
 #[quant_net(bits = 2, max_l1 = 3)]
