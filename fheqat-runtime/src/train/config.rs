@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::TrainError, schedule::Schedule};
+use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
 /// How to train: [`TrainConfig::default`] quantized and looking for a cheap network, [`TrainConfig::declared`] quantized,
@@ -26,8 +26,10 @@ pub struct TrainConfig {
     pub warmup: f32,
     /// How gradients become steps. Default: [`Optimizer::AdamW`] without decay.
     pub optimizer: Optimizer,
-    /// What is minimised. Default: [`Loss::CrossEntropy`].
+    /// What is minimised. Default: [`Loss::Auto`], which follows the targets.
     pub loss: Loss,
+    /// What the samples of each class count for. Default: [`ClassWeights::None`], all the same.
+    pub class_weights: ClassWeights,
     /// Label smoothing: the fraction of a class target that all classes share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
@@ -109,11 +111,14 @@ pub enum Optimizer {
 }
 
 /// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
+    /// Cross entropy for classes, the mean squared error for numbers.
+    #[default]
+    Auto,
     /// Of the softmax of the outputs, for classes.
     CrossEntropy,
-    /// Mean over samples and outputs; classes count as 0 and 1.
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes count as 0 and 1.
     MeanSquaredError,
 }
 
@@ -139,7 +144,8 @@ impl Default for TrainConfig {
             schedule: Schedule::Cosine,
             warmup: 0.0,
             optimizer: Optimizer::AdamW { decay: 0.0 },
-            loss: Loss::CrossEntropy,
+            loss: Loss::Auto,
+            class_weights: ClassWeights::None,
             smoothing: 0.0,
             validation: Validation::Fraction(0.1),
             patience: None,

@@ -56,9 +56,28 @@ pub enum TrainError {
         /// Outputs of the network.
         expected: usize,
     },
-    /// Cross entropy on numbers.
-    #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
-    Loss,
+    /// A loss that is not for such targets.
+    #[error("`{loss}` is not for targets that are {targets}: use `Loss::Auto`, which follows the targets")]
+    Loss {
+        /// The loss.
+        loss: &'static str,
+        /// What the targets are.
+        targets: &'static str,
+    },
+    /// An option about classes where the targets are numbers.
+    #[error("`{option}` is for classes, but the targets are numbers: leave it out")]
+    NoClasses {
+        /// The option.
+        option: &'static str,
+    },
+    /// Another number of weights than of classes.
+    #[error("`class_weights` gives {found} weights for {expected} classes: give one for each")]
+    ClassWeights {
+        /// Weights given.
+        found: usize,
+        /// Classes there are.
+        expected: usize,
+    },
     /// A number to predict that cannot be put back into its units.
     #[error(
         "row {row} of the targets has {value} for output {output}, but a number to predict must be in -1e30..=1e30: give the targets in a larger unit"

@@ -179,7 +179,9 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
     }
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
-        Targets::Values(_) if loss == Loss::CrossEntropy => return Err(TrainError::Loss),
+        Targets::Values(_) if loss == Loss::CrossEntropy => {
+            return Err(TrainError::Loss { loss: "Loss::CrossEntropy", targets: "numbers" });
+        }
         Targets::Values(values) => values.ncols(),
     };
     if found != program.outputs() {

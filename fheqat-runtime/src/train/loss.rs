@@ -1,8 +1,8 @@
 //! Losses and their gradients with respect to the outputs.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
-use super::config::Loss;
+use super::{class_weights::TargetWeights, config::Loss};
 use crate::data::Targets;
 
 /// What a batch gives.
@@ -28,56 +28,98 @@ impl Tally {
 
 /// What is minimised, and towards which targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Objective {
+pub(crate) struct Objective<'a> {
     pub(crate) loss: Loss,
     /// The fraction of a class target that all classes share.
     pub(crate) smoothing: f32,
+    pub(crate) weights: &'a TargetWeights,
 }
 
-impl From<Loss> for Objective {
+impl From<Loss> for Objective<'_> {
     fn from(loss: Loss) -> Self {
-        Self { loss, smoothing: 0.0 }
+        Self { loss, smoothing: 0.0, weights: TargetWeights::none() }
+    }
+}
+
+/// A loss once it is known what the targets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Criterion {
+    CrossEntropy,
+    Squares,
+}
+
+impl Loss {
+    const fn on(self, targets: &Targets) -> Criterion {
+        match (self, targets) {
+            (Self::CrossEntropy, _) | (Self::Auto, Targets::Classes { .. }) => Criterion::CrossEntropy,
+            (Self::MeanSquaredError, _) | (Self::Auto, Targets::Values(_)) => Criterion::Squares,
+        }
     }
 }
 
 /// Loss of the outputs `[n, k]` of the samples at `rows`; the gradient of its mean over the batch goes to `gradient`.
 pub(crate) fn score(
-    objective: Objective,
+    objective: Objective<'_>,
     outputs: &ArrayView2<'_, f32>,
     targets: &Targets,
     rows: &[usize],
     mut gradient: ArrayViewMut2<'_, f32>,
 ) -> Tally {
     let mut tally = Tally { samples: rows.len(), ..Tally::default() };
-    let each = 1.0 / rows.len() as f32;
+    let criterion = objective.loss.on(targets);
     for ((output, mut slope), &row) in outputs.rows().into_iter().zip(gradient.rows_mut()).zip(rows) {
+        let mut each = 1.0 / rows.len() as f32;
+        let mut weight = 1.0;
         if let Targets::Classes { labels, .. } = targets {
             tally.right += usize::from(class(output.iter().copied()) == labels[row]);
+            weight = objective.weights.of_class(labels[row]);
+            each *= weight;
         }
         let target = |column| target(targets, objective.smoothing, row, column);
-        if let (Loss::CrossEntropy, Targets::Classes { .. }) = (objective.loss, targets) {
-            let most = output.fold(f32::NEG_INFINITY, |most, &value| most.max(value));
-            let mut sum = 0.0;
-            for (slope, &value) in slope.iter_mut().zip(output) {
-                *slope = (value - most).exp();
-                sum += *slope;
-            }
-            let mut expected = 0.0;
-            for (column, (slope, &value)) in slope.iter_mut().zip(output).enumerate() {
-                expected += target(column) * value;
-                *slope = *slope / sum * each - target(column) * each;
-            }
-            tally.loss += f64::from(sum.ln() + most - expected);
-            continue;
-        }
-        let share = 1.0 / output.len() as f32;
-        for (column, (slope, &value)) in slope.iter_mut().zip(output).enumerate() {
-            let error = value - target(column);
-            tally.loss += f64::from(error * error * share);
-            *slope = 2.0 * error * share * each;
-        }
+        let loss = match criterion {
+            Criterion::CrossEntropy => cross_entropy(output, target, each, &mut slope),
+            Criterion::Squares => squares(output, target, each, &mut slope),
+        };
+        tally.loss += loss * f64::from(weight);
     }
     tally
+}
+
+/// The loss of one sample; its gradient times `each` goes to `slope`.
+fn cross_entropy(
+    output: ArrayView1<'_, f32>,
+    target: impl Fn(usize) -> f32,
+    each: f32,
+    slope: &mut ArrayViewMut1<'_, f32>,
+) -> f64 {
+    let most = output.fold(f32::NEG_INFINITY, |most, &value| most.max(value));
+    let mut sum = 0.0;
+    for (slope, &value) in slope.iter_mut().zip(output) {
+        *slope = (value - most).exp();
+        sum += *slope;
+    }
+    let mut expected = 0.0;
+    for (column, (slope, &value)) in slope.iter_mut().zip(output).enumerate() {
+        expected += target(column) * value;
+        *slope = *slope / sum * each - target(column) * each;
+    }
+    f64::from(sum.ln() + most - expected)
+}
+
+fn squares(
+    output: ArrayView1<'_, f32>,
+    target: impl Fn(usize) -> f32,
+    each: f32,
+    slope: &mut ArrayViewMut1<'_, f32>,
+) -> f64 {
+    let share = 1.0 / output.len() as f32;
+    let mut loss = 0.0;
+    for (column, (slope, &value)) in slope.iter_mut().zip(output).enumerate() {
+        let error = value - target(column);
+        loss += f64::from(error * error * share);
+        *slope = 2.0 * error * share * each;
+    }
+    loss
 }
 
 fn target(targets: &Targets, smoothing: f32, row: usize, column: usize) -> f32 {
@@ -120,8 +162,9 @@ mod tests {
     fn slopes_are_finite_differences() {
         let targets = Targets::Classes { labels: vec![2, 0], classes: 3 };
         let outputs = array![[0.3, -1.0, 2.0], [0.1, 0.7, -0.4]];
-        for loss in [Loss::CrossEntropy, Loss::MeanSquaredError] {
-            let objective = Objective { loss, smoothing: 0.2 };
+        for loss in [Loss::Auto, Loss::CrossEntropy, Loss::MeanSquaredError] {
+            let weights = TargetWeights { classes: vec![0.5, 1.0, 3.0] };
+            let objective = Objective { loss, smoothing: 0.2, weights: &weights };
             let of = |outputs: &Array2<f32>, slopes: &mut Array2<f32>| {
                 score(objective, &outputs.view(), &targets, &[0, 1], slopes.view_mut()).mean_loss()
             };

@@ -1,6 +1,7 @@
 //! From data to a trained network.
 
 pub(crate) mod calibrate;
+pub mod class_weights;
 pub mod config;
 pub mod error;
 pub(crate) mod evaluate;
@@ -19,6 +20,7 @@ mod tests;
 mod trainer;
 pub mod trial;
 
+pub use class_weights::ClassWeights;
 pub use config::{Activations, CostSearch, Loss, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;
 pub use evaluate::Metrics;

@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 
 use super::{
     calibrate::{self, Purpose},
+    class_weights::TargetWeights,
     config::TrainConfig,
     error::TrainError,
     evaluate::{Evaluator, Metrics},
@@ -63,6 +64,7 @@ pub(crate) fn train_once(
 struct Trainer<'a> {
     config: &'a TrainConfig,
     frozen: &'a [usize],
+    weights: TargetWeights,
     program: Program,
     runner: Runner,
     gradients: Gradients,
@@ -119,6 +121,7 @@ impl<'a> Trainer<'a> {
             steps_an_epoch,
             config,
             frozen,
+            weights: config.class_weights.of(train.targets())?,
             program,
             runner,
             learners,
@@ -198,7 +201,7 @@ impl<'a> Trainer<'a> {
         let outputs = self.runner.run(features);
         let last = self.gradients.outputs.len() - 1;
         let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
-        let objective = Objective { loss: config.loss, smoothing: config.smoothing };
+        let objective = Objective { loss: config.loss, smoothing: config.smoothing, weights: &self.weights };
         let tally = score(objective, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, rows.len());
         for (node, kernel) in self.program.nodes.iter_mut().zip(&self.runner.kernels) {
