@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::{
     Seed,
     circuit::Circuit,
-    data::{Dataset, Targets},
+    data::Dataset,
     nn::{
         LinearState, NetworkError, Precision,
         lower::{CircuitError, lower, unnamed},
@@ -129,7 +129,7 @@ pub trait Network: Layers {
     /// When a layer is not calibrated, or the data does not fit the network.
     fn evaluate_in(&self, precision: Precision, data: &Dataset) -> Result<Metrics, TrainError> {
         let program = Program::of(self)?;
-        let loss = loss_of(data);
+        let loss = Loss::Auto;
         check_data(&program, data, loss)?;
         Ok(Evaluator::new(&program, precision)?.run(&program, data, loss)?)
     }
@@ -141,7 +141,7 @@ pub trait Network: Layers {
     /// When a layer is not calibrated, or the data does not fit the network.
     fn evaluate_noisy(&self, data: &Dataset, seed: Seed) -> Result<Metrics, TrainError> {
         let program = Program::of(self)?;
-        let loss = loss_of(data);
+        let loss = Loss::Auto;
         check_data(&program, data, loss)?;
         let (codec, graph) = unnamed(&program)?;
         let outputs = noisy((&codec, &graph), data, seed, 1)?;
@@ -174,10 +174,3 @@ pub trait Network: Layers {
 }
 
 impl<N: Layers> Network for N {}
-
-fn loss_of(data: &Dataset) -> Loss {
-    match data.targets() {
-        Targets::Classes { .. } => Loss::CrossEntropy,
-        Targets::Values(_) => Loss::MeanSquaredError,
-    }
-}

@@ -1,5 +1,6 @@
 //! What samples of rare classes count for.
 
+use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
 use super::{config::within, error::TrainError};
@@ -32,19 +33,25 @@ pub enum ClassWeights {
 /// What each part of the loss is multiplied by; 1 where there is nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TargetWeights {
-    /// Of each class.
+    /// Of the samples of each class.
     pub(crate) classes: Vec<f32>,
+    /// Of each label, of samples that have it not and of those that have it.
+    pub(crate) labels: Vec<[f32; 2]>,
 }
 
 impl TargetWeights {
     /// No weights.
     pub(crate) const fn none() -> &'static Self {
-        static NONE: TargetWeights = TargetWeights { classes: Vec::new() };
+        static NONE: TargetWeights = TargetWeights { classes: Vec::new(), labels: Vec::new() };
         &NONE
     }
 
     pub(crate) fn of_class(&self, class: usize) -> f32 {
         self.classes.get(class).copied().unwrap_or(1.0)
+    }
+
+    pub(crate) fn of_label(&self, label: usize, holds: bool) -> f32 {
+        self.labels.get(label).map_or(1.0, |weights| weights[usize::from(holds)])
     }
 }
 
@@ -62,29 +69,52 @@ impl ClassWeights {
                 self.check(*classes)?;
                 let mut counts = vec![0; *classes];
                 labels.iter().for_each(|&label| counts[label] += 1);
-                Ok(TargetWeights { classes: self.of_counts(&counts) })
+                let given = self.given().map(<[f32]>::to_vec);
+                let classes = self.of_counts(&counts, given.as_deref());
+                Ok(TargetWeights { classes, ..TargetWeights::default() })
+            }
+            Targets::Labels(labels) => {
+                self.check(labels.ncols())?;
+                let of_label = |(label, column): (usize, ArrayView1<'_, bool>)| {
+                    let has_it = column.iter().filter(|holds| **holds).count();
+                    let given = self.given().map(|given| [1.0, given[label]]);
+                    let counts = [column.len() - has_it, has_it];
+                    let weights = self.of_counts(&counts, given.as_ref().map(<[f32; 2]>::as_slice));
+                    [weights[0], weights[1]]
+                };
+                let labels = labels.columns().into_iter().enumerate().map(of_label).collect();
+                Ok(TargetWeights { labels, ..TargetWeights::default() })
             }
             Targets::Values(_) => Err(TrainError::NoClasses { option: "class_weights" }),
         }
     }
 
+    fn given(&self) -> Option<&[f32]> {
+        match self {
+            Self::Given(given) => Some(given),
+            Self::None | Self::Balanced | Self::SquareRoot => None,
+        }
+    }
+
     fn check(&self, classes: usize) -> Result<(), TrainError> {
-        let Self::Given(given) = self else { return Ok(()) };
+        let Some(given) = self.given() else { return Ok(()) };
         if given.len() != classes {
             return Err(TrainError::ClassWeights { found: given.len(), expected: classes });
         }
         given.iter().try_for_each(|&weight| within("class_weights", weight, 1e-6..=1e6))
     }
 
-    /// Of classes with so many samples.
-    fn of_counts(&self, counts: &[usize]) -> Vec<f32> {
+    /// Of classes with so many samples, and numbers that were given for them.
+    fn of_counts(&self, counts: &[usize], given: Option<&[f32]>) -> Vec<f32> {
         let samples: usize = counts.iter().sum();
         let rarity = |&count: &usize| samples as f64 / count.max(1) as f64;
         let raw: Vec<f64> = match self {
-            Self::None => vec![1.0; counts.len()],
+            Self::None | Self::Given(_) => match given {
+                Some(given) => given.iter().copied().map(f64::from).collect(),
+                None => vec![1.0; counts.len()],
+            },
             Self::Balanced => counts.iter().map(rarity).collect(),
             Self::SquareRoot => counts.iter().map(|count| rarity(count).sqrt()).collect(),
-            Self::Given(given) => given.iter().copied().map(f64::from).collect(),
         };
         let sum: f64 = raw.iter().zip(counts).map(|(weight, &count)| weight * count as f64).sum();
         raw.into_iter().map(|weight| (weight * samples as f64 / sum) as f32).collect()
@@ -117,6 +147,16 @@ mod tests {
             assert!((mean - 1.0).abs() < 1e-6);
         }
         assert!(of(&ClassWeights::None, &labels, 3).is_empty());
+    }
+
+    #[test]
+    fn labels_have_weights_for_both_answers() {
+        let labels = ndarray::array![[true, false], [false, false], [false, false], [false, true]];
+        let of = |weights: ClassWeights| weights.of(&Targets::Labels(labels.clone())).unwrap().labels;
+        let balanced = of(ClassWeights::Balanced);
+        assert!(same(&balanced[0], &[2.0 / 3.0, 2.0]) && same(&balanced[1], &[2.0 / 3.0, 2.0]));
+        let given = of(ClassWeights::Given(vec![1.0, 5.0]));
+        assert!(same(&given[0], &[1.0, 1.0]) && same(&given[1], &[0.5, 2.5]), "{given:?}");
     }
 
     #[test]

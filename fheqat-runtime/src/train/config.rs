@@ -30,7 +30,7 @@ pub struct TrainConfig {
     pub loss: Loss,
     /// What the samples of each class count for. Default: [`ClassWeights::None`], all the same.
     pub class_weights: ClassWeights,
-    /// Label smoothing: the fraction of a class target that all classes share. It lowers the confidence in
+    /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
     /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
@@ -113,12 +113,14 @@ pub enum Optimizer {
 /// What is minimised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
-    /// Cross entropy for classes, the mean squared error for numbers.
+    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
     #[default]
     Auto,
     /// Of the softmax of the outputs, for classes.
     CrossEntropy,
-    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes count as 0 and 1.
+    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
+    Logistic,
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
     MeanSquaredError,
 }
 

@@ -75,7 +75,7 @@ impl Metrics {
 fn metrics(tally: Tally, data: &Dataset) -> Metrics {
     let accuracy = match data.targets() {
         Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
-        Targets::Values(_) => None,
+        Targets::Values(_) | Targets::Labels(_) => None,
     };
     Metrics { loss: tally.mean_loss(), accuracy }
 }
@@ -177,12 +177,12 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
     if data.width() != program.features {
         return Err(TrainError::Width { found: data.width(), expected: program.features });
     }
+    data.check_complete()?;
+    loss.check(data.targets())?;
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
-        Targets::Values(_) if loss == Loss::CrossEntropy => {
-            return Err(TrainError::Loss { loss: "Loss::CrossEntropy", targets: "numbers" });
-        }
         Targets::Values(values) => values.ncols(),
+        Targets::Labels(labels) => labels.ncols(),
     };
     if found != program.outputs() {
         return Err(TrainError::Outputs { found, expected: program.outputs() });

@@ -34,7 +34,7 @@ const BATCH: usize = 16;
 const DELTA: f32 = 1e-3;
 
 fn batch() -> Dataset {
-    checkerboard(Seed(1)).0.select(&(0..BATCH).collect::<Vec<_>>())
+    checkerboard(Seed(1)).0.pick(&(0..BATCH).collect::<Vec<_>>())
 }
 
 fn loss(program: &Program, data: &Dataset, loss: Loss) -> f64 {
