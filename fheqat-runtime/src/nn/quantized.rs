@@ -12,10 +12,13 @@ use super::{
     },
     program::Program,
 };
-use crate::quant::{
-    Requantize,
-    tolerance::output_deviation,
-    transition::{Dequantize, decode},
+use crate::{
+    circuit::Task,
+    quant::{
+        Requantize,
+        tolerance::output_deviation,
+        transition::{Dequantize, decode},
+    },
 };
 
 /// The fields of a network in the order they run.
@@ -64,6 +67,8 @@ pub struct Decoder {
     pub bias: Vec<f32>,
     /// The standard deviation that each integer may be off by encrypted.
     pub deviation: Vec<f64>,
+    /// What the outputs answer.
+    pub task: Task,
 }
 
 impl Quantized {
@@ -131,6 +136,7 @@ impl Program {
         Ok(Decoder {
             scale,
             bias,
+            task: self.task(),
             deviation: for_each_number(&self.output_deviations(), self.nodes[last].width),
         })
     }

@@ -6,6 +6,7 @@ use fheqat_spec::Known;
 
 use super::error::TrainError;
 use crate::{
+    circuit::Task,
     data::{Dataset, Targets},
     nn::{
         ops::Op,
@@ -25,6 +26,7 @@ pub(super) fn learn(program: &mut Program, data: &Dataset) -> Result<TargetState
     let is_open = !has_fixed_outputs(program) && !is_trained(program);
     let Some(kept) = program.targets_mut() else { return Ok(TargetState::default()) };
     let mut targets = std::mem::take(kept);
+    targets.task = task(data);
     let Targets::Values(values) = data.targets() else {
         targets.scaling = None;
         return Ok(targets);
@@ -49,6 +51,16 @@ pub(super) fn learned<'d>(targets: &TargetState, data: &'d Dataset) -> Cow<'d, D
             Cow::Owned(data.with_values(scaling.standardised(&values.view())))
         }
         _ => Cow::Borrowed(data),
+    }
+}
+
+/// What a network that learns such data answers.
+pub(super) fn task(data: &Dataset) -> Task {
+    let names = || data.class_names().to_vec().into();
+    match data.targets() {
+        Targets::Classes { .. } => Task::Classes(names()),
+        Targets::Labels(_) => Task::Labels(names()),
+        Targets::Values(_) => Task::Numbers,
     }
 }
 
