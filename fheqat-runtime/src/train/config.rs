@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule};
+use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
 /// How to train: [`TrainConfig::default`] quantized and looking for a cheap network, [`TrainConfig::declared`] quantized,
@@ -30,6 +30,8 @@ pub struct TrainConfig {
     pub loss: Loss,
     /// What the samples of each class count for. Default: [`ClassWeights::None`], all the same.
     pub class_weights: ClassWeights,
+    /// What networks and epochs are compared by, on validation data. Default: [`SelectBy::Auto`], of classes the accuracy.
+    pub select_by: SelectBy,
     /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
@@ -148,6 +150,7 @@ impl Default for TrainConfig {
             optimizer: Optimizer::AdamW { decay: 0.0 },
             loss: Loss::Auto,
             class_weights: ClassWeights::None,
+            select_by: SelectBy::Auto,
             smoothing: 0.0,
             validation: Validation::Fraction(0.1),
             patience: None,

@@ -2,13 +2,14 @@
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
-use super::{class_weights::TargetWeights, config::Loss, error::TrainError};
+use super::{class_weights::TargetWeights, config::Loss, error::TrainError, metrics::labels::holds};
 use crate::data::Targets;
 
 /// What a batch gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) loss: f64,
+    /// Samples classified right, or labels told right.
     pub(crate) right: usize,
     pub(crate) samples: usize,
 }
@@ -18,6 +19,16 @@ impl Tally {
         self.loss += other.loss;
         self.right += other.right;
         self.samples += other.samples;
+    }
+
+    /// The fraction of the samples, or of all their labels, that is right; `None` where targets are numbers.
+    pub(crate) fn accuracy(&self, targets: &Targets) -> Option<f64> {
+        let answers = match targets {
+            Targets::Classes { .. } => self.samples,
+            Targets::Labels(labels) => self.samples * labels.ncols(),
+            Targets::Values(_) => return None,
+        };
+        Some(self.right as f64 / answers as f64)
     }
 
     /// Mean over the samples.
@@ -94,10 +105,17 @@ pub(crate) fn score(
     for ((output, mut slope), &row) in outputs.rows().into_iter().zip(gradient.rows_mut()).zip(rows) {
         let mut each = 1.0 / rows.len() as f32;
         let mut weight = 1.0;
-        if let Targets::Classes { labels, .. } = targets {
-            tally.right += usize::from(class(output.iter().copied()) == labels[row]);
-            weight = objective.weights.of_class(labels[row]);
-            each *= weight;
+        match targets {
+            Targets::Classes { labels, .. } => {
+                tally.right += usize::from(class(output.iter().copied()) == labels[row]);
+                weight = objective.weights.of_class(labels[row]);
+                each *= weight;
+            }
+            Targets::Labels(labels) => {
+                let told = output.iter().zip(labels.row(row));
+                tally.right += told.filter(|(logit, is_there)| holds(**logit) == **is_there).count();
+            }
+            Targets::Values(_) => {}
         }
         let target = |column| target(targets, objective.smoothing, row, column);
         let loss = match criterion {

@@ -64,6 +64,32 @@ pub(super) fn task(data: &Dataset) -> Task {
     }
 }
 
+/// # Errors
+/// When classes or labels have names that are neither the network's nor plain numbers.
+pub(crate) fn check_names(program: &Program, data: &Dataset) -> Result<(), TrainError> {
+    let (kept, found) = (program.task(), task(data));
+    let what = match (&kept, &found) {
+        (Task::Classes(_), Task::Classes(_)) => "class",
+        (Task::Labels(_), Task::Labels(_)) => "label",
+        _ => return Ok(()),
+    };
+    let are_numbers =
+        |names: &[String]| names.iter().enumerate().all(|(index, name)| *name == index.to_string());
+    let (expected, found) = (kept.names(), found.names());
+    if are_numbers(expected) || are_numbers(found) {
+        return Ok(());
+    }
+    match expected.iter().zip(found).position(|(expected, found)| expected != found) {
+        Some(index) => Err(TrainError::Names {
+            what,
+            index,
+            found: found[index].clone(),
+            expected: expected[index].clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 fn gives_nothing_negative(program: &Program) -> bool {
     match program.facts().last().map(|fact| fact.range) {
         Some(Known::Now(range)) => range.lo >= 0,

@@ -13,11 +13,12 @@ use super::{
     class_weights::TargetWeights,
     config::TrainConfig,
     error::TrainError,
-    evaluate::{Evaluator, Metrics},
+    evaluate::Evaluator,
     gain::{Gain, gain, rise},
     history::{Epoch, History},
     loss::{Objective, Tally, score},
     optimizer::{Moments, StepRate},
+    select::Measure,
 };
 use crate::{
     data::Dataset,
@@ -132,7 +133,7 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let mut evaluator = Evaluator::of_training(&self.program, config)?;
         let mut history = History::default();
-        let mut best: Option<(Metrics, Program)> = None;
+        let mut best: Option<(Measure, Program)> = None;
         let mut order: Vec<usize> = (0..train.len()).collect();
         let mut rng = config.seed.rng(BATCHES);
         let bar = bar(config);
@@ -148,7 +149,7 @@ impl<'a> Trainer<'a> {
                 return Err(TrainError::Diverged { epoch, rate: config.rate });
             }
             let held = match validation {
-                Some(held) => Some(evaluator.run(&self.program, held, config.loss)?),
+                Some(held) => Some(evaluator.judge(&self.program, held, config)?),
                 None => None,
             };
             history.epochs.push(Epoch {
