@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     Seed,
+    circuit::Task,
     quant::{Standardization, activation::Function, transition::Dequantize},
 };
 
@@ -115,6 +116,11 @@ impl Program {
             Op::Linear(state) => Some(&mut state.targets),
             _ => None,
         })
+    }
+
+    /// What the outputs answer.
+    pub(crate) fn task(&self) -> Task {
+        self.targets().map(|targets| targets.task.clone()).unwrap_or_default()
     }
 
     /// The units of numbers to predict; `None` where the network gives them as they are.

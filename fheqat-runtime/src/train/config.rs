@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::TrainError, schedule::Schedule};
+use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
 use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
 
 /// Optimizer steps, and epochs, that training takes at least where the user does not say. On eight tables held-out accuracy
@@ -37,9 +37,13 @@ pub struct TrainConfig {
     /// ridge regression, or logistic regression with a penalty. 0 to 1e3; default: `None`, which chooses it on data held out where training
     /// looks for a cheap network, else 0.
     pub ridge: Option<f32>,
-    /// What is minimised. Default: [`Loss::CrossEntropy`].
+    /// What is minimised. Default: [`Loss::Auto`], which follows the targets.
     pub loss: Loss,
-    /// Label smoothing: the fraction of a class target that all classes share. It lowers the confidence in
+    /// What the samples of each class count for. Default: [`ClassWeights::None`], all the same.
+    pub class_weights: ClassWeights,
+    /// What networks and epochs are compared by, on validation data. Default: [`SelectBy::Auto`], of classes the accuracy.
+    pub select_by: SelectBy,
+    /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
     /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
@@ -120,11 +124,16 @@ pub enum Optimizer {
 }
 
 /// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
+    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
+    #[default]
+    Auto,
     /// Of the softmax of the outputs, for classes.
     CrossEntropy,
-    /// Mean over samples and outputs; classes count as 0 and 1.
+    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
+    Logistic,
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
     MeanSquaredError,
 }
 
@@ -151,7 +160,9 @@ impl Default for TrainConfig {
             warmup: 0.0,
             optimizer: Optimizer::AdamW { decay: 0.0 },
             ridge: None,
-            loss: Loss::CrossEntropy,
+            loss: Loss::Auto,
+            class_weights: ClassWeights::None,
+            select_by: SelectBy::Auto,
             smoothing: 0.0,
             validation: Validation::Fraction(0.1),
             patience: None,
