@@ -10,9 +10,9 @@ use super::{Parameters, Seconds, modulus_switch::Rounding};
 /// key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CiphertextCounts {
-    /// Ciphertexts expanded from a seed.
+    /// Inputs expanded from a seed: as many in one ciphertext as its polynomials have coefficients.
     pub inputs: usize,
-    /// The same under the small key.
+    /// Ciphertexts under the small key expanded from a seed.
     pub small_inputs: usize,
     /// Weighted ciphertexts added to a sum.
     pub additions: usize,
@@ -47,7 +47,7 @@ pub struct Prices {
     pub addition: Seconds,
     /// Extracting a coefficient, for each byte of the wire that it gives.
     pub extraction: Seconds,
-    /// Expanding an encrypted input from its seed, for each byte of its mask.
+    /// Expanding a ciphertext from its seed, for each byte of its mask.
     pub expansion: Seconds,
     /// Generating and expanding the key-switching key, for each of its integers.
     pub key_switching_key: Seconds,
@@ -139,6 +139,29 @@ const SHAPES: [(usize, usize); 10] = [
     (1, 32768),
 ];
 
+/// Shapes of the big key where nothing rotates, by rising dimension: from 768, where tfhe's curve of secure noise was checked, to
+/// where the noise of a sum of 24 bits is far below half a slot. An input is a coefficient, so long polynomials have few masks.
+const UNROTATED: [(usize, usize); 12] = [
+    (3, 256),
+    (2, 512),
+    (1, 1024),
+    (4, 256),
+    (5, 256),
+    (3, 512),
+    (6, 256),
+    (7, 256),
+    (2, 1024),
+    (1, 2048),
+    (4, 512),
+    (8, 256),
+];
+
+/// Shapes of the big key that the search tries for circuits without rotations.
+#[must_use]
+pub fn unrotated_shapes() -> Vec<(GlweDimension, PolynomialSize)> {
+    UNROTATED.iter().map(|&(k, n)| (GlweDimension(k), PolynomialSize(n))).collect()
+}
+
 /// Shapes of the big key that the search tries and a machine's prices know.
 #[must_use]
 pub fn shapes() -> Vec<(GlweDimension, PolynomialSize)> {
@@ -224,7 +247,9 @@ impl Prices {
         let small = 4.0 * parameters.lwe_dimension.to_lwe_size().0 as f64;
         let big = 8.0 * parameters.big_dimension().to_lwe_size().0 as f64;
         let added = small * counts.small_additions as f64 + big * counts.additions as f64;
-        let expanded = small * counts.small_inputs as f64 + big * counts.inputs as f64;
+        let packed = counts.inputs.div_ceil(parameters.polynomial_size.0) as f64;
+        let mask = 8.0 * parameters.big_dimension().0 as f64;
+        let expanded = small * counts.small_inputs as f64 + mask * packed;
         let extracted = big * counts.extractions as f64;
         Seconds(added * self.addition.0 + extracted * self.extraction.0 + expanded * self.expansion.0)
     }

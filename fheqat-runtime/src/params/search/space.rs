@@ -25,6 +25,8 @@ pub struct Bounds {
 pub struct Space {
     /// (k, N).
     pub shapes: Vec<(GlweDimension, PolynomialSize)>,
+    /// The same for workloads without rotations.
+    pub unrotated: Vec<(GlweDimension, PolynomialSize)>,
     /// Decompositions of external products.
     pub rotations: Vec<Decomposition>,
     /// n, rising from 550 on: from there the curve of secure noise was checked against the lattice estimator.
@@ -54,6 +56,7 @@ impl Default for Space {
             .collect();
         Self {
             shapes: cost::shapes(),
+            unrotated: cost::unrotated_shapes(),
             rotations: levels(14..=26, 1).chain(levels(9..=18, 2)).chain(levels(8..=14, 3)).collect(),
             lwe_dimensions: (552..=1060).step_by(4).map(LweDimension).collect(),
             key_switches,
