@@ -1,8 +1,8 @@
 //! What a server spends, in seconds of one core: counts of operations times prices. By this law parameters are chosen, and reports
 //! predict.
 
+use super::dimension::{DecompositionLevelCount, GlweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::{DecompositionLevelCount, GlweDimension, PolynomialSize};
 
 use super::{Parameters, Seconds, modulus_switch::Rounding};
 
@@ -14,9 +14,11 @@ pub struct CiphertextCounts {
     pub inputs: usize,
     /// Ciphertexts under the small key expanded from a seed.
     pub small_inputs: usize,
-    /// Weighted ciphertexts added to a sum.
+    /// Weighted wires added to a sum under the big key.
     pub additions: usize,
-    /// The same under the small key.
+    /// Weighted inputs added to a sum under the big key.
+    pub packed_additions: usize,
+    /// Weighted ciphertexts added to a sum under the small key.
     pub small_additions: usize,
     /// Coefficients extracted.
     pub extractions: usize,
@@ -30,6 +32,7 @@ impl CiphertextCounts {
             inputs: self.inputs + other.inputs,
             small_inputs: self.small_inputs + other.small_inputs,
             additions: self.additions + other.additions,
+            packed_additions: self.packed_additions + other.packed_additions,
             small_additions: self.small_additions + other.small_additions,
             extractions: self.extractions + other.extractions,
         }
@@ -45,6 +48,8 @@ pub struct Prices {
     pub key_switch: StepPrice,
     /// Adding a weighted wire to a sum, for each byte of the wire.
     pub addition: Seconds,
+    /// Adding a weighted input to a sum under the big key, for each byte of the sum: its mask is in the cache.
+    pub packed_addition: Seconds,
     /// Extracting a coefficient, for each byte of the wire that it gives.
     pub extraction: Seconds,
     /// Expanding a ciphertext from its seed, for each byte of its mask.
@@ -213,6 +218,7 @@ impl Prices {
             shapes: shapes.to_vec(),
             key_switch: step([0.25, 0.09]),
             addition: nanoseconds(0.073),
+            packed_addition: nanoseconds(0.025),
             extraction: nanoseconds(0.083),
             expansion: nanoseconds(3.4),
             key_switching_key: nanoseconds(28.6),
@@ -251,7 +257,13 @@ impl Prices {
         let mask = 8.0 * parameters.big_dimension().0 as f64;
         let expanded = small * counts.small_inputs as f64 + mask * packed;
         let extracted = big * counts.extractions as f64;
-        Seconds(added * self.addition.0 + extracted * self.extraction.0 + expanded * self.expansion.0)
+        let inputs = big * counts.packed_additions as f64;
+        Seconds(
+            added * self.addition.0
+                + inputs * self.packed_addition.0
+                + extracted * self.extraction.0
+                + expanded * self.expansion.0,
+        )
     }
 
     /// Generating both keys of a server.

@@ -6,6 +6,7 @@
 
 pub mod constraint;
 pub mod cost;
+pub mod dimension;
 pub mod modulus_switch;
 pub mod noise;
 pub mod objective;
@@ -14,10 +15,10 @@ mod unit;
 pub mod workload;
 
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::{
+
+use self::dimension::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
 };
-
 pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusDistance};
 
 /// A gadget decomposition.
@@ -54,6 +55,7 @@ impl Decomposition {
 }
 
 impl Parameters {
+    #[cfg(feature = "fhe")]
     pub(crate) fn check(&self) -> Result<(), String> {
         let ring =
             self.polynomial_size.0.is_power_of_two() && (256..=1 << 16).contains(&self.polynomial_size.0);

@@ -1,6 +1,6 @@
 //! The search: every shape of keys, and for each rotation the cheapest modulus switch.
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 
 use super::{
     solution::{Event, RotationSolution, Solution},
@@ -28,7 +28,7 @@ pub(super) struct ParameterSearch<'a> {
     objective: Objective,
     pub(super) required: Log2Probability,
     pub(super) deviations: Deviations,
-    pub(super) candidates: Vec<Vec<(ModulusSwitch, Rounding)>>,
+    pub(super) candidates: &'static [Vec<(ModulusSwitch, Rounding)>],
 }
 
 impl<'a> ParameterSearch<'a> {
@@ -43,7 +43,7 @@ impl<'a> ParameterSearch<'a> {
             objective: bounds.objective,
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
-            candidates: (0..=space.extension.min(MAX_EXTENSION)).map(modulus_switch::candidates).collect(),
+            candidates: &modulus_switch::every_candidate()[..=space.extension.min(MAX_EXTENSION) as usize],
         }
     }
 
@@ -192,6 +192,10 @@ impl<'a> ParameterSearch<'a> {
         let n = parameters.lwe_dimension.0 as f64;
         let mut best: Option<(ModulusSwitch, Rounding)> = None;
         for (extension, candidates) in self.candidates.iter().enumerate() {
+            let least = candidates.first().map_or(f64::INFINITY, |(_, rounding)| rounding.products);
+            if best.is_some_and(|(_, best)| best.products <= least) {
+                continue;
+            }
             let allowed = max_deviations[extension].powi(2) - before;
             if max_deviations[extension] <= 0.0 || allowed <= 0.0 {
                 continue;

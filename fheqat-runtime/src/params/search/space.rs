@@ -2,22 +2,32 @@
 
 use std::ops::RangeInclusive;
 
+use crate::params::dimension::{GlweDimension, LweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::{GlweDimension, LweDimension, PolynomialSize};
 
 use crate::params::{
     Bytes, Decomposition, Log2Probability, cost, modulus_switch::MAX_EXTENSION, objective::Objective,
 };
 
-/// What the parameters must keep. Every bound is given; [`CompileOptions`](crate::compile::CompileOptions) has defaults for them.
+/// What the parameters must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The most that the probability may be that any value of an inference is wrong. Default of `CompileOptions`: 2^-40.
+    /// The most that the probability may be that any value of an inference is wrong. Default: 2^-40.
     pub p_fail: Log2Probability,
-    /// The most a server key may take in memory. Default of `CompileOptions`: 250 MB.
+    /// The most a server key may take in memory. Default: 250 MB.
     pub server_key: Bytes,
-    /// What is minimised. Default of `CompileOptions`: the work, [`Objective::CoreSeconds`].
+    /// What is minimised. Default: the work, [`Objective::CoreSeconds`].
     pub objective: Objective,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            p_fail: Log2Probability(-40.0),
+            server_key: Bytes(250_000_000),
+            objective: Objective::CoreSeconds,
+        }
+    }
 }
 
 /// Where the search looks.

@@ -1,6 +1,6 @@
 //! The noise of each value of a workload, and the most that it may have.
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 
 use crate::params::{
     Parameters,
