@@ -8,6 +8,7 @@ use crate::{
     Seed,
     circuit::Circuit,
     data::{Dataset, Targets},
+    error::check_samples,
     nn::{
         LinearState, NetworkError, Precision,
         lower::{CircuitError, lower, unnamed},
@@ -151,16 +152,14 @@ pub trait Network: Layers {
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
     ///
     /// # Errors
-    /// When a layer is not calibrated, or the samples do not fit the network.
+    /// When a layer is not calibrated, there are no samples, they have another width, or a feature is NaN or infinite.
     fn predict(
         &self,
         precision: Precision,
         features: ArrayView2<'_, f32>,
     ) -> Result<Array2<f32>, TrainError> {
         let program = Program::of(self)?;
-        if features.ncols() != program.features {
-            return Err(TrainError::Width { found: features.ncols(), expected: program.features });
-        }
+        check_samples(&features, program.features)?;
         Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 
@@ -178,6 +177,6 @@ impl<N: Layers> Network for N {}
 fn loss_of(data: &Dataset) -> Loss {
     match data.targets() {
         Targets::Classes { .. } => Loss::CrossEntropy,
-        Targets::Values(_) => Loss::MeanSquaredError,
+        Targets::Values(_) | Targets::Labels(_) => Loss::MeanSquaredError,
     }
 }

@@ -220,8 +220,8 @@ impl Emitted {
             weight_scale: one_of(&name("weight_scale"), [WeightScale::PerTensor, WeightScale::PerChannel]),
             max_nonzero: bound("max_nonzero"),
             max_l1: bound("max_l1"),
+            bias: one_of(&name("bias"), [Bias::Centred, Bias::Clipped, Bias::Free, Bias::None]),
             acc_bits: bound("acc_bits"),
-            bias: one_of(&name("bias"), [Bias::Centred, Bias::Free, Bias::None]),
             tolerance: self.tolerance(linear),
         }
     }

@@ -473,7 +473,7 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     let later = sketch.layers.iter().enumerate().skip(index + 1);
     let readers = later.filter(|(at, layer)| sources(*at, layer).contains(&Source::Field(index)));
     let kinds: Vec<_> = readers.map(|(_, layer)| layer.kind).collect();
-    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Centred }
+    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Clipped }
 }
 
 /// What the laws say of the sketch.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::InputError,
-    quant::{Encoder, Quantizer},
+    quant::{Encoder, Quantizer, transition::decode},
 };
 
 /// How features become integers and integers become logits.
@@ -16,7 +16,7 @@ pub struct Codec {
     pub encoders: Vec<Encoder>,
     /// Features of one sample.
     pub features: usize,
-    /// The step of each output: logit = accumulator * scale + bias.
+    /// What one unit of each output stands for, in the units of the targets: value = accumulator * scale + bias.
     pub scale: Vec<f32>,
     /// The float bias of each output.
     pub bias: Vec<f32>,
@@ -77,7 +77,7 @@ impl Codec {
             .iter()
             .zip(&self.scale)
             .zip(&self.bias)
-            .map(|((&sum, &scale), &bias)| sum as f32 * scale + bias)
+            .map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias))
             .collect();
         Logits { accumulators, values }
     }

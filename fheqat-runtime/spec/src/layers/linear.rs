@@ -77,13 +77,15 @@ pub enum Bias {
     /// Held where the transition of the quantizer behind sits in the middle of the accumulator's range, which halves
     /// the slots an encrypted neuron needs.
     Centred,
+    /// Trained no further from there than half the levels of the quantizer behind, which costs few slots more.
+    Clipped,
     /// Trained freely.
     Free,
     /// Zero.
     None,
 }
 
-words!(Bias { Centred, Free, None });
+words!(Bias { Centred, Clipped, Free, None });
 
 impl Linear {
     pub(crate) const fn properties(&self) -> Properties {
@@ -145,6 +147,12 @@ impl Linear {
 }
 
 impl Bias {
+    /// Whether it is counted from where the transition of the quantizer behind sits in the middle of the accumulator's range.
+    #[must_use]
+    pub const fn has_centre(self) -> bool {
+        matches!(self, Self::Centred | Self::Clipped)
+    }
+
     /// How a bias trains where the user does not say: in front of nothing but batch normalisations, whose offsets are enough,
     /// in the last layer, and else.
     #[must_use]
@@ -152,7 +160,7 @@ impl Bias {
         match (is_last, is_normalized) {
             (true, _) => Self::Free,
             (false, true) => Self::None,
-            (false, false) => Self::Centred,
+            (false, false) => Self::Clipped,
         }
     }
 }

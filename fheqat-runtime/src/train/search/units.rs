@@ -160,7 +160,7 @@ mod tests {
 
     fn trained<N: Network>(data: &data::Dataset) -> Program {
         let mut net = N::new(Seed(0));
-        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() };
         net.train(data, &config).unwrap();
         Program::of(&net).unwrap()
     }
@@ -211,7 +211,7 @@ mod tests {
     fn a_network_that_reads_its_input_twice_is_linear_without_its_hidden_layer() {
         let data = bits();
         let mut fresh = Program::of(&WideAndDeep::new(Seed(0))).unwrap().without_hidden().unwrap();
-        let config = TrainConfig { epochs: 60, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::declared() };
         train_once(&mut fresh, &data, None, &config, &[]).unwrap();
         for linear in [fresh, trained::<WideAndDeep>(&data).without_hidden().unwrap()] {
             let (codec, graph) = lower::unnamed(&linear).unwrap();
