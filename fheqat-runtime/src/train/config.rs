@@ -5,7 +5,13 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use serde::{Deserialize, Serialize};
 
 use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
-use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
+use crate::{
+    Seed,
+    data::Dataset,
+    nn::Precision,
+    params::{Log2Probability, search::Bounds},
+    quant::Observer,
+};
 
 /// Optimizer steps, and epochs, that training takes at least where the user does not say. On eight tables held-out accuracy
 /// no longer rose behind them, at any width of weights.
@@ -88,6 +94,9 @@ pub struct CostSearch {
     /// The most blind rotations of one inference. Neurons or filters are removed until the limit holds, even if the accuracy
     /// falls below the margin. Default: no limit.
     pub max_rotations: Option<usize>,
+    /// The probability that any value of an inference is wrong, at which networks are priced: that of the `CompileOptions` that the
+    /// network will be compiled with. 2^-256 to 1/2, default: 2^-40, as theirs.
+    pub p_fail: Log2Probability,
     /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
     /// holds, even if the accuracy falls below the margin. Default: no limit.
     pub max_core_seconds: Option<f64>,
@@ -95,7 +104,13 @@ pub struct CostSearch {
 
 impl Default for CostSearch {
     fn default() -> Self {
-        Self { margin: 0.005, max_neurons: BTreeMap::new(), max_rotations: None, max_core_seconds: None }
+        Self {
+            margin: 0.005,
+            max_neurons: BTreeMap::new(),
+            max_rotations: None,
+            max_core_seconds: None,
+            p_fail: Bounds::default().p_fail,
+        }
     }
 }
 
@@ -222,6 +237,7 @@ impl TrainConfig {
                 at_least_one("max_neurons", most)?;
             }
             at_least_one("max_rotations", search.max_rotations.unwrap_or(1))?;
+            within("p_fail", search.p_fail.0 as f32, -256.0..=-1.0)?;
             within("max_core_seconds", search.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }
         if let Observer::Percentile(fraction) = self.observer {
