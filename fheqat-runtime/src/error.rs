@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::data::{Feature, FeatureKind};
+
 /// A sample that no network can take.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
@@ -16,13 +18,37 @@ pub enum InputError {
         /// Features the network takes.
         expected: usize,
     },
-    /// A feature that is not a number.
-    #[error(
-        "feature {feature} of the sample is {value}: replace or drop missing values before they get here"
-    )]
+    /// A feature that is infinite.
+    #[error("feature {feature} of the sample{} is {value}: give a finite number", called(*.feature, .name))]
     NotFinite {
         /// Its index.
         feature: usize,
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: f32,
+    },
+    /// A missing value that nothing reads.
+    #[error(
+        "feature {feature} of the sample{} is missing (NaN), which no `QuantIdentity` and no whitening can read: fill it in, or read the input by a `Thermometer<K>`, which has bits for missing values, without whitening",
+        called(*.feature, .name)
+    )]
+    Missing {
+        /// Its index.
+        feature: usize,
+        /// Its name.
+        name: String,
+    },
+    /// A category that is no index.
+    #[error(
+        "feature {feature} of the sample{} is {value}, but it is a category: give its index among the names that training had, or any larger number for another",
+        called(*.feature, .name)
+    )]
+    Category {
+        /// Its index.
+        feature: usize,
+        /// Its name.
+        name: String,
         /// Its value.
         value: f32,
     },
@@ -31,16 +57,33 @@ pub enum InputError {
     Empty,
 }
 
-/// Refuses a sample of another width or with NaN or infinite features.
+/// The name of a feature, where it has one beside its index.
+fn called(feature: usize, name: &str) -> String {
+    if name == feature.to_string() { String::new() } else { format!(" (`{name}`)") }
+}
+
+/// Refuses a sample of another width, with infinite features or categories that are no index, or with missing values (NaN) where
+/// nothing reads them.
 ///
 /// # Errors
 /// Names the width or the feature.
-pub fn check_sample(sample: &[f32], expected: usize) -> Result<(), InputError> {
-    if sample.len() != expected {
-        return Err(InputError::Width { found: sample.len(), expected });
+pub fn check_sample(sample: &[f32], described: &[Feature], takes_missing: bool) -> Result<(), InputError> {
+    if sample.len() != described.len() {
+        return Err(InputError::Width { found: sample.len(), expected: described.len() });
     }
-    match sample.iter().position(|feature| !feature.is_finite()) {
-        Some(feature) => Err(InputError::NotFinite { feature, value: sample[feature] }),
-        None => Ok(()),
+    for (feature, (&value, Feature { name, kind })) in sample.iter().zip(described).enumerate() {
+        let name = || name.clone();
+        if value.is_nan() {
+            if !takes_missing {
+                return Err(InputError::Missing { feature, name: name() });
+            }
+        } else if !value.is_finite() {
+            return Err(InputError::NotFinite { feature, name: name(), value });
+        } else if let FeatureKind::Category { .. } = kind
+            && (value < 0.0 || value.fract() != 0.0)
+        {
+            return Err(InputError::Category { feature, name: name(), value });
+        }
     }
+    Ok(())
 }

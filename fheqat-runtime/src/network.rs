@@ -20,7 +20,7 @@ use crate::{
     },
     train::{
         History, Loss, Metrics, PtqConfig, TrainConfig, TrainError,
-        evaluate::{Evaluator, check_data, noisy},
+        evaluate::{Evaluator, check_data, check_samples, noisy},
         fit::fit,
         ptq,
     },
@@ -161,6 +161,7 @@ pub trait Network: Layers {
         if features.ncols() != program.features {
             return Err(TrainError::Width { found: features.ncols(), expected: program.features });
         }
+        check_samples(&program, &features, &program.described())?;
         Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 

@@ -4,8 +4,9 @@ use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::InputError,
-    quant::{Encoder, Quantizer},
+    data::Feature,
+    error::{InputError, check_sample},
+    quant::Encoder,
 };
 
 /// How features become integers and integers become logits.
@@ -16,6 +17,8 @@ pub struct Codec {
     pub encoders: Vec<Encoder>,
     /// Features of one sample.
     pub features: usize,
+    /// What they were in training, one each.
+    pub described: Vec<Feature>,
     /// The step of each output: logit = accumulator * scale + bias.
     pub scale: Vec<f32>,
     /// The float bias of each output.
@@ -32,31 +35,41 @@ pub struct Logits {
 }
 
 impl Codec {
-    /// Quantizes one sample of shape `[features]`.
+    /// Encodes one sample of shape `[features]`. A category is its index among the names that [`Codec::described`] has, or any
+    /// larger number where it is none of them; a missing value is NaN.
     ///
     /// # Errors
-    /// When the sample has another width, or a feature is NaN or infinite.
+    /// When the sample has another width, a feature is infinite, a category is no index, or a value is missing that an encoder
+    /// rounds.
     pub fn encode(&self, sample: &[f32]) -> Result<Vec<i64>, InputError> {
-        crate::error::check_sample(sample, self.features)?;
+        check_sample(sample, &self.described, self.takes_missing())?;
         Ok(self.encoders.iter().flat_map(|encoder| encoder.levels(sample)).collect())
     }
 
-    /// Levels of one sample.
+    /// Whether a value may be missing (NaN).
     #[must_use]
-    pub const fn inputs(&self) -> usize {
-        self.features * self.encoders.len()
+    pub fn takes_missing(&self) -> bool {
+        self.encoders.iter().all(Encoder::takes_missing)
+    }
+
+    /// Levels of one sample, each of them a number that the client encrypts.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        let levels = self.encoders.iter().map(|encoder| encoder.outputs(self.features));
+        levels.fold(0, usize::saturating_add)
     }
 
     /// Every level lies in it.
     #[must_use]
     pub fn input_range(&self) -> Range {
-        let ranges = self.encoders.iter().map(|encoder| encoder.quantizer.levels);
+        let ranges = self.encoders.iter().map(Encoder::range);
         ranges.reduce(Range::cover).unwrap_or(Range::new(0, 0))
     }
 
     pub(crate) fn fits(&self, inputs: usize, outputs: usize) -> bool {
-        self.features.checked_mul(self.encoders.len()) == Some(inputs)
-            && self.encoders.iter().all(|encoder| encoder.fits(self.features) && rounds(encoder.quantizer))
+        self.described.len() == self.features
+            && self.encoders.iter().all(|encoder| encoder.fits(self.features))
+            && self.inputs() == inputs
             && self.scale.len() == outputs
             && self.bias.len() == outputs
     }
@@ -66,7 +79,7 @@ impl Codec {
         let levels = self
             .encoders
             .iter()
-            .flat_map(|encoder| std::iter::repeat_n(encoder.quantizer.levels, self.features));
+            .flat_map(|encoder| std::iter::repeat_n(encoder.range(), encoder.outputs(self.features)));
         levels.eq(inputs.iter().copied())
     }
 
@@ -81,13 +94,6 @@ impl Codec {
             .collect();
         Logits { accumulators, values }
     }
-}
-
-/// Whether every finite feature is rounded to one of the levels.
-fn rounds(Quantizer { step, levels }: Quantizer) -> bool {
-    /// The largest level that [`round_level`](crate::quant::round_level) rounds to exactly.
-    const EXACT: i64 = 1 << 22;
-    step.is_finite() && step > 0.0 && -EXACT <= levels.lo && levels.lo <= levels.hi && levels.hi <= EXACT
 }
 
 impl Logits {

@@ -69,7 +69,7 @@ pub(crate) fn unnamed(program: &Program) -> Result<(Codec, Graph), CircuitError>
 }
 
 fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), CircuitError> {
-    let mut builder = Builder::new(quantized.features);
+    let mut builder = Builder::new(&quantized.described);
     let mut values: Vec<Values> = Vec::with_capacity(quantized.fields.len());
     let nothing = Values::new();
     let nowhere = Range::new(0, 0);
@@ -113,7 +113,7 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
                 _ => products.map(|_| index),
             });
             let level_bits = match properties.gives {
-                Gives::Rounded { .. } | Gives::Levels => fact.range.get().map(bits),
+                Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Levels => fact.range.get().map(bits),
                 Gives::Normalized | Gives::Sums | Gives::Unknown => None,
             };
             let shape = fact.shape.get();

@@ -12,6 +12,7 @@ use super::{
     },
     program::Program,
 };
+use crate::data::Feature;
 use crate::quant::{Requantize, tolerance::output_deviation, transition::Dequantize};
 
 /// The fields of a network in the order they run.
@@ -19,6 +20,8 @@ use crate::quant::{Requantize, tolerance::output_deviation, transition::Dequanti
 pub struct Quantized {
     /// Features of one sample.
     pub features: usize,
+    /// What they were in training, one each.
+    pub described: Vec<Feature>,
     /// The fields; the last gives the output.
     pub fields: Vec<QuantizedField>,
     /// What the numbers of the last field stand for.
@@ -111,6 +114,7 @@ impl Program {
         };
         Ok(Quantized {
             features: self.features,
+            described: self.described().to_vec(),
             fields: (0..self.nodes.len()).map(field).collect::<Result<_, _>>()?,
             output: self.decoder()?,
         })

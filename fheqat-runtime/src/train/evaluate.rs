@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Seed,
     circuit::{Codec, Graph},
-    data::{Dataset, Targets},
-    error::InputError,
+    data::{Dataset, Feature, FeatureKind, Targets},
+    error::{InputError, check_sample},
     nn::{NetworkError, Precision, matrix::head_mut, noise::Noise, program::Program, runner::Runner},
 };
 
@@ -181,6 +181,31 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
     };
     if found != program.outputs() {
         return Err(TrainError::Outputs { found, expected: program.outputs() });
+    }
+    for (feature, trained) in data.described().iter().zip(&*program.described()) {
+        if let (FeatureKind::Category { names }, FeatureKind::Category { names: trained }) =
+            (&feature.kind, &trained.kind)
+            && names != trained
+        {
+            return Err(TrainError::Categories { feature: feature.name.clone() });
+        }
+    }
+    Ok(check_samples(program, &data.features(), data.described())?)
+}
+
+/// # Errors
+/// When a feature of samples `[n, features]` is nothing that the network can read.
+pub(crate) fn check_samples(
+    program: &Program,
+    samples: &ArrayView2<'_, f32>,
+    described: &[Feature],
+) -> Result<(), InputError> {
+    let takes_missing = program.takes_missing();
+    for sample in samples.rows() {
+        match sample.as_slice() {
+            Some(sample) => check_sample(sample, described, takes_missing)?,
+            None => check_sample(&sample.to_vec(), described, takes_missing)?,
+        }
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{
     config::{TrainConfig, Validation},
+    encode,
     error::TrainError,
     evaluate::check_data,
     history::History,
@@ -33,13 +34,11 @@ pub(crate) fn fit(
             let (train, held) = data.split(fraction, config.seed)?;
             (train, Some(held))
         }
-        Validation::Set(held) => {
-            check_data(program, held, config.loss)?;
-            (data.clone(), Some(held.clone()))
-        }
+        Validation::Set(held) => (data.clone(), Some(held.clone())),
     };
-    if config.standardize {
-        program.standardize(&train.features());
+    encode::fit(program, &train, config.features)?;
+    if let Some(held) = &validation {
+        check_data(program, held, config.loss)?;
     }
     match (search, &validation) {
         (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),

@@ -2,6 +2,7 @@
 
 pub(crate) mod calibrate;
 pub mod config;
+pub(crate) mod encode;
 pub mod error;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
@@ -18,7 +19,7 @@ mod tests;
 mod trainer;
 pub mod trial;
 
-pub use config::{Activations, CostSearch, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;
 pub use evaluate::Metrics;
 pub use history::{Epoch, History};

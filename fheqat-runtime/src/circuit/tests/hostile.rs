@@ -10,6 +10,7 @@ use crate::{
         verify::LARGEST,
     },
     fixture::drawn::{Draw, PLAIN},
+    quant::{Code, Quantizer},
 };
 
 /// Two inputs, two neurons of two quantizers, one output.
@@ -152,11 +153,17 @@ fn the_ends_are_those_of_the_graph() {
         circuit.codec.encoders = vec![encoder.clone(); 2];
     };
     assert_eq!(refused(twice), ends);
+    let rounding = |change: &dyn Fn(&mut Quantizer)| {
+        refused(|circuit| match &mut circuit.codec.encoders[0].code {
+            Code::Round(quantizer) => change(quantizer),
+            Code::Thermometer(_) => panic!("the circuit has a quantizer"),
+        })
+    };
     for levels in [Range::new(0, 4), Range { lo: 3, hi: 0 }, Range { lo: i64::MIN, hi: i64::MAX }] {
-        assert_eq!(refused(|circuit| circuit.codec.encoders[0].quantizer.levels = levels), ends);
+        assert_eq!(rounding(&|quantizer| quantizer.levels = levels), ends);
     }
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-        assert_eq!(refused(|circuit| circuit.codec.encoders[0].quantizer.step = step), ends);
+        assert_eq!(rounding(&|quantizer| quantizer.step = step), ends);
     }
 }
 

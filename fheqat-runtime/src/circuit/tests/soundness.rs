@@ -177,7 +177,7 @@ pub(crate) fn covering(graph: &Graph, samples: &[Vec<i64>]) -> Vec<Vec<i64>> {
 
 /// The features that the client's quantizer reads as these levels.
 pub(crate) fn features(circuit: &Circuit, levels: &[i64]) -> Vec<f32> {
-    let step = circuit.codec.encoders[0].quantizer.step;
+    let step = circuit.codec.encoders[0].quantizer().unwrap().step;
     levels.iter().map(|&level| level as f32 * step).collect()
 }
 

@@ -6,7 +6,7 @@ use crate::{
     Axes, Known, Shape, Window,
     asked::Asked,
     blame::{Blame, Cause, LawTraits},
-    layers::properties::{Groups, Operands, Outputs, Shapes},
+    layers::properties::{Gives, Groups, Operands, Outputs, Shapes},
     limits::MAX_ELEMENTS,
 };
 
@@ -34,6 +34,15 @@ pub enum Why<'a> {
         producer: &'a str,
         /// Shape of what it reads.
         gives: Shape,
+    },
+    /// What is to tell the shape of the input takes no multiple of the bits that each feature has.
+    Bits {
+        /// Features it takes.
+        takes: i64,
+        /// The encoder it reads.
+        encoder: &'a str,
+        /// Bits of each feature.
+        bits: i64,
     },
     /// Nothing says which shape the input has.
     NoInputShape {
@@ -147,6 +156,8 @@ pub enum Large {
     Input,
     /// What a layer gives that has so many outputs.
     Outputs(Outputs),
+    /// What an encoder gives that has so many bits a feature.
+    Encoded(Known<i64>),
     /// What a layer joins.
     Joined,
     /// What a window gives.
@@ -174,6 +185,9 @@ const fn too_large<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
     {
         let of = match (asked.layer.outputs, asked.layer.operands, &asked.layer.shapes) {
             (Some(outputs), ..) => Large::Outputs(outputs),
+            (None, Operands::One, _) if let Gives::Encoded { bits } = asked.layer.gives => {
+                Large::Encoded(bits)
+            }
             (None, Operands::Joined, _) => Large::Joined,
             (None, _, Shapes::Image { .. }) => Large::Window,
             (
@@ -256,6 +270,9 @@ const fn width<'a>(asked: &Asked<'a, '_>, takes: Known<i64>) -> Option<Why<'a>> 
     let (Known::Now(takes), Known::Now(gives)) = (takes, asked.operand(0).shape) else {
         return None;
     };
+    if let Some((encoder, bits)) = asked.net.uneven_bits(asked.index) {
+        return Some(Why::Bits { takes, encoder: asked.net.fields[encoder].name, bits });
+    }
     let fits = match gives.dims() {
         [Known::Now(width)] => *width == takes,
         [Known::Later] => true,
