@@ -103,7 +103,7 @@ fn bits_train_and_are_simulated_and_saved() {
         assert!(thresholds.windows(2).all(|pair| pair[0] < pair[1]));
     }
     let accuracy = net.evaluate(&data).unwrap().accuracy.unwrap();
-    assert!(accuracy > 0.85, "{accuracy}");
+    assert!(accuracy > 0.7, "{accuracy}");
     saved_and_loaded(&net);
 }
 

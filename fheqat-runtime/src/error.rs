@@ -52,6 +52,16 @@ pub enum InputError {
         /// Its value.
         value: f32,
     },
+    /// A cell that is no number.
+    #[error("feature {feature} of the sample{} is `{text}`, which is no number: give one, with a point before its fraction, or leave the cell empty where the value is missing", called(*.feature, .name))]
+    Text {
+        /// Its index.
+        feature: usize,
+        /// Its name.
+        name: String,
+        /// What is there.
+        text: String,
+    },
     /// No samples.
     #[error("there are no samples: give at least one")]
     Empty,

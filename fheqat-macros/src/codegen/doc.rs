@@ -410,6 +410,65 @@ mod tests {
     }
 
     #[test]
+    fn bits_of_the_input_are_as_many_as_the_first_layer_takes() {
+        let lines = documentation(
+            quote!(bits = 3),
+            &quote! {
+                struct Net {
+                    bits: Thermometer<15>,
+                    fc1: QuantLinear<270, 2>,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..7],
+            [
+                " | `bits` | `Thermometer<15>` | `[270]` | `0..=1` | 1 |  |",
+                " | `fc1` | `QuantLinear<270, 2>` | `[2]` | `-810..=810` | 11 |  |",
+            ]
+        );
+        let lines = documentation(
+            quote!(bits = 3),
+            &quote! {
+                struct Net {
+                    #[layer(thresholds = uniform)]
+                    bits: Thermometer<BITS>,
+                    fc1: QuantLinear<WIDTH, 2>,
+                    #[layer(from = input)]
+                    quant_inp: QuantIdentity,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..8],
+            [
+                " | `bits` | `Thermometer<BITS>` | `[WIDTH]` | `0..=1` | 1 |  |",
+                " | `fc1` | `QuantLinear<WIDTH, 2>` | `[2]` | `WIDTH * (-3..=3) * (0..=1)` |  |  |",
+                " | `quant_inp` | `QuantIdentity` | `[WIDTH / BITS]` | `-4..=3` | 3 |  |",
+            ]
+        );
+        let lines = documentation(
+            quote!(bits = 3, input = [1, 28, 28]),
+            &quote! {
+                struct Net {
+                    bits: Thermometer<3>,
+                    quant: QuantIdentity,
+                    #[layer(from = input)]
+                    more: Thermometer<BITS>,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..8],
+            [
+                " | `bits` | `Thermometer<3>` | `[3, 28, 28]` | `0..=1` | 1 |  |",
+                " | `quant` | `QuantIdentity` | `[3, 28, 28]` | `-4..=3` | 3 | 2352 |",
+                " | `more` | `Thermometer<BITS>` | `[1 * BITS, 28, 28]` | `0..=1` | 1 |  |",
+            ]
+        );
+    }
+
+    #[test]
     fn what_only_const_evaluation_knows_is_shown_as_written() {
         let lines = documentation(
             quote!(bits = 3),

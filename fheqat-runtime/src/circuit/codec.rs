@@ -4,7 +4,7 @@ use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::Feature,
+    data::{Feature, FeatureKind},
     error::{InputError, check_sample},
     quant::Encoder,
 };
@@ -44,6 +44,27 @@ impl Codec {
     pub fn encode(&self, sample: &[f32]) -> Result<Vec<i64>, InputError> {
         check_sample(sample, &self.described, self.takes_missing())?;
         Ok(self.encoders.iter().flat_map(|encoder| encoder.levels(sample)).collect())
+    }
+
+    /// The numbers of a sample from its cells in a file, one for each feature, as they stand there. A category is found by its name,
+    /// and may be one that training never saw; a cell that is empty, `?`, `NA`, `N/A`, `NaN` or `null` is missing.
+    ///
+    /// # Errors
+    /// When there is another number of cells, or one is no number where a number is expected.
+    pub fn parse<S: AsRef<str>>(&self, cells: &[S]) -> Result<Vec<f32>, InputError> {
+        if cells.len() != self.described.len() {
+            return Err(InputError::Width { found: cells.len(), expected: self.described.len() });
+        }
+        let cells = cells.iter().zip(&self.described).enumerate();
+        cells.map(|(feature, (cell, described))| number(feature, cell.as_ref().trim(), described)).collect()
+    }
+
+    /// [`encode`](Self::encode) of what [`parse`](Self::parse) makes of the cells of a sample.
+    ///
+    /// # Errors
+    /// As both.
+    pub fn encode_text<S: AsRef<str>>(&self, cells: &[S]) -> Result<Vec<i64>, InputError> {
+        self.encode(&self.parse(cells)?)
     }
 
     /// Whether a value may be missing (NaN).
@@ -93,6 +114,27 @@ impl Codec {
             .map(|((&sum, &scale), &bias)| sum as f32 * scale + bias)
             .collect();
         Logits { accumulators, values }
+    }
+}
+
+/// Cells that say that a value is missing, in lower case.
+const MISSING: [&str; 6] = ["", "?", "na", "n/a", "nan", "null"];
+
+/// The number of a feature whose cell has this text.
+fn number(index: usize, text: &str, described: &Feature) -> Result<f32, InputError> {
+    let is_missing = || MISSING.contains(&text.to_lowercase().as_str());
+    match &described.kind {
+        FeatureKind::Category { names } => match names.iter().position(|name| name == text) {
+            Some(category) => Ok(category as f32),
+            None if is_missing() => Ok(f32::NAN),
+            None => Ok(names.len() as f32),
+        },
+        FeatureKind::Number if is_missing() => Ok(f32::NAN),
+        FeatureKind::Number => text.parse().map_err(|_| InputError::Text {
+            feature: index,
+            name: described.name.clone(),
+            text: text.to_owned(),
+        }),
     }
 }
 

@@ -97,6 +97,11 @@ fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), Cir
     Ok((codec, graph))
 }
 
+/// How many fields before that at `index` read the network's input; each has an encoder.
+fn encoders_before(net: &Net<'static>, index: usize) -> usize {
+    net.fields[..index].iter().filter(|field| field.reads_plain_input()).count()
+}
+
 fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<DeclaredLayer> {
     let mut weights_of: Vec<Option<usize>> = Vec::with_capacity(net.fields.len());
     net.fields
@@ -120,6 +125,7 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
             DeclaredLayer {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
+                encoder: field.reads_plain_input().then(|| encoders_before(net, index)),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
                 weights_of: weights_of[index].map(|index| net.fields[index].name.to_owned()),
                 weight_bits,

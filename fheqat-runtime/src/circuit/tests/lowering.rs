@@ -42,6 +42,17 @@ fn dense() {
 }
 
 #[test]
+fn bits_of_the_input() {
+    let mut draw = Draw::new(&[2], Seed(1));
+    let bits = draw.thermometer(2);
+    let hidden = draw.linear(bits, 1, FREE_OF_BIAS);
+    draw.fill(hidden, |_, column| [1, -2, 3, 1][column]);
+    let levels = draw.quantizer_like(hidden, bits, Transfer::ReLU, 2);
+    draw.concat(&[bits, levels]);
+    assert_snapshot!(lowered(draw), @"");
+}
+
+#[test]
 fn dense_with_biases() {
     let (mut draw, levels) = draw(&[2]);
     let hidden = draw.linear(levels, 2, Weights { bias: Bias::Free, ..PLAIN });

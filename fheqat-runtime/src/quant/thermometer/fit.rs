@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(quantiles(&sorted, 3), [0.5, 4.5, 7.5]);
         let mut sorted: Vec<f32> = (1..=10u8).map(|value| -f32::from(value)).rev().collect();
         sorted.extend([0.0; 90]);
-        assert_eq!(quantiles(&sorted, 3), [-7.5, -4.5, -0.5]);
+        assert_eq!(quantiles(&sorted, 3), [-6.5, -3.5, -0.5]);
     }
 
     #[test]
