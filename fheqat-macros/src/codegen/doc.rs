@@ -436,6 +436,10 @@ mod tests {
                     fc1: QuantLinear<WIDTH, 2>,
                     #[layer(from = input)]
                     quant_inp: QuantIdentity,
+                    #[layer(from = fc1, scale_from = quant_inp)]
+                    relu1: QuantReLU,
+                    #[layer(from = [relu1, quant_inp])]
+                    cat: Concat,
                 }
             },
         );
@@ -452,9 +456,12 @@ mod tests {
             &quote! {
                 struct Net {
                     bits: Thermometer<3>,
+                    #[layer(scale_from = bits)]
                     quant: QuantIdentity,
                     #[layer(from = input)]
                     more: Thermometer<BITS>,
+                    #[layer(from = [quant, more])]
+                    cat: Concat,
                 }
             },
         );

@@ -29,11 +29,16 @@ struct Options {
     list: Thermometer<2>,
     #[layer(from = input, bits = 3, scale = 0.5, signed = false, tolerance = 0.2)]
     quantizers: Thermometer<3>,
-    #[layer(from = input, thresholds = uniform)]
-    quant_inp: QuantIdentity,
     #[layer(from = [other, near, list, quantizers])]
     cat: Concat,
     fc: QuantLinear<22, 2>,
+}
+
+#[quant_net(bits = 3)]
+struct Elsewhere {
+    #[layer(thresholds = uniform)]
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<6, 2>,
 }
 
 #[quant_net(bits = 3, thresholds = uniform)]

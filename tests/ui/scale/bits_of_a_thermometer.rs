@@ -10,7 +10,7 @@ struct Behind {
     fc2: QuantLinear<10, 2>,
 }
 
-#[quant_net(bits = 3)]
+#[quant_net(bits = 3, input = [2])]
 struct Before {
     quant_inp: QuantIdentity,
     #[layer(from = input)]

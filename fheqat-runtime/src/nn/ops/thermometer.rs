@@ -36,6 +36,7 @@ pub struct Thermometer<const K: usize> {
     pub state: ThermometerState,
 }
 
+#[diagnostic::do_not_recommend]
 impl<const K: usize> Module for Thermometer<K> {
     fn init(layer: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
         Self { state: ThermometerState::new(layer) }

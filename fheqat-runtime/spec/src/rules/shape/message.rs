@@ -9,7 +9,7 @@ impl Misfit<'_> {
         match self.why {
             Why::Width { takes, producer, gives } => self.width(text, takes, producer, &gives),
             Why::Bits { takes, encoder, bits } => self.bits(text, takes, encoder, bits),
-            Why::NoInputShape { takes } => self.no_input_shape(text, takes),
+            Why::NoInputShape { takes, input } => self.no_input_shape(text, takes, input),
             Why::Rank { takes, producer, gives } => self.rank(text, &takes, producer, &gives),
             Why::Channels { takes, producer, gives, shape } => text
                 .text(" takes ")
@@ -138,7 +138,7 @@ impl Misfit<'_> {
             .text(", _>`")
     }
 
-    const fn no_input_shape(&self, text: Text, takes: Option<Shape>) -> Text {
+    const fn no_input_shape(&self, text: Text, takes: Option<Shape>, input: Option<Shape>) -> Text {
         let text = match &takes {
             Some(takes) => axis_names(text.text(" takes "), takes)
                 .text(", but `quant_net` does not say what shape the input has"),
@@ -154,8 +154,8 @@ impl Misfit<'_> {
             .text(" does not")
             .help()
             .text("add it to `quant_net`: `input = ");
-        match &takes {
-            Some(takes) => axis_names(text, takes),
+        match &input {
+            Some(input) => axis_names(text, input),
             None => text.text("[1, 8, 8]"),
         }
         .text("`")

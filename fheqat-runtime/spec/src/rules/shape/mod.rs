@@ -48,6 +48,8 @@ pub enum Why<'a> {
     NoInputShape {
         /// The shape it takes, where it has a window.
         takes: Option<Shape>,
+        /// The shape that the input would have then.
+        input: Option<Shape>,
     },
     /// A layer with a window reads a tensor with more axes than the window, or fewer.
     Rank {
@@ -263,7 +265,17 @@ const fn misfit<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
 
 /// Nothing says which shape the input has, and this field is the first to miss it.
 const fn no_input_shape<'a>(asked: &Asked<'a, '_>, takes: Option<Shape>) -> Option<Why<'a>> {
-    if asked.misses_input_shape() { Some(Why::NoInputShape { takes }) } else { None }
+    if !asked.misses_input_shape() {
+        return None;
+    }
+    let input = match (takes, asked.net.bits_of_input(asked.index)) {
+        (Some(takes), Some(bits)) => Some(takes.with_channels(match (takes.channels(), bits) {
+            (Known::Now(channels), Known::Now(bits)) if channels % bits == 0 => Known::Now(channels / bits),
+            _ => Known::Later,
+        })),
+        (takes, _) => takes,
+    };
+    Some(Why::NoInputShape { takes, input })
 }
 
 const fn width<'a>(asked: &Asked<'a, '_>, takes: Known<i64>) -> Option<Why<'a>> {
