@@ -60,7 +60,7 @@ fn points() -> Dataset {
 }
 
 fn config() -> TrainConfig {
-    TrainConfig { epochs: 150, batch: 32, rate: 0.05, progress: false, ..TrainConfig::declared() }
+    TrainConfig { epochs: Some(150), batch: 32, rate: 0.05, progress: false, ..TrainConfig::declared() }
 }
 
 fn trained<N: Network>(data: &Dataset, features: FeatureMap) -> N {
@@ -111,7 +111,7 @@ fn bits_train_and_are_simulated_and_saved() {
 fn bits_are_the_same_in_float() {
     let data = points();
     let mut net = Bits::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 60, progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::float() }).unwrap();
     let code = net.bits.code().unwrap().clone();
     let float = net.evaluate_in(Precision::Float, &data).unwrap().accuracy.unwrap();
     assert!(float > 0.85, "{float}");

@@ -33,7 +33,12 @@ fn points(count: usize, seed: u64) -> Dataset {
 }
 
 fn config() -> TrainConfig {
-    TrainConfig { epochs: 4, features: FeatureMap::Standardize, progress: false, ..TrainConfig::declared() }
+    TrainConfig {
+        epochs: Some(4),
+        features: FeatureMap::Standardize,
+        progress: false,
+        ..TrainConfig::declared()
+    }
 }
 
 fn trained() -> Points {
@@ -99,7 +104,7 @@ fn float_training_standardises_and_quantization_keeps_it() {
     let data = points(800, 1);
     let mut net = Points::new(Seed(1));
     let config = TrainConfig {
-        epochs: 30,
+        epochs: Some(30),
         features: FeatureMap::Standardize,
         progress: false,
         ..TrainConfig::float()
@@ -138,7 +143,7 @@ fn quantization_standardises_and_keeps_the_float_function() {
 
     let data = points(800, 1);
     let mut net = Points::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 3, rate: 1e-4, progress: false, ..TrainConfig::float() })
+    net.train(&data, &TrainConfig { epochs: Some(3), rate: 1e-4, progress: false, ..TrainConfig::float() })
         .unwrap();
     let before = net.predict(Precision::Float, data.features()).unwrap();
     net.quantize(&data, &PtqConfig { standardize: true, ..PtqConfig::default() }).unwrap();

@@ -1,5 +1,6 @@
 //! Errors about what the user hands in, shared by training, simulation and encryption.
 
+use ndarray::ArrayView2;
 use thiserror::Error;
 
 use crate::data::{Feature, FeatureKind};
@@ -8,12 +9,12 @@ use crate::data::{Feature, FeatureKind};
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// A sample of another width.
+    /// Samples of another width.
     #[error(
-        "the sample has {found} features, but the network takes {expected}: give one number for each input of its first layer"
+        "samples have {found} features, but the network takes {expected}: give one number for each input of its first layer"
     )]
     Width {
-        /// Features given.
+        /// Features of a sample.
         found: usize,
         /// Features the network takes.
         expected: usize,
@@ -62,6 +63,14 @@ pub enum InputError {
         /// What is there.
         text: String,
     },
+    /// One of several samples.
+    #[error("sample {index}: {source}")]
+    Sample {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: Box<Self>,
+    },
     /// No samples.
     #[error("there are no samples: give at least one")]
     Empty,
@@ -78,10 +87,49 @@ fn called(feature: usize, name: &str) -> String {
 /// # Errors
 /// Names the width or the feature.
 pub fn check_sample(sample: &[f32], described: &[Feature], takes_missing: bool) -> Result<(), InputError> {
-    if sample.len() != described.len() {
-        return Err(InputError::Width { found: sample.len(), expected: described.len() });
+    check_width(sample.len(), described.len())?;
+    check_features(sample, described, takes_missing)
+}
+
+impl InputError {
+    /// The same of one of several samples.
+    pub(crate) fn of(self, index: usize) -> Self {
+        Self::Sample { index, source: Box::new(self) }
     }
-    for (feature, (&value, Feature { name, kind })) in sample.iter().zip(described).enumerate() {
+}
+
+/// Refuses samples `[n, features]` that [`check_sample`] refuses, and none at all.
+///
+/// # Errors
+/// Names the width, or the first sample that is refused.
+pub(crate) fn check_samples(
+    samples: &ArrayView2<'_, f32>,
+    described: &[Feature],
+    takes_missing: bool,
+) -> Result<(), InputError> {
+    let (rows, found) = samples.dim();
+    if rows == 0 {
+        return Err(InputError::Empty);
+    }
+    check_width(found, described.len())?;
+    for (index, sample) in samples.rows().into_iter().enumerate() {
+        check_features(sample, described, takes_missing).map_err(|error| error.of(index))?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// Names the width.
+pub(crate) fn check_width(found: usize, expected: usize) -> Result<(), InputError> {
+    if found == expected { Ok(()) } else { Err(InputError::Width { found, expected }) }
+}
+
+fn check_features<'a>(
+    sample: impl IntoIterator<Item = &'a f32>,
+    described: &[Feature],
+    takes_missing: bool,
+) -> Result<(), InputError> {
+    for (feature, (&value, Feature { name, kind })) in sample.into_iter().zip(described).enumerate() {
         let name = || name.clone();
         if value.is_nan() {
             if !takes_missing {

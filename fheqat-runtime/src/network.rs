@@ -8,6 +8,7 @@ use crate::{
     Seed,
     circuit::Circuit,
     data::{Dataset, Targets},
+    error::check_samples,
     nn::{
         LinearState, NetworkError, Precision,
         lower::{CircuitError, lower, unnamed},
@@ -20,7 +21,7 @@ use crate::{
     },
     train::{
         History, Loss, Metrics, PtqConfig, TrainConfig, TrainError,
-        evaluate::{Evaluator, check_data, check_samples, noisy},
+        evaluate::{Evaluator, check_data, noisy},
         fit::fit,
         ptq,
     },
@@ -151,17 +152,14 @@ pub trait Network: Layers {
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
     ///
     /// # Errors
-    /// When a layer is not calibrated, or the samples do not fit the network.
+    /// When a layer is not calibrated, there are no samples, they have another width, or a feature is NaN or infinite.
     fn predict(
         &self,
         precision: Precision,
         features: ArrayView2<'_, f32>,
     ) -> Result<Array2<f32>, TrainError> {
         let program = Program::of(self)?;
-        if features.ncols() != program.features {
-            return Err(TrainError::Width { found: features.ncols(), expected: program.features });
-        }
-        check_samples(&program, &features, &program.described())?;
+        check_samples(&features, &program.described(), program.takes_missing())?;
         Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 
@@ -179,6 +177,6 @@ impl<N: Layers> Network for N {}
 fn loss_of(data: &Dataset) -> Loss {
     match data.targets() {
         Targets::Classes { .. } => Loss::CrossEntropy,
-        Targets::Values(_) => Loss::MeanSquaredError,
+        Targets::Values(_) | Targets::Labels(_) => Loss::MeanSquaredError,
     }
 }

@@ -93,9 +93,11 @@ pub(crate) fn probability(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> 
     reader.real(("admit_probability", limits::admit_probability), "p", "0.1", &option.value)
 }
 
-/// `bias = centred`.
+/// `bias = clipped`.
 pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
-    choice(reader, option, [("centred", Bias::Centred), ("free", Bias::Free), ("none", Bias::None)])
+    const WORDS: [(&str, Bias); 4] =
+        [("centred", Bias::Centred), ("clipped", Bias::Clipped), ("free", Bias::Free), ("none", Bias::None)];
+    choice(reader, option, WORDS)
 }
 
 /// `thresholds = uniform`.

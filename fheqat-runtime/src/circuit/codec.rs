@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     data::{Feature, FeatureKind},
     error::{InputError, check_sample},
-    quant::Encoder,
+    quant::{Encoder, transition::decode},
 };
 
 /// How features become integers and integers become logits.
@@ -19,7 +19,7 @@ pub struct Codec {
     pub features: usize,
     /// What they were in training, one each.
     pub described: Vec<Feature>,
-    /// The step of each output: logit = accumulator * scale + bias.
+    /// What one unit of each output stands for, in the units of the targets: value = accumulator * scale + bias.
     pub scale: Vec<f32>,
     /// The float bias of each output.
     pub bias: Vec<f32>,
@@ -111,7 +111,7 @@ impl Codec {
             .iter()
             .zip(&self.scale)
             .zip(&self.bias)
-            .map(|((&sum, &scale), &bias)| sum as f32 * scale + bias)
+            .map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias))
             .collect();
         Logits { accumulators, values }
     }

@@ -1,7 +1,9 @@
 //! Samples to train and evaluate on, checked once when they come in.
 
 mod checkerboard;
+mod choose;
 pub mod csv;
+mod error;
 mod feature;
 pub mod idx;
 mod rows;
@@ -11,21 +13,18 @@ mod unpack;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ndarray::{Array2, ArrayView2, Axis};
-use rand::seq::SliceRandom;
-use thiserror::Error;
+use ndarray::{Array2, ArrayView2};
 
 pub use checkerboard::{checkerboard, checkerboard_points};
+pub use error::DataError;
 pub use feature::{Feature, FeatureKind};
-
-use crate::Seed;
 
 /// Features and what to predict from them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     features: Array2<f32>,
     targets: Targets,
-    /// Of each class; empty where targets are numbers.
+    /// Of each class or label; empty where targets are numbers.
     class_names: Arc<[String]>,
     /// One for each feature.
     described: Arc<[Feature]>,
@@ -43,136 +42,8 @@ pub enum Targets {
     },
     /// Numbers of each sample, `[samples, outputs]`.
     Values(Array2<f32>),
-}
-
-/// Data that nothing can be learned from.
-#[derive(Clone, Debug, PartialEq, Error)]
-#[non_exhaustive]
-pub enum DataError {
-    /// No rows or no columns.
-    #[error("the data has {rows} samples of {columns} features: give at least one of each")]
-    Empty {
-        /// Samples given.
-        rows: usize,
-        /// Features of each.
-        columns: usize,
-    },
-    /// Rows of different lengths.
-    #[error("row {row} of the {part} has {found} numbers, but row 0 has {expected}: give each row as many")]
-    Ragged {
-        /// `features` or `targets`.
-        part: &'static str,
-        /// The first row of another length, from 0.
-        row: usize,
-        /// Its numbers.
-        found: usize,
-        /// The numbers of row 0.
-        expected: usize,
-    },
-    /// A feature or target that is not a number.
-    #[error(
-        "row {row}, column {column} of the {part} is {value}: replace or drop missing values before they get here"
-    )]
-    NotFinite {
-        /// `features` or `targets`.
-        part: &'static str,
-        /// The sample.
-        row: usize,
-        /// The feature or output.
-        column: usize,
-        /// What is there.
-        value: f32,
-    },
-    /// A label that names no class.
-    #[error("row {row} has label {label}, but {classes} classes are numbered 0 to {}: renumber the labels or give more classes", classes.saturating_sub(1))]
-    Label {
-        /// The sample.
-        row: usize,
-        /// Its label.
-        label: usize,
-        /// How many classes there are.
-        classes: usize,
-    },
-    /// Another number of targets than of samples.
-    #[error("there are {features} rows of features, but {targets} targets: give one target for each row")]
-    Rows {
-        /// Rows of features.
-        features: usize,
-        /// Targets.
-        targets: usize,
-    },
-    /// Names that are not one for each class.
-    #[error("there are {names} different names for {classes} classes: give one name for each")]
-    Names {
-        /// Different names given.
-        names: usize,
-        /// How many classes there are.
-        classes: usize,
-    },
-    /// Samples that are no images of that shape.
-    #[error(
-        "samples have {width} features, but an image of {shape:?} has another number: give the shape of one sample, channels first"
-    )]
-    Image {
-        /// Features of a sample.
-        width: usize,
-        /// Channels, height and width given.
-        shape: [usize; 3],
-    },
-    /// Shifts that move a whole image out of its frame.
-    #[error("a reach of {reach} moves all of an image of {shape:?} out of its frame: give at most {most}")]
-    Reach {
-        /// Pixels given.
-        reach: usize,
-        /// Channels, height and width.
-        shape: [usize; 3],
-        /// The largest reach that leaves a pixel.
-        most: usize,
-    },
-    /// More copies than there are shifts.
-    #[error(
-        "{copies} shifted copies of each image were asked for, but a reach of {reach} has {most} shifts: ask for fewer, or reach further"
-    )]
-    Copies {
-        /// Copies asked for.
-        copies: usize,
-        /// Pixels that an image moves at most.
-        reach: usize,
-        /// Shifts that there are.
-        most: usize,
-    },
-    /// Fractions that are no shares of a whole.
-    #[error("the fractions {fractions:?} are no shares of a whole: give positive ones that sum to 1")]
-    Fractions {
-        /// What was given.
-        fractions: Vec<f32>,
-    },
-    /// Fractions that leave a part empty.
-    #[error(
-        "the fractions {fractions:?} of {rows} samples leave part {part} (from 0) empty: give it a larger one"
-    )]
-    Part {
-        /// What was given.
-        fractions: Vec<f32>,
-        /// Samples there are.
-        rows: usize,
-        /// The empty part.
-        part: usize,
-    },
-    /// A split that leaves one side empty.
-    #[error(
-        "a fraction of {fraction} splits {rows} samples into {first} and {second}: give a fraction that leaves samples on both sides"
-    )]
-    Split {
-        /// The fraction asked for.
-        fraction: f32,
-        /// Samples there are.
-        rows: usize,
-        /// Samples left in the first part.
-        first: usize,
-        /// Samples in the second part.
-        second: usize,
-    },
+    /// Whether each label holds of each sample, `[samples, labels]`: any number of them may.
+    Labels(Array2<bool>),
 }
 
 impl Dataset {
@@ -183,15 +54,33 @@ impl Dataset {
     /// When there is no data, a feature is NaN or infinite, the numbers of samples differ, or a label is not in
     /// `0..classes`.
     pub fn classes(features: Array2<f32>, labels: Vec<usize>, classes: usize) -> Result<Self, DataError> {
-        check(&features, "features")?;
-        check_rows(&features, labels.len())?;
+        Self::classes_with_missing(features, labels, classes)?.complete()
+    }
+
+    /// The same where a feature that is NaN is missing.
+    ///
+    /// ```
+    /// use fheqat_runtime::data::Dataset;
+    /// use ndarray::array;
+    ///
+    /// let features = array![[0.2, 1.0], [f32::NAN, 3.0]];
+    /// let data = Dataset::classes_with_missing(features, vec![0, 1], 2)?;
+    /// assert!(data.has_missing());
+    /// # Ok::<(), fheqat_runtime::data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`classes`](Self::classes), but a feature may be NaN.
+    pub fn classes_with_missing(
+        features: Array2<f32>,
+        labels: Vec<usize>,
+        classes: usize,
+    ) -> Result<Self, DataError> {
+        check_features(&features, labels.len())?;
         if let Some((row, &label)) = labels.iter().enumerate().find(|(_, label)| **label >= classes) {
             return Err(DataError::Label { row, label, classes });
         }
-        let class_names = (0..classes).map(|class| class.to_string()).collect();
-        let described = Feature::numbered(features.ncols());
-        let targets = Targets::Classes { labels, classes };
-        Ok(Self { features: standard(features), targets, class_names, described })
+        Ok(Self::of(features, Targets::Classes { labels, classes }, classes))
     }
 
     /// Features `[samples, features]` with numbers to predict, `[samples, outputs]`;
@@ -200,18 +89,70 @@ impl Dataset {
     /// # Errors
     /// When there is no data, a number is NaN or infinite, or the numbers of samples differ.
     pub fn values(features: Array2<f32>, values: Array2<f32>) -> Result<Self, DataError> {
-        check(&features, "features")?;
-        check_rows(&features, values.nrows())?;
-        check(&values, "targets")?;
-        let targets = Targets::Values(standard(values));
-        let described = Feature::numbered(features.ncols());
-        Ok(Self { features: standard(features), targets, class_names: Arc::default(), described })
+        Self::values_with_missing(features, values)?.complete()
     }
 
-    /// The same with names for its classes, in their order; they are numbers till then.
+    /// The same where a feature that is NaN is missing; no target may be.
     ///
     /// # Errors
-    /// When there is not one name for each class, different from the others.
+    /// As [`values`](Self::values), but a feature may be NaN.
+    pub fn values_with_missing(features: Array2<f32>, values: Array2<f32>) -> Result<Self, DataError> {
+        check_features(&features, values.nrows())?;
+        check_some(&values)?;
+        check_finite(&values, "targets", f32::is_finite)?;
+        Ok(Self::of(features, Targets::Values(standard(values)), 0))
+    }
+
+    /// Features `[samples, features]` with labels of which any number may hold of a sample, `[samples, labels]`;
+    /// [`multi_label_from_rows`](Self::multi_label_from_rows) takes vectors.
+    ///
+    /// # Errors
+    /// When there is no data, a feature is NaN or infinite, or the numbers of samples differ.
+    pub fn multi_label(features: Array2<f32>, labels: Array2<bool>) -> Result<Self, DataError> {
+        Self::multi_label_with_missing(features, labels)?.complete()
+    }
+
+    /// The same where a feature that is NaN is missing.
+    ///
+    /// # Errors
+    /// As [`multi_label`](Self::multi_label), but a feature may be NaN.
+    pub fn multi_label_with_missing(features: Array2<f32>, labels: Array2<bool>) -> Result<Self, DataError> {
+        check_features(&features, labels.nrows())?;
+        check_some(&labels)?;
+        let count = labels.ncols();
+        Ok(Self::of(features, Targets::Labels(standard(labels)), count))
+    }
+
+    /// Of what has been checked, with numbers for names.
+    fn of(features: Array2<f32>, targets: Targets, names: usize) -> Self {
+        let described = Feature::numbered(features.ncols());
+        let class_names = (0..names).map(|class| class.to_string()).collect();
+        Self { features: standard(features), targets, class_names, described }
+    }
+
+    /// Itself where no feature is missing.
+    fn complete(self) -> Result<Self, DataError> {
+        self.check_complete().map(|()| self)
+    }
+
+    /// Whether all features of all samples are there.
+    ///
+    /// # Errors
+    /// Names the first that is missing.
+    pub(crate) fn check_complete(&self) -> Result<(), DataError> {
+        check_finite(&self.features, "features", f32::is_finite)
+    }
+
+    /// Whether a feature of a sample is missing, which is NaN there.
+    #[must_use]
+    pub fn has_missing(&self) -> bool {
+        self.features.iter().any(|feature| feature.is_nan())
+    }
+
+    /// The same with names for its classes or labels, in their order; they are numbers till then.
+    ///
+    /// # Errors
+    /// When there is not one name for each, different from the others.
     pub fn with_class_names(self, names: Vec<String>) -> Result<Self, DataError> {
         let classes = self.class_names.len();
         let different = names.iter().collect::<BTreeSet<_>>().len();
@@ -244,16 +185,16 @@ impl Dataset {
         self.features.rows().into_iter().map(|row| row.to_vec())
     }
 
-    /// The class of each sample; nothing where the targets are numbers.
+    /// The class of each sample; nothing where the targets are numbers or several labels.
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         match &self.targets {
             Targets::Classes { labels, .. } => labels,
-            Targets::Values(_) => &[],
+            Targets::Values(_) | Targets::Labels(_) => &[],
         }
     }
 
-    /// The name of each class; nothing where the targets are numbers.
+    /// The name of each class, or of each label; nothing where the targets are numbers.
     #[must_use]
     pub fn class_names(&self) -> &[String] {
         &self.class_names
@@ -277,76 +218,38 @@ impl Dataset {
         self.features.ncols()
     }
 
-    /// The samples in another order.
-    #[must_use]
-    pub fn shuffled(&self, seed: Seed) -> Self {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.shuffle(&mut seed.rng(SHUFFLE));
-        self.select(&order)
-    }
-
-    /// Shuffles, then puts the last `fraction` of the samples apart: the rest, and those.
-    ///
-    /// # Errors
-    /// When one part would be empty.
-    pub fn split(&self, fraction: f32, seed: Seed) -> Result<(Self, Self), DataError> {
-        let rows = self.len();
-        let second = (rows as f32 * fraction).round().clamp(0.0, rows as f32) as usize;
-        let first = rows - second;
-        if first == 0 || second == 0 {
-            return Err(DataError::Split { fraction, rows, first, second });
-        }
-        let mut order: Vec<usize> = (0..rows).collect();
-        order.shuffle(&mut seed.rng(SHUFFLE));
-        Ok((self.select(&order[..first]), self.select(&order[first..])))
-    }
-
-    /// What is the same of any choice of its samples.
-    fn without_samples(&self) -> Self {
-        Self {
-            features: Array2::default((0, 0)),
-            targets: Targets::Values(Array2::default((0, 0))),
-            class_names: Arc::clone(&self.class_names),
-            described: Arc::clone(&self.described),
-        }
-    }
-
-    /// The samples at `rows`, each in `0..len()`.
-    #[must_use]
-    pub(crate) fn select(&self, rows: &[usize]) -> Self {
-        let targets = match &self.targets {
-            Targets::Classes { labels, classes } => {
-                Targets::Classes { labels: rows.iter().map(|&row| labels[row]).collect(), classes: *classes }
-            }
-            Targets::Values(values) => Targets::Values(values.select(Axis(0), rows)),
-        };
-        Self { features: self.features.select(Axis(0), rows), targets, ..self.without_samples() }
+    /// The same samples with other numbers to predict, of the same shape.
+    pub(crate) fn with_values(&self, values: Array2<f32>) -> Self {
+        Self { targets: Targets::Values(standard(values)), ..self.clone() }
     }
 }
 
-/// The stream of a seed that orders samples.
-const SHUFFLE: u64 = 1;
-
-fn standard(array: Array2<f32>) -> Array2<f32> {
+fn standard<T: Clone>(array: Array2<T>) -> Array2<T> {
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
-fn check(array: &Array2<f32>, part: &'static str) -> Result<(), DataError> {
+fn check_some<T>(array: &Array2<T>) -> Result<(), DataError> {
     let (rows, columns) = array.dim();
-    if rows == 0 || columns == 0 {
-        return Err(DataError::Empty { rows, columns });
+    if rows == 0 || columns == 0 { Err(DataError::Empty { rows, columns }) } else { Ok(()) }
+}
+
+fn check_features(features: &Array2<f32>, targets: usize) -> Result<(), DataError> {
+    check_some(features)?;
+    if features.nrows() != targets {
+        return Err(DataError::Rows { features: features.nrows(), targets });
     }
-    match array.indexed_iter().find(|(_, value)| !value.is_finite()) {
+    check_finite(features, "features", |feature| !feature.is_infinite())
+}
+
+fn check_finite(
+    array: &Array2<f32>,
+    part: &'static str,
+    is_right: impl Fn(f32) -> bool,
+) -> Result<(), DataError> {
+    match array.indexed_iter().find(|(_, value)| !is_right(**value)) {
         Some(((row, column), &value)) => Err(DataError::NotFinite { part, row, column, value }),
         None => Ok(()),
     }
-}
-
-fn check_rows(features: &Array2<f32>, targets: usize) -> Result<(), DataError> {
-    if features.nrows() == targets {
-        return Ok(());
-    }
-    Err(DataError::Rows { features: features.nrows(), targets })
 }
 
 #[cfg(test)]
@@ -361,7 +264,7 @@ mod tests {
         let error = Dataset::classes(features, vec![0, 1], 2).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "row 1, column 1 of the features is NaN: replace or drop missing values before they get here"
+            "row 1, column 1 of the features is NaN: fill in or drop missing values, or keep them with `classes_with_missing` and its likes"
         );
         let features = array![[0.0, 1.0], [2.0, 3.0]];
         assert_eq!(
@@ -384,17 +287,61 @@ mod tests {
     }
 
     #[test]
-    fn a_split_shares_out_every_sample() {
-        let features = Array2::from_shape_fn((10, 1), |(row, _)| row as f32);
-        let data = Dataset::classes(features, (0..10).collect(), 10).unwrap();
-        let (first, second) = data.split(0.3, Seed(5)).unwrap();
-        assert_eq!((first.len(), second.len()), (7, 3));
-        let mut seen: Vec<f32> = first.features().iter().chain(second.features()).copied().collect();
-        seen.sort_by(f32::total_cmp);
-        assert_eq!(seen, (0..10u8).map(f32::from).collect::<Vec<_>>());
-        assert_eq!(data.split(0.3, Seed(5)).unwrap().0, first);
-        assert_ne!(data.split(0.3, Seed(6)).unwrap().0, first);
-        assert!(matches!(data.split(0.01, Seed(5)), Err(DataError::Split { .. })));
-        assert!(matches!(data.split(f32::NAN, Seed(5)), Err(DataError::Split { .. })));
+    fn only_features_may_be_missing_and_only_where_that_is_said() {
+        let features = array![[0.0, 1.0], [f32::NAN, 3.0]];
+        let (labels, values) = (array![[true], [false]], array![[1.0], [2.0]]);
+        let kept = [
+            Dataset::classes_with_missing(features.clone(), vec![0, 1], 2),
+            Dataset::values_with_missing(features.clone(), values.clone()),
+            Dataset::multi_label_with_missing(features.clone(), labels.clone()),
+        ];
+        assert!(kept.iter().all(|data| data.as_ref().unwrap().has_missing()));
+        let refused = [
+            Dataset::classes(features.clone(), vec![0, 1], 2),
+            Dataset::values(features.clone(), values),
+            Dataset::multi_label(features, labels.clone()),
+        ];
+        for data in refused {
+            assert!(matches!(data, Err(DataError::NotFinite { part: "features", row: 1, column: 0, .. })));
+        }
+        let infinite = array![[0.0, f32::NEG_INFINITY], [0.0, 3.0]];
+        assert_eq!(
+            Dataset::multi_label_with_missing(infinite, labels).unwrap_err().to_string(),
+            "row 0, column 1 of the features is -inf: replace it or drop the row"
+        );
+        assert_eq!(
+            Dataset::values_with_missing(array![[0.0], [1.0]], array![[0.0], [f32::NAN]])
+                .unwrap_err()
+                .to_string(),
+            "row 1, column 0 of the targets is NaN: replace it or drop the row"
+        );
+    }
+
+    #[test]
+    fn labels_of_which_several_hold_have_names() {
+        let features = array![[0.0], [1.0]];
+        let labels = array![[true, false, true], [false, false, false]];
+        let data = Dataset::multi_label(features.clone(), labels.clone()).unwrap();
+        assert_eq!((data.targets(), data.labels()), (&Targets::Labels(labels.clone()), &[][..]));
+        assert_eq!(data.class_names(), ["0", "1", "2"]);
+        let names = ["wet", "cold", "windy"].map(str::to_owned).to_vec();
+        assert_eq!(data.clone().with_class_names(names.clone()).unwrap().class_names(), names);
+        assert_eq!(
+            data.with_class_names(names[1..].to_vec()),
+            Err(DataError::Names { names: 2, classes: 3 })
+        );
+        let rows = labels.rows().into_iter().map(|row| row.to_vec());
+        assert_eq!(
+            Dataset::multi_label_from_rows([[0.0], [1.0]], rows),
+            Dataset::multi_label(features.clone(), labels)
+        );
+        assert_eq!(
+            Dataset::multi_label(features.clone(), Array2::default((2, 0))),
+            Err(DataError::Empty { rows: 2, columns: 0 })
+        );
+        assert_eq!(
+            Dataset::multi_label(features, Array2::default((1, 1))),
+            Err(DataError::Rows { features: 2, targets: 1 })
+        );
     }
 }

@@ -45,13 +45,24 @@ impl Dataset {
     ) -> Result<Self, DataError> {
         Self::values(array(rows, "features")?, array(values, "targets")?)
     }
+
+    /// Rows of features, one a sample, with a row that says of each label whether it holds.
+    ///
+    /// # Errors
+    /// When rows of one side have different lengths, and as [`multi_label`](Self::multi_label).
+    pub fn multi_label_from_rows<F: AsRef<[f32]>, L: AsRef<[bool]>>(
+        rows: impl IntoIterator<Item = F>,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Result<Self, DataError> {
+        Self::multi_label(array(rows, "features")?, array(labels, "targets")?)
+    }
 }
 
 /// Rows of one length as an array.
-fn array<R: AsRef<[f32]>>(
+fn array<T: Clone + Default, R: AsRef<[T]>>(
     rows: impl IntoIterator<Item = R>,
     part: &'static str,
-) -> Result<Array2<f32>, DataError> {
+) -> Result<Array2<T>, DataError> {
     let (mut numbers, mut count, mut width) = (Vec::new(), 0, 0);
     for row in rows {
         let row = row.as_ref();
@@ -115,7 +126,7 @@ mod tests {
         );
         assert_eq!(
             message(vec![vec![0.0, f32::NAN]], vec![0]),
-            "row 0, column 1 of the features is NaN: replace or drop missing values before they get here"
+            "row 0, column 1 of the features is NaN: fill in or drop missing values, or keep them with `classes_with_missing` and its likes"
         );
         assert_eq!(
             Dataset::values_from_rows([[1.0], [2.0]], [vec![1.0, 2.0], vec![]]),

@@ -43,7 +43,7 @@ impl Dataset {
         let chosen: Vec<Vec<usize>> =
             (0..self.len()).map(|_| index::sample(&mut rng, shifts.len(), copies).into_vec()).collect();
         let rows: Vec<usize> = (0..=copies).flat_map(|_| 0..self.len()).collect();
-        let mut data = self.select(&rows);
+        let mut data = self.pick(&rows);
         for copy in 0..copies {
             for (row, chosen) in chosen.iter().enumerate() {
                 let place = (copy + 1) * self.len() + row;

@@ -93,7 +93,10 @@ impl ClientKey {
         if samples.is_empty() {
             return Err(InputError::Empty.into());
         }
-        samples.iter().map(|sample| self.encrypt(sample.as_ref())).collect()
+        let encrypt = |(index, sample): (usize, &S)| {
+            self.encrypt(sample.as_ref()).map_err(|EncryptError::Input(error)| error.of(index).into())
+        };
+        samples.iter().enumerate().map(encrypt).collect()
     }
 
     /// Decrypts the outputs of one sample.

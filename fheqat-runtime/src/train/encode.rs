@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fheqat_spec::Range;
 
-use super::{config::FeatureMap, error::TrainError, evaluate::check_samples};
+use super::{config::FeatureMap, error::TrainError, evaluate::check_features};
 use crate::{
     data::{Dataset, Feature, FeatureKind},
     nn::{
@@ -29,7 +29,7 @@ pub(crate) fn fit(program: &mut Program, data: &Dataset, map: FeatureMap) -> Res
     if map == FeatureMap::Whiten {
         check_whitened(data)?;
     }
-    check_samples(program, &data.features(), data.described())?;
+    check_features(program, data)?;
     let is_flat = program.is_flat();
     for index in 0..program.nodes.len() {
         let owns_step = program.owner(index) == Some(index);

@@ -36,16 +36,6 @@ pub enum TrainError {
         /// The largest allowed.
         most: f32,
     },
-    /// Samples of another width.
-    #[error(
-        "the data has {found} features, but the network takes {expected}: give one number for each input of its first layer"
-    )]
-    Width {
-        /// Features of a sample.
-        found: usize,
-        /// Features the network takes.
-        expected: usize,
-    },
     /// Targets of another width than the network's output.
     #[error(
         "the data has {found} classes or values, but the network gives {expected} outputs: make its last layer as wide as the targets"
@@ -59,6 +49,18 @@ pub enum TrainError {
     /// Cross entropy on numbers.
     #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
     Loss,
+    /// A number to predict that cannot be put back into its units.
+    #[error(
+        "row {row} of the targets has {value} for output {output}, but a number to predict must be in -1e30..=1e30: give the targets in a larger unit"
+    )]
+    Target {
+        /// The sample.
+        row: usize,
+        /// The output.
+        output: usize,
+        /// The number.
+        value: f32,
+    },
     /// Neurons that cannot be removed.
     #[error(
         "`max_neurons` names `{field}`, which is no layer whose neurons are bootstrapped: name a layer with weights that a quantizer reads"
@@ -117,6 +119,14 @@ pub enum TrainError {
     )]
     Standardize {
         /// The layer that reads the input's levels.
+        field: String,
+    },
+    /// A batch normalisation on batches of one sample.
+    #[error(
+        "`{field}` normalises by the variance of a batch, and one sample has none: give a `batch` of at least 2, and as many samples"
+    )]
+    Batch {
+        /// The batch normalisation.
         field: String,
     },
     /// The loss is not a number any more.

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Seed,
     circuit::{Codec, Graph},
-    data::{Dataset, Feature, FeatureKind, Targets},
-    error::{InputError, check_sample},
+    data::{Dataset, FeatureKind, Targets},
+    error::{InputError, check_samples, check_width},
     nn::{NetworkError, Precision, matrix::head_mut, noise::Noise, program::Program, runner::Runner},
 };
 
@@ -75,7 +75,7 @@ impl Metrics {
 fn metrics(tally: Tally, data: &Dataset) -> Metrics {
     let accuracy = match data.targets() {
         Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
-        Targets::Values(_) => None,
+        Targets::Values(_) | Targets::Labels(_) => None,
     };
     Metrics { loss: tally.mean_loss(), accuracy }
 }
@@ -91,8 +91,11 @@ impl Evaluator {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn new(program: &Program, precision: Precision) -> Result<Self, NetworkError> {
-        let runner = Runner::new(program, precision, BATCH)?;
-        Ok(Self { runner, slopes: Array2::zeros((BATCH, program.outputs())) })
+        Ok(Self::with(Runner::decoding(program, precision, BATCH)?, program))
+    }
+
+    fn with(runner: Runner, program: &Program) -> Self {
+        Self { runner, slopes: Array2::zeros((BATCH, program.outputs())) }
     }
 
     /// One that judges a network while it trains: quantized, with the noise that it tolerates, the same in each run.
@@ -100,7 +103,7 @@ impl Evaluator {
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn of_training(program: &Program, config: &TrainConfig) -> Result<Self, NetworkError> {
-        let mut evaluator = Self::new(program, config.precision)?;
+        let mut evaluator = Self::with(Runner::new(program, config.precision, BATCH)?, program);
         if config.precision == Precision::Quantized {
             evaluator.runner.noise = Noise::new(program, Seed(config.seed.0.wrapping_add(1)), 1.0);
         }
@@ -171,17 +174,24 @@ impl Evaluator {
 /// # Errors
 /// When the data does not fit the network or the loss.
 pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
-    if data.width() != program.features {
-        return Err(TrainError::Width { found: data.width(), expected: program.features });
-    }
+    check_width(data.width(), program.features)?;
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
-        Targets::Values(_) if loss == Loss::CrossEntropy => return Err(TrainError::Loss),
+        Targets::Values(_) | Targets::Labels(_) if loss == Loss::CrossEntropy => {
+            return Err(TrainError::Loss);
+        }
         Targets::Values(values) => values.ncols(),
+        Targets::Labels(labels) => labels.ncols(),
     };
     if found != program.outputs() {
         return Err(TrainError::Outputs { found, expected: program.outputs() });
     }
+    check_features(program, data)
+}
+
+/// # Errors
+/// When a feature is nothing that the network can read, or its categories are not those of training.
+pub(crate) fn check_features(program: &Program, data: &Dataset) -> Result<(), TrainError> {
     for (feature, trained) in data.described().iter().zip(&*program.described()) {
         if let (FeatureKind::Category { names }, FeatureKind::Category { names: trained }) =
             (&feature.kind, &trained.kind)
@@ -190,22 +200,5 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
             return Err(TrainError::Categories { feature: feature.name.clone() });
         }
     }
-    Ok(check_samples(program, &data.features(), data.described())?)
-}
-
-/// # Errors
-/// When a feature of samples `[n, features]` is nothing that the network can read.
-pub(crate) fn check_samples(
-    program: &Program,
-    samples: &ArrayView2<'_, f32>,
-    described: &[Feature],
-) -> Result<(), InputError> {
-    let takes_missing = program.takes_missing();
-    for sample in samples.rows() {
-        match sample.as_slice() {
-            Some(sample) => check_sample(sample, described, takes_missing)?,
-            None => check_sample(&sample.to_vec(), described, takes_missing)?,
-        }
-    }
-    Ok(())
+    Ok(check_samples(&data.features(), data.described(), program.takes_missing())?)
 }

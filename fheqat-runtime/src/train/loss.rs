@@ -87,6 +87,7 @@ fn target(targets: &Targets, smoothing: f32, row: usize, column: usize) -> f32 {
             own + smoothing / *classes as f32
         }
         Targets::Values(values) => values[[row, column]],
+        Targets::Labels(labels) => f32::from(labels[[row, column]]),
     }
 }
 

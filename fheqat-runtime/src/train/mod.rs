@@ -11,13 +11,16 @@ pub mod history;
 mod loss;
 mod optimizer;
 pub mod ptq;
+mod ridge;
 pub mod schedule;
 pub(crate) mod search;
 mod start;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod trainer;
 pub mod trial;
+mod weights;
 
 pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{
     operation::{
-        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State,
+        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units,
         for_each_number, gather,
     },
     place::Place,
@@ -299,7 +299,7 @@ impl Operation for QuantizerState {
         match (mode.precision, &self.reading, at.from) {
             (Precision::Float, Some(reading), _) => Kernel::Transform(reading.transform.clone()),
             (Precision::Float, None, _) => Kernel::Pass(self.curve),
-            (Precision::Quantized, _, None) => Kernel::Encode(self.encoder(1.0)),
+            (Precision::Quantized, _, None) => Kernel::Encode { encoder: self.encoder(1.0), unit: 1.0 },
             (Precision::Quantized, _, Some(_)) => Kernel::Requantize(Staircase::new(at.width, self.levels)),
         }
     }
@@ -307,10 +307,11 @@ impl Operation for QuantizerState {
     fn refresh(&self, kernel: &mut Kernel, refresh: &mut Refresh<'_>) -> Result<(), NetworkError> {
         let at = refresh.at;
         match (kernel, at.from) {
-            (Kernel::Encode(encoder), _) => {
+            (Kernel::Encode { encoder, unit }, _) => {
                 if let Code::Round(quantizer) = &mut encoder.code {
                     quantizer.step = at.step()?;
                 }
+                *unit = at.output_unit(refresh.precision)?;
             }
             (Kernel::Requantize(staircase), Some(from)) => {
                 staircase.unit = at.output_unit(refresh.precision)?;
@@ -340,7 +341,12 @@ impl Operation for QuantizerState {
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
     /// Features to levels.
-    Encode(Encoder),
+    Encode {
+        /// The rounding.
+        encoder: Encoder,
+        /// The step, where the levels are the network's output; else 1.
+        unit: f32,
+    },
     /// Sums or levels to levels.
     Requantize(Staircase),
     /// Floats through a curve.
@@ -349,8 +355,8 @@ pub(crate) enum Kernel {
     Transform(Transform),
 }
 
-/// Encodes the features of a batch, blocks of samples beside each other.
-pub(super) fn encode(encoder: &Encoder, batch: Batch<'_>) {
+/// Encodes the features of a batch, blocks of samples beside each other; a level counts so many units.
+pub(super) fn encode((encoder, unit): (&Encoder, f32), batch: Batch<'_>) {
     let Batch { features, count, output, .. } = batch;
     let width = output.ncols();
     let samples = (NUMBERS / width).max(1);
@@ -364,13 +370,16 @@ pub(super) fn encode(encoder: &Encoder, batch: Batch<'_>) {
                 None => encoder.encode(&sample.to_vec(), levels, &mut memory),
             }
         }
+        if unit != 1.0 {
+            levels.iter_mut().for_each(|level| *level *= unit);
+        }
     });
 }
 
 impl Run for Kernel {
     fn run(&mut self, batch: Batch<'_>) {
         match self {
-            Self::Encode(encoder) => encode(encoder, batch),
+            Self::Encode { encoder, unit } => encode((encoder, *unit), batch),
             Self::Transform(transform) => {
                 head_mut(batch.output, batch.count).assign(&transform.applied(&batch.features));
             }
@@ -394,7 +403,7 @@ impl Run for Kernel {
         let given = slice(&back.outputs[from]);
         let (slopes, to) = (&slice(back.slopes)[..length], slice_mut(&mut back.before[from]));
         match self {
-            Self::Encode(_) | Self::Transform(_) => {}
+            Self::Encode { .. } | Self::Transform(_) => {}
             Self::Pass(curve) => curve.back(slopes, &given[..length], &mut to[..length], route),
             Self::Requantize(staircase) => {
                 let numbers = back.numbers;
@@ -416,7 +425,15 @@ impl Run for Kernel {
     fn staircase(&self) -> Option<&Staircase> {
         match self {
             Self::Requantize(staircase) => Some(staircase),
-            Self::Encode(_) | Self::Pass(_) | Self::Transform(_) => None,
+            Self::Encode { .. } | Self::Pass(_) | Self::Transform(_) => None,
+        }
+    }
+
+    fn units(&self) -> Units<'_> {
+        match self {
+            Self::Encode { unit, .. } => Units::All(*unit),
+            Self::Requantize(staircase) => Units::All(staircase.unit),
+            Self::Pass(_) | Self::Transform(_) => Units::All(1.0),
         }
     }
 }

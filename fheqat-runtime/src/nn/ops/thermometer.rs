@@ -205,7 +205,7 @@ pub(crate) struct Kernel(Option<Encoder>);
 impl Run for Kernel {
     fn run(&mut self, batch: Batch<'_>) {
         if let Some(encoder) = &self.0 {
-            encode(encoder, batch);
+            encode((encoder, 1.0), batch);
         }
     }
 

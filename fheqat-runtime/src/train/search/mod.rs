@@ -113,7 +113,7 @@ impl<'a> Search<'a> {
         Self {
             whole,
             train,
-            weighed: train.select(&(0..train.len()).step_by(stride).collect::<Vec<_>>()),
+            weighed: train.pick(&(0..train.len()).step_by(stride).collect::<Vec<_>>()),
             validation,
             config,
             options,

@@ -91,7 +91,7 @@ impl Search<'_> {
         let mut tried = Vec::new();
         for (epochs, rate_factor) in [(epochs, 1.0), (2 * epochs, 1.5)] {
             let config = TrainConfig {
-                epochs,
+                epochs: Some(epochs),
                 rate: self.config.rate * rate_factor,
                 ramp: 0.0,
                 warmup: 0.0,
@@ -143,9 +143,7 @@ impl Search<'_> {
 /// Layers on one direction, which keep it: those whose bias was set free for it.
 pub(super) fn frozen(program: &Program) -> Vec<usize> {
     let is_on_one_direction = |index: &usize| {
-        program
-            .linear(*index)
-            .is_some_and(|state| state.hold == Bias::Free && state.declared == Bias::Centred)
+        program.linear(*index).is_some_and(|state| state.hold == Bias::Free && state.declared.has_centre())
     };
     (0..program.nodes.len()).filter(is_on_one_direction).collect()
 }
