@@ -101,6 +101,9 @@ pub struct CostSearch {
     /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
     /// holds, even if the accuracy falls below the margin. Default: no limit.
     pub max_core_seconds: Option<f64>,
+    /// Seconds after which the search begins no training but the last. It then gives the best it has found, and the same seed may give
+    /// another network next time. Positive, default: 90.
+    pub max_seconds: f64,
 }
 
 impl Default for CostSearch {
@@ -110,6 +113,7 @@ impl Default for CostSearch {
             max_neurons: BTreeMap::new(),
             max_rotations: None,
             max_core_seconds: None,
+            max_seconds: 90.0,
             p_fail: Bounds::default().p_fail,
         }
     }
@@ -258,6 +262,7 @@ impl TrainConfig {
             }
             at_least_one("max_rotations", search.max_rotations.unwrap_or(1))?;
             within("p_fail", search.p_fail.0 as f32, -256.0..=-1.0)?;
+            within("max_seconds", search.max_seconds as f32, 0.0..=f32::MAX)?;
             within("max_core_seconds", search.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }
         if let Observer::Percentile(fraction) = self.observer {

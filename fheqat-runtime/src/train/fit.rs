@@ -6,8 +6,7 @@ use super::{
     error::TrainError,
     evaluate::{check_data, check_features},
     history::History,
-    search::{self, held_out},
-    targets,
+    search, targets,
     trainer::train_once,
 };
 use crate::{
@@ -32,31 +31,44 @@ pub(crate) fn fit(
     let data = &*targets::learned(&targets, data);
     let search =
         config.search.as_ref().filter(|_| config.precision == Precision::Quantized && is_fresh(program));
-    let (train, validation) = match &config.validation {
-        Validation::None => (data.clone(), None),
-        Validation::Fraction(fraction) => {
-            let fraction = search.map_or(*fraction, |_| held_out(*fraction, data.len()));
-            let (train, held) = data.split(fraction, config.seed)?;
-            (train, Some(held))
-        }
+    let held = match &config.validation {
+        Validation::None | Validation::Fraction(_) => None,
         Validation::Set(held) => {
             check_data(program, held, config.loss)?;
-            (data.clone(), Some(targets::learned(&targets, held).into_owned()))
+            Some(targets::learned(&targets, held).into_owned())
         }
     };
-    check_batch(program, config.batch.min(train.len()))?;
-    encode::fit(program, &train, config.features)?;
-    if let Some(held) = &validation {
-        check_features(program, held)?;
-    }
-    let history = match (search, &validation) {
-        (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),
-        _ => train_once(program, &train, validation.as_ref(), config, &[]),
+    let history = match (search, &config.validation) {
+        (Some(options), Validation::Fraction(_) | Validation::Set(_)) => {
+            check_batch(program, config.batch.min(data.len()))?;
+            search::search(program, data, held.as_ref(), config, options)
+        }
+        (None, Validation::Fraction(fraction)) => {
+            let (train, held) = data.split(*fraction, config.seed)?;
+            train_declared(program, &train, Some(&held), config)
+        }
+        (_, Validation::None) | (None, Validation::Set(_)) => {
+            train_declared(program, data, held.as_ref(), config)
+        }
     }?;
     if let Some(kept) = program.targets_mut() {
         *kept = targets;
     }
     Ok(history)
+}
+
+fn train_declared(
+    program: &mut Program,
+    train: &Dataset,
+    held: Option<&Dataset>,
+    config: &TrainConfig,
+) -> Result<History, TrainError> {
+    check_batch(program, config.batch.min(train.len()))?;
+    encode::fit(program, train, config.features)?;
+    if let Some(held) = held {
+        check_features(program, held)?;
+    }
+    train_once(program, train, held, config, &[])
 }
 
 /// # Errors
