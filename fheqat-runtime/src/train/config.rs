@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
+use super::{
+    class_weights::ClassWeights, control::TrainControl, error::TrainError, schedule::Schedule,
+    select::SelectBy,
+};
 use crate::{
     Seed,
     data::Dataset,
@@ -80,6 +83,8 @@ pub struct TrainConfig {
     pub seed: Seed,
     /// A bar, where standard error is a terminal. Default: true.
     pub progress: bool,
+    /// A handle by which another thread watches the training, and may stop it. Default: none.
+    pub control: Option<TrainControl>,
 }
 
 /// How training looks for a cheap network.
@@ -214,6 +219,7 @@ impl Default for TrainConfig {
             features: FeatureMap::Auto,
             seed: Seed(0),
             progress: true,
+            control: None,
         }
     }
 }

@@ -176,6 +176,9 @@ pub enum TrainError {
         /// The batch normalisation.
         field: String,
     },
+    /// It was stopped from outside.
+    #[error("the training was cancelled: the network is as it was before")]
+    Cancelled,
     /// The loss is not a number any more.
     #[error("the loss diverged in epoch {epoch}: lower the learning rate, now {rate}")]
     Diverged {

@@ -1,11 +1,14 @@
 //! What `train` does: holds out validation data, then trains what is declared or searches for a cheap network.
 
+use std::io::{self, Write};
+
 use super::{
     config::{TrainConfig, Validation},
     encode,
     error::TrainError,
-    evaluate::{check_data, check_features},
+    evaluate::{Evaluator, check_data, check_features},
     history::History,
+    metrics::Metrics,
     search, targets,
     trainer::train_once,
 };
@@ -13,6 +16,9 @@ use crate::{
     data::Dataset,
     nn::{Precision, ops::Op, program::Program},
 };
+
+/// Samples that are looked at, at most, to see whether a network has learned anything.
+const LOOKED_AT: usize = 2000;
 
 /// Trains `program` on `data` and gives the log.
 ///
@@ -51,10 +57,14 @@ pub(crate) fn fit(
             train_declared(program, data, held.as_ref(), config)
         }
     }?;
+    let warning = warning(program, data, config)?;
+    if let Some(warning) = &warning {
+        tell(warning);
+    }
     if let Some(kept) = program.targets_mut() {
         *kept = targets;
     }
-    Ok(history)
+    Ok(History { warning, ..history })
 }
 
 fn train_declared(
@@ -82,6 +92,19 @@ fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
         }
     }
     Ok(())
+}
+
+/// What is wrong with a network that does no better on the samples it was trained on than the same answer to all.
+fn warning(program: &Program, data: &Dataset, config: &TrainConfig) -> Result<Option<String>, TrainError> {
+    let stride = data.len().div_ceil(LOOKED_AT);
+    let data = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
+    let outputs = Evaluator::new(program, config.precision)?.predict(program, &data.features());
+    Ok(Metrics::of(&outputs.view(), &data).warning())
+}
+
+fn tell(warning: &str) {
+    // A closed standard error is no reason to fail.
+    let _ = writeln!(io::stderr().lock(), "warning: {warning}");
 }
 
 fn is_fresh(program: &Program) -> bool {

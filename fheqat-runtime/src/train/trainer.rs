@@ -61,6 +61,9 @@ pub(crate) fn train_once(
     // On a thread of the pool, so that handing parts to the others is cheap.
     let history = rayon::scope(|_| trainer.run(train, validation))?;
     *program = trainer.program;
+    if let Some(control) = &config.control {
+        control.count_network();
+    }
     Ok(history)
 }
 
@@ -195,6 +198,12 @@ impl<'a> Trainer<'a> {
 
     fn batch(&mut self, train: &Dataset, rows: &[usize], rate: f32) -> Result<Tally, TrainError> {
         let config = self.config;
+        if let Some(control) = &config.control {
+            if control.is_cancelled() {
+                return Err(TrainError::Cancelled);
+            }
+            control.count_step();
+        }
         let max_nonzero = self.ramp();
         let source = train.features();
         for (mut to, &row) in self.features.rows_mut().into_iter().zip(rows) {
