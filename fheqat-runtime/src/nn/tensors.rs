@@ -7,7 +7,7 @@ use ndarray::Array2;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use thiserror::Error;
 
-use super::error::NetworkError;
+use super::error::{NetworkError, Unusable};
 use crate::file::FileError;
 
 /// A file of weights that cannot be written, read or used.
@@ -83,6 +83,9 @@ pub enum WeightsError {
         /// What is wrong.
         reason: String,
     },
+    /// Numbers that are finite each, but not together.
+    #[error("{0}: the file is damaged, or its training diverged")]
+    Unusable(#[from] Unusable),
 }
 
 struct Tensor {

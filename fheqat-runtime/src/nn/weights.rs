@@ -56,7 +56,8 @@ pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
         reader.start(name);
         *targets = TargetState::load(&mut reader, outputs)?;
     }
-    reader.finish()
+    reader.finish()?;
+    Ok(program.check()?)
 }
 
 fn last_with_weights(program: &Program) -> Option<&'static str> {

@@ -18,7 +18,8 @@ use crate::{
 /// Trains `program` on `data` and gives the log.
 ///
 /// # Errors
-/// When an option is out of range, the data does not fit the network, or the loss diverges.
+/// When an option is out of range, the data does not fit the network, the loss diverges, or training leaves a number with which
+/// the network cannot run.
 pub(crate) fn fit(
     program: &mut Program,
     data: &Dataset,
@@ -56,6 +57,7 @@ pub(crate) fn fit(
     if let Some(kept) = program.targets_mut() {
         *kept = targets;
     }
+    program.check()?;
     Ok(history)
 }
 

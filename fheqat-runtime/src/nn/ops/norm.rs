@@ -20,6 +20,7 @@ use crate::{
         module::{LayerMut, LayerRef, Module},
         precision::{Precision, Statistics},
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::{Bad, infinite},
     },
     quant::transition::{Channel, Dequantize, Origin},
 };
@@ -154,6 +155,15 @@ impl State for NormState {
 
     fn ones(&self) -> Option<usize> {
         Some(1)
+    }
+
+    fn unusable(&self) -> Option<Bad> {
+        let below_zero = self.variance.iter().find(|variance| **variance < 0.0);
+        infinite("factor", &self.gamma)
+            .or_else(|| infinite("constant", &self.beta))
+            .or_else(|| infinite("running mean", &self.mean))
+            .or_else(|| infinite("running variance", &self.variance))
+            .or_else(|| below_zero.map(|&variance| ("running variance", variance)))
     }
 
     fn slopes(&self, gains: usize, _: usize) -> Slopes {

@@ -12,6 +12,7 @@ use crate::{
         matrix::{slice, slice_mut},
         precision::{Precision, Statistics},
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::Bad,
     },
     quant::{row::RowRounder, transition::Dequantize},
 };
@@ -131,6 +132,11 @@ pub(crate) trait State {
 
     /// Puts what it has learned back into the units of its layer, and forgets steps that nobody fixed.
     fn make_float(&mut self) {}
+
+    /// A number that it has learned and cannot run with.
+    fn unusable(&self) -> Option<Bad> {
+        None
+    }
 
     /// Memory for the slopes of what it learns, of `gains` gains and batches of `batch` samples.
     fn slopes(&self, gains: usize, _batch: usize) -> Slopes {

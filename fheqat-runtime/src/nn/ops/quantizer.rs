@@ -28,6 +28,7 @@ use crate::{
         module::{LayerMut, LayerRef, Module},
         precision::Precision,
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::{Bad, no_unit},
     },
     quant::{
         Code, Encoder, Quantizer, Requantize, Standardization, Transform,
@@ -250,6 +251,10 @@ impl State for QuantizerState {
 
     fn ones(&self) -> Option<usize> {
         None
+    }
+
+    fn unusable(&self) -> Option<Bad> {
+        no_unit("step", &self.step).or_else(|| self.reading.as_ref()?.unusable())
     }
 
     fn make_float(&mut self) {

@@ -16,6 +16,7 @@ use crate::{
         error::NetworkError,
         module::{LayerMut, LayerRef, Module},
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::Bad,
     },
     quant::{ChannelCode, Code, Encoder, ThermometerCode, Transform},
 };
@@ -131,6 +132,10 @@ impl State for ThermometerState {
 
     fn remove(&mut self, ends: Ends, _: &[Vec<bool>], _: &[usize]) -> Vec<bool> {
         vec![false; ends.width]
+    }
+
+    fn unusable(&self) -> Option<Bad> {
+        self.chosen.as_ref()?.0.unusable()
     }
 
     fn save(&self, _: bool, to: &mut TensorWriter) {

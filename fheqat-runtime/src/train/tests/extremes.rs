@@ -1,6 +1,8 @@
 //! Options and data at the ends of what they may be: a result that is whole, or an error, and never a panic.
 
 use fheqat_spec::Transfer;
+use rand::{RngExt, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use ndarray::Axis;
@@ -8,6 +10,7 @@ use ndarray::Axis;
 use crate::{
     fixture::drawn::{Draw, Drawn},
     nn::{lower::unnamed, ops::Op, runner::Runner},
+    quant::Observer,
     train::evaluate::Evaluator,
 };
 
@@ -170,4 +173,117 @@ fn one_sample_has_no_variance() {
         .to_owned();
     let outputs = &runner.outputs[15];
     assert!(outputs.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 1e-5), "{outputs} {exact}");
+}
+
+/// Ten to a power between two.
+fn power(rng: &mut ChaCha8Rng, least: f32, most: f32) -> f32 {
+    10f32.powf(rng.random_range(least..most))
+}
+
+fn any_config(rng: &mut ChaCha8Rng) -> TrainConfig {
+    let optimizers = [Optimizer::AdamW { decay: 0.1 }, Optimizer::Sgd { momentum: 0.9 }];
+    let observers = [Observer::MinMax, Observer::Percentile(0.9), Observer::MeanSquaredError];
+    let maps = [FeatureMap::Auto, FeatureMap::AsIs, FeatureMap::Standardize, FeatureMap::Whiten];
+    TrainConfig {
+        rate: power(rng, -4.0, 3.0),
+        batch: rng.random_range(1..40),
+        epochs: Some(rng.random_range(1..4)),
+        optimizer: *optimizers.choose(rng).unwrap(),
+        observer: *observers.choose(rng).unwrap(),
+        features: *maps.choose(rng).unwrap(),
+        precision: if rng.random_bool(0.2) { Precision::Float } else { Precision::Quantized },
+        restore_best: rng.random_bool(0.5),
+        seed: Seed(rng.random()),
+        ..short()
+    }
+}
+
+/// The features of `data` at any scale, or each at its own.
+fn scaled(data: &Dataset, rng: &mut ChaCha8Rng) -> Dataset {
+    let all = power(rng, -20.0, 20.0);
+    let is_mixed = rng.random_bool(0.3);
+    let factors: Vec<f32> =
+        (0..data.width()).map(|_| if is_mixed { power(rng, -20.0, 20.0) } else { all }).collect();
+    let features = data.features().to_owned() * &ndarray::aview1(&factors);
+    Dataset::classes(features, data.labels().to_vec(), 2).unwrap()
+}
+
+/// What is `Ok` runs, is saved and is loaded; gives how many trainings were.
+fn whole<N: Network>(data: &Dataset, cases: u64) -> u64 {
+    let mut good = 0;
+    for case in 0..cases {
+        let mut rng = Seed(case).rng(77);
+        let (data, config) = (scaled(data, &mut rng), any_config(&mut rng));
+        let mut net = N::new(Seed(case));
+        let is_trained = if rng.random_bool(0.2) {
+            net.quantize(&data, &PtqConfig { observer: config.observer, standardize: false }).is_ok()
+        } else {
+            net.train(&data, &config).is_ok() && config.precision == Precision::Quantized
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.safetensors");
+        net.save(&path).unwrap_or_else(|error| panic!("case {case}: {error}"));
+        let mut other = N::new(Seed(case + 1));
+        other.load(&path).unwrap_or_else(|error| panic!("case {case}: {error}"));
+        if !is_trained {
+            continue;
+        }
+        good += 1;
+        let circuit = net.circuit().unwrap_or_else(|error| panic!("case {case}: {error}"));
+        assert_eq!(other.quantized().unwrap(), net.quantized().unwrap(), "case {case}");
+        let predicted = net.predict(Precision::Quantized, data.features()).unwrap();
+        assert!(predicted.iter().all(|output| output.is_finite()), "case {case}: {predicted}");
+        for (sample, predicted) in data.samples().zip(predicted.rows()).take(5) {
+            let simulated = circuit.simulate(&sample).unwrap().values;
+            assert!(simulated.iter().zip(predicted).all(|(a, b)| a.to_bits() == b.to_bits()), "case {case}");
+        }
+    }
+    good
+}
+
+/// Any network, option, and scale of the features.
+#[test]
+fn what_has_trained_runs_and_is_saved_and_loaded() {
+    const CASES: u64 = 60;
+    let points = few();
+    let pixels = Array2::from_shape_fn((40, 120), |(sample, pixel)| {
+        ((sample * 37 + pixel * pixel * 11) % 29) as f32 / 29.0 - 0.3
+    });
+    let images = Dataset::classes(pixels, (0..40).map(|sample| sample % 2).collect(), 2).unwrap();
+    let good = [
+        whole::<Chain<2, 8, 2, 8, 8, true>>(&points, CASES),
+        whole::<Chain<2, 8, 2, 4, 0, false>>(&points, CASES),
+        whole::<Curved<Tanh, 8, 8, 0, true>>(&points, CASES),
+        whole::<Curved<Gelu, 8, 8, 6, false>>(&points, CASES),
+        whole::<Rows<8, 0, true>>(&points, CASES),
+        whole::<Normed<1, 0>>(&points, CASES),
+        whole::<Normed<2, 8>>(&points, CASES),
+        whole::<Stairs>(&points, CASES),
+        whole::<Branch>(&points, CASES),
+        whole::<Tolerant<Branch, 3>>(&points, CASES),
+        whole::<Image<true>>(&images, CASES / 4),
+        whole::<NormedImage<1>>(&images, CASES / 4),
+        whole::<MaxPooled>(&images, CASES / 4),
+    ];
+    println!("trained: {good:?}");
+    assert!(good.iter().all(|good| *good > 3), "{good:?}");
+}
+
+/// What threw every scale away without a word.
+#[test]
+fn training_that_went_wrong_says_what_to_do() {
+    let raw = Dataset::classes(few().features().to_owned() * 2000.0, few().labels().to_vec(), 2).unwrap();
+    let sgd = TrainConfig { optimizer: Optimizer::Sgd { momentum: 0.9 }, epochs: Some(10), ..short() };
+    for (data, config) in
+        [(&raw, TrainConfig { rate: 0.1, ..sgd.clone() }), (&few(), TrainConfig { rate: 300.0, ..sgd })]
+    {
+        let mut net = Tiny::new(Seed(1));
+        match net.train(data, &config) {
+            Ok(_) => assert!(net.circuit().is_ok()),
+            Err(error) => {
+                let message = error.to_string();
+                assert!(message.contains("`rate`") && message.contains("`features: FeatureMap::Standardize`"), "{message}");
+            }
+        }
+    }
 }

@@ -32,6 +32,7 @@ use crate::{
         precision::Precision,
         targets::TargetState,
         tensors::{TensorReader, TensorWriter, WeightsError, shaped},
+        usable::{Bad, infinite, no_unit},
     },
     quant::{
         row::{RowLimits, RowRounder, exact_sum},
@@ -359,6 +360,13 @@ impl State for LinearState {
 
     fn ones(&self) -> Option<usize> {
         Some(1)
+    }
+
+    fn unusable(&self) -> Option<Bad> {
+        infinite("weight", &self.weight)
+            .or_else(|| infinite("bias", &self.bias))
+            .or_else(|| no_unit("scale", self.scale.iter().flatten()))
+            .or_else(|| infinite("weight", &self.float_weights()))
     }
 
     fn make_float(&mut self) {
