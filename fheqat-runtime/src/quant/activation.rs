@@ -140,6 +140,25 @@ impl Function {
         }
     }
 
+    /// The name of its type, without paths.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let is_of_path = |character: char| character.is_alphanumeric() || "_:".contains(character);
+        let mut name = String::new();
+        let mut path = String::new();
+        for character in self.name.chars().chain(['\0']) {
+            if is_of_path(character) {
+                path.push(character);
+                continue;
+            }
+            name.push_str(path.rsplit("::").next().unwrap_or_default());
+            path.clear();
+            name.push(character);
+        }
+        name.pop();
+        name
+    }
+
     /// The function; zero where it is not a number.
     #[must_use]
     pub fn apply(&self, x: f32) -> f32 {

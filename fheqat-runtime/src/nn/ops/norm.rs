@@ -179,7 +179,7 @@ impl State for NormState {
         ends.from.map_or_else(|| vec![false; ends.width], |from| gone[from].clone())
     }
 
-    fn save(&self, _: bool, to: &mut TensorWriter) {
+    fn save(&self, _: Option<&'static str>, to: &mut TensorWriter) {
         let parts =
             [(WEIGHT, &self.gamma), (BIAS, &self.beta), (MEAN, &self.mean), (VARIANCE, &self.variance)];
         for (part, values) in parts {

@@ -147,8 +147,8 @@ pub(crate) trait State {
     /// its own numbers are gone then.
     fn remove(&mut self, ends: Ends, gone: &[Vec<bool>], removed: &[usize]) -> Vec<bool>;
 
-    /// Writes what it has learned; `owns_step` says whether its step is its own and not another quantizer's.
-    fn save(&self, _owns_step: bool, _to: &mut TensorWriter) {}
+    /// Writes what it has learned; `owner` names the quantizer whose step its levels have, or those that it adds.
+    fn save(&self, _owner: Option<&'static str>, _to: &mut TensorWriter) {}
 
     /// Reads what [`State::save`] wrote.
     ///
@@ -174,6 +174,8 @@ pub(crate) struct Ends {
 /// Where an op stands that reads a file of weights.
 #[derive(Clone, Copy)]
 pub(crate) struct AtLoad {
+    /// The quantizer whose step its levels have, or those that it adds.
+    pub(crate) owner: Option<&'static str>,
     pub(crate) owns_step: bool,
     /// Features of a sample, where it reads the network's input.
     pub(crate) features: Option<usize>,

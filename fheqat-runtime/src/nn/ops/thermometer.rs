@@ -138,7 +138,7 @@ impl State for ThermometerState {
         self.chosen.as_ref()?.0.unusable()
     }
 
-    fn save(&self, _: bool, to: &mut TensorWriter) {
+    fn save(&self, _: Option<&'static str>, to: &mut TensorWriter) {
         let Some((reading, code)) = &self.chosen else { return };
         reading.save(ENCODER, to);
         // Floats as tensors, for text may round them.
