@@ -10,7 +10,7 @@ use ndarray::Axis;
 use crate::{
     fixture::drawn::{Draw, Drawn},
     nn::{lower::unnamed, ops::Op, runner::Runner},
-    quant::Observer,
+    quant::{Observer, activation::Function},
     train::evaluate::Evaluator,
 };
 
@@ -273,17 +273,85 @@ fn what_has_trained_runs_and_is_saved_and_loaded() {
 #[test]
 fn training_that_went_wrong_says_what_to_do() {
     let raw = Dataset::classes(few().features().to_owned() * 2000.0, few().labels().to_vec(), 2).unwrap();
-    let sgd = TrainConfig { optimizer: Optimizer::Sgd { momentum: 0.9 }, epochs: Some(10), ..short() };
-    for (data, config) in
-        [(&raw, TrainConfig { rate: 0.1, ..sgd.clone() }), (&few(), TrainConfig { rate: 300.0, ..sgd })]
-    {
-        let mut net = Tiny::new(Seed(1));
-        match net.train(data, &config) {
-            Ok(_) => assert!(net.circuit().is_ok()),
-            Err(error) => {
-                let message = error.to_string();
-                assert!(message.contains("`rate`") && message.contains("`features: FeatureMap::Standardize`"), "{message}");
-            }
+    let mut errors = 0;
+    let rates = [0.1, 3.0, 300.0, 1000.0];
+    for (data, rate) in [raw, few()].iter().flat_map(|data| rates.map(|rate| (data, rate))) {
+        for optimizer in [Optimizer::Sgd { momentum: 0.9 }, Optimizer::AdamW { decay: 0.0 }] {
+            let config = TrainConfig { optimizer, rate, epochs: Some(20), restore_best: false, ..short() };
+            let mut net = Tiny::new(Seed(1));
+            let Err(error) = net.train(data, &config) else { continue };
+            let message = error.to_string();
+            assert!(message.contains("`rate`") && message.contains("`features: FeatureMap::Standardize`"), "{message}");
+            assert_eq!(net.fc1.integers(), None);
+            errors += 1;
         }
     }
+    assert!(errors >= 2, "{errors}");
+}
+
+struct Inverse;
+
+impl Activation for Inverse {
+    const SIGNED: bool = true;
+
+    fn apply(x: f32) -> f32 {
+        1.0 / x
+    }
+}
+
+struct Logarithm;
+
+impl Activation for Logarithm {
+    const SIGNED: bool = true;
+
+    fn apply(x: f32) -> f32 {
+        x.ln()
+    }
+}
+
+struct Tower;
+
+impl Activation for Tower {
+    const SIGNED: bool = false;
+
+    fn apply(x: f32) -> f32 {
+        (3.0 * x).exp().exp()
+    }
+}
+
+/// Infinite nowhere but where nothing else happens.
+struct Cliff;
+
+impl Activation for Cliff {
+    const SIGNED: bool = false;
+
+    fn apply(x: f32) -> f32 {
+        if x > 0.0 { f32::INFINITY } else { 0.0 }
+    }
+}
+
+/// Steps are at most so large, with every observer.
+fn trains_where_infinite<F: Activation>(most: f32) {
+    for observer in [Observer::MinMax, Observer::Percentile(0.99), Observer::MeanSquaredError] {
+        let config = TrainConfig { observer, epochs: Some(3), ..short() };
+        let mut net = Curved::<F, 8, 8, 0, true>::new(Seed(1));
+        net.train(&few(), &config).unwrap();
+        check_bits(&net, &few());
+        let mut net = Curved::<F, 8, 8, 6, false>::new(Seed(2));
+        net.train(&few(), &config).unwrap();
+        check_bits(&net, &few());
+        net.quantize(&few(), &PtqConfig { observer, standardize: false }).unwrap();
+        check_bits(&net, &few());
+        let steps = [net.act1.step().unwrap(), net.act2.step().unwrap()];
+        assert!(steps.iter().all(|step| *step <= most), "{steps:?}");
+    }
+}
+
+/// Where a function is infinite is the last level on that side, and no step.
+#[test]
+fn functions_that_are_infinite_somewhere_train() {
+    trains_where_infinite::<Inverse>(1e3);
+    trains_where_infinite::<Logarithm>(10.0);
+    trains_where_infinite::<Tower>(Function::LARGEST);
+    trains_where_infinite::<Cliff>(1.0);
 }
