@@ -269,6 +269,29 @@ fn what_has_trained_runs_and_is_saved_and_loaded() {
     assert!(good.iter().all(|good| *good > 3), "{good:?}");
 }
 
+/// The squares of such slopes are infinite.
+#[test]
+fn steep_slopes_still_move_weights() {
+    for factor in [1.0, 1e10, 1e20, 1e30] {
+        let features = few().features().to_owned() * factor;
+        let data = Dataset::classes(features, few().labels().to_vec(), 2).unwrap();
+        let mut net = Tiny::new(Seed(1));
+        let before = net.fc1.weights();
+        net.train(&data, &TrainConfig { epochs: Some(3), progress: false, ..TrainConfig::float() }).unwrap();
+        let moved = (net.fc1.weights() - before).mapv(f32::abs).sum();
+        assert!(moved > 0.01 && moved < 10.0, "{factor}: {moved}");
+    }
+}
+
+/// Data that can be made without a sample would train nothing and divide by none.
+#[test]
+fn no_data_is_empty() {
+    assert_eq!(checkerboard_points(0, Seed(1)).len(), 1);
+    Tiny::new(Seed(1))
+        .train(&checkerboard_points(0, Seed(1)), &TrainConfig { validation: Validation::None, ..short() })
+        .unwrap();
+}
+
 /// What threw every scale away without a word.
 #[test]
 fn training_that_went_wrong_says_what_to_do() {
