@@ -64,7 +64,7 @@ impl Staircase {
                 self.each(sums, to, neuron);
             }),
             lookup => {
-                self.each(sums, to, |gain, offset| Requantize { gain, divisor, offset, lookup, levels })
+                self.each(sums, to, |gain, offset| Requantize { gain, divisor, offset, lookup, levels });
             }
         }
     }

@@ -137,8 +137,8 @@ fn a_file_that_is_not_calibrated_overrides_nothing() {
 
 #[test]
 fn numbers_that_overflow_together_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
     type Break = fn(&mut Program);
+    let folder = tempfile::tempdir().unwrap();
     let breaks: [(&str, Break); 4] = [
         ("`field1` has a weight of inf", |program| linear(program, 1e20, 1e30)),
         ("`field1` has a unit of its sums of inf", |program| {

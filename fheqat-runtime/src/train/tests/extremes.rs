@@ -56,6 +56,7 @@ fn counts_may_be_as_large_as_they_come() {
 /// Whatever the last layer is, a quantizer of the input among them.
 #[test]
 fn predictions_are_what_the_circuit_gives() {
+    type Rearrange = fn(&mut Draw, usize) -> usize;
     let check = |drawn: &Drawn| {
         let (program, circuit) = (drawn.program(), drawn.circuit());
         let samples = Array2::from_shape_fn((20, program.features), |(row, column)| {
@@ -73,7 +74,6 @@ fn predictions_are_what_the_circuit_gives() {
         let mut draw = Draw::new(&[2, 3], Seed(1));
         let levels = draw.input(transfer, 3);
         check(&draw.finish());
-        type Rearrange = fn(&mut Draw, usize) -> usize;
         let rearranged: [Rearrange; 4] = [
             |draw, levels| draw.transpose(levels, &[1, 0]),
             |draw, levels| draw.reshape(levels, &[3, 2]),
@@ -204,7 +204,7 @@ fn scaled(data: &Dataset, rng: &mut ChaCha8Rng) -> Dataset {
     let is_mixed = rng.random_bool(0.3);
     let factors: Vec<f32> =
         (0..data.width()).map(|_| if is_mixed { power(rng, -20.0, 20.0) } else { all }).collect();
-    let features = data.features().to_owned() * &ndarray::aview1(&factors);
+    let features = data.features().to_owned() * ndarray::aview1(&factors);
     Dataset::classes(features, data.labels().to_vec(), 2).unwrap()
 }
 
