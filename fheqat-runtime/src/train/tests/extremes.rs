@@ -304,7 +304,10 @@ fn training_that_went_wrong_says_what_to_do() {
             let mut net = Tiny::new(Seed(1));
             let Err(error) = net.train(data, &config) else { continue };
             let message = error.to_string();
-            assert!(message.contains("`rate`") && message.contains("`features: FeatureMap::Standardize`"), "{message}");
+            assert!(
+                message.contains("`rate`") && message.contains("`features: FeatureMap::Standardize`"),
+                "{message}"
+            );
             assert_eq!(net.fc1.integers(), None);
             errors += 1;
         }
