@@ -30,7 +30,8 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// Passes over the data, at least 1. Default: `None`, as many as make 2,000 optimizer steps, and at least 10.
     pub epochs: Option<usize>,
-    /// Samples of one optimizer step, at least 1. Default: 64.
+    /// Samples of one optimizer step, at least 1, and at least 2 where a `BatchNorm` has one number of a channel in a sample.
+    /// Default: 64.
     pub batch: usize,
     /// The largest learning rate. Of quantized weights it is in integer units of three bits: weights in `-hi..=hi` train at
     /// `sqrt(hi / 3)` times this rate, so that all widths train alike. Default: 0.05; of [`TrainConfig::float`] 0.005.

@@ -23,7 +23,8 @@ const LOOKED_AT: usize = 2000;
 /// Trains `program` on `data` and gives the log.
 ///
 /// # Errors
-/// When an option is out of range, the data does not fit the network, or the loss diverges.
+/// When an option is out of range, the data does not fit the network, the loss diverges, or training leaves a number with which
+/// the network cannot run.
 pub(crate) fn fit(
     program: &mut Program,
     data: &Dataset,
@@ -64,6 +65,7 @@ pub(crate) fn fit(
     if let Some(kept) = program.targets_mut() {
         *kept = targets;
     }
+<<<<<<< HEAD
     Ok(History { warning, ..history })
 }
 
@@ -79,6 +81,10 @@ fn train_declared(
         check_features(program, held)?;
     }
     train_once(program, train, held, config, &[])
+=======
+    program.check()?;
+    Ok(history)
+>>>>>>> mend
 }
 
 /// # Errors
