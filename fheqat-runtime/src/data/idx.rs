@@ -151,7 +151,9 @@ fn elements<const N: usize>(path: &Path, part: &'static str) -> Result<([usize; 
     let failed = |source| FileError::new("read", path, source);
     let mut bytes = Vec::new();
     let source = File::open(path).map_err(failed)?;
-    plain(BufReader::new(source)).and_then(|mut source| source.read_to_end(&mut bytes)).map_err(failed)?;
+    plain(BufReader::new(source), u64::MAX)
+        .and_then(|mut source| source.read_to_end(&mut bytes))
+        .map_err(failed)?;
     let Some((&[0, 0, kind, dimensions], rest)) = bytes.split_first_chunk() else {
         return Err(IdxError::Format { file });
     };

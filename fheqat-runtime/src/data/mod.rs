@@ -19,6 +19,9 @@ pub use checkerboard::{checkerboard, checkerboard_points};
 pub use error::DataError;
 pub use feature::{Feature, FeatureKind};
 
+/// The largest number of a file: training squares numbers and adds the squares, in 32 bits.
+pub(crate) const LARGEST: f32 = 1e18;
+
 /// Features and what to predict from them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
