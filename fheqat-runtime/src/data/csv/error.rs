@@ -38,7 +38,7 @@ pub enum CsvError {
         expected: usize,
     },
     /// A first line that names nothing.
-    #[error("`{file}`, line {line} should name the columns, but has numbers only: set `header: false`")]
+    #[error("`{file}`, line {line} should name the columns, but reads like a sample: set `header: false`")]
     Header {
         /// The file.
         file: String,

@@ -99,6 +99,17 @@ impl FeatureColumn {
         Ok(())
     }
 
+    /// Whether a cell is a number as the others are, or one of their names.
+    pub(super) fn has(&self, text: &str, reading: Reading<'_>) -> bool {
+        let is_missing = reading.is_missing(text);
+        match &self.cells {
+            Cells::Numbers { .. } => is_missing || reading.number(text).is_some(),
+            Cells::Names(Names { index, .. }) | Cells::Known { index, .. } => {
+                is_missing || index.contains_key(&reading.name(text))
+            }
+        }
+    }
+
     /// The numbers of the feature, and what they are.
     pub(super) fn finish(self, reading: Reading<'_>) -> Result<(Vec<f32>, Feature), CsvError> {
         let (values, kind) = match self.cells {

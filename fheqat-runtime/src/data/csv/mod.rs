@@ -25,6 +25,7 @@ mod cell;
 mod delimiter;
 mod error;
 mod feature;
+mod lines;
 mod options;
 mod table;
 mod targets;
@@ -47,6 +48,7 @@ use super::{
     unpack::{plain, too_much},
 };
 use crate::file::FileError;
+use lines::Lines;
 use table::Table;
 
 /// Reads a file, plain or gzip.
@@ -65,7 +67,7 @@ pub fn read(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset, Csv
 /// As [`read`].
 pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset, CsvError> {
     let failed = |error| unreadable(error, name);
-    let mut source = plain(source, options.max_unpacked).map_err(failed)?;
+    let mut source = Lines::new(plain(source, options.max_unpacked).map_err(failed)?);
     let mut head = Vec::new();
     source.by_ref().take(delimiter::HEAD).read_to_end(&mut head).map_err(failed)?;
     let delimiter = match options.delimiter {
@@ -81,7 +83,12 @@ pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Data
     let mut record = StringRecord::new();
     let mut table: Option<Table<'_>> = None;
     while next(&mut reader, &mut record, name)? {
-        let line = record.position().map_or(0, ::csv::Position::line);
+        if record.len() == 1 && record[0].is_empty() {
+            continue;
+        }
+        // Behind the record, which ends with a line.
+        let within = record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
+        let line = reader.position().line().saturating_sub(1 + within);
         match &mut table {
             Some(table) => table.push(&record, line)?,
             None => table = Some(Table::new(name, options, &record, line)?),
@@ -100,9 +107,10 @@ fn next(
     record: &mut StringRecord,
     name: &str,
 ) -> Result<bool, CsvError> {
-    reader.read_record(record).map_err(|error| match error.into_kind() {
-        ErrorKind::Utf8 { pos, .. } => {
-            CsvError::Text { file: name.to_owned(), line: pos.map_or(0, |position| position.line()) }
+    let read = reader.read_record(record);
+    read.map_err(|error| match error.into_kind() {
+        ErrorKind::Utf8 { .. } => {
+            CsvError::Text { file: name.to_owned(), line: reader.position().line().saturating_sub(1) }
         }
         ErrorKind::Io(error) => unreadable(error, name),
         kind => unreadable(io::Error::other(format!("{kind:?}")), name),

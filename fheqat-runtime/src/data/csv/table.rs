@@ -6,10 +6,7 @@ use ::csv::StringRecord;
 use ndarray::Array2;
 
 use super::{
-    Column, CsvError, CsvOptions, Target,
-    cell::{Cell, Reading},
-    feature::FeatureColumn,
-    targets::TargetColumns,
+    Column, CsvError, CsvOptions, Target, cell::Reading, feature::FeatureColumn, targets::TargetColumns,
 };
 use crate::data::{DataError, Dataset};
 
@@ -22,6 +19,8 @@ pub(super) struct Table<'a> {
     rows: usize,
     features: Vec<FeatureColumn>,
     targets: TargetColumns,
+    /// The line that names the columns.
+    header: Option<StringRecord>,
 }
 
 /// What columns a file has.
@@ -50,7 +49,9 @@ impl<'a> Table<'a> {
         let features = columns.features(&targets, reading)?;
         let targets = targets.into_iter().map(|index| (index, columns.column(index))).collect();
         let targets = TargetColumns::new(targets, reading)?;
-        let mut table = Self { reading, width: columns.width, first: line, rows: 0, features, targets };
+        let header = options.header.then(|| record.clone());
+        let mut table =
+            Self { reading, width: columns.width, first: line, rows: 0, features, targets, header };
         if !options.header {
             table.push(record, line)?;
         }
@@ -70,10 +71,7 @@ impl<'a> Table<'a> {
         for feature in &mut self.features {
             feature.push(&record[feature.index], line, self.reading)?;
         }
-        for target in 0..self.targets.columns.len() {
-            let (index, column) = self.targets.columns[target].clone();
-            self.targets.push(Cell { text: &record[index], line, column: &column }, self.reading)?;
-        }
+        self.targets.push(record, line, self.reading)?;
         self.rows += 1;
         Ok(())
     }
@@ -83,6 +81,9 @@ impl<'a> Table<'a> {
         let (rows, columns, options) = (self.rows, self.features.len(), self.reading.options);
         if rows == 0 || columns == 0 {
             return Err(wrong(DataError::Empty { rows, columns }));
+        }
+        if self.header.as_ref().is_some_and(|header| self.reads_like_a_sample(header)) {
+            return Err(CsvError::Header { file: self.reading.file.to_owned(), line: self.first });
         }
         if rows == 1 && options.features.is_empty() && options.classes.is_empty() {
             return Err(CsvError::OneSample { file: self.reading.file.to_owned() });
@@ -95,6 +96,14 @@ impl<'a> Table<'a> {
             described.push(feature);
         }
         self.targets.finish(features, self.reading)?.with_features(described).map_err(wrong)
+    }
+}
+
+impl Table<'_> {
+    /// Whether every cell of the header is one that its column has, or could have.
+    fn reads_like_a_sample(&self, header: &StringRecord) -> bool {
+        self.targets.have(header, self.reading)
+            && self.features.iter().all(|feature| feature.has(&header[feature.index], self.reading))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ::csv::StringRecord;
 use ndarray::Array2;
 
 use super::{
@@ -58,40 +59,27 @@ impl TargetColumns {
         Ok(Self { columns, cells })
     }
 
-    pub(super) fn push(&mut self, cell: Cell<'_>, reading: Reading<'_>) -> Result<(), CsvError> {
-        let text = reading.target(cell)?;
-        let (file, line) = (reading.file, cell.line);
-        match &mut self.cells {
-            Cells::Classes { labels, classes, index, is_open } => {
-                let name = reading.name(text);
-                let label = match index.get(&name) {
-                    Some(&label) => label,
-                    None if *is_open => {
-                        classes.push(name.clone());
-                        index.insert(name, classes.len() - 1);
-                        classes.len() - 1
-                    }
-                    None => {
-                        let (file, column, cell) = (file.to_owned(), cell.column.clone(), text.to_owned());
-                        return Err(CsvError::Class { file, line, column, cell, classes: classes.clone() });
-                    }
-                };
-                labels.push(label);
-            }
-            Cells::Values(values) => match reading.number(text) {
-                Some(number) => values.push(reading.small(number, cell)?),
-                None => return Err(reading.wrong_number(cell, "correct it, or remove the line")),
-            },
-            Cells::Labels(labels) => match (text.to_ascii_lowercase().as_str(), reading.number(text)) {
-                ("true", _) | (_, Some(1.0)) => labels.push(true),
-                ("false", _) | (_, Some(0.0)) => labels.push(false),
-                _ => {
-                    let (file, column, cell) = (file.to_owned(), cell.column.clone(), text.to_owned());
-                    return Err(CsvError::Label { file, line, column, cell });
-                }
-            },
+    pub(super) fn push(
+        &mut self,
+        record: &StringRecord,
+        line: u64,
+        reading: Reading<'_>,
+    ) -> Result<(), CsvError> {
+        for (index, column) in &self.columns {
+            self.cells.push(Cell { text: &record[*index], line, column }, reading)?;
         }
         Ok(())
+    }
+
+    /// Whether cells are targets as the others are.
+    pub(super) fn have(&self, record: &StringRecord, reading: Reading<'_>) -> bool {
+        self.columns.iter().all(|(column, _)| {
+            let text = &record[*column];
+            match &self.cells {
+                Cells::Classes { index, .. } => index.contains_key(&reading.name(text)),
+                Cells::Values(_) | Cells::Labels(_) => reading.number(text).is_some(),
+            }
+        })
     }
 
     /// The data of these targets.
@@ -124,6 +112,45 @@ impl TargetColumns {
                     .map_err(wrong)
             }
         }
+    }
+}
+
+impl Cells {
+    fn push(&mut self, cell: Cell<'_>, reading: Reading<'_>) -> Result<(), CsvError> {
+        let text = reading.target(cell)?;
+        let place = || (reading.file.to_owned(), cell.column.clone(), text.to_owned());
+        match self {
+            Self::Classes { labels, classes, index, is_open } => {
+                let name = reading.name(text);
+                let label = match index.get(&name) {
+                    Some(&label) => label,
+                    None if *is_open => {
+                        classes.push(name.clone());
+                        index.insert(name, classes.len() - 1);
+                        classes.len() - 1
+                    }
+                    None => {
+                        let (file, column, cell_text) = place();
+                        let (line, cell, classes) = (cell.line, cell_text, classes.clone());
+                        return Err(CsvError::Class { file, line, column, cell, classes });
+                    }
+                };
+                labels.push(label);
+            }
+            Self::Values(values) => match reading.number(text) {
+                Some(number) => values.push(reading.small(number, cell)?),
+                None => return Err(reading.wrong_number(cell, "correct it, or remove the line")),
+            },
+            Self::Labels(labels) => match (text.to_ascii_lowercase().as_str(), reading.number(text)) {
+                ("true", _) | (_, Some(1.0)) => labels.push(true),
+                ("false", _) | (_, Some(0.0)) => labels.push(false),
+                _ => {
+                    let (file, column, text) = place();
+                    return Err(CsvError::Label { file, line: cell.line, column, cell: text });
+                }
+            },
+        }
+        Ok(())
     }
 }
 

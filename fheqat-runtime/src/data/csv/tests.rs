@@ -350,7 +350,7 @@ fn a_second_file_has_the_features_of_the_first() {
 fn wrong_options_are_named() {
     assert_eq!(
         refused("1,2,3\n4,?,6\n", &CsvOptions::default()),
-        "`a.csv`, line 1 should name the columns, but has numbers only: set `header: false`"
+        "`a.csv`, line 1 should name the columns, but reads like a sample: set `header: false`"
     );
     assert!(
         refused("x,y,class\n1,2,a\n3,4,b\n", &bare()).contains(
@@ -459,5 +459,33 @@ proptest! {
         prop_assert_eq!(second.described(), data.described());
         let bits = |data: &Dataset| data.features().mapv(f32::to_bits);
         prop_assert_eq!(bits(&second), bits(&data));
+    }
+}
+
+#[test]
+fn a_sample_is_no_header() {
+    let text = "5.1,red,yes\n4.9,blue,no\n,red,no\n4.7,red,yes\n";
+    assert_eq!(
+        refused(text, &CsvOptions::default()),
+        "`a.csv`, line 1 should name the columns, but reads like a sample: set `header: false`"
+    );
+    assert_eq!(parsed(text, &bare()).len(), 4);
+    for header in ["0,1,class", "5.1,red,y", "x,red,yes", "5.1,kind,yes"] {
+        assert_eq!(parsed(&format!("{header}\n{text}"), &CsvOptions::default()).len(), 4);
+    }
+}
+
+#[test]
+fn lines_are_counted_as_editors_do() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = "\n\nx,name,class\n\n1,\"two\nlines\",a\n  \n2,\"b\",b\n3,b,a\no,b,b".replace('\n', end);
+        let message = refused(&text, &CsvOptions::default());
+        assert!(message.starts_with("`a.csv`, line 10, column `x` has `o`"), "{message}");
+        let text = "x,name,class\n1,\"a\n\nb\",a\n".replace('\n', end) + "?,b,b";
+        let refuse = CsvOptions { missing: Missing::Refuse, ..CsvOptions::default() };
+        assert!(refused(&text, &refuse).starts_with("`a.csv`, line 5, column `x` is missing"));
+        let text = "x,class\n1,a\n\n".replace('\n', end).into_bytes();
+        let error = parse(&[text, b"2,\xff".to_vec()].concat()[..], "a.csv", &refuse).unwrap_err();
+        assert_eq!(error.to_string(), "`a.csv`, line 4 is not UTF-8: save the file as UTF-8");
     }
 }
