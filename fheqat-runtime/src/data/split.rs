@@ -4,7 +4,7 @@ use super::{DataError, Dataset, Targets};
 use crate::Seed;
 
 const PARTS: u64 = 5;
-const SPLIT: u64 = 12;
+const SPLIT: u64 = 8;
 const FOLDS: u64 = 13;
 /// How far fractions may be from a sum of 1: they are rounded floats.
 const SLACK: f32 = 1e-4;
