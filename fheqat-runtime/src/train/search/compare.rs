@@ -51,7 +51,9 @@ impl Score {
             }
             if by == SelectBy::BalancedAccuracy {
                 let mut counts = vec![0_usize; *classes];
-                labels.iter().for_each(|&label| counts[label] += 1);
+                for &label in labels {
+                    counts[label] += 1;
+                }
                 let there = counts.iter().filter(|count| **count > 0).count();
                 for (right, &label) in right.iter_mut().zip(labels) {
                     *right *= data.len() as f64 / (there * counts[label]) as f64;
