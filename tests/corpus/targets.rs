@@ -4,7 +4,7 @@
 
 use fheqat::{
     data::{
-        csv::{self, Column, CsvOptions, Target},
+        csv::{self, Column, CsvOptions, Missing, Target},
         idx,
     },
     prelude::*,
@@ -68,7 +68,11 @@ pub(crate) fn table(bytes: &[u8]) -> bool {
         },
         ignore: if choice & 8 != 0 { vec![Column::Index(1)] } else { Vec::new() },
         classes: if choice & 16 != 0 { vec!["a".to_owned(), "b".to_owned()] } else { Vec::new() },
-        delimiter: if choice & 32 != 0 { b';' } else { b',' },
+        delimiter: (choice & 32 != 0).then_some(b';'),
+        decimal_comma: choice & 64 != 0,
+        missing: if choice & 128 != 0 { Missing::Refuse } else { Missing::Keep },
+        max_unpacked: 1 << 20,
+        ..CsvOptions::default()
     };
     csv::parse(file, "file", &options).is_ok()
 }

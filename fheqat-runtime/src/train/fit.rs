@@ -65,7 +65,7 @@ pub(crate) fn fit(
     if let Some(kept) = program.targets_mut() {
         *kept = targets;
     }
-<<<<<<< HEAD
+    program.check()?;
     Ok(History { warning, ..history })
 }
 
@@ -81,10 +81,6 @@ fn train_declared(
         check_features(program, held)?;
     }
     train_once(program, train, held, config, &[])
-=======
-    program.check()?;
-    Ok(history)
->>>>>>> mend
 }
 
 /// # Errors
