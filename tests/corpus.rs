@@ -127,7 +127,7 @@ fn rewrite() {
     };
     let (train, _) = data::checkerboard(Seed(1));
     let mut net = Small::new(Seed(0));
-    net.train(&train, &TrainConfig { epochs: 1, progress: false, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() }).unwrap();
     fs::create_dir_all(folder("weights")).unwrap();
     net.save(folder("weights").join("small")).unwrap();
 
@@ -174,7 +174,7 @@ fn rewrite() {
 fn circuits_of_extreme_numbers_are_refused_or_run() {
     let (train, _) = data::checkerboard(Seed(1));
     let mut net = Small::new(Seed(0));
-    net.train(&train, &TrainConfig { epochs: 1, progress: false, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() }).unwrap();
     let circuit = net.circuit().unwrap();
     let widest = Range { lo: i64::MIN, hi: i64::MAX };
     let changes: [(&str, Change); 10] = [

@@ -32,7 +32,7 @@ fn points(count: usize, seed: u64) -> Dataset {
 }
 
 fn config() -> TrainConfig {
-    TrainConfig { epochs: 4, standardize: true, progress: false, ..TrainConfig::declared() }
+    TrainConfig { epochs: Some(4), standardize: true, progress: false, ..TrainConfig::declared() }
 }
 
 fn trained() -> Points {
@@ -90,7 +90,7 @@ fn only_training_samples_are_measured_and_only_once() {
 fn float_training_standardises_and_quantization_keeps_it() {
     let data = points(800, 1);
     let mut net = Points::new(Seed(1));
-    let config = TrainConfig { epochs: 30, standardize: true, progress: false, ..TrainConfig::float() };
+    let config = TrainConfig { epochs: Some(30), standardize: true, progress: false, ..TrainConfig::float() };
     net.train(&data, &config).unwrap();
     let measured = net.quant_inp.standardization().cloned();
     let predicted = net.predict(Precision::Float, data.features()).unwrap();
@@ -125,7 +125,7 @@ fn quantization_standardises_and_keeps_the_float_function() {
 
     let data = points(800, 1);
     let mut net = Points::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 3, rate: 1e-4, progress: false, ..TrainConfig::float() })
+    net.train(&data, &TrainConfig { epochs: Some(3), rate: 1e-4, progress: false, ..TrainConfig::float() })
         .unwrap();
     let before = net.predict(Precision::Float, data.features()).unwrap();
     net.quantize(&data, &PtqConfig { standardize: true, ..PtqConfig::default() }).unwrap();

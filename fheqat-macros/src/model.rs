@@ -309,9 +309,8 @@ impl Given<'_> {
         self.layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused)
     }
 
-    fn acc_bits(&self) -> Amount<i64> {
+    fn acc_bits(&self) -> Option<Amount<i64>> {
         first([&self.field.options.acc_bits, &self.ast.options.acc_bits, &None])
-            .unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS))
     }
 
     fn tolerance(&self) -> Option<Amount<f64>> {

@@ -1,17 +1,18 @@
 //! Errors about what the user hands in, shared by training, simulation and encryption.
 
+use ndarray::ArrayView2;
 use thiserror::Error;
 
 /// A sample that no network can take.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// A sample of another width.
+    /// Samples of another width.
     #[error(
-        "the sample has {found} features, but the network takes {expected}: give one number for each input of its first layer"
+        "samples have {found} features, but the network takes {expected}: give one number for each input of its first layer"
     )]
     Width {
-        /// Features given.
+        /// Features of a sample.
         found: usize,
         /// Features the network takes.
         expected: usize,
@@ -26,6 +27,14 @@ pub enum InputError {
         /// Its value.
         value: f32,
     },
+    /// One of several samples.
+    #[error("sample {index}: {source}")]
+    Sample {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong with it.
+        source: Box<Self>,
+    },
     /// No samples.
     #[error("there are no samples: give at least one")]
     Empty,
@@ -36,11 +45,42 @@ pub enum InputError {
 /// # Errors
 /// Names the width or the feature.
 pub fn check_sample(sample: &[f32], expected: usize) -> Result<(), InputError> {
-    if sample.len() != expected {
-        return Err(InputError::Width { found: sample.len(), expected });
+    check_width(sample.len(), expected)?;
+    check_features(sample)
+}
+
+impl InputError {
+    /// The same of one of several samples.
+    pub(crate) fn of(self, index: usize) -> Self {
+        Self::Sample { index, source: Box::new(self) }
     }
-    match sample.iter().position(|feature| !feature.is_finite()) {
-        Some(feature) => Err(InputError::NotFinite { feature, value: sample[feature] }),
+}
+
+/// Refuses samples `[n, features]` that [`check_sample`] refuses, and none at all.
+///
+/// # Errors
+/// Names the width, or the first sample that is refused.
+pub(crate) fn check_samples(samples: &ArrayView2<'_, f32>, expected: usize) -> Result<(), InputError> {
+    let (rows, found) = samples.dim();
+    if rows == 0 {
+        return Err(InputError::Empty);
+    }
+    check_width(found, expected)?;
+    for (index, sample) in samples.rows().into_iter().enumerate() {
+        check_features(sample).map_err(|error| error.of(index))?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// Names the width.
+pub(crate) fn check_width(found: usize, expected: usize) -> Result<(), InputError> {
+    if found == expected { Ok(()) } else { Err(InputError::Width { found, expected }) }
+}
+
+fn check_features<'a>(sample: impl IntoIterator<Item = &'a f32>) -> Result<(), InputError> {
+    match sample.into_iter().enumerate().find(|(_, feature)| !feature.is_finite()) {
+        Some((feature, &value)) => Err(InputError::NotFinite { feature, value }),
         None => Ok(()),
     }
 }

@@ -129,7 +129,7 @@ impl Emitted {
         match kind.as_str() {
             "Quantizer" => Layer::Quantizer(self.quantizer(structure(&inner()))),
             "Linear" => Layer::Linear(self.linear(&inner())),
-            "Add" => Layer::Add(Add { acc_bits: self.number(&member(structure(&inner()), "acc_bits")) }),
+            "Add" => Layer::Add(Add { acc_bits: self.bound(structure(&inner()), "acc_bits") }),
             "Concat" => Layer::Concat,
             "Reshape" => Layer::Reshape(Reshape { shape: self.shape(&member(structure(&inner()), "shape")) }),
             "Transpose" => {
@@ -149,7 +149,7 @@ impl Emitted {
                 let pool = structure(&pool);
                 Layer::Pool(Pool {
                     window: option(&member(pool, "window")).map(|window| self.window(&window)),
-                    acc_bits: self.number(&member(pool, "acc_bits")),
+                    acc_bits: self.bound(pool, "acc_bits"),
                 })
             }
             "MaxPool" => {
@@ -157,7 +157,7 @@ impl Emitted {
                 let pool = structure(&inner);
                 Layer::MaxPool(MaxPool {
                     window: self.window(&member(pool, "window")),
-                    acc_bits: self.number(&member(pool, "acc_bits")),
+                    acc_bits: self.bound(pool, "acc_bits"),
                 })
             }
             "Dropout" => match member(structure(&inner()), "p") {
@@ -211,7 +211,7 @@ impl Emitted {
         let linear = structure(linear);
         let name = |field: &str| last(&member(linear, field));
         let number = |field: &str| self.number(&member(linear, field));
-        let bound = |field: &str| option(&member(linear, field)).map(|number| self.number(&number));
+        let bound = |field: &str| self.bound(linear, field);
         Linear {
             inputs: number("inputs"),
             outputs: number("outputs"),
@@ -220,10 +220,14 @@ impl Emitted {
             weight_scale: one_of(&name("weight_scale"), [WeightScale::PerTensor, WeightScale::PerChannel]),
             max_nonzero: bound("max_nonzero"),
             max_l1: bound("max_l1"),
-            acc_bits: number("acc_bits"),
-            bias: one_of(&name("bias"), [Bias::Centred, Bias::Free, Bias::None]),
+            bias: one_of(&name("bias"), [Bias::Centred, Bias::Clipped, Bias::Free, Bias::None]),
+            acc_bits: bound("acc_bits"),
             tolerance: self.tolerance(linear),
         }
+    }
+
+    fn bound(&self, layer: &ExprStruct, field: &str) -> Option<Known<i64>> {
+        option(&member(layer, field)).map(|number| self.number(&number))
     }
 
     fn window(&self, window: &Expr) -> Window {

@@ -133,7 +133,7 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
         1 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
         4 => (width, 4..12i64, 4..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
     ];
-    let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..18i64));
+    let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..27i64));
     let most = prop_oneof![6 => Just(None), 1 => of(0..9i64), 3 => of(0..600i64)];
     let flags = (of(any::<bool>()), of(any::<bool>()), most, tenths());
     (options, flags, of(input), vec(layer, 1..7)).prop_map(
@@ -356,7 +356,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     let act_bits = admit(limits::ACT_BITS, sketch.act_bits).or(bits);
     let max_nonzero = admit(limits::MAX_NONZERO, sketch.max_nonzero);
     let max_l1 = admit(limits::MAX_L1, sketch.max_l1);
-    let acc_bits = admit(limits::ACC_BITS, sketch.acc_bits).unwrap_or(Known::Now(16));
+    let acc_bits = admit(limits::ACC_BITS, sketch.acc_bits);
     let max_bootstraps = admit(limits::MAX_BOOTSTRAPS, sketch.max_bootstraps);
     let input = sketch.input.as_ref().map(|dims| {
         let dims: Vec<_> =
@@ -417,7 +417,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             _ => Known::Later,
         };
         let own = if sketched.kind == MAX_POOL { sketched.bits } else { None };
-        let acc_bits_of_a_pool = admit(limits::ACC_BITS, own).unwrap_or(acc_bits);
+        let acc_bits_of_a_pool = admit(limits::ACC_BITS, own).or(acc_bits);
         let layer = match sketched.kind {
             _ if refused => Layer::Unknown,
             IDENTITY | RELU | ACT => Layer::Quantizer(Quantizer {
@@ -436,7 +436,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
                     .map_or(Scale::Learned, |owner| Scale::From(Source::Field(owner))),
                 tolerance: tolerances[index],
             }),
-            ADD => Layer::Add(Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) }),
+            ADD => Layer::Add(Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).or(acc_bits) }),
             CONCAT => Layer::Concat,
             RESHAPE => {
                 let dims =
@@ -473,7 +473,7 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     let later = sketch.layers.iter().enumerate().skip(index + 1);
     let readers = later.filter(|(at, layer)| sources(*at, layer).contains(&Source::Field(index)));
     let kinds: Vec<_> = readers.map(|(_, layer)| layer.kind).collect();
-    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Centred }
+    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Clipped }
 }
 
 /// What the laws say of the sketch.

@@ -93,9 +93,10 @@ pub(crate) fn probability(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> 
     reader.real(("admit_probability", limits::admit_probability), "p", "0.1", &option.value)
 }
 
-/// `bias = centred`.
+/// `bias = clipped`.
 pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
-    const NAMES: [(&str, Bias); 3] = [("centred", Bias::Centred), ("free", Bias::Free), ("none", Bias::None)];
+    const NAMES: [(&str, Bias); 4] =
+        [("centred", Bias::Centred), ("clipped", Bias::Clipped), ("free", Bias::Free), ("none", Bias::None)];
     let typed = word(&option.value).map(|word| word.unraw().to_string());
     let found = NAMES.iter().find(|(name, _)| typed.as_deref() == Some(name));
     if found.is_none() {

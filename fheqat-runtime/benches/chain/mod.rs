@@ -2,7 +2,7 @@
 
 use fheqat_runtime::{
     circuit::{
-        Circuit, Codec,
+        Circuit, Codec, Task,
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
     quant::Quantizer,
@@ -41,6 +41,7 @@ pub(crate) fn chain(slots: i64) -> Circuit {
             features: 1,
             scale: vec![1.0],
             bias: vec![0.0],
+            task: Task::default(),
         },
         graph: Graph {
             inputs: vec![inputs],

@@ -153,6 +153,12 @@ impl<'a> Net<'a> {
         self.source_of(self.fields.len() - 1) == self.source_of(index)
     }
 
+    /// Whether the client reads the sums of the field at `index`, or what batch normalisations make of them, and no table does.
+    #[must_use]
+    pub const fn is_read_by_client_alone(&self, index: usize) -> bool {
+        self.is_output(index) && self.quantizer_of(index).is_none()
+    }
+
     const fn own_tolerance(&self, index: usize) -> Option<Known<f64>> {
         let source = self.source_of(index);
         let layer = &self.fields[source].layer;

@@ -3,9 +3,10 @@
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+use super::{logits::Logits, task::Task};
 use crate::{
     error::InputError,
-    quant::{Encoder, Quantizer},
+    quant::{Encoder, Quantizer, transition::decode},
 };
 
 /// How features become integers and integers become logits.
@@ -16,19 +17,12 @@ pub struct Codec {
     pub encoders: Vec<Encoder>,
     /// Features of one sample.
     pub features: usize,
-    /// The step of each output: logit = accumulator * scale + bias.
+    /// What one unit of each output stands for, in the units of the targets: value = accumulator * scale + bias.
     pub scale: Vec<f32>,
     /// The float bias of each output.
     pub bias: Vec<f32>,
-}
-
-/// What a circuit gives for one sample, in the clear or decrypted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Logits {
-    /// The integers.
-    pub accumulators: Vec<i64>,
-    /// The same in the network's units.
-    pub values: Vec<f32>,
+    /// What the outputs answer, with the names of classes.
+    pub task: Task,
 }
 
 impl Codec {
@@ -59,6 +53,7 @@ impl Codec {
             && self.encoders.iter().all(|encoder| encoder.fits(self.features) && rounds(encoder.quantizer))
             && self.scale.len() == outputs
             && self.bias.len() == outputs
+            && self.task.fits(outputs)
     }
 
     /// Whether the levels that it gives are those that the inputs of a graph may be.
@@ -77,9 +72,9 @@ impl Codec {
             .iter()
             .zip(&self.scale)
             .zip(&self.bias)
-            .map(|((&sum, &scale), &bias)| sum as f32 * scale + bias)
+            .map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias))
             .collect();
-        Logits { accumulators, values }
+        Logits { accumulators, values, task: self.task.clone() }
     }
 }
 
@@ -88,13 +83,4 @@ fn rounds(Quantizer { step, levels }: Quantizer) -> bool {
     /// The largest level that [`round_level`](crate::quant::round_level) rounds to exactly.
     const EXACT: i64 = 1 << 22;
     step.is_finite() && step > 0.0 && -EXACT <= levels.lo && levels.lo <= levels.hi && levels.hi <= EXACT
-}
-
-impl Logits {
-    /// The index of the largest logit, the first of equals.
-    #[must_use]
-    pub fn class(&self) -> usize {
-        (1..self.values.len())
-            .fold(0, |best, next| if self.values[next] > self.values[best] { next } else { best })
-    }
 }

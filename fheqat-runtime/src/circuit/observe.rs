@@ -60,7 +60,7 @@ mod tests {
     use crate::{
         Seed,
         circuit::{
-            Codec, Graph,
+            Codec, Graph, Task,
             ir::{Accumulator, LayerBound, Output, Table, Tolerance, Wire},
             verify::verify,
         },
@@ -96,6 +96,7 @@ mod tests {
             features: 2,
             scale: vec![1.0],
             bias: vec![0.0],
+            task: Task::default(),
         };
         Circuit { name: "Small".into(), fields: Vec::new(), codec, graph }
     }

@@ -301,6 +301,11 @@ impl Dataset {
     pub fn width(&self) -> usize {
         self.features.ncols()
     }
+
+    /// The same samples with other numbers to predict, of the same shape.
+    pub(crate) fn with_values(&self, values: Array2<f32>) -> Self {
+        Self { targets: Targets::Values(standard(values)), ..self.clone() }
+    }
 }
 
 fn standard<T: Clone>(array: Array2<T>) -> Array2<T> {

@@ -14,6 +14,7 @@ pub(crate) mod program;
 pub mod prune;
 pub mod quantized;
 pub(crate) mod runner;
+pub(crate) mod targets;
 pub mod tensors;
 pub(crate) mod weights;
 

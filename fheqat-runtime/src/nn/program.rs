@@ -13,9 +13,11 @@ use super::{
         place::Place,
         quantizer::QuantizerState,
     },
+    targets::{TargetScaling, TargetState},
 };
 use crate::{
     Seed,
+    circuit::Task,
     quant::{Standardization, activation::Function, transition::Dequantize},
 };
 
@@ -97,7 +99,33 @@ impl Program {
     /// The place of the node at `index`.
     pub(crate) fn at(&self, index: usize) -> At<'_> {
         let node = &self.nodes[index];
-        At { network: self, index, from: node.from, width: node.width }
+        At { network: self, index, from: node.from, width: node.width, gives_integers: false }
+    }
+
+    /// What the network keeps of its targets.
+    pub(crate) fn targets(&self) -> Option<&TargetState> {
+        self.nodes.iter().rev().find_map(|node| match &node.op {
+            Op::Linear(state) => Some(&state.targets),
+            _ => None,
+        })
+    }
+
+    /// What the network keeps of its targets, to change.
+    pub(crate) fn targets_mut(&mut self) -> Option<&mut TargetState> {
+        self.nodes.iter_mut().rev().find_map(|node| match &mut node.op {
+            Op::Linear(state) => Some(&mut state.targets),
+            _ => None,
+        })
+    }
+
+    /// What the outputs answer.
+    pub(crate) fn task(&self) -> Task {
+        self.targets().map(|targets| targets.task.clone()).unwrap_or_default()
+    }
+
+    /// The units of numbers to predict; `None` where the network gives them as they are.
+    pub(crate) fn scaling(&self) -> Option<&TargetScaling> {
+        self.targets()?.scaling.as_ref()
     }
 
     /// What the laws know of each node's output.
@@ -176,8 +204,8 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, a
-    /// share of `step_in` in a sum that is an average, else the step.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, else the
+    /// step; of a sum that is an average, as many units as it is of.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
@@ -222,7 +250,7 @@ impl Program {
     }
 
     /// Whether a quantizer reads the node at `index`, or what batch normalisations make of it.
-    fn is_quantized(&self, index: usize) -> bool {
+    pub(crate) fn is_quantized(&self, index: usize) -> bool {
         self.readers(index).any(|reader| match &self.nodes[reader].op {
             Op::Quantizer(_) => true,
             Op::Norm(_) => self.is_quantized(reader),
@@ -294,7 +322,7 @@ impl Context for Program {
     fn hold(&self, index: usize) -> Bias {
         let source = self.source(index);
         match self.linear(source).map_or(Bias::None, |state| state.hold) {
-            Bias::Centred if !self.is_quantized(source) => Bias::Free,
+            hold if hold.has_centre() && !self.is_quantized(source) => Bias::Free,
             hold => hold,
         }
     }

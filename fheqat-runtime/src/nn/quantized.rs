@@ -12,7 +12,15 @@ use super::{
     },
     program::Program,
 };
-use crate::quant::{Requantize, tolerance::output_deviation, transition::Dequantize};
+use crate::{
+    circuit::Task,
+    error::{InputError, check_sample},
+    quant::{
+        Requantize,
+        tolerance::output_deviation,
+        transition::{Dequantize, decode},
+    },
+};
 
 /// The fields of a network in the order they run.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +59,7 @@ impl QuantizedField {
     }
 }
 
-/// From the integers of the last field to the network's outputs: `integer * scale + bias`.
+/// From the integers of the last field to the network's outputs, in the units of the targets: `integer * scale + bias`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoder {
     /// What one unit of each output stands for.
@@ -60,6 +68,8 @@ pub struct Decoder {
     pub bias: Vec<f32>,
     /// The standard deviation that each integer may be off by encrypted.
     pub deviation: Vec<f64>,
+    /// What the outputs answer.
+    pub task: Task,
 }
 
 impl Quantized {
@@ -77,9 +87,12 @@ impl Quantized {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The outputs for one sample of finite features, in exact integers: what evaluation computes in floats.
-    #[must_use]
-    pub fn run(&self, sample: &[f32]) -> Vec<f32> {
+    /// The outputs for one sample of shape `[features]`, in exact integers: what evaluation computes in floats.
+    ///
+    /// # Errors
+    /// When the sample has another width, or a feature is NaN or infinite.
+    pub fn run(&self, sample: &[f32]) -> Result<Vec<f32>, InputError> {
+        check_sample(sample, self.features)?;
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let operand = match field.from {
@@ -91,7 +104,7 @@ impl Quantized {
         }
         let last = values.pop().unwrap_or_default();
         let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
-        outputs.map(|((&sum, scale), bias)| sum as f32 * scale + bias).collect()
+        Ok(outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect())
     }
 }
 
@@ -119,9 +132,15 @@ impl Program {
     fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
         let sums = for_each_number(&self.dequantized(last)?, self.nodes[last].width);
+        let mut scale: Vec<f32> = sums.iter().map(Dequantize::share).collect();
+        let mut bias: Vec<f32> = sums.iter().map(Dequantize::bias).collect();
+        if let Some(scaling) = self.scaling() {
+            scaling.fold_into(&mut scale, &mut bias);
+        }
         Ok(Decoder {
-            scale: sums.iter().map(|sum| sum.unit).collect(),
-            bias: sums.iter().map(Dequantize::bias).collect(),
+            scale,
+            bias,
+            task: self.task(),
             deviation: for_each_number(&self.output_deviations(), self.nodes[last].width),
         })
     }

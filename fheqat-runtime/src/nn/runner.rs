@@ -8,8 +8,9 @@ use super::{
     noise::Noise,
     ops::{
         Kernel,
+        affine::Affine,
         norm::normalized,
-        operation::{Batch, Context, Mode, Refresh},
+        operation::{At, Batch, Context, Mode, Refresh},
     },
     precision::{Precision, Statistics},
     program::Program,
@@ -30,6 +31,8 @@ pub(crate) struct Runner {
     pub(crate) outputs: Vec<Array2<f32>>,
     /// What sums are off by.
     pub(crate) noise: Option<Noise>,
+    /// What turns the numbers that the last node gives into those of the user; `None` where that node does it, in training.
+    decoder: Option<Affine>,
     rounders: Vec<RowRounder>,
     /// What the sums of whichever node is refreshed stand for.
     channels: Vec<Dequantize>,
@@ -55,8 +58,25 @@ impl Runner {
         Self::with(program, Mode { precision, statistics: Statistics::Batch, batch, seed })
     }
 
+    /// A runner whose outputs are in the units of the targets, with the very arithmetic of the client that decrypts them.
+    ///
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated.
+    pub(crate) fn decoding(
+        program: &Program,
+        precision: Precision,
+        batch: usize,
+    ) -> Result<Self, NetworkError> {
+        let mode = Mode { precision, statistics: Statistics::Running, batch, seed: Seed(0) };
+        let decoder = Some(Affine::new(program.outputs()));
+        Self::prepared(program, Self { decoder, ..Self::empty(mode) })
+    }
+
     fn with(program: &Program, mode: Mode) -> Result<Self, NetworkError> {
-        let mut runner = Self::empty(mode);
+        Self::prepared(program, Self::empty(mode))
+    }
+
+    fn prepared(program: &Program, mut runner: Self) -> Result<Self, NetworkError> {
         for _ in &program.nodes {
             runner.push(program);
         }
@@ -72,6 +92,7 @@ impl Runner {
             sources: Vec::new(),
             outputs: Vec::new(),
             noise: None,
+            decoder: None,
             rounders: Vec::new(),
             channels: Vec::new(),
         }
@@ -81,7 +102,7 @@ impl Runner {
     pub(crate) fn push(&mut self, program: &Program) {
         let index = self.kernels.len();
         let node = &program.nodes[index];
-        self.kernels.push(node.op.kernel(program.at(index), self.mode));
+        self.kernels.push(node.op.kernel(self.at(program, index), self.mode));
         self.sources.push(node.from);
         self.outputs.push(Array2::zeros((self.mode.batch, node.width)));
     }
@@ -98,6 +119,25 @@ impl Runner {
         for index in 0..self.kernels.len() {
             self.refresh_node(program, index, max_nonzero)?;
         }
+        self.refresh_decoder(program)
+    }
+
+    fn at<'p>(&self, program: &'p Program, index: usize) -> At<'p> {
+        At { gives_integers: self.decoder.is_some(), ..program.at(index) }
+    }
+
+    fn refresh_decoder(&mut self, program: &Program) -> Result<(), NetworkError> {
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        match self.mode.precision {
+            Precision::Float => decoder.set([Dequantize::plain(1.0)].into_iter()),
+            Precision::Quantized => {
+                read(program, &self.kernels, program.nodes.len() - 1, &mut self.channels)?;
+                decoder.set(self.channels.iter().copied());
+            }
+        }
+        if let Some(scaling) = program.scaling() {
+            scaling.fold_into(&mut decoder.units, &mut decoder.biases);
+        }
         Ok(())
     }
 
@@ -111,9 +151,10 @@ impl Runner {
         index: usize,
         max_nonzero: Option<usize>,
     ) -> Result<(), NetworkError> {
+        let at = self.at(program, index);
         let (before, rest) = self.kernels.split_at_mut(index);
         let mut refresh = Refresh {
-            at: program.at(index),
+            at,
             precision: self.mode.precision,
             max_nonzero,
             read: &|index, channels| read(program, before, index, channels),
@@ -135,6 +176,10 @@ impl Runner {
             self.run_node(index, features);
         }
         let last = self.outputs.len() - 1;
+        if let Some(decoder) = &self.decoder {
+            let width = self.outputs[last].ncols();
+            decoder.run(&mut slice_mut(&mut self.outputs[last])[..count * width]);
+        }
         if let Some(noise) = &mut self.noise {
             let width = self.outputs[last].ncols();
             let outputs = &mut slice_mut(&mut self.outputs[last])[..count * width];

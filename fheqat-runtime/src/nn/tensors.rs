@@ -61,6 +61,16 @@ pub enum WeightsError {
         /// The element.
         value: f32,
     },
+    /// A note that says nothing about this network.
+    #[error(
+        "the note `{note}` of the file is of no use ({reason}): load the weights of a network with the same layers"
+    )]
+    Note {
+        /// Its name.
+        note: String,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 struct Tensor {
@@ -144,6 +154,11 @@ impl<'a> TensorReader<'a> {
 
     pub(super) fn noted(&self, part: &str) -> Option<&str> {
         self.notes.get(&self.name(part)).map(String::as_str)
+    }
+
+    /// The error of a note that cannot be.
+    pub(super) fn bad_note(&self, part: &str, reason: String) -> WeightsError {
+        WeightsError::Note { note: self.name(part), reason }
     }
 
     /// The error of an element that cannot be.

@@ -4,14 +4,17 @@
 //! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
 //! `[1]` unless it has that of another, `levels` `[2]`, the least and the greatest, where training left some of them out, and
 //! where it standardises the network's input `mean` and `deviation` `[features]`; a batch normalisation has `weight`, `bias`,
-//! `running_mean` and `running_var`, `[channels]` each. A scale or step that nothing has chosen yet is left out. The metadata say
-//! which biases are held centred, and which budget each layer has.
+//! `running_mean` and `running_var`, `[channels]` each. The last layer with weights has `target_offset` and `target_deviation`
+//! `[outputs]` where the network predicts numbers, its outputs times the one and plus the other. A scale or step that nothing has chosen yet is left out. The metadata say
+//! which biases are held centred, and which budget each layer has, and of the last layer with
+//! weights, what the outputs answer, with the names of classes.
 
 use std::path::Path;
 
 use super::{
     ops::operation::AtLoad,
     program::Program,
+    targets::TargetState,
     tensors::{TensorReader, TensorWriter, WeightsError},
 };
 use crate::file;
@@ -25,6 +28,10 @@ pub(crate) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     for (index, node) in program.nodes.iter().enumerate() {
         writer.start(node.name);
         node.op.state().save(program.owner(index) == Some(index), &mut writer);
+    }
+    if let (Some(name), Some(targets)) = (last_with_weights(program), program.targets()) {
+        writer.start(name);
+        targets.save(&mut writer);
     }
     let bytes = writer.finish()?;
     Ok(file::write(path, |to| to.write_all(&bytes))?)
@@ -44,5 +51,17 @@ pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
         let at = AtLoad { owns_step, features: node.from.is_none().then_some(features) };
         node.op.state_mut().load(at, &mut reader)?;
     }
+    let (name, outputs) = (last_with_weights(program), program.outputs());
+    if let (Some(name), Some(targets)) = (name, program.targets_mut()) {
+        reader.start(name);
+        *targets = TargetState::load(&mut reader, outputs)?;
+    }
     reader.finish()
+}
+
+fn last_with_weights(program: &Program) -> Option<&'static str> {
+    (0..program.nodes.len())
+        .rev()
+        .find(|&index| program.linear(index).is_some())
+        .map(|index| program.nodes[index].name)
 }

@@ -6,11 +6,12 @@ use super::{
     evaluate::check_data,
     history::History,
     search::{self, held_out},
+    targets,
     trainer::train_once,
 };
 use crate::{
     data::Dataset,
-    nn::{Precision, program::Program},
+    nn::{Precision, ops::Op, program::Program},
 };
 
 /// Trains `program` on `data` and gives the log.
@@ -24,6 +25,10 @@ pub(crate) fn fit(
 ) -> Result<History, TrainError> {
     config.check()?;
     check_data(program, data, config.loss)?;
+    config.class_weights.of(data.targets())?;
+    config.select_by.on(data.targets(), &config.class_weights)?;
+    let targets = targets::learn(program, data)?;
+    let data = &*targets::learned(&targets, data);
     let search =
         config.search.as_ref().filter(|_| config.precision == Precision::Quantized && is_fresh(program));
     let (train, validation) = match &config.validation {
@@ -35,16 +40,34 @@ pub(crate) fn fit(
         }
         Validation::Set(held) => {
             check_data(program, held, config.loss)?;
-            (data.clone(), Some(held.clone()))
+            (data.clone(), Some(targets::learned(&targets, held).into_owned()))
         }
     };
+    check_batch(program, config.batch.min(train.len()))?;
     if config.standardize {
         program.standardize(&train.features());
     }
-    match (search, &validation) {
+    let history = match (search, &validation) {
         (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),
         _ => train_once(program, &train, validation.as_ref(), config, &[]),
+    }?;
+    if let Some(kept) = program.targets_mut() {
+        *kept = targets;
     }
+    Ok(history)
+}
+
+/// # Errors
+/// When a batch normalisation has one number of a channel in each batch.
+fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
+    for node in &program.nodes {
+        if let Op::Norm(state) = &node.op
+            && batch.saturating_mul(node.width / state.gamma.len()) < 2
+        {
+            return Err(TrainError::Batch { field: node.name.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn is_fresh(program: &Program) -> bool {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
+    error::check_width,
     nn::{ops::Op, program::Program},
     quant::{Observer, Standardization},
 };
@@ -40,9 +41,7 @@ pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig)
     if let Observer::Percentile(fraction) = config.observer {
         within("percentile", fraction, 0.0..=1.0)?;
     }
-    if data.width() != program.features {
-        return Err(TrainError::Width { found: data.width(), expected: program.features });
-    }
+    check_width(data.width(), program.features)?;
     program.make_float();
     if config.standardize {
         standardize(program, &data.features())?;

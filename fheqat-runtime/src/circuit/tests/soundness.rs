@@ -140,7 +140,7 @@ fn sound(drawn: &Drawn, seed: Seed) {
         inside(&circuit.graph, &levels);
         let sample = features(&circuit, &levels);
         assert_eq!(circuit.codec.encode(&sample).unwrap(), levels);
-        let expected = quantized.run(&sample);
+        let expected = quantized.run(&sample).unwrap();
         assert_eq!(plain.simulate(&sample).unwrap().values, expected, "{levels:?}");
         assert_eq!(circuit.simulate(&sample).unwrap().values, expected, "{levels:?}");
     }

@@ -1,6 +1,6 @@
 //! A factor and an offset for each number.
 
-use crate::quant::transition::Dequantize;
+use crate::quant::transition::{Dequantize, decode};
 
 /// `number * unit + bias`.
 #[derive(Clone, Debug)]
@@ -12,16 +12,16 @@ pub(crate) struct Affine {
 }
 
 impl Affine {
-    pub(super) fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { units: vec![1.0; width], biases: vec![0.0; width] }
     }
 
     /// Takes the factor and offset of each channel for all its numbers.
-    pub(super) fn set(&mut self, channels: impl ExactSizeIterator<Item = Dequantize>) {
+    pub(crate) fn set(&mut self, channels: impl ExactSizeIterator<Item = Dequantize>) {
         let positions = self.units.len() / channels.len().max(1);
         let numbers = self.units.chunks_exact_mut(positions).zip(self.biases.chunks_exact_mut(positions));
         for ((units, biases), channel) in numbers.zip(channels) {
-            units.fill(channel.unit);
+            units.fill(channel.share());
             biases.fill(channel.bias());
         }
     }
@@ -31,7 +31,7 @@ impl Affine {
         let Self { units, biases } = self;
         for row in rows.chunks_exact_mut(units.len()) {
             for ((value, unit), bias) in row.iter_mut().zip(units).zip(biases) {
-                *value = *value * unit + bias;
+                *value = decode(*value, *unit, *bias);
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The factor of an op without scales.
-const ONE: ArrayView1<'static, f32> = aview1(&[1.0]);
+pub(super) const ONE: ArrayView1<'static, f32> = aview1(&[1.0]);
 
 /// The network around an op.
 pub(crate) trait Context {
@@ -61,11 +61,14 @@ pub(crate) struct At<'a> {
     pub(crate) from: Option<usize>,
     /// Numbers out.
     pub(crate) width: usize,
+    /// Whether the network's last node gives integers, which the runner decodes.
+    pub(crate) gives_integers: bool,
 }
 
 impl At<'_> {
+    /// Whether it gives the network's outputs in their own units.
     pub(super) fn is_last(&self) -> bool {
-        self.network.is_last(self.index)
+        !self.gives_integers && self.network.is_last(self.index)
     }
 
     pub(super) fn step(&self) -> Result<f32, NetworkError> {
@@ -98,7 +101,8 @@ pub(crate) trait State {
     /// The levels it gives; `None` where it gives sums.
     fn reached(&self, at: At<'_>) -> Option<Range>;
 
-    /// Factors and a step: one unit of its integers stands for a factor times the step, for each of its rows or for all.
+    /// Factors and a step: one unit of its integers stands for a factor times the step, for each of its rows or for all; where
+    /// they stand for an average, so do as many units as it is of.
     ///
     /// # Errors
     /// When it, or what it reads, is not calibrated.

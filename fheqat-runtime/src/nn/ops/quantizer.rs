@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{
     operation::{
-        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State,
+        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units,
         for_each_number, gather,
     },
     place::Place,
@@ -290,7 +290,7 @@ impl Operation for QuantizerState {
         match (mode.precision, &self.standardization, at.from) {
             (Precision::Float, Some(standardization), _) => Kernel::Standardize(standardization.clone()),
             (Precision::Float, None, _) => Kernel::Pass(self.curve),
-            (Precision::Quantized, _, None) => Kernel::Encode(self.encoder(1.0)),
+            (Precision::Quantized, _, None) => Kernel::Encode { encoder: self.encoder(1.0), unit: 1.0 },
             (Precision::Quantized, _, Some(_)) => Kernel::Requantize(Staircase::new(at.width, self.levels)),
         }
     }
@@ -298,7 +298,10 @@ impl Operation for QuantizerState {
     fn refresh(&self, kernel: &mut Kernel, refresh: &mut Refresh<'_>) -> Result<(), NetworkError> {
         let at = refresh.at;
         match (kernel, at.from) {
-            (Kernel::Encode(encoder), _) => encoder.quantizer.step = at.step()?,
+            (Kernel::Encode { encoder, unit }, _) => {
+                encoder.quantizer.step = at.step()?;
+                *unit = at.output_unit(refresh.precision)?;
+            }
             (Kernel::Requantize(staircase), Some(from)) => {
                 staircase.unit = at.output_unit(refresh.precision)?;
                 let (step, levels) = at.network.levels(at.index)?;
@@ -327,7 +330,12 @@ impl Operation for QuantizerState {
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
     /// Features to levels.
-    Encode(Encoder),
+    Encode {
+        /// The rounding.
+        encoder: Encoder,
+        /// The step, where the levels are the network's output; else 1.
+        unit: f32,
+    },
     /// Sums or levels to levels.
     Requantize(Staircase),
     /// Floats through a curve.
@@ -341,11 +349,15 @@ impl Run for Kernel {
         let Batch { features, before, from, read, count, output } = batch;
         let width = output.ncols();
         match self {
-            Self::Encode(encoder) => {
+            Self::Encode { encoder, unit } => {
+                let unit = *unit;
                 head_mut(output, count).assign(&features);
                 let samples = width * (NUMBERS / width).max(1);
                 let rows = slice_mut(output)[..count * width].par_chunks_mut(samples);
-                rows.for_each(|rows| rows.chunks_exact_mut(width).for_each(|row| encoder.round_all(row)));
+                rows.for_each(|rows| {
+                    rows.chunks_exact_mut(width).for_each(|row| encoder.round_all(row));
+                    rows.iter_mut().for_each(|level| *level *= unit);
+                });
             }
             Self::Standardize(standardization) => {
                 for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {
@@ -371,7 +383,7 @@ impl Run for Kernel {
         let given = slice(&back.outputs[from]);
         let (slopes, to) = (&slice(back.slopes)[..length], slice_mut(&mut back.before[from]));
         match self {
-            Self::Encode(_) | Self::Standardize(_) => {}
+            Self::Encode { .. } | Self::Standardize(_) => {}
             Self::Pass(curve) => curve.back(slopes, &given[..length], &mut to[..length], route),
             Self::Requantize(staircase) => {
                 let numbers = back.numbers;
@@ -393,7 +405,15 @@ impl Run for Kernel {
     fn staircase(&self) -> Option<&Staircase> {
         match self {
             Self::Requantize(staircase) => Some(staircase),
-            Self::Encode(_) | Self::Pass(_) | Self::Standardize(_) => None,
+            Self::Encode { .. } | Self::Pass(_) | Self::Standardize(_) => None,
+        }
+    }
+
+    fn units(&self) -> Units<'_> {
+        match self {
+            Self::Encode { unit, .. } => Units::All(*unit),
+            Self::Requantize(staircase) => Units::All(staircase.unit),
+            Self::Pass(_) | Self::Standardize(_) => Units::All(1.0),
         }
     }
 }

@@ -7,11 +7,7 @@ use crate::{
         program::{Node, Program},
     },
     quant::standardized,
-    train::{
-        config::TrainConfig,
-        error::TrainError,
-        evaluate::{Evaluator, Metrics},
-    },
+    train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, select::Measure},
 };
 
 impl Search<'_> {
@@ -22,7 +18,7 @@ impl Search<'_> {
         let widest = open.iter().fold(0.0f32, |most, state| most.max(self.widest(state)));
         let highest = open.iter().map(|state| state.levels.hi).max();
         let Some(highest) = highest.filter(|_| widest > 0.0) else { return Ok(()) };
-        let epochs = self.config.epochs.div_ceil(4);
+        let epochs = Some(self.config.epochs_of(self.train.len()).div_ceil(4));
         let base = self.with_budget(BUDGETS[0]);
         let levels = std::iter::once(None).chain((1..=highest).map(Some));
         let plans: Vec<_> = levels
@@ -60,7 +56,7 @@ impl Search<'_> {
         let mut evaluator = Evaluator::new(program, self.config.precision)?;
         for index in 0..program.nodes.len() {
             let Some(step) = program.movable_input_step(index) else { continue };
-            let mut best: Option<(Metrics, Program)> = None;
+            let mut best: Option<(Measure, Program)> = None;
             for nudge in (-REACH..=REACH).map(|nudge| step * (1.0 + EACH * nudge as f32)) {
                 let mut moved = program.clone();
                 if !moved.move_input_step(index, nudge) {
@@ -168,7 +164,7 @@ mod tests {
     /// The steps to which the input's step of a trained network moves, a percent apart; no unit and no table changes.
     fn moved<N: Network>() -> Vec<f32> {
         let mut net = N::new(Seed(0));
-        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() };
         net.train(&data::checkerboard(Seed(0)).0, &config).unwrap();
         let program = Program::of(&net).unwrap();
         let units = |program: &Program| program.units(1).unwrap().map(f32::to_bits).collect::<Vec<_>>();
