@@ -13,7 +13,7 @@
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("plants.csv");
-//! # let line = |row| format!("{};{};{}\n", row as f32 / 8.0, ["red", "", "blue"][row % 3], ["oak", "ash"][row % 2]);
+//! # let line = |row: usize| format!("{};{};{}\n", row as f32 / 8.0, ["red", "", "blue"][row % 3], ["oak", "ash"][row % 2]);
 //! # std::fs::write(&path, format!("height;colour;tree\n{}", (0..40).map(line).collect::<String>()))?;
 //! let data = csv::read(&path, &CsvOptions::default())?; // the last column is the class
 //! assert_eq!((data.len(), data.width(), data.class_names().len()), (40, 2, 2));

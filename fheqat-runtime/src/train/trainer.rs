@@ -19,8 +19,8 @@ use super::{
     loss::{Objective, Tally, score},
     optimizer::{Moments, StepRate},
     ridge,
-    weights::{rate_factor, release},
     select::Measure,
+    weights::{rate_factor, release},
 };
 use crate::{
     data::Dataset,
