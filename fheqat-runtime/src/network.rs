@@ -160,7 +160,7 @@ pub trait Network: Layers {
         features: ArrayView2<'_, f32>,
     ) -> Result<Array2<f32>, TrainError> {
         let program = Program::of(self)?;
-        check_samples(&features, program.features)?;
+        check_samples(&features, &program.described(), program.takes_missing())?;
         Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 

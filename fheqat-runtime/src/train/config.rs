@@ -71,10 +71,11 @@ pub struct TrainConfig {
     /// that are fresh; without them, and in plain float, what is declared is trained. Default: it does, with the defaults of
     /// [`CostSearch`]; of [`TrainConfig::declared`] none.
     pub search: Option<CostSearch>,
-    /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
-    /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
-    /// standardises them before it encrypts; a step that the user fixed is in standard deviations. Default: false.
-    pub standardize: bool,
+    /// What features go through before they are rounded, or compared with the thresholds of a
+    /// [`Thermometer`](crate::nn::layers::Thermometer). It is measured on the training samples without the validation data, and
+    /// kept: from then on the network takes raw features everywhere, and the client transforms them before it encrypts. Default:
+    /// [`FeatureMap::Auto`].
+    pub features: FeatureMap,
     /// Orders the samples, and draws everything else that is random in training; the same seed gives the same bits. Default: 0.
     pub seed: Seed,
     /// A bar, where standard error is a terminal. Default: true.
@@ -112,6 +113,25 @@ impl Default for CostSearch {
             p_fail: Bounds::default().p_fail,
         }
     }
+}
+
+/// What features go through before they become levels. What a training has measured stays in later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeatureMap {
+    /// A `QuantIdentity` with levels below zero and no step of the user's standardises the features of a flat input (`[features]`)
+    /// whose features are all quantities. All else reads them as they are.
+    Auto,
+    /// Features as they are.
+    AsIs,
+    /// Each quantizer of the input reads, in place of each feature, its deviation from its mean, in standard deviations; missing
+    /// values are not measured. A step that the user fixed is in standard deviations. Where nobody did, levels of 2 to 4 bits on
+    /// both sides of zero lie alike around the mean, up to two deviations from it. A `Thermometer` reads features as they are, for
+    /// its thresholds would move with them.
+    Standardize,
+    /// Whitening: each layer that reads the input reads principal components of standardised features, each of deviation 1, by
+    /// falling variance; those whose variance is below 1e-6 of the largest are 0. It helps where features are correlated and
+    /// few levels would round what tells them apart. Features must be quantities of which none is missing, at most 1024.
+    Whiten,
 }
 
 /// Whether the quantizers' steps train.
@@ -187,7 +207,7 @@ impl Default for TrainConfig {
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
             search: Some(CostSearch::default()),
-            standardize: false,
+            features: FeatureMap::Auto,
             seed: Seed(0),
             progress: true,
         }

@@ -2,8 +2,9 @@
 
 use super::{
     config::{TrainConfig, Validation},
+    encode,
     error::TrainError,
-    evaluate::check_data,
+    evaluate::{check_data, check_features},
     history::History,
     search::{self, held_out},
     targets,
@@ -44,8 +45,9 @@ pub(crate) fn fit(
         }
     };
     check_batch(program, config.batch.min(train.len()))?;
-    if config.standardize {
-        program.standardize(&train.features());
+    encode::fit(program, &train, config.features)?;
+    if let Some(held) = &validation {
+        check_features(program, held)?;
     }
     let history = match (search, &validation) {
         (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),

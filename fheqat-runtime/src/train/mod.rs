@@ -3,6 +3,7 @@
 pub(crate) mod calibrate;
 pub mod class_weights;
 pub mod config;
+pub(crate) mod encode;
 pub mod error;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
@@ -25,7 +26,7 @@ pub mod trial;
 mod weights;
 
 pub use class_weights::ClassWeights;
-pub use config::{Activations, CostSearch, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;
 pub use history::{Epoch, History};
 pub use metrics::Metrics;

@@ -6,7 +6,6 @@ use crate::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
         program::{Node, Program},
     },
-    quant::standardized,
     train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, select::Measure},
 };
 
@@ -42,11 +41,8 @@ impl Search<'_> {
 
     /// The largest magnitude that a quantizer of the input rounds.
     fn widest(&self, state: &QuantizerState) -> f32 {
-        let features = self.train.features();
-        let read = features
-            .indexed_iter()
-            .map(|((_, feature), &value)| standardized(state.standardization.as_ref(), feature, value));
-        read.fold(0.0, |most, value| most.max(value.abs()))
+        let read = state.read(&self.train.features());
+        read.iter().fold(0.0, |most, value| most.max(value.abs()))
     }
 
     /// Moves the steps of the input to where the loss on the training data is least, with every weight as it is.
