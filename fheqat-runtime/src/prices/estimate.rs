@@ -88,7 +88,7 @@ mod tests {
 
     fn trained<N: Network>(data: &Dataset) -> Circuit {
         let mut net = N::new(Seed(0));
-        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(20), progress: false, ..TrainConfig::declared() };
         net.train(data, &config).unwrap();
         net.circuit().unwrap()
     }
