@@ -10,7 +10,7 @@ mod targets;
 
 use std::{alloc::System, collections::BTreeMap, fs, panic, path::PathBuf};
 
-use fheqat::{data, prelude::*, spec::Range};
+use fheqat::{data, prelude::*, quant::Code, spec::Range};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use targets::Small;
 
@@ -183,7 +183,11 @@ fn circuits_of_extreme_numbers_are_refused_or_run() {
             circuit.codec.encoders.push(circuit.codec.encoders[0].clone());
         }),
         ("inputs", |circuit, widest| circuit.graph.inputs.fill(widest)),
-        ("levels", |circuit, widest| circuit.codec.encoders[0].quantizer.levels = widest),
+        ("levels", |circuit, widest| {
+            if let Code::Round(quantizer) = &mut circuit.codec.encoders[0].code {
+                quantizer.levels = widest;
+            }
+        }),
         ("bound", |circuit, widest| circuit.graph.layers.iter_mut().for_each(|layer| layer.bound = widest)),
         ("range", |circuit, widest| circuit.graph.accumulators[0].range = widest),
         ("bound and range", |circuit, widest| {

@@ -34,7 +34,7 @@ fn samples_that_do_not_fit() {
     let circuit = circuit(Seed(0));
     assert_eq!(circuit.simulate(&[0.5]).unwrap_err(), InputError::Width { found: 1, expected: 2 });
     let error = circuit.simulate(&[0.5, f32::INFINITY]).unwrap_err();
-    assert_eq!(error, InputError::NotFinite { feature: 1, value: f32::INFINITY });
+    assert_eq!(error, InputError::NotFinite { feature: 1, name: "1".to_owned(), value: f32::INFINITY });
 }
 
 /// What one entrance refuses, all refuse, in the same words.

@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Known, Linear, MaxPool, Pool, Quantizer, Reshape, Scale, Shape, Source,
-    Transfer, Transpose, WeightRange, WeightScale, Window, limits,
+    Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -222,6 +222,10 @@ impl Given<'_> {
             Kind::Identity => quantizer(Transfer::Signed),
             Kind::ReLU => quantizer(Transfer::ReLU),
             Kind::Act => quantizer(Transfer::Function { signed: self.signed() }),
+            Kind::Thermometer => Layer::Thermometer(Thermometer {
+                bits: self.number(0),
+                thresholds: own.thresholds.unwrap_or(Thresholds::ByShape),
+            }),
             Kind::Linear => Layer::Linear(self.linear()),
             Kind::Add => Layer::Add(Add { acc_bits: self.acc_bits() }),
             Kind::Concat => Layer::Concat,

@@ -11,7 +11,7 @@ use crate::{
     nn::{
         layers::{
             Add, AvgPool2d, BatchNorm, Concat, Dropout, Flatten, MaxPool2d, QuantAct, QuantConv2d,
-            QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
+            QuantIdentity, QuantLinear, QuantReLU, Reshape, Thermometer, Transpose,
         },
         module::{Init, LayerMut, LayerRef, Layers, Module},
     },
@@ -105,6 +105,41 @@ impl<
     };
 
     layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
+}
+
+/// Three bits of each of two features, which the last layer reads too.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    pub(crate) bits: Thermometer<3>,
+    pub(crate) fc1: QuantLinear<6, 8>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) cat: Concat,
+    pub(crate) fc2: QuantLinear<14, 2>,
+}
+
+impl Layers for Encoded {
+    const SPEC: Net<'static> = Net {
+        name: "Encoded",
+        input: None,
+        max_bootstraps: None,
+        tolerance: None,
+        fields: &[
+            Field {
+                name: "bits",
+                layer: Layer::Thermometer(spec::Thermometer {
+                    bits: Known::Now(3),
+                    thresholds: spec::Thresholds::ByShape,
+                }),
+                from: &[Source::Input],
+            },
+            Field { name: "fc1", layer: linear(6, 8, 6, 6, true), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: sharing(Transfer::ReLU, 0), from: &[Source::Field(1)] },
+            Field { name: "cat", layer: Layer::Concat, from: &[Source::Field(2), Source::Field(0)] },
+            Field { name: "fc2", layer: linear(14, 2, 14, 0, false), from: &[Source::Field(3)] },
+        ],
+    };
+
+    layers!(bits, fc1, relu1, cat, fc2);
 }
 
 /// [`Chain`] with a function in place of each `QuantReLU`.
@@ -357,6 +392,38 @@ impl Layers for Stairs {
     };
 
     layers!(fine, coarse, fc1, relu1, fc2, out);
+}
+
+/// Levels from zero as the network's output, with a step that is fixed or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Positive<const FIXED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<3, 24>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<24, 2>,
+    pub(crate) relu2: QuantReLU,
+}
+
+impl<const FIXED: bool> Layers for Positive<FIXED> {
+    const SPEC: Net<'static> = Net {
+        name: "Positive",
+        input: None,
+        max_bootstraps: None,
+        tolerance: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(3, 24, 3, 0, false), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
+            Field { name: "fc2", layer: linear(24, 2, 24, 0, false), from: &[Source::Field(2)] },
+            Field {
+                name: "relu2",
+                layer: if FIXED { fixed(Transfer::ReLU, 4, 0.5) } else { quantizer(Transfer::ReLU, 6) },
+                from: &[Source::Field(3)],
+            },
+        ],
+    };
+
+    layers!(quant_inp, fc1, relu1, fc2, relu2);
 }
 
 /// A strided, padded convolution in two groups, and windows of a pool that overlap.

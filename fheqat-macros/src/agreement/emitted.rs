@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer, Reshape,
-    Scale, Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
+    judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
@@ -164,6 +165,17 @@ impl Emitted {
                 Expr::Call(now) => Layer::Dropout(Dropout { p: Known::Now(float(&now.args[0])) }),
                 other => panic!("no sketch gives `{}`", other.to_token_stream()),
             },
+            "Thermometer" => {
+                let inner = inner();
+                let thermometer = structure(&inner);
+                Layer::Thermometer(Thermometer {
+                    bits: self.number(&member(thermometer, "bits")),
+                    thresholds: one_of(
+                        &last(&member(thermometer, "thresholds")),
+                        [Thresholds::ByShape, Thresholds::Quantiles, Thresholds::Uniform],
+                    ),
+                })
+            }
             "Flatten" => Layer::Flatten,
             "BatchNorm" => Layer::BatchNorm,
             "Unknown" => Layer::Unknown,

@@ -106,8 +106,13 @@ const fn of_field<'a>(
         return verdict;
     }
     asked.gives = field.layer.fact(&asked.operands());
-    if let Gives::Rounded { scale_from, .. } = layer.gives {
-        asked.gives.form = scale(&asked, scale_from);
+    match layer.gives {
+        Gives::Rounded { scale_from, .. } => asked.gives.form = scale(&asked, scale_from),
+        // All bits have the same step.
+        Gives::Encoded { .. } => {
+            asked.gives.form = Known::Now(Form::Quantized { scale: net.first_encoder(index) });
+        }
+        Gives::Levels | Gives::Normalized | Gives::Sums | Gives::Unknown => {}
     }
     Verdict {
         fact: Fact { shape: admitted(asked.gives.shape), ..asked.gives },

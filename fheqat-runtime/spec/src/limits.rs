@@ -43,6 +43,8 @@ pub const INPUTS: Limit = Limit { name: "IN", ..DIMENSION };
 /// `OUT` of `QuantLinear<IN, OUT>`, and of convolutions.
 pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
 
+/// `K` of a `Thermometer`.
+pub const THERMOMETER: Limit = Limit { name: "K", least: 1, most: 1 << 10 };
 /// `K` of a convolution or a pool.
 pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
 /// `stride`.

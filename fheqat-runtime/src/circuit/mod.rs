@@ -4,9 +4,11 @@ pub(crate) mod bounds;
 pub mod build;
 pub mod codec;
 pub mod ir;
+pub mod logits;
 pub mod observe;
 pub mod passes;
 pub mod simulate;
+pub mod task;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;
@@ -16,9 +18,11 @@ use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use codec::{Codec, Logits};
+pub use codec::Codec;
 pub use ir::Graph;
+pub use logits::{Logits, Ranked};
 pub use observe::Observed;
+pub use task::Task;
 
 use crate::{
     Seed,
@@ -48,6 +52,8 @@ pub struct DeclaredLayer {
     pub kind: String,
     /// Shape of one sample's output.
     pub shape: Vec<i64>,
+    /// Which encoder of the [`Codec`] it is, where it reads the network's input.
+    pub encoder: Option<usize>,
     /// The field whose weights its sums are of: itself, or what it normalizes.
     pub weights_of: Option<String>,
     /// Width of an integer weight, where it has weights.

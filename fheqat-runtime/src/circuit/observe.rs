@@ -60,10 +60,11 @@ mod tests {
     use crate::{
         Seed,
         circuit::{
-            Codec, Graph,
+            Codec, Graph, Task,
             ir::{Accumulator, LayerBound, Output, Table, Tolerance, Wire},
             verify::verify,
         },
+        data::Feature,
         fixture::drawn::Draw,
         quant::Quantizer,
     };
@@ -94,8 +95,10 @@ mod tests {
         let codec = Codec {
             encoders: vec![Quantizer { step: 0.5, levels: level }.into()],
             features: 2,
+            described: Feature::numbered(2).to_vec(),
             scale: vec![1.0],
             bias: vec![0.0],
+            task: Task::default(),
         };
         Circuit { name: "Small".into(), fields: Vec::new(), codec, graph }
     }

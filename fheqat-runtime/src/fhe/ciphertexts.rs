@@ -76,6 +76,16 @@ impl ClientKey {
         Ok(EncryptedInput { circuit: self.plan.circuit, key: self.id, seed, bodies })
     }
 
+    /// Encrypts one sample from its cells in a file, one for each feature, as they stand there: see
+    /// [`Codec::parse`](crate::circuit::Codec::parse).
+    ///
+    /// # Errors
+    /// When there is another number of cells than of features, one is no number where a number is expected, or a value is missing
+    /// that an encoder rounds.
+    pub fn encrypt_text<S: AsRef<str>>(&self, cells: &[S]) -> Result<EncryptedInput, EncryptError> {
+        self.encrypt(&self.plan.codec.parse(cells)?)
+    }
+
     /// Encrypts samples, each to a ciphertext of its own.
     ///
     /// # Errors

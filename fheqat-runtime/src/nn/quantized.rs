@@ -13,9 +13,11 @@ use super::{
     program::Program,
 };
 use crate::{
+    circuit::Task,
+    data::Feature,
     error::{InputError, check_sample},
     quant::{
-        Requantize,
+        Encoder, Requantize,
         tolerance::output_deviation,
         transition::{Dequantize, decode},
     },
@@ -26,6 +28,8 @@ use crate::{
 pub struct Quantized {
     /// Features of one sample.
     pub features: usize,
+    /// What they were in training, one each.
+    pub described: Vec<Feature>,
     /// The fields; the last gives the output.
     pub fields: Vec<QuantizedField>,
     /// What the numbers of the last field stand for.
@@ -67,6 +71,8 @@ pub struct Decoder {
     pub bias: Vec<f32>,
     /// The standard deviation that each integer may be off by encrypted.
     pub deviation: Vec<f64>,
+    /// What the outputs answer.
+    pub task: Task,
 }
 
 impl Quantized {
@@ -84,12 +90,21 @@ impl Quantized {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// What encodes the network's input.
+    fn encoders(&self) -> impl Iterator<Item = &Encoder> {
+        self.fields.iter().filter_map(|field| match &field.op {
+            Integers::Quantizer(quantizer::Integers::Encode(encoder)) => Some(encoder),
+            Integers::Thermometer(thermometer) => Some(&thermometer.0),
+            _ => None,
+        })
+    }
+
     /// The outputs for one sample of shape `[features]`, in exact integers: what evaluation computes in floats.
     ///
     /// # Errors
-    /// When the sample has another width, or a feature is NaN or infinite.
+    /// When the sample has another width, a feature is infinite, or one is missing (NaN) that an encoder rounds.
     pub fn run(&self, sample: &[f32]) -> Result<Vec<f32>, InputError> {
-        check_sample(sample, self.features)?;
+        check_sample(sample, &self.described, self.encoders().all(Encoder::takes_missing))?;
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let operand = match field.from {
@@ -121,6 +136,7 @@ impl Program {
         };
         Ok(Quantized {
             features: self.features,
+            described: self.described().to_vec(),
             fields: (0..self.nodes.len()).map(field).collect::<Result<_, _>>()?,
             output: self.decoder()?,
         })
@@ -137,6 +153,7 @@ impl Program {
         Ok(Decoder {
             scale,
             bias,
+            task: self.task(),
             deviation: for_each_number(&self.output_deviations(), self.nodes[last].width),
         })
     }

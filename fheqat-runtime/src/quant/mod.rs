@@ -4,20 +4,27 @@
 //! simulation and the encrypted run agree bit for bit.
 
 pub mod activation;
+pub mod encoder;
 pub mod observer;
 pub mod row;
 pub mod standardization;
+pub mod thermometer;
 pub mod tolerance;
+pub mod transform;
 pub mod transition;
+pub mod whitening;
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+pub use encoder::{Code, Encoder};
 pub use observer::Observer;
 pub use standardization::Standardization;
+pub use thermometer::{ChannelCode, ThermometerCode};
+pub use transform::Transform;
+pub use whitening::Whitening;
 
 use self::activation::Function;
-use crate::vectors::on_vectors;
 
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,64 +47,6 @@ impl Quantizer {
     pub fn round(&self, value: f32) -> f32 {
         round_level(value / self.step, self.levels)
     }
-}
-
-/// From the features of a sample to levels: deviations from the mean where features are standardised, then rounded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Encoder {
-    /// What is done to features before the rounding.
-    pub standardization: Option<Standardization>,
-    /// The rounding.
-    pub quantizer: Quantizer,
-}
-
-impl Encoder {
-    /// The levels of a sample.
-    ///
-    /// # Panics
-    /// When features are standardised and the sample has more.
-    pub fn levels(&self, sample: &[f32]) -> impl Iterator<Item = i64> {
-        sample.iter().enumerate().map(|(feature, &value)| self.round(feature, value) as i64)
-    }
-
-    /// The level of a feature, as the float that training computes with.
-    ///
-    /// # Panics
-    /// When features are standardised and there is no such feature.
-    #[must_use]
-    pub fn round(&self, feature: usize, value: f32) -> f32 {
-        self.quantizer.round(standardized(self.standardization.as_ref(), feature, value))
-    }
-
-    /// Rounds the features of a sample where they are.
-    pub(crate) fn round_all(&self, sample: &mut [f32]) {
-        let quantizer = self.quantizer;
-        if self.standardization.is_none() {
-            return on_vectors(move || {
-                for value in sample {
-                    *value = quantizer.round(*value);
-                }
-            });
-        }
-        for (feature, value) in sample.iter_mut().enumerate() {
-            *value = self.round(feature, *value);
-        }
-    }
-
-    pub(crate) fn fits(&self, features: usize) -> bool {
-        self.standardization.as_ref().is_none_or(|standardization| standardization.fits(features))
-    }
-}
-
-impl From<Quantizer> for Encoder {
-    fn from(quantizer: Quantizer) -> Self {
-        Self { standardization: None, quantizer }
-    }
-}
-
-/// A feature as a network sees it before it rounds.
-pub(crate) fn standardized(standardization: Option<&Standardization>, feature: usize, value: f32) -> f32 {
-    standardization.map_or(value, |standardization| standardization.apply(feature, value))
 }
 
 /// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(x))` of

@@ -12,14 +12,13 @@ use crate::{
         ops::{
             Kernel, Op,
             operation::{Context, Mode},
-            quantizer::QuantizerState,
         },
         precision::Statistics,
         program::Program,
         runner::Runner,
     },
     quant::{
-        Observer, Quantizer, standardized,
+        Observer, Quantizer,
         transition::{middle, units_per_level},
     },
 };
@@ -147,9 +146,8 @@ impl Calibration<'_> {
         let step = self.program.step(index)?;
         if let Op::Quantizer(state) = &mut self.program.nodes[index].op {
             let quantizer = Quantizer { step, levels: state.declared };
-            let standardization = state.standardization.as_ref();
-            let (lo, hi) = features.indexed_iter().fold((0, 0), |(lo, hi), ((_, feature), &value)| {
-                let level = quantizer.level(standardized(standardization, feature, value));
+            let (lo, hi) = state.read(features).iter().fold((0, 0), |(lo, hi), &value| {
+                let level = quantizer.level(value);
                 (level.min(lo), level.max(hi))
             });
             if lo < hi {
@@ -305,7 +303,7 @@ impl Calibration<'_> {
         let Op::Quantizer(quantizer) = &node.op else { return Err(self.program.not_calibrated(index)) };
         let (levels, function) = (quantizer.levels, quantizer.curve.function());
         let Some(from) = node.from else {
-            return Ok(self.observer.step(&read(quantizer, &self.sample), levels));
+            return Ok(self.observer.step(slice(&quantizer.read(&self.sample.view())), levels));
         };
         if let (Some(state), None, Purpose::Train) = (self.program.linear(from), function, purpose)
             && let Some(budget) = state.limits.max_l1
@@ -353,15 +351,6 @@ impl Calibration<'_> {
         }
         Ok(())
     }
-}
-
-/// What a quantizer of the network's input rounds.
-fn read(state: &QuantizerState, features: &Array2<f32>) -> Vec<f32> {
-    let standardization = state.standardization.as_ref();
-    features
-        .indexed_iter()
-        .map(|((_, feature), &value)| standardized(standardization, feature, value))
-        .collect()
 }
 
 /// The standard deviation, positive: of numbers that are all the same it is taken as [`f32::EPSILON`].

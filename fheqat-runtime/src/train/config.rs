@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::TrainError, schedule::Schedule};
+use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
 use crate::{
     Seed,
     data::Dataset,
@@ -43,9 +43,13 @@ pub struct TrainConfig {
     /// ridge regression, or logistic regression with a penalty. 0 to 1e3; default: `None`, which chooses it on data held out where training
     /// looks for a cheap network, else 0.
     pub ridge: Option<f32>,
-    /// What is minimised. Default: [`Loss::CrossEntropy`].
+    /// What is minimised. Default: [`Loss::Auto`], which follows the targets.
     pub loss: Loss,
-    /// Label smoothing: the fraction of a class target that all classes share. It lowers the confidence in
+    /// What the samples of each class count for. Default: [`ClassWeights::None`], all the same.
+    pub class_weights: ClassWeights,
+    /// What networks and epochs are compared by, on validation data. Default: [`SelectBy::Auto`], of classes the accuracy.
+    pub select_by: SelectBy,
+    /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
     /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
@@ -67,10 +71,11 @@ pub struct TrainConfig {
     /// that are fresh; without them, and in plain float, what is declared is trained. Default: it does, with the defaults of
     /// [`CostSearch`]; of [`TrainConfig::declared`] none.
     pub search: Option<CostSearch>,
-    /// Whether a network that reads features as they are starts to read their deviations from the mean, measured on the
-    /// training samples without the validation data. From then on the network takes raw features everywhere, and the client
-    /// standardises them before it encrypts; a step that the user fixed is in standard deviations. Default: false.
-    pub standardize: bool,
+    /// What features go through before they are rounded, or compared with the thresholds of a
+    /// [`Thermometer`](crate::nn::layers::Thermometer). It is measured on the training samples without the validation data, and
+    /// kept: from then on the network takes raw features everywhere, and the client transforms them before it encrypts. Default:
+    /// [`FeatureMap::Auto`].
+    pub features: FeatureMap,
     /// Orders the samples, and draws everything else that is random in training; the same seed gives the same bits. Default: 0.
     pub seed: Seed,
     /// A bar, where standard error is a terminal. Default: true.
@@ -110,6 +115,25 @@ impl Default for CostSearch {
     }
 }
 
+/// What features go through before they become levels. What a training has measured stays in later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeatureMap {
+    /// A `QuantIdentity` with levels below zero and no step of the user's standardises the features of a flat input (`[features]`)
+    /// whose features are all quantities. All else reads them as they are.
+    Auto,
+    /// Features as they are.
+    AsIs,
+    /// Each quantizer of the input reads, in place of each feature, its deviation from its mean, in standard deviations; missing
+    /// values are not measured. A step that the user fixed is in standard deviations. Where nobody did, levels of 2 to 4 bits on
+    /// both sides of zero lie alike around the mean, up to two deviations from it. A `Thermometer` reads features as they are, for
+    /// its thresholds would move with them.
+    Standardize,
+    /// Whitening: each layer that reads the input reads principal components of standardised features, each of deviation 1, by
+    /// falling variance; those whose variance is below 1e-6 of the largest are 0. It helps where features are correlated and
+    /// few levels would round what tells them apart. Features must be quantities of which none is missing, at most 1024.
+    Whiten,
+}
+
 /// Whether the quantizers' steps train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activations {
@@ -135,11 +159,16 @@ pub enum Optimizer {
 }
 
 /// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
+    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
+    #[default]
+    Auto,
     /// Of the softmax of the outputs, for classes.
     CrossEntropy,
-    /// Mean over samples and outputs; classes count as 0 and 1.
+    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
+    Logistic,
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
     MeanSquaredError,
 }
 
@@ -166,7 +195,9 @@ impl Default for TrainConfig {
             warmup: 0.0,
             optimizer: Optimizer::AdamW { decay: 0.0 },
             ridge: None,
-            loss: Loss::CrossEntropy,
+            loss: Loss::Auto,
+            class_weights: ClassWeights::None,
+            select_by: SelectBy::Auto,
             smoothing: 0.0,
             validation: Validation::Fraction(0.1),
             patience: None,
@@ -176,7 +207,7 @@ impl Default for TrainConfig {
             activations: Activations::Learned,
             observer: Observer::Percentile(0.99),
             search: Some(CostSearch::default()),
-            standardize: false,
+            features: FeatureMap::Auto,
             seed: Seed(0),
             progress: true,
         }

@@ -2,8 +2,9 @@
 
 use super::{
     config::{TrainConfig, Validation},
+    encode,
     error::TrainError,
-    evaluate::check_data,
+    evaluate::{check_data, check_features},
     history::History,
     search::{self, held_out},
     targets,
@@ -25,6 +26,8 @@ pub(crate) fn fit(
 ) -> Result<History, TrainError> {
     config.check()?;
     check_data(program, data, config.loss)?;
+    config.class_weights.of(data.targets())?;
+    config.select_by.on(data.targets(), &config.class_weights)?;
     let targets = targets::learn(program, data)?;
     let data = &*targets::learned(&targets, data);
     let search =
@@ -42,8 +45,9 @@ pub(crate) fn fit(
         }
     };
     check_batch(program, config.batch.min(train.len()))?;
-    if config.standardize {
-        program.standardize(&train.features());
+    encode::fit(program, &train, config.features)?;
+    if let Some(held) = &validation {
+        check_features(program, held)?;
     }
     let history = match (search, &validation) {
         (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),

@@ -6,12 +6,7 @@ use crate::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
         program::{Node, Program},
     },
-    quant::standardized,
-    train::{
-        config::TrainConfig,
-        error::TrainError,
-        evaluate::{Evaluator, Metrics},
-    },
+    train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, select::Measure},
 };
 
 impl Search<'_> {
@@ -46,11 +41,8 @@ impl Search<'_> {
 
     /// The largest magnitude that a quantizer of the input rounds.
     fn widest(&self, state: &QuantizerState) -> f32 {
-        let features = self.train.features();
-        let read = features
-            .indexed_iter()
-            .map(|((_, feature), &value)| standardized(state.standardization.as_ref(), feature, value));
-        read.fold(0.0, |most, value| most.max(value.abs()))
+        let read = state.read(&self.train.features());
+        read.iter().fold(0.0, |most, value| most.max(value.abs()))
     }
 
     /// Moves the steps of the input to where the loss on the training data is least, with every weight as it is.
@@ -60,7 +52,7 @@ impl Search<'_> {
         let mut evaluator = Evaluator::new(program, self.config.precision)?;
         for index in 0..program.nodes.len() {
             let Some(step) = program.movable_input_step(index) else { continue };
-            let mut best: Option<(Metrics, Program)> = None;
+            let mut best: Option<(Measure, Program)> = None;
             for nudge in (-REACH..=REACH).map(|nudge| step * (1.0 + EACH * nudge as f32)) {
                 let mut moved = program.clone();
                 if !moved.move_input_step(index, nudge) {

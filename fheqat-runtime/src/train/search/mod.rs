@@ -21,8 +21,9 @@ use self::compare::Score;
 use super::{
     config::{CostSearch, TrainConfig},
     error::TrainError,
-    evaluate::{Evaluator, Metrics, noisy},
+    evaluate::{Evaluator, noisy},
     history::History,
+    select::Measure,
     trainer::train_once,
     trial::{Trial, Tried},
 };
@@ -238,7 +239,7 @@ impl<'a> Search<'a> {
         } else {
             Evaluator::new(program, self.config.precision)?.predict(program, &data.features())
         };
-        Ok(Score::of(&outputs.view(), data, self.config.loss))
+        Score::of(&outputs.view(), data, self.config)
     }
 
     /// Whether a network is above what the user set, or has no parameters at all.
@@ -295,7 +296,7 @@ impl<'a> Search<'a> {
 }
 
 fn trial(tried: Tried, candidate: &Candidate, is_kept: bool) -> Trial {
-    let Metrics { accuracy, loss } = candidate.score.metrics;
+    let Measure { accuracy, loss, .. } = candidate.score.metrics;
     Trial { tried, accuracy, loss, price: candidate.price, is_kept }
 }
 

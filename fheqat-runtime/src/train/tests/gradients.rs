@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::{
     Seed,
     data::{Dataset, checkerboard},
-    fixture::{Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage},
+    fixture::{Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage},
     network::Network,
     nn::{
         Precision,
@@ -25,7 +25,8 @@ use crate::{
     },
     train::{
         calibrate::{Purpose, calibrate},
-        config::Loss,
+        config::{FeatureMap, Loss},
+        encode,
         loss::score,
     },
 };
@@ -67,6 +68,13 @@ fn images() -> Dataset {
 fn float_gradients_are_finite_differences() {
     let program = Program::of(&Chain::<2, 7, 2, 7, 0, false>::new(Seed(2))).unwrap();
     check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
+}
+
+#[test]
+fn float_gradients_behind_bits_are_finite_differences() {
+    let mut program = Program::of(&Encoded::new(Seed(2))).unwrap();
+    encode::fit(&mut program, &batch(), FeatureMap::Auto).unwrap();
+    check_against_finite_differences(&program, &batch(), &[1, 4], &[(0, 0), (1, 5)]);
 }
 
 #[test]
