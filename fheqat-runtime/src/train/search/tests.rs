@@ -105,7 +105,7 @@ fn tolerant_networks_are_judged_with_their_noise() {
     let mean =
         (0..8).map(|seed| net.evaluate_noisy(&fresh, Seed(seed)).unwrap().accuracy.unwrap()).sum::<f64>()
             / 8.0;
-    assert!(mean >= best - 0.005 - error(best), "{mean} {best}");
+    assert!(mean >= best - 0.005 - error(best), "{mean} {best}\n{}", SearchReport(&history.trials));
 }
 
 #[test]
