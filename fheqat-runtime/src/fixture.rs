@@ -394,6 +394,38 @@ impl Layers for Stairs {
     layers!(fine, coarse, fc1, relu1, fc2, out);
 }
 
+/// Levels from zero as the network's output, with a step that is fixed or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Positive<const FIXED: bool> {
+    pub(crate) quant_inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<3, 24>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) fc2: QuantLinear<24, 2>,
+    pub(crate) relu2: QuantReLU,
+}
+
+impl<const FIXED: bool> Layers for Positive<FIXED> {
+    const SPEC: Net<'static> = Net {
+        name: "Positive",
+        input: None,
+        max_bootstraps: None,
+        tolerance: None,
+        fields: &[
+            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(3, 24, 3, 0, false), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
+            Field { name: "fc2", layer: linear(24, 2, 24, 0, false), from: &[Source::Field(2)] },
+            Field {
+                name: "relu2",
+                layer: if FIXED { fixed(Transfer::ReLU, 4, 0.5) } else { quantizer(Transfer::ReLU, 6) },
+                from: &[Source::Field(3)],
+            },
+        ],
+    };
+
+    layers!(quant_inp, fc1, relu1, fc2, relu2);
+}
+
 /// A strided, padded convolution in two groups, and windows of a pool that overlap.
 #[derive(Clone, Debug)]
 pub(crate) struct Image<const CENTRED: bool> {

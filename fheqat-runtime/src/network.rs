@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::{
     Seed,
-    circuit::Circuit,
-    data::{Dataset, Targets},
+    circuit::{Circuit, Task},
+    data::Dataset,
     error::check_samples,
     nn::{
         LinearState, NetworkError, Precision,
@@ -24,6 +24,7 @@ use crate::{
         evaluate::{Evaluator, check_data, noisy},
         fit::fit,
         ptq,
+        targets::check_names,
     },
     unoptimized,
 };
@@ -116,7 +117,7 @@ pub trait Network: Layers {
         Ok(())
     }
 
-    /// Loss and accuracy as under encryption: on integers.
+    /// How well it does on data as under encryption: on integers. Print it for a table, and see [`Metrics::warning`].
     ///
     /// # Errors
     /// When a layer is not calibrated, or the data does not fit the network.
@@ -124,32 +125,32 @@ pub trait Network: Layers {
         self.evaluate_in(Precision::Quantized, data)
     }
 
-    /// Loss and accuracy in a precision.
+    /// How well it does on data in a precision.
     ///
     /// # Errors
     /// When a layer is not calibrated, or the data does not fit the network.
     fn evaluate_in(&self, precision: Precision, data: &Dataset) -> Result<Metrics, TrainError> {
         let program = Program::of(self)?;
-        let loss = loss_of(data);
-        check_data(&program, data, loss)?;
-        Ok(Evaluator::new(&program, precision)?.run(&program, data, loss)?)
+        check_evaluation(&program, data)?;
+        let outputs = Evaluator::new(&program, precision)?.predict(&program, &data.features());
+        Ok(Metrics::of(&outputs.view(), data))
     }
 
-    /// Loss and accuracy when every sum is off by noise as large as the network tolerates; parameters may leave less. Each sample
+    /// How well it does when every sum is off by noise as large as the network tolerates; parameters may leave less. Each sample
     /// is run once, with noise of the seed's, so it is an estimate of the encrypted result and no bound.
     ///
     /// # Errors
     /// When a layer is not calibrated, or the data does not fit the network.
     fn evaluate_noisy(&self, data: &Dataset, seed: Seed) -> Result<Metrics, TrainError> {
         let program = Program::of(self)?;
-        let loss = loss_of(data);
-        check_data(&program, data, loss)?;
+        check_evaluation(&program, data)?;
         let (codec, graph) = unnamed(&program)?;
         let outputs = noisy((&codec, &graph), data, seed, 1)?;
-        Ok(Metrics::of(&outputs.view(), data, loss))
+        Ok(Metrics::of(&outputs.view(), data))
     }
 
-    /// The outputs of samples `[n, features]`, `[n, outputs]`.
+    /// The outputs of samples `[n, features]`, `[n, outputs]`: logits of classes or labels, or numbers in the units of the
+    /// targets.
     ///
     /// # Errors
     /// When a layer is not calibrated, there are no samples, they have another width, or a feature is NaN or infinite.
@@ -163,6 +164,33 @@ pub trait Network: Layers {
         Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 
+    /// The probability of each class, which sum to 1, or of each label, for samples `[n, features]`, `[n, outputs]`.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and when the network predicts numbers.
+    fn predict_proba(
+        &self,
+        precision: Precision,
+        features: ArrayView2<'_, f32>,
+    ) -> Result<Array2<f32>, TrainError> {
+        let task = self.task();
+        if task == Task::Numbers {
+            return Err(TrainError::Probabilities);
+        }
+        let mut outputs = self.predict(precision, features)?;
+        for mut row in outputs.rows_mut() {
+            let probabilities = task.probabilities(&row.to_vec());
+            row.assign(&Array1::from_vec(probabilities));
+        }
+        Ok(outputs)
+    }
+
+    /// What the outputs answer, with the names of classes, as its last training had them.
+    fn task(&self) -> Task {
+        let states = self.layers().into_iter().rev().find_map(|layer| layer.state::<LinearState>());
+        states.map(|state| state.targets.task.clone()).unwrap_or_default()
+    }
+
     /// The trained network as integers, optimised.
     ///
     /// # Errors
@@ -174,9 +202,7 @@ pub trait Network: Layers {
 
 impl<N: Layers> Network for N {}
 
-fn loss_of(data: &Dataset) -> Loss {
-    match data.targets() {
-        Targets::Classes { .. } => Loss::CrossEntropy,
-        Targets::Values(_) | Targets::Labels(_) => Loss::MeanSquaredError,
-    }
+fn check_evaluation(program: &Program, data: &Dataset) -> Result<(), TrainError> {
+    check_data(program, data, Loss::Auto)?;
+    check_names(program, data)
 }

@@ -2,7 +2,7 @@
 
 use fheqat_runtime::{
     circuit::{
-        Circuit, Codec,
+        Circuit, Codec, Task,
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
     data::{Feature, FeatureKind},
@@ -43,6 +43,7 @@ pub(crate) fn chain(slots: i64) -> Circuit {
             described: vec![Feature { name: "0".to_owned(), kind: FeatureKind::Number }],
             scale: vec![1.0],
             bias: vec![0.0],
+            task: Task::default(),
         },
         graph: Graph {
             inputs: vec![inputs],

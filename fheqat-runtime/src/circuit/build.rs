@@ -6,7 +6,7 @@ use fheqat_spec::Range;
 use thiserror::Error;
 
 use super::{
-    Codec,
+    Codec, Task,
     bounds::KnownSums,
     ir::{Accumulator, Graph, LayerBound, Output, Table, Term, Tolerance, Wire},
 };
@@ -102,6 +102,7 @@ impl Builder {
             described: self.described,
             scale: scale.to_vec(),
             bias: bias.to_vec(),
+            task: Task::default(),
         };
         (codec, self.graph)
     }

@@ -3,6 +3,7 @@
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+use super::{logits::Logits, task::Task};
 use crate::{
     data::{Feature, FeatureKind},
     error::{InputError, check_sample},
@@ -23,15 +24,8 @@ pub struct Codec {
     pub scale: Vec<f32>,
     /// The float bias of each output.
     pub bias: Vec<f32>,
-}
-
-/// What a circuit gives for one sample, in the clear or decrypted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Logits {
-    /// The integers.
-    pub accumulators: Vec<i64>,
-    /// The same in the network's units.
-    pub values: Vec<f32>,
+    /// What the outputs answer, with the names of classes.
+    pub task: Task,
 }
 
 impl Codec {
@@ -93,6 +87,7 @@ impl Codec {
             && self.inputs() == inputs
             && self.scale.len() == outputs
             && self.bias.len() == outputs
+            && self.task.fits(outputs)
     }
 
     /// Whether the levels that it gives are those that the inputs of a graph may be.
@@ -113,7 +108,7 @@ impl Codec {
             .zip(&self.bias)
             .map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias))
             .collect();
-        Logits { accumulators, values }
+        Logits { accumulators, values, task: self.task.clone() }
     }
 }
 
@@ -135,14 +130,5 @@ fn number(index: usize, text: &str, described: &Feature) -> Result<f32, InputErr
             name: described.name.clone(),
             text: text.to_owned(),
         }),
-    }
-}
-
-impl Logits {
-    /// The index of the largest logit, the first of equals.
-    #[must_use]
-    pub fn class(&self) -> usize {
-        (1..self.values.len())
-            .fold(0, |best, next| if self.values[next] > self.values[best] { next } else { best })
     }
 }

@@ -4,9 +4,11 @@ pub(crate) mod bounds;
 pub mod build;
 pub mod codec;
 pub mod ir;
+pub mod logits;
 pub mod observe;
 pub mod passes;
 pub mod simulate;
+pub mod task;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod text;
@@ -16,9 +18,11 @@ use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use codec::{Codec, Logits};
+pub use codec::Codec;
 pub use ir::Graph;
+pub use logits::{Logits, Ranked};
 pub use observe::Observed;
+pub use task::Task;
 
 use crate::{
     Seed,

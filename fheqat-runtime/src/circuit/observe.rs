@@ -60,7 +60,7 @@ mod tests {
     use crate::{
         Seed,
         circuit::{
-            Codec, Graph,
+            Codec, Graph, Task,
             ir::{Accumulator, LayerBound, Output, Table, Tolerance, Wire},
             verify::verify,
         },
@@ -98,6 +98,7 @@ mod tests {
             described: Feature::numbered(2).to_vec(),
             scale: vec![1.0],
             bias: vec![0.0],
+            task: Task::default(),
         };
         Circuit { name: "Small".into(), fields: Vec::new(), codec, graph }
     }

@@ -13,6 +13,7 @@ use tfhe::core_crypto::{
 use super::{
     error::{DecryptError, EncryptError, Mismatch},
     keys::{ClientKey, KeyId},
+    packed,
 };
 use crate::{
     artifact::{self, Artifact, ArtifactError},
@@ -25,7 +26,8 @@ use crate::{
     },
 };
 
-/// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads.
+/// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads. Under the big key one mask serves
+/// as many features as a polynomial has coefficients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedInput {
     pub(crate) circuit: Fingerprint,
@@ -67,10 +69,9 @@ impl ClientKey {
         let bodies = if self.plan.inputs_under_small_key {
             let plaintexts = plaintexts.into_iter().map(to_small).collect();
             let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
-            Bodies::Small(bodies(&self.small(), plaintexts, noise, seed, seeder.as_mut()))
+            Bodies::Small(small_bodies(&self.small(), plaintexts, noise, seed, seeder.as_mut()))
         } else {
-            let noise = DynamicDistribution::<u64>::new_gaussian(parameters.big_encryption());
-            Bodies::Big(bodies(&self.big(), plaintexts, noise, seed, seeder.as_mut()))
+            Bodies::Big(packed::encrypt(parameters, self.big_words(), plaintexts, seed, seeder.as_mut()))
         };
         Ok(EncryptedInput { circuit: self.plan.circuit, key: self.id, seed, bodies })
     }
@@ -159,27 +160,20 @@ impl ClientKey {
     }
 }
 
-fn bodies<Scalar>(
-    key: &LweSecretKeyOwned<Scalar>,
-    plaintexts: Vec<Scalar>,
-    noise: DynamicDistribution<Scalar>,
+fn small_bodies(
+    key: &LweSecretKeyOwned<u32>,
+    plaintexts: Vec<u32>,
+    noise: DynamicDistribution<u32>,
     seed: u128,
     seeder: &mut (dyn Seeder + 'static),
-) -> Vec<Scalar>
-where
-    Scalar: tfhe::core_crypto::prelude::UnsignedTorus,
-    Scalar: tfhe::core_crypto::commons::traits::Encryptable<
-            tfhe::core_crypto::commons::math::random::Uniform,
-            DynamicDistribution<Scalar>,
-        >,
-{
+) -> Vec<u32> {
     // A circuit that reads no input: tfhe refuses empty lists.
     if plaintexts.is_empty() {
         return plaintexts;
     }
     let dimension: LweDimension = key.lwe_dimension();
     let mut list = SeededLweCiphertextList::new(
-        Scalar::ZERO,
+        0,
         dimension.to_lwe_size(),
         LweCiphertextCount(plaintexts.len()),
         CompressionSeed::from(TorusSeed(seed)),

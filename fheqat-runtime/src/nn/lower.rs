@@ -92,7 +92,8 @@ fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), Cir
     }
     let output = &quantized.output;
     let sums = values.pop().unwrap_or_default();
-    let (codec, graph) = builder.finish(sums, (&output.scale, &output.bias), &output.deviation);
+    let (mut codec, graph) = builder.finish(sums, (&output.scale, &output.bias), &output.deviation);
+    codec.task.clone_from(&output.task);
     verify(&graph)?;
     Ok((codec, graph))
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Seed,
+    circuit::Task,
     data::Feature,
     quant::{activation::Function, transition::Dequantize},
 };
@@ -121,6 +122,11 @@ impl Program {
             Op::Linear(state) => Some(&mut state.targets),
             _ => None,
         })
+    }
+
+    /// What the outputs answer.
+    pub(crate) fn task(&self) -> Task {
+        self.targets().map(|targets| targets.task.clone()).unwrap_or_default()
     }
 
     /// The units of numbers to predict; `None` where the network gives them as they are.

@@ -13,6 +13,7 @@ use super::{
     program::Program,
 };
 use crate::{
+    circuit::Task,
     data::Feature,
     error::{InputError, check_sample},
     quant::{
@@ -70,6 +71,8 @@ pub struct Decoder {
     pub bias: Vec<f32>,
     /// The standard deviation that each integer may be off by encrypted.
     pub deviation: Vec<f64>,
+    /// What the outputs answer.
+    pub task: Task,
 }
 
 impl Quantized {
@@ -150,6 +153,7 @@ impl Program {
         Ok(Decoder {
             scale,
             bias,
+            task: self.task(),
             deviation: for_each_number(&self.output_deviations(), self.nodes[last].width),
         })
     }

@@ -3,7 +3,9 @@
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::tensors::{TensorReader, TensorWriter, WeightsError};
+use crate::circuit::Task;
 
+const TASK: &str = "task";
 const OFFSET: &str = "target_offset";
 const DEVIATION: &str = "target_deviation";
 
@@ -11,6 +13,8 @@ const DEVIATION: &str = "target_deviation";
 /// that can be trained has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TargetState {
+    /// What the outputs answer.
+    pub(crate) task: Task,
     /// The units of numbers to predict; `None` where the network gives them as they are.
     pub(crate) scaling: Option<TargetScaling>,
 }
@@ -79,6 +83,9 @@ impl TargetScaling {
 
 impl TargetState {
     pub(super) fn save(&self, to: &mut TensorWriter) {
+        if let Ok(task) = serde_json::to_string(&self.task) {
+            to.note(TASK, &task);
+        }
         if let Some(scaling) = &self.scaling {
             for (part, values) in [(OFFSET, &scaling.offset), (DEVIATION, &scaling.deviation)] {
                 to.tensor(part, &[values.len()], values);
@@ -89,9 +96,21 @@ impl TargetState {
     /// What [`TargetState::save`] wrote, of a network of so many outputs.
     ///
     /// # Errors
-    /// When a tensor is missing, or is none that this can be.
+    /// When a tensor or a note is missing, or is none that this can be.
     pub(super) fn load(from: &mut TensorReader<'_>, outputs: usize) -> Result<Self, WeightsError> {
-        let Some(offset) = from.optional(OFFSET, &[outputs])? else { return Ok(Self::default()) };
+        let task = match from.noted(TASK).map(serde_json::from_str::<Task>) {
+            None => Task::default(),
+            Some(Ok(task)) if task.fits(outputs) => task,
+            Some(Ok(task)) => {
+                let reason =
+                    format!("it names {} classes, but the network has {outputs} outputs", task.names().len());
+                return Err(from.bad_note(TASK, reason));
+            }
+            Some(Err(error)) => return Err(from.bad_note(TASK, error.to_string())),
+        };
+        let Some(offset) = from.optional(OFFSET, &[outputs])? else {
+            return Ok(Self { task, scaling: None });
+        };
         let deviation = from.required(DEVIATION, &[outputs])?;
         let is_too_large = |value: &f32| value.abs() > TargetScaling::LARGEST;
         if let Some(index) = offset.iter().position(is_too_large) {
@@ -99,7 +118,7 @@ impl TargetState {
         }
         match deviation.iter().position(|value| *value < 0.0 || is_too_large(value)) {
             Some(index) => Err(from.bad_value(DEVIATION, index, deviation[index])),
-            None => Ok(Self { scaling: Some(TargetScaling { offset, deviation }) }),
+            None => Ok(Self { task, scaling: Some(TargetScaling { offset, deviation }) }),
         }
     }
 }

@@ -51,14 +51,6 @@ pub enum WeightsError {
         /// The shape needed.
         expected: Vec<usize>,
     },
-    /// A note in the metadata that does not fit the network, or the tensors beside it.
-    #[error(
-        "the note `{note}` of the file does not fit the network: load the weights of a network with the same fields, or save them again"
-    )]
-    Note {
-        /// Its name.
-        note: String,
-    },
     /// Another encoder of the input than the network has.
     #[error(
         "the file has `{field}` as a {found}, but the network has a {expected}: load the weights of a network with the same fields"
@@ -80,6 +72,16 @@ pub enum WeightsError {
         index: usize,
         /// The element.
         value: f32,
+    },
+    /// A note that says nothing about this network.
+    #[error(
+        "the note `{note}` of the file is of no use ({reason}): load the weights of a network with the same layers"
+    )]
+    Note {
+        /// Its name.
+        note: String,
+        /// What is wrong.
+        reason: String,
     },
 }
 
@@ -166,6 +168,11 @@ impl<'a> TensorReader<'a> {
         self.notes.get(&self.name(part)).map(String::as_str)
     }
 
+    /// The error of a note that cannot be.
+    pub(super) fn bad_note(&self, part: &str, reason: String) -> WeightsError {
+        WeightsError::Note { note: self.name(part), reason }
+    }
+
     /// The error of an element that cannot be.
     pub(super) fn bad_value(&self, part: &str, index: usize, value: f32) -> WeightsError {
         WeightsError::Value { tensor: self.name(part), index, value }
@@ -177,8 +184,8 @@ impl<'a> TensorReader<'a> {
     }
 
     /// The error of a note that does not fit what else is there.
-    pub(super) fn bad_note(&self, part: &str) -> WeightsError {
-        WeightsError::Note { note: self.name(part) }
+    pub(super) fn stray_note(&self, part: &str) -> WeightsError {
+        self.bad_note(part, "it does not fit the tensors beside it".to_owned())
     }
 
     /// The numbers of a tensor with so many rows of any length.

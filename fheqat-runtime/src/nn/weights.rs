@@ -6,7 +6,8 @@
 //! where it standardises the network's input `mean` and `deviation` `[features]`; a batch normalisation has `weight`, `bias`,
 //! `running_mean` and `running_var`, `[channels]` each. The last layer with weights has `target_offset` and `target_deviation`
 //! `[outputs]` where the network predicts numbers, its outputs times the one and plus the other. A scale or step that nothing has chosen yet is left out. The metadata say
-//! which biases are held centred, and which budget each layer has.
+//! which biases are held centred, and which budget each layer has, and of the last layer with
+//! weights, what the outputs answer, with the names of classes.
 
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "fhe")]
 mod encrypted;
+mod metrics;
 
 use std::fmt;
 

@@ -4,8 +4,14 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::TrainError, schedule::Schedule};
-use crate::{Seed, data::Dataset, nn::Precision, quant::Observer};
+use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
+use crate::{
+    Seed,
+    data::Dataset,
+    nn::Precision,
+    params::{Log2Probability, search::Bounds},
+    quant::Observer,
+};
 
 /// Optimizer steps, and epochs, that training takes at least where the user does not say. On eight tables held-out accuracy
 /// no longer rose behind them, at any width of weights.
@@ -37,9 +43,13 @@ pub struct TrainConfig {
     /// ridge regression, or logistic regression with a penalty. 0 to 1e3; default: `None`, which chooses it on data held out where training
     /// looks for a cheap network, else 0.
     pub ridge: Option<f32>,
-    /// What is minimised. Default: [`Loss::CrossEntropy`].
+    /// What is minimised. Default: [`Loss::Auto`], which follows the targets.
     pub loss: Loss,
-    /// Label smoothing: the fraction of a class target that all classes share. It lowers the confidence in
+    /// What the samples of each class count for. Default: [`ClassWeights::None`], all the same.
+    pub class_weights: ClassWeights,
+    /// What networks and epochs are compared by, on validation data. Default: [`SelectBy::Auto`], of classes the accuracy.
+    pub select_by: SelectBy,
+    /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
     /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
@@ -85,6 +95,9 @@ pub struct CostSearch {
     /// The most blind rotations of one inference. Neurons or filters are removed until the limit holds, even if the accuracy
     /// falls below the margin. Default: no limit.
     pub max_rotations: Option<usize>,
+    /// The probability that any value of an inference is wrong, at which networks are priced: that of the `CompileOptions` that the
+    /// network will be compiled with. 2^-256 to 1/2, default: 2^-40, as theirs.
+    pub p_fail: Log2Probability,
     /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
     /// holds, even if the accuracy falls below the margin. Default: no limit.
     pub max_core_seconds: Option<f64>,
@@ -92,7 +105,13 @@ pub struct CostSearch {
 
 impl Default for CostSearch {
     fn default() -> Self {
-        Self { margin: 0.005, max_neurons: BTreeMap::new(), max_rotations: None, max_core_seconds: None }
+        Self {
+            margin: 0.005,
+            max_neurons: BTreeMap::new(),
+            max_rotations: None,
+            max_core_seconds: None,
+            p_fail: Bounds::default().p_fail,
+        }
     }
 }
 
@@ -140,11 +159,16 @@ pub enum Optimizer {
 }
 
 /// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
+    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
+    #[default]
+    Auto,
     /// Of the softmax of the outputs, for classes.
     CrossEntropy,
-    /// Mean over samples and outputs; classes count as 0 and 1.
+    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
+    Logistic,
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
     MeanSquaredError,
 }
 
@@ -171,7 +195,9 @@ impl Default for TrainConfig {
             warmup: 0.0,
             optimizer: Optimizer::AdamW { decay: 0.0 },
             ridge: None,
-            loss: Loss::CrossEntropy,
+            loss: Loss::Auto,
+            class_weights: ClassWeights::None,
+            select_by: SelectBy::Auto,
             smoothing: 0.0,
             validation: Validation::Fraction(0.1),
             patience: None,
@@ -231,6 +257,7 @@ impl TrainConfig {
                 at_least_one("max_neurons", most)?;
             }
             at_least_one("max_rotations", search.max_rotations.unwrap_or(1))?;
+            within("p_fail", search.p_fail.0 as f32, -256.0..=-1.0)?;
             within("max_core_seconds", search.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }
         if let Observer::Percentile(fraction) = self.observer {

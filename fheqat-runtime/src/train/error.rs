@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::select::SelectBy;
 use crate::{
     data::DataError,
     error::InputError,
@@ -46,9 +47,55 @@ pub enum TrainError {
         /// Outputs of the network.
         expected: usize,
     },
-    /// Cross entropy on numbers.
-    #[error("cross entropy needs classes, but the targets are numbers: use `Loss::MeanSquaredError`")]
-    Loss,
+    /// A loss that is not for such targets.
+    #[error("`{loss}` is not for targets that are {targets}: use `Loss::Auto`, which follows the targets")]
+    Loss {
+        /// The loss.
+        loss: &'static str,
+        /// What the targets are.
+        targets: &'static str,
+    },
+    /// An option about classes where the targets are numbers.
+    #[error("`{option}` is for classes, but the targets are numbers: leave it out")]
+    NoClasses {
+        /// The option.
+        option: &'static str,
+    },
+    /// A figure that such targets do not have.
+    #[error(
+        "`select_by: SelectBy::{select_by:?}` is not for targets that are {targets}: use `SelectBy::Auto`, which follows the targets"
+    )]
+    SelectBy {
+        /// What was to be selected by.
+        select_by: SelectBy,
+        /// What the targets are.
+        targets: &'static str,
+    },
+    /// Classes or labels by other names, or in another order, than those that the network was trained on.
+    #[error(
+        "{what} {index} of the data is `{found}`, but the network was trained with `{expected}` there: give the data the same names in the same order (`CsvOptions::classes`)"
+    )]
+    Names {
+        /// `class` or `label`.
+        what: &'static str,
+        /// Its index.
+        index: usize,
+        /// Its name in the data.
+        found: String,
+        /// Its name in the network.
+        expected: String,
+    },
+    /// Probabilities of numbers.
+    #[error("the network predicts numbers, which have no probabilities: use `predict`")]
+    Probabilities,
+    /// Another number of weights than of classes.
+    #[error("`class_weights` gives {found} weights for {expected} classes: give one for each")]
+    ClassWeights {
+        /// Weights given.
+        found: usize,
+        /// Classes there are.
+        expected: usize,
+    },
     /// A number to predict that cannot be put back into its units.
     #[error(
         "row {row} of the targets has {value} for output {output}, but a number to predict must be in -1e30..=1e30: give the targets in a larger unit"

@@ -2,12 +2,12 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::{
     config::{Loss, TrainConfig},
     error::TrainError,
     loss::{Tally, score},
+    select::{Answers, Measure, SelectBy},
 };
 use crate::{
     Seed,
@@ -18,24 +18,6 @@ use crate::{
 };
 
 const BATCH: usize = 256;
-
-/// How well a network does on data.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Mean over the samples.
-    pub loss: f64,
-    /// Fraction of the samples classified right; `None` where targets are numbers.
-    pub accuracy: Option<f64>,
-}
-
-impl Metrics {
-    /// Whether the accuracy is higher, or the same with a smaller loss; of two losses alone, the smaller.
-    #[must_use]
-    pub fn is_better(&self, other: &Self) -> bool {
-        let (here, there) = (self.accuracy.unwrap_or(0.0), other.accuracy.unwrap_or(0.0));
-        here > there || (here >= there && self.loss < other.loss)
-    }
-}
 
 /// The stream of a seed that the noise of the first sample comes from; each other has the next.
 const NOISE: u64 = 1 << 32;
@@ -60,24 +42,6 @@ pub(crate) fn noisy(
     let runs: Vec<Vec<Vec<f32>>> = runs.collect::<Result<_, InputError>>()?;
     let runs: Vec<Vec<f32>> = runs.into_iter().flatten().collect();
     Ok(Array2::from_shape_fn((runs.len(), graph.outputs.len()), |(run, output)| runs[run][output]))
-}
-
-impl Metrics {
-    /// Those of outputs `[n * runs, outputs]`, of each sample of `data` as many runs one after the other.
-    pub(crate) fn of(outputs: &ArrayView2<'_, f32>, data: &Dataset, loss: Loss) -> Self {
-        let runs = outputs.nrows() / data.len();
-        let rows: Vec<usize> = (0..data.len()).flat_map(|row| std::iter::repeat_n(row, runs)).collect();
-        let mut slopes = Array2::zeros(outputs.dim());
-        metrics(score(loss.into(), outputs, data.targets(), &rows, slopes.view_mut()), data)
-    }
-}
-
-fn metrics(tally: Tally, data: &Dataset) -> Metrics {
-    let accuracy = match data.targets() {
-        Targets::Classes { .. } => Some(tally.right as f64 / tally.samples as f64),
-        Targets::Values(_) | Targets::Labels(_) => None,
-    };
-    Metrics { loss: tally.mean_loss(), accuracy }
 }
 
 /// Runs a program on whole data sets, batch by batch; the batches of much work beside each other.
@@ -110,6 +74,36 @@ impl Evaluator {
         Ok(evaluator)
     }
 
+    /// Reads the program again; noise is the same as in the last run.
+    fn restart(&mut self, program: &Program) -> Result<(), NetworkError> {
+        self.runner.refresh(program, None)?;
+        if let Some(noise) = &mut self.runner.noise {
+            noise.restart();
+        }
+        Ok(())
+    }
+
+    /// By what training selects by.
+    ///
+    /// # Errors
+    /// When a quantized run meets a layer that is not calibrated, or the data has nothing to select by.
+    pub(crate) fn judge(
+        &mut self,
+        program: &Program,
+        data: &Dataset,
+        config: &TrainConfig,
+    ) -> Result<Measure, TrainError> {
+        let by = config.select_by.on(data.targets(), &config.class_weights)?;
+        if by == SelectBy::Accuracy || by == SelectBy::Loss {
+            return Ok(Measure::of_tally(self.tally(program, data, config.loss)?, data.targets(), by));
+        }
+        self.restart(program)?;
+        let outputs = self.predict(program, &data.features());
+        Ok(Measure::of(&Answers::new(&outputs.view(), data), config.loss, by))
+    }
+
+    /// By the accuracy, else by the loss.
+    ///
     /// # Errors
     /// When a quantized run meets a layer that is not calibrated.
     pub(crate) fn run(
@@ -117,11 +111,12 @@ impl Evaluator {
         program: &Program,
         data: &Dataset,
         loss: Loss,
-    ) -> Result<Metrics, NetworkError> {
-        self.runner.refresh(program, None)?;
-        if let Some(noise) = &mut self.runner.noise {
-            noise.restart();
-        }
+    ) -> Result<Measure, NetworkError> {
+        Ok(Measure::of_tally(self.tally(program, data, loss)?, data.targets(), SelectBy::Auto))
+    }
+
+    fn tally(&mut self, program: &Program, data: &Dataset, loss: Loss) -> Result<Tally, NetworkError> {
+        self.restart(program)?;
         let rows: Vec<usize> = (0..data.len()).collect();
         let mut tally = Tally::default();
         let run = |evaluator: &mut Self, features: ArrayView2<'_, f32>, rows: &[usize]| {
@@ -142,7 +137,7 @@ impl Evaluator {
         } else {
             batches.zip(rows.chunks(BATCH)).for_each(|(features, rows)| tally.add(run(self, features, rows)));
         }
-        Ok(metrics(tally, data))
+        Ok(tally)
     }
 
     /// The outputs of samples `[n, features]`, `[n, outputs]`.
@@ -175,11 +170,9 @@ impl Evaluator {
 /// When the data does not fit the network or the loss.
 pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
     check_width(data.width(), program.features)?;
+    loss.check(data.targets())?;
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
-        Targets::Values(_) | Targets::Labels(_) if loss == Loss::CrossEntropy => {
-            return Err(TrainError::Loss);
-        }
         Targets::Values(values) => values.ncols(),
         Targets::Labels(labels) => labels.ncols(),
     };

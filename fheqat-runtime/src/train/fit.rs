@@ -26,6 +26,8 @@ pub(crate) fn fit(
 ) -> Result<History, TrainError> {
     config.check()?;
     check_data(program, data, config.loss)?;
+    config.class_weights.of(data.targets())?;
+    config.select_by.on(data.targets(), &config.class_weights)?;
     let targets = targets::learn(program, data)?;
     let data = &*targets::learned(&targets, data);
     let search =

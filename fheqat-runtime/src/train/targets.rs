@@ -6,6 +6,7 @@ use fheqat_spec::Known;
 
 use super::error::TrainError;
 use crate::{
+    circuit::Task,
     data::{Dataset, Targets},
     nn::{
         ops::Op,
@@ -25,6 +26,7 @@ pub(super) fn learn(program: &mut Program, data: &Dataset) -> Result<TargetState
     let is_open = !has_fixed_outputs(program) && !is_trained(program);
     let Some(kept) = program.targets_mut() else { return Ok(TargetState::default()) };
     let mut targets = std::mem::take(kept);
+    targets.task = task(data);
     let Targets::Values(values) = data.targets() else {
         targets.scaling = None;
         return Ok(targets);
@@ -49,6 +51,42 @@ pub(super) fn learned<'d>(targets: &TargetState, data: &'d Dataset) -> Cow<'d, D
             Cow::Owned(data.with_values(scaling.standardised(&values.view())))
         }
         _ => Cow::Borrowed(data),
+    }
+}
+
+/// What a network that learns such data answers.
+pub(super) fn task(data: &Dataset) -> Task {
+    let names = || data.class_names().to_vec().into();
+    match data.targets() {
+        Targets::Classes { .. } => Task::Classes(names()),
+        Targets::Labels(_) => Task::Labels(names()),
+        Targets::Values(_) => Task::Numbers,
+    }
+}
+
+/// # Errors
+/// When classes or labels have names that are neither the network's nor plain numbers.
+pub(crate) fn check_names(program: &Program, data: &Dataset) -> Result<(), TrainError> {
+    let (kept, found) = (program.task(), task(data));
+    let what = match (&kept, &found) {
+        (Task::Classes(_), Task::Classes(_)) => "class",
+        (Task::Labels(_), Task::Labels(_)) => "label",
+        _ => return Ok(()),
+    };
+    let are_numbers =
+        |names: &[String]| names.iter().enumerate().all(|(index, name)| *name == index.to_string());
+    let (expected, found) = (kept.names(), found.names());
+    if are_numbers(expected) || are_numbers(found) {
+        return Ok(());
+    }
+    match expected.iter().zip(found).position(|(expected, found)| expected != found) {
+        Some(index) => Err(TrainError::Names {
+            what,
+            index,
+            found: found[index].clone(),
+            expected: expected[index].clone(),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -10,14 +10,16 @@ use rand::seq::SliceRandom;
 
 use super::{
     calibrate::{self, Purpose, REACH},
+    class_weights::TargetWeights,
     config::TrainConfig,
     error::TrainError,
-    evaluate::{Evaluator, Metrics},
+    evaluate::Evaluator,
     gain::{Gain, gain, rise},
     history::{Epoch, History},
     loss::{Objective, Tally, score},
     optimizer::{Moments, StepRate},
     ridge,
+    select::Measure,
     weights::{rate_factor, release},
 };
 use crate::{
@@ -65,6 +67,7 @@ pub(crate) fn train_once(
 struct Trainer<'a> {
     config: &'a TrainConfig,
     frozen: &'a [usize],
+    weights: TargetWeights,
     program: Program,
     runner: Runner,
     gradients: Gradients,
@@ -121,6 +124,7 @@ impl<'a> Trainer<'a> {
             steps_an_epoch,
             config,
             frozen,
+            weights: config.class_weights.of(train.targets())?,
             program,
             runner,
             learners,
@@ -131,7 +135,7 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let mut evaluator = Evaluator::of_training(&self.program, config)?;
         let mut history = History::default();
-        let mut best: Option<(Metrics, Program)> = None;
+        let mut best: Option<(Measure, Program)> = None;
         let mut order: Vec<usize> = (0..train.len()).collect();
         let mut rng = config.seed.rng(BATCHES);
         let epochs = config.epochs_of(train.len());
@@ -148,7 +152,7 @@ impl<'a> Trainer<'a> {
                 return Err(TrainError::Diverged { epoch, rate: config.rate });
             }
             let held = match validation {
-                Some(held) => Some(evaluator.run(&self.program, held, config.loss)?),
+                Some(held) => Some(evaluator.judge(&self.program, held, config)?),
                 None => None,
             };
             history.epochs.push(Epoch {
@@ -201,7 +205,7 @@ impl<'a> Trainer<'a> {
         let outputs = self.runner.run(features);
         let last = self.gradients.outputs.len() - 1;
         let slopes = head_mut(&mut self.gradients.outputs[last], rows.len());
-        let objective = Objective { loss: config.loss, smoothing: config.smoothing };
+        let objective = Objective { loss: config.loss, smoothing: config.smoothing, weights: &self.weights };
         let tally = score(objective, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, rows.len());
         ridge::add(&self.program, &self.runner, &mut self.gradients, config.ridge.unwrap_or(0.0));

@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 use crate::{
     Seed,
     circuit::{
-        Circuit, Codec,
+        Circuit, Codec, Task,
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
     data::Feature,
@@ -29,6 +29,7 @@ pub(super) fn circuit(
             described: Feature::numbered(features).to_vec(),
             scale: vec![1.0; outputs.len()],
             bias: vec![0.0; outputs.len()],
+            task: Task::default(),
         },
         graph: Graph {
             inputs: vec![inputs; features],

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use fheqat_spec::Range;
+use ndarray::Array2;
 
 use super::{
     exact::agree,
@@ -15,6 +16,12 @@ use crate::{
         ir::{Output, Tolerance, Wire},
     },
     compile::CompileOptions,
+    data::Dataset,
+    fixture::WideAndDeep,
+    network::Network,
+    nn::{lower, module::Layers, program::Program},
+    params::{Bytes, Seconds},
+    train::TrainConfig,
 };
 
 /// `outputs` sums of `features` levels in `levels`, with weights in `-most..=most`.
@@ -99,4 +106,40 @@ fn sums_of_up_to_24_bits_are_exact_without_a_rotation() {
         agree(&circuit, -128.0, &samples);
     }
     assert!(linear(516, Range::signed(8), 3, 127).accumulator_bits() >= 23);
+}
+
+#[test]
+fn a_network_without_rotations_has_no_keys_but_the_clients() {
+    let compiled = linear(450, Range::unsigned(1), 2, 3).compile(&CompileOptions::default()).unwrap();
+    let prediction = compiled.prediction();
+    assert_eq!((prediction.server_key, prediction.server_key_seeded), (Bytes(0), Bytes(0)));
+    assert!(prediction.keygen == Seconds(0.0) && !prediction.parameters.rotate());
+    assert!(prediction.parameters.big_dimension().0 <= 1024, "{:?}", prediction.parameters);
+    let (client, server) = compiled.keygen().unwrap();
+    assert_eq!(server.memory(), Bytes(0));
+    let again = crate::fhe::ServerKey::from_bytes(&server.to_bytes()).unwrap();
+    let sample: Vec<f32> = (0..450).map(|index| f32::from(u8::from(index % 3 == 0))).collect();
+    let input = client.encrypt(&sample).unwrap();
+    assert_eq!(server.run(&input).unwrap(), again.run(&input).unwrap());
+    assert!(server.to_bytes().len() < 10_000 && client.to_bytes().len() < 20_000);
+    assert!(compiled.report().to_string().contains("nothing rotates"), "{}", compiled.report());
+}
+
+/// Its inputs are under the big key, for the output reads them; they are packed for the hidden layer too.
+#[test]
+fn the_output_may_read_bits_beside_a_hidden_layer_and_without_it() {
+    let bit = |row: usize, column: usize| (row * 7 + row / 5) >> column & 1;
+    let features = Array2::from_shape_fn((200, 4), |(row, column)| bit(row, column) as f32);
+    let classes = (0..200).map(|row| usize::from(bit(row, 0) != bit(row, 2))).collect();
+    let data = Dataset::classes(features, classes, 2).unwrap();
+    let mut net = WideAndDeep::new(Seed(0));
+    net.train(&data, &TrainConfig { epochs: Some(10), progress: false, ..TrainConfig::declared() }).unwrap();
+    let samples: Vec<Vec<f32>> = data.samples().take(6).map(|sample| sample.to_vec()).collect();
+    let program = Program::of(&net).unwrap();
+    let deep = net.circuit().unwrap();
+    assert!(!deep.graph.accumulators.is_empty());
+    agree(&deep, -40.0, &samples);
+    let wide = lower::optimised(&WideAndDeep::SPEC, &program.without_hidden().unwrap()).unwrap();
+    assert!(wide.graph.accumulators.is_empty());
+    agree(&wide, -40.0, &samples);
 }

@@ -77,16 +77,16 @@ impl Reading {
                 let offset = from.required(OFFSET, &[1])?.first().copied().unwrap_or_default();
                 match Whitening::checked(standardization, components, offset, features) {
                     Some(whitening) => Transform::Whiten(whitening),
-                    None => return Err(from.bad_note(TRANSFORM)),
+                    None => return Err(from.stray_note(TRANSFORM)),
                 }
             }
-            (Some(_), _) => return Err(from.bad_note(TRANSFORM)),
+            (Some(_), _) => return Err(from.stray_note(TRANSFORM)),
         };
         let described = match from.noted(DESCRIBED) {
             None => Feature::numbered(features),
             Some(text) => match serde_json::from_str::<Vec<Feature>>(text) {
                 Ok(described) if described.len() == features => described.into(),
-                Ok(_) | Err(_) => return Err(from.bad_note(DESCRIBED)),
+                Ok(_) | Err(_) => return Err(from.stray_note(DESCRIBED)),
             },
         };
         Ok(Some(Self { described, transform }))

@@ -166,7 +166,7 @@ impl State for ThermometerState {
         let code = ThermometerCode::checked(self.bits, self.positions, noted, features);
         match code {
             Some(code) => self.chosen = Some((reading, code)),
-            None => return Err(from.bad_note(CATEGORIES)),
+            None => return Err(from.stray_note(CATEGORIES)),
         }
         Ok(())
     }

@@ -1,10 +1,15 @@
 //! Two networks compared by the same samples.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 
 use crate::{
-    data::Dataset,
-    train::{config::Loss, evaluate::Metrics, loss::class},
+    data::{Dataset, Targets},
+    train::{
+        TrainError,
+        config::TrainConfig,
+        loss::class,
+        select::{Answers, Measure, SelectBy},
+    },
 };
 
 /// Standard errors that a result keeps from the margin: of many networks the cheapest that seems near enough is one that luck
@@ -16,21 +21,44 @@ const CERTAINTY: f64 = 2.0;
 /// What a network gives on data, as a whole and sample by sample.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Score {
-    pub(super) metrics: Metrics,
-    /// Of each sample the fraction of its runs that were right; nothing where targets are numbers.
+    pub(super) metrics: Measure,
+    by: SelectBy,
+    /// Of each sample what it adds to the accuracy, balanced where that is selected by: the fraction of its runs that were right,
+    /// times a weight that is 1 on average. Nothing where something else is selected by.
     right: Vec<f64>,
 }
 
 impl Score {
     /// That of outputs `[n * runs, outputs]`, of each sample of `data` as many runs one after the other.
-    pub(super) fn of(outputs: &ArrayView2<'_, f32>, data: &Dataset, loss: Loss) -> Self {
-        let runs = outputs.nrows() / data.len();
-        let of_samples = outputs.axis_chunks_iter(Axis(0), runs);
-        let right = data.labels().iter().zip(of_samples).map(|(&label, of_sample)| {
-            let is_right = |output: &ndarray::ArrayView1<'_, f32>| class(output.iter().copied()) == label;
-            of_sample.rows().into_iter().filter(is_right).count() as f64 / runs as f64
-        });
-        Self { metrics: Metrics::of(outputs, data, loss), right: right.collect() }
+    ///
+    /// # Errors
+    /// When the data has nothing to select by.
+    pub(super) fn of(
+        outputs: &ArrayView2<'_, f32>,
+        data: &Dataset,
+        config: &TrainConfig,
+    ) -> Result<Self, TrainError> {
+        let by = config.select_by.on(data.targets(), &config.class_weights)?;
+        let answers = Answers::new(outputs, data);
+        let mut right = Vec::new();
+        if let (SelectBy::Accuracy | SelectBy::BalancedAccuracy, Targets::Classes { labels, classes }) =
+            (by, data.targets())
+        {
+            let runs = outputs.nrows() / data.len();
+            right.resize(data.len(), 0.0);
+            for (row, output) in answers.rows() {
+                right[row] += f64::from(u8::from(class(output.iter().copied()) == labels[row])) / runs as f64;
+            }
+            if by == SelectBy::BalancedAccuracy {
+                let mut counts = vec![0_usize; *classes];
+                labels.iter().for_each(|&label| counts[label] += 1);
+                let there = counts.iter().filter(|count| **count > 0).count();
+                for (right, &label) in right.iter_mut().zip(labels) {
+                    *right *= data.len() as f64 / (there * counts[label]) as f64;
+                }
+            }
+        }
+        Ok(Self { metrics: Measure::of(&answers, config.loss, by), by, right })
     }
 
     /// By how much of all samples more than `other` it has right, and the standard error of that. Both saw the same samples, so
@@ -43,22 +71,25 @@ impl Score {
         (mean, (variance / count).sqrt())
     }
 
-    /// Whether it is less than `margin` behind `best`, and [`CAUTION`] standard errors inside that. Where targets are numbers,
-    /// whether the loss is within that part of itself.
+    /// Whether it is less than `margin` behind `best`, and [`CAUTION`] standard errors inside that. Where it is selected by
+    /// the loss, whether that is within that part of itself; by a figure without an error, whether that is within the margin.
     pub(super) fn is_near(&self, best: &Self, margin: f64) -> bool {
         self.is_within(margin, best, -CAUTION)
     }
 
-    /// Whether it is more than `margin` behind `other`, and [`CERTAINTY`] standard errors beyond that. Where targets are numbers,
-    /// whether the loss is more than that part of itself behind.
+    /// Whether it is more than `margin` behind `other`, and [`CERTAINTY`] standard errors beyond that. Where it is
+    /// selected by something else, as [`Score::is_near`] says.
     pub(super) fn is_clearly_behind(&self, other: &Self, margin: f64) -> bool {
         !self.is_within(margin, other, CERTAINTY)
     }
 
     /// Whether it is less than `margin` behind `other` once it is given so many standard errors.
     fn is_within(&self, margin: f64, other: &Self, errors: f64) -> bool {
-        if other.metrics.accuracy.is_none() {
+        if self.by == SelectBy::Loss {
             return self.metrics.loss <= other.metrics.loss * (1.0 + margin);
+        }
+        if self.right.is_empty() {
+            return self.metrics.value >= other.metrics.value - margin;
         }
         let (lead, error) = self.lead(other);
         lead + errors * error >= -margin
@@ -80,7 +111,7 @@ mod tests {
         let outputs = Array2::from_shape_fn((SAMPLES * runs, 2), |(row, output)| {
             f32::from(u8::from((output == 0) == is_right(row / runs, row % runs)))
         });
-        Score::of(&outputs.view(), &data, Loss::CrossEntropy)
+        Score::of(&outputs.view(), &data, &TrainConfig::default()).unwrap()
     }
 
     fn same(found: (f64, f64), expected: (f64, f64)) -> bool {

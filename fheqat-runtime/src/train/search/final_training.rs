@@ -1,6 +1,6 @@
 //! The last training, with every sample.
 
-use super::{Candidate, Search, Tried, best_of, price, remove};
+use super::{Candidate, Search, Tried, best_of, remove};
 use crate::train::{config::TrainConfig, error::TrainError, trainer::train_once};
 
 /// Lengths of the last training, in those of any other. Which is better depends on how long that is: of networks for digits,
@@ -33,7 +33,7 @@ impl Search<'_> {
         if is_accepted {
             last.program = found.program.clone();
             last.history = train_once(&mut last.program, self.whole, None, &configs[chosen], &frozen)?;
-            last.price = price(&last.program)?;
+            last.price = self.price(&last.program)?;
             is_accepted = self.is_as_cheap(&last, &found) && self.has_kept(&last, &found)?;
         }
         for (index, (config, rehearsed)) in configs.iter().zip(&tried).enumerate() {

@@ -6,11 +6,7 @@ use crate::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
         program::{Node, Program},
     },
-    train::{
-        config::TrainConfig,
-        error::TrainError,
-        evaluate::{Evaluator, Metrics},
-    },
+    train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, select::Measure},
 };
 
 impl Search<'_> {
@@ -56,7 +52,7 @@ impl Search<'_> {
         let mut evaluator = Evaluator::new(program, self.config.precision)?;
         for index in 0..program.nodes.len() {
             let Some(step) = program.movable_input_step(index) else { continue };
-            let mut best: Option<(Metrics, Program)> = None;
+            let mut best: Option<(Measure, Program)> = None;
             for nudge in (-REACH..=REACH).map(|nudge| step * (1.0 + EACH * nudge as f32)) {
                 let mut moved = program.clone();
                 if !moved.move_input_step(index, nudge) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fheqat_spec::Bias;
 use rayon::prelude::*;
 
-use super::{Candidate, Search, Tried, best_of, compare::Score, price, units::Unit};
+use super::{Candidate, Search, Tried, best_of, compare::Score, units::Unit};
 use crate::{
     nn::program::Program,
     train::{config::TrainConfig, error::TrainError, evaluate::Evaluator},
@@ -124,7 +124,7 @@ impl Search<'_> {
             .map(|units| {
                 let mut program = current.program.clone();
                 program.remove(&units);
-                let saved = current.price.core_seconds - price(&program)?.core_seconds;
+                let saved = current.price.core_seconds - self.price(&program)?.core_seconds;
                 let without = self.exact_loss(&program)?;
                 Ok((units, saved, without - loss))
             })

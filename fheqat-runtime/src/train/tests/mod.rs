@@ -2,6 +2,7 @@
 
 mod extremes;
 mod gradients;
+mod regression;
 
 use fheqat_spec::Range;
 use ndarray::Array2;
@@ -11,7 +12,9 @@ use crate::{
     Seed,
     data::{Dataset, checkerboard, checkerboard_points},
     error::InputError,
-    fixture::{Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage, Rows, Stairs, Tolerant},
+    fixture::{
+        Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage, Positive, Rows, Stairs, Tolerant,
+    },
     network::Network,
     nn::{
         LinearState, NetworkError, Precision, QuantizerState, program::Program, prune::PruneError,
@@ -540,8 +543,7 @@ fn numbers_are_learned_too() {
     let values = features.map_axis(ndarray::Axis(1), |x| x[0] - x[1]).insert_axis(ndarray::Axis(1));
     let data = Dataset::values(features, values).unwrap();
     let mut net = Chain::<2, 20, 1, 20, 0, true>::new(Seed(1));
-    let config = TrainConfig { loss: Loss::MeanSquaredError, epochs: Some(30), ..short() };
-    net.train(&data, &config).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(30), ..short() }).unwrap();
     let loss = net.evaluate(&data).unwrap().loss;
     assert!(loss < 0.03, "{loss}");
 }
@@ -692,4 +694,37 @@ fn dropout_trains_otherwise_and_runs_as_if_it_were_not_there() {
     }
     let share = left_out as f64 / f64::from(positive);
     assert!(positive > 2000 && (share - 0.2).abs() < 0.03, "{left_out} of {positive}");
+}
+
+/// One sample in twelve is of class 1, and no plane parts the classes.
+#[test]
+fn class_weights_find_the_rare_class() {
+    let mut rng = Seed(4).rng(0);
+    let features = Array2::from_shape_fn((2400, 2), |_| rand::RngExt::random::<f32>(&mut rng));
+    let labels: Vec<usize> = features
+        .rows()
+        .into_iter()
+        .enumerate()
+        .map(|(row, x)| usize::from(x[0] + x[1] > 1.0 && row % 6 == 0))
+        .collect();
+    let data = Dataset::classes(features, labels, 2).unwrap();
+    let recall = |class_weights| {
+        let mut net = Budget::new(Seed(1));
+        let config = TrainConfig { class_weights, epochs: Some(10), restore_best: false, ..short() };
+        net.train(&data, &config).unwrap();
+        let outputs = net.predict(Precision::Quantized, data.features()).unwrap();
+        let rare = data.labels().iter().zip(outputs.rows()).filter(|(label, _)| **label == 1);
+        let found = rare.clone().filter(|(_, output)| output[1] > output[0]).count();
+        found as f64 / rare.count() as f64
+    };
+    let found: Vec<f64> = [
+        ClassWeights::None,
+        ClassWeights::SquareRoot,
+        ClassWeights::Balanced,
+        ClassWeights::Given(vec![1.0, 100.0]),
+    ]
+    .map(recall)
+    .to_vec();
+    assert!(found[0] < 0.2 && found[2] > 0.8 && found[3] > 0.95, "{found:?}");
+    assert!(found.is_sorted(), "{found:?}");
 }
