@@ -276,6 +276,26 @@ fn samples_may_be_text_as_in_a_file() {
 }
 
 #[test]
+fn reports_say_what_the_client_sends() {
+    let report = |circuit: &Circuit| circuit.report().to_string();
+    let sends = |net: &str, line: &str| assert!(net.ends_with(&format!("\n{line}")), "{net}");
+    let bits = trained::<Bits>(&points(), FeatureMap::Auto).circuit().unwrap();
+    sends(&report(&bits), "bits: the client sends 10 levels of 1 bit: 2 features by 5 bits each");
+    let levels = trained::<Levels>(&points(), FeatureMap::Auto).circuit().unwrap();
+    sends(
+        &report(&levels),
+        "quant_inp: the client sends 2 levels of 3 bits: 2 features, standardised, rounded",
+    );
+    let whitened = trained::<Bits>(&points(), FeatureMap::Whiten).circuit().unwrap();
+    sends(
+        &report(&whitened),
+        "bits: the client sends 10 levels of 1 bit: 2 features, whitened, by 5 bits each",
+    );
+    let json = serde_json::to_value(bits.report()).unwrap();
+    assert_eq!(json["layers"][0]["encoding"]["levels"], 10);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_by_name() {
     #[quant_net(bits = 3)]
     struct Levels {
