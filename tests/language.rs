@@ -4,9 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        self, Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer,
-        Range, Scale, Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all,
-        rules::bootstraps,
+        Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range,
+        Scale, Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all, rules::bootstraps,
     },
 };
 
@@ -560,10 +559,11 @@ struct EncodedImage {
 
 #[test]
 fn bits_of_the_input_tell_how_wide_it_is() {
-    let thermometer =
-        |bits, thresholds| Layer::Thermometer(spec::Thermometer { bits: Known::Now(bits), thresholds });
-    assert_eq!(Encoded::SPEC.fields[0].layer, thermometer(3, spec::Thresholds::ByShape));
-    assert_eq!(Encoded::SPEC.fields[1].layer, thermometer(2, spec::Thresholds::Uniform));
+    let thermometer = |bits, thresholds| {
+        Layer::Thermometer(fheqat::spec::Thermometer { bits: Known::Now(bits), thresholds })
+    };
+    assert_eq!(Encoded::SPEC.fields[0].layer, thermometer(3, Thresholds::ByShape));
+    assert_eq!(Encoded::SPEC.fields[1].layer, thermometer(2, Thresholds::Uniform));
     assert_eq!(Encoded::SPEC.input_shape(), Known::Now(Shape::flat(Known::Now(4))));
     let verdicts = judge_all::<7>(&Encoded::SPEC);
     assert!(verdicts.iter().all(|verdict| verdict.issues().next().is_none()));
@@ -576,7 +576,7 @@ fn bits_of_the_input_tell_how_wide_it_is() {
             (Known::Now(Range::new(0, 1)), Known::Now(Form::Quantized { scale: 0 }))
         );
     }
-    assert_eq!(EncodedImage::SPEC.fields[0].layer, thermometer(3, spec::Thresholds::Quantiles));
+    assert_eq!(EncodedImage::SPEC.fields[0].layer, thermometer(3, Thresholds::Quantiles));
     let [bits, conv] = judge_all::<2>(&EncodedImage::SPEC).map(|verdict| verdict.fact.shape);
     let image = |dims: [i64; 3]| Known::Now(Shape::new(&dims.map(Known::Now)));
     assert_eq!((bits, conv), (image([6, 8, 8]), image([4, 6, 6])));
