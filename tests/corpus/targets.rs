@@ -44,14 +44,22 @@ pub(crate) struct Small {
     fc2: QuantLinear<3, 2>,
 }
 
+#[quant_net(bits = 2, max_l1 = 4)]
+pub(crate) struct Bits {
+    bits: Thermometer<3>,
+    fc1: QuantLinear<6, 3>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<3, 2>,
+}
+
 /// What [`Network::load`] takes is a file, so the bytes become one.
 pub(crate) fn weights(bytes: &[u8]) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
     std::fs::write(&path, bytes).unwrap();
-    let mut net = Small::new(Seed(0));
-    let is_read = net.load(&path).is_ok();
-    let _ = net.circuit();
+    let (mut small, mut bits) = (Small::new(Seed(0)), Bits::new(Seed(0)));
+    let is_read = small.load(&path).is_ok() || bits.load(&path).is_ok();
+    let _ = (small.circuit(), bits.circuit());
     is_read
 }
 

@@ -2,8 +2,10 @@
 //!
 //! A layer has `weight` `[out, in]` in units of its `scale` `[1]`, or `[out]` where each row has its own, `bias` `[out]` and,
 //! pruned, `mask` `[out, in]` of ones and zeros, where `in` of a convolution is the fan-in of a filter; a quantizer has `step`
-//! `[1]` unless it has that of another, `levels` `[2]`, the least and the greatest, where training left some of them out, and
-//! where it standardises the network's input `mean` and `deviation` `[features]`; a batch normalisation has `weight`, `bias`,
+//! `[1]` unless it has that of another, and `levels` `[2]`, the least and the greatest, where training left some of them out. What
+//! reads the network's input has notes which `encoder` it is, what the `features` are, and which `transform` they go through;
+//! `mean` and `deviation` `[features]` where that is to standardise or whiten, and `components` `[features, kept]` and `offset` `[1]`
+//! where it is to whiten. A thermometer has `thresholds` `[channels, bits]` and a note `categories`. A batch normalisation has `weight`, `bias`,
 //! `running_mean` and `running_var`, `[channels]` each. The last layer with weights has `target_offset` and `target_deviation`
 //! `[outputs]` where the network predicts numbers, its outputs times the one and plus the other. A scale or step that nothing has
 //! chosen yet is left out. The metadata, in the order of names, say of a layer that is calibrated what its numbers mean: the `range`
