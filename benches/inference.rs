@@ -66,7 +66,7 @@ fn digits<N: Network>() -> Circuit {
     let digits =
         csv::read(file, &CsvOptions { header: false, ..CsvOptions::default() }).expect("the file is there");
     let config = TrainConfig {
-        epochs: 100,
+        epochs: Some(100),
         rate: 0.03,
         smoothing: 0.2,
         validation: Validation::None,

@@ -144,11 +144,20 @@ fn print_as_shipped(prices: &Prices) {
             [steps.as_slice(), &[bootstrap_key]].concat().into_iter().map(nanoseconds).collect::<Vec<_>>()
         );
     }
-    let Prices { key_switch, addition, extraction, expansion, key_switching_key, .. } = prices;
+    let Prices { key_switch, addition, packed_addition, extraction, expansion, key_switching_key, .. } =
+        prices;
     println!(
         "{:?}",
-        [key_switch.first, key_switch.further, *addition, *extraction, *expansion, *key_switching_key]
-            .map(|price| price.0 * 1e9)
+        [
+            key_switch.first,
+            key_switch.further,
+            *addition,
+            *packed_addition,
+            *extraction,
+            *expansion,
+            *key_switching_key
+        ]
+        .map(|price| price.0 * 1e9)
     );
 }
 

@@ -69,7 +69,7 @@ fn train<N: Network + Clone>(criterion: &mut Criterion, name: &str, data: &Datas
     group.throughput(Throughput::Elements((EPOCHS * data.len()) as u64)).sample_size(20);
     for &batch in batches {
         let config = TrainConfig {
-            epochs: EPOCHS,
+            epochs: Some(EPOCHS),
             batch,
             validation: Validation::None,
             progress: false,

@@ -93,7 +93,8 @@ enum Net {
 
 fn main() -> Result<(), MainError> {
     let options = Options::parse();
-    let perceptron = Recipe { epochs: 100, rate: 0.03, smoothing: 0.2, held_out: None, float_rate: 0.002 };
+    let perceptron =
+        Recipe { epochs: Some(100), rate: 0.03, smoothing: 0.2, held_out: None, float_rate: 0.002 };
     match options.net {
         Net::Mlp => perceptron.run::<Perceptron>(&options.digits),
         Net::Plain => {
@@ -104,7 +105,8 @@ fn main() -> Result<(), MainError> {
         Net::Tolerant => perceptron.run::<Tolerant>(&options.digits),
         Net::Dense => perceptron.run::<Dense>(&options.digits),
         Net::Cnn => {
-            let recipe = Recipe { epochs: 100, rate: 0.08, smoothing: 0.1, held_out: None, float_rate: 0.01 };
+            let recipe =
+                Recipe { epochs: Some(100), rate: 0.08, smoothing: 0.1, held_out: None, float_rate: 0.01 };
             recipe.run::<Convolutional>(&options.digits)
         }
     }

@@ -97,8 +97,13 @@ fn learned<N: Network>(
 ) -> Result<(N, Dataset, Clear), MainError> {
     let train = bright(train)?.with_shifted(IMAGE, 1, copies, seed)?;
     let test = bright(test)?;
-    let common =
-        TrainConfig { epochs, smoothing: 0.1, validation: Validation::None, seed, ..TrainConfig::declared() };
+    let common = TrainConfig {
+        epochs: Some(epochs),
+        smoothing: 0.1,
+        validation: Validation::None,
+        seed,
+        ..TrainConfig::declared()
+    };
     let float = TrainConfig { precision: Precision::Float, rate: 0.0005, ..common.clone() };
     // Decay lets go of weights that the budget leaves out.
     let optimizer = Optimizer::AdamW { decay: 0.02 };

@@ -34,6 +34,6 @@ struct Options {
 }
 
 fn main() -> Result<(), MainError> {
-    let recipe = Recipe { epochs: 100, rate: 0.03, smoothing: 0.1, held_out: None, float_rate: 0.005 };
+    let recipe = Recipe { epochs: Some(100), rate: 0.03, smoothing: 0.1, held_out: None, float_rate: 0.005 };
     recipe.run::<Residual>(&Options::parse().digits)
 }

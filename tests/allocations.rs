@@ -77,7 +77,7 @@ fn allocations<N: Network>(data: &Dataset, config: &TrainConfig) -> usize {
 fn check<N: Network>(products: usize) {
     for config in [TrainConfig::declared(), TrainConfig::float()] {
         let (batch, validation) = (BATCH, Validation::None);
-        let config = TrainConfig { epochs: 1, batch, validation, progress: false, ..config };
+        let config = TrainConfig { epochs: Some(1), batch, validation, progress: false, ..config };
         let [few, many] = [1, REPEATS].map(|repeats| allocations::<N>(&samples(repeats), &config));
         let steps = SAMPLES * (REPEATS - 1) / BATCH;
         println!("{few} allocations, with {steps} steps more {many}");

@@ -10,7 +10,7 @@ mod targets;
 
 use std::{alloc::System, collections::BTreeMap, fs, panic, path::PathBuf};
 
-use fheqat::{data, prelude::*, spec::Range};
+use fheqat::{data, prelude::*, quant::Code, spec::Range};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use targets::Small;
 
@@ -127,7 +127,7 @@ fn rewrite() {
     };
     let (train, _) = data::checkerboard(Seed(1));
     let mut net = Small::new(Seed(0));
-    net.train(&train, &TrainConfig { epochs: 1, progress: false, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() }).unwrap();
     fs::create_dir_all(folder("weights")).unwrap();
     net.save(folder("weights").join("small")).unwrap();
 
@@ -174,7 +174,7 @@ fn rewrite() {
 fn circuits_of_extreme_numbers_are_refused_or_run() {
     let (train, _) = data::checkerboard(Seed(1));
     let mut net = Small::new(Seed(0));
-    net.train(&train, &TrainConfig { epochs: 1, progress: false, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() }).unwrap();
     let circuit = net.circuit().unwrap();
     let widest = Range { lo: i64::MIN, hi: i64::MAX };
     let changes: [(&str, Change); 10] = [
@@ -183,7 +183,11 @@ fn circuits_of_extreme_numbers_are_refused_or_run() {
             circuit.codec.encoders.push(circuit.codec.encoders[0].clone());
         }),
         ("inputs", |circuit, widest| circuit.graph.inputs.fill(widest)),
-        ("levels", |circuit, widest| circuit.codec.encoders[0].quantizer.levels = widest),
+        ("levels", |circuit, widest| {
+            if let Code::Round(quantizer) = &mut circuit.codec.encoders[0].code {
+                quantizer.levels = widest;
+            }
+        }),
         ("bound", |circuit, widest| circuit.graph.layers.iter_mut().for_each(|layer| layer.bound = widest)),
         ("range", |circuit, widest| circuit.graph.accumulators[0].range = widest),
         ("bound and range", |circuit, widest| {

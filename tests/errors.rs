@@ -1,7 +1,8 @@
 //! Bad input is a typed error that names the value and says what to do; nothing panics.
 #![allow(clippy::unwrap_used)]
 
-use fheqat::{data, error::InputError, prelude::*};
+use fheqat::{data, error::InputError, prelude::*, train::PtqConfig};
+use ndarray::Array2;
 
 #[quant_net(bits = 2, max_l1 = 3)]
 struct Small {
@@ -15,7 +16,7 @@ struct Small {
 fn circuit(seed: Seed) -> Circuit {
     let (train, _) = data::checkerboard(seed);
     let mut net = Small::new(seed);
-    net.train(&train, &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), ..TrainConfig::declared() }).unwrap();
     net.circuit().unwrap()
 }
 
@@ -33,7 +34,49 @@ fn samples_that_do_not_fit() {
     let circuit = circuit(Seed(0));
     assert_eq!(circuit.simulate(&[0.5]).unwrap_err(), InputError::Width { found: 1, expected: 2 });
     let error = circuit.simulate(&[0.5, f32::INFINITY]).unwrap_err();
-    assert_eq!(error, InputError::NotFinite { feature: 1, value: f32::INFINITY });
+    assert_eq!(error, InputError::NotFinite { feature: 1, name: "1".to_owned(), value: f32::INFINITY });
+}
+
+/// What one entrance refuses, all refuse, in the same words.
+#[test]
+fn every_entrance_refuses_the_same_samples() {
+    let (train, _) = data::checkerboard(Seed(0));
+    let mut net = Small::new(Seed(0));
+    net.train(&train, &TrainConfig { epochs: Some(1), ..TrainConfig::declared() }).unwrap();
+    let (circuit, quantized) = (net.circuit().unwrap(), net.quantized().unwrap());
+    let predict = |samples: &Array2<f32>| {
+        let of = |precision| net.predict(precision, samples.view()).unwrap_err().to_string();
+        assert_eq!(of(Precision::Float), of(Precision::Quantized));
+        of(Precision::Float)
+    };
+    let bad: [&[f32]; 5] = [&[0.5], &[0.1, 0.2, 0.3], &[], &[f32::NAN, 0.0], &[0.0, f32::NEG_INFINITY]];
+    for sample in bad {
+        let error = circuit.simulate(sample).unwrap_err();
+        assert_eq!(circuit.simulate_noisy(sample, Seed(1)).unwrap_err(), error);
+        assert_eq!(circuit.codec.encode(sample).unwrap_err(), error);
+        assert_eq!(quantized.run(sample).unwrap_err(), error);
+        let rows = Array2::from_shape_fn(
+            (3, sample.len()),
+            |(row, column)| {
+                if row == 2 { sample[column] } else { 0.5 }
+            },
+        );
+        let same = if sample.len() == 2 { format!("sample 2: {error}") } else { error.to_string() };
+        assert_eq!(predict(&rows), same);
+        let wide = Array2::zeros((4, sample.len()));
+        if sample.len() != 2
+            && let Ok(data) = Dataset::classes(wide, vec![0; 4], 2)
+        {
+            assert_eq!(net.evaluate(&data).unwrap_err().to_string(), same);
+            assert_eq!(net.evaluate_noisy(&data, Seed(0)).unwrap_err().to_string(), same);
+            assert_eq!(circuit.observe(&data).unwrap_err().to_string(), same);
+            let config = TrainConfig::declared();
+            assert_eq!(Small::new(Seed(0)).train(&data, &config).unwrap_err().to_string(), same);
+            let quantized = Small::new(Seed(0)).quantize(&data, &PtqConfig::default());
+            assert_eq!(quantized.unwrap_err().to_string(), same);
+        }
+    }
+    assert_eq!(predict(&Array2::zeros((0, 2))), "there are no samples: give at least one");
 }
 
 #[test]
@@ -93,7 +136,7 @@ mod encrypted {
 
     fn trained<N: Network>() -> Circuit {
         let mut net = N::new(Seed(0));
-        net.train(&wide_samples(), &TrainConfig { epochs: 1, ..TrainConfig::declared() }).unwrap();
+        net.train(&wide_samples(), &TrainConfig { epochs: Some(1), ..TrainConfig::declared() }).unwrap();
         net.circuit().unwrap()
     }
 

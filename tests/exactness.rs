@@ -117,7 +117,7 @@ struct Normalized {
 fn trained<N: Network>(seed: Seed) -> (N, Circuit) {
     let (train, _) = data::checkerboard(seed);
     let mut net = N::new(seed);
-    net.train(&train, &TrainConfig { epochs: 5, seed, ..TrainConfig::declared() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(5), seed, ..TrainConfig::declared() }).unwrap();
     let circuit = net.circuit().unwrap();
     (net, circuit)
 }
@@ -251,7 +251,7 @@ fn encrypted_is_simulated_of_every_wiring() {
     let classes = (0..points.len()).map(|row| row % 4).collect();
     let four = Dataset::classes(points.features().to_owned(), classes, 4).unwrap();
     let mut net = Woven::new(Seed(1));
-    net.train(&four, &TrainConfig { epochs: 4, progress: false, ..TrainConfig::declared() }).unwrap();
+    net.train(&four, &TrainConfig { epochs: Some(4), progress: false, ..TrainConfig::declared() }).unwrap();
     let circuit = net.circuit().unwrap();
     assert!(circuit.graph.accumulators.len() > 4);
     check_encrypted(&circuit, Seed(5), 2);
@@ -311,7 +311,7 @@ struct Woven {
 #[test]
 fn networks_that_branch_are_simulated_exactly() {
     let (train, test) = (data::checkerboard_points(600, Seed(3)), data::checkerboard_points(300, Seed(4)));
-    let config = TrainConfig { epochs: 4, progress: false, ..TrainConfig::declared() };
+    let config = TrainConfig { epochs: Some(4), progress: false, ..TrainConfig::declared() };
     for seed in 0..4 {
         let mut net = Residual::new(Seed(seed));
         let history = net.train(&train, &config).unwrap();
@@ -319,7 +319,7 @@ fn networks_that_branch_are_simulated_exactly() {
         assert_eq!(net.quant2.step(), net.relu1.step());
         check_bits(&net, &test);
         let mut net = Residual::new(Seed(seed));
-        net.train(&train, &TrainConfig { epochs: 4, progress: false, ..TrainConfig::float() }).unwrap();
+        net.train(&train, &TrainConfig { epochs: Some(4), progress: false, ..TrainConfig::float() }).unwrap();
         net.quantize(&train, &PtqConfig::default()).unwrap();
         check_bits(&net, &test);
     }

@@ -125,7 +125,7 @@ fn a_network_trained_in_float_is_exact_when_quantized() {
 fn a_loaded_network_is_the_one_saved() {
     let (train, test) = (samples(90, 64), samples(30, 64));
     let mut net = Digits::new(Seed(6));
-    net.train(&train, &TrainConfig { epochs: 1, ..config() }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), ..config() }).unwrap();
     let path = std::env::temp_dir().join(format!("fheqat-images-{}.safetensors", std::process::id()));
     net.save(&path).unwrap();
     let mut loaded = Digits::new(Seed(7));

@@ -22,7 +22,7 @@ const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
         weight_scale: WeightScale::PerTensor,
         max_nonzero: None,
         max_l1: None,
-        acc_bits: Known::Now(16),
+        acc_bits: None,
         bias: Bias::Centred,
         tolerance: None,
     }
@@ -112,7 +112,7 @@ fn a_layers_option_goes_before_the_networks() {
         Layer::Linear(Linear {
             max_nonzero: Some(Known::Now(3)),
             max_l1: Some(Known::Now(9)),
-            acc_bits: Known::Now(12),
+            acc_bits: Some(Known::Now(12)),
             bias: Bias::None,
             ..linear(8, 6, 2)
         })
@@ -125,7 +125,7 @@ fn a_layers_option_goes_before_the_networks() {
             weight_scale: WeightScale::PerTensor,
             max_nonzero: Some(Known::Now(7)),
             max_l1: Some(Known::Now(40)),
-            acc_bits: Known::Now(14),
+            acc_bits: Some(Known::Now(14)),
             ..linear(6, 4, 4)
         })
     );
@@ -157,7 +157,10 @@ fn windows_are_what_was_written() {
         fields[1].layer,
         Layer::Conv(Conv { filters, window: window(3, 2, 1), groups: Known::Now(2) })
     );
-    assert_eq!(fields[3].layer, Layer::Pool(Pool { window: Some(window(2, 2, 1)), acc_bits: Known::Now(9) }));
+    assert_eq!(
+        fields[3].layer,
+        Layer::Pool(Pool { window: Some(window(2, 2, 1)), acc_bits: Some(Known::Now(9)) })
+    );
     assert_eq!(fields[5].layer, Layer::Flatten);
     let net = Image::new(Seed(0));
     assert_eq!(net.conv.weights().dim(), (6, 18));
@@ -388,7 +391,7 @@ fn a_network_may_branch() {
         fields[2].layer,
         Layer::Transpose(fheqat::spec::Transpose { axes: Axes::new(&[Known::Now(1), Known::Now(0)]) })
     );
-    assert_eq!(fields[6].layer, Layer::Add(fheqat::spec::Add { acc_bits: Known::Now(5) }));
+    assert_eq!(fields[6].layer, Layer::Add(fheqat::spec::Add { acc_bits: Some(Known::Now(5)) }));
     assert_eq!(fields[6].from, [Source::Field(5), Source::Field(3), Source::Field(0)]);
     let verdicts: [_; 9] = judge_all(&Branched::SPEC);
     let dims: Vec<Vec<_>> = verdicts

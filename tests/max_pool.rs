@@ -40,7 +40,7 @@ fn images() -> Dataset {
 
 fn trained() -> Image {
     let mut net = Image::new(Seed(1));
-    let config = TrainConfig { epochs: 30, progress: false, ..TrainConfig::declared() };
+    let config = TrainConfig { epochs: Some(30), progress: false, ..TrainConfig::declared() };
     net.train(&images(), &config).unwrap();
     net
 }

@@ -15,7 +15,7 @@ struct Small {
 
 fn config() -> TrainConfig {
     TrainConfig {
-        epochs: 100,
+        epochs: Some(100),
         rate: 0.05,
         validation: Validation::None,
         progress: false,

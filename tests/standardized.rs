@@ -4,6 +4,7 @@
 use fheqat::{
     data,
     prelude::*,
+    quant::{Standardization, Transform},
     train::{PtqConfig, TrainError, Validation},
 };
 use ndarray::Array2;
@@ -32,7 +33,12 @@ fn points(count: usize, seed: u64) -> Dataset {
 }
 
 fn config() -> TrainConfig {
-    TrainConfig { epochs: 4, standardize: true, progress: false, ..TrainConfig::declared() }
+    TrainConfig {
+        epochs: Some(4),
+        features: FeatureMap::Standardize,
+        progress: false,
+        ..TrainConfig::declared()
+    }
 }
 
 fn trained() -> Points {
@@ -62,8 +68,8 @@ fn raw_features_are_evaluated_simulated_and_saved() {
     assert_eq!(loaded.circuit().unwrap(), circuit);
     assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
     let mut damaged = circuit;
-    damaged.codec.encoders[0].standardization =
-        Some(fheqat::quant::Standardization::of(&Array2::zeros((2, 2)).view()));
+    damaged.codec.encoders[0].transform =
+        Transform::Standardize(Standardization::of(&Array2::zeros((2, 2)).view()));
     assert!(Circuit::from_bytes(&damaged.to_bytes()).is_err());
 }
 
@@ -74,14 +80,21 @@ fn only_training_samples_are_measured_and_only_once() {
     let mut net = Points::new(Seed(1));
     net.train(&train, &TrainConfig { validation: Validation::Set(held), ..config() }).unwrap();
     let measured = net.quant_inp.standardization().unwrap().clone();
-    assert_eq!(measured, fheqat::quant::Standardization::of(&train.features()));
+    // Eight levels lie alike around the mean, half a step of half a deviation below what becomes 0. A constant feature is 0.
+    let plain = Standardization::of(&train.features());
+    assert_eq!(measured.deviation(), plain.deviation());
+    for (feature, part) in [0.25, 0.25, 0.0].into_iter().enumerate() {
+        let (mean, deviation) = (plain.mean()[feature], plain.deviation()[feature]);
+        assert!((measured.mean()[feature] - mean - part * deviation).abs() < 1e-5 * deviation, "{feature}");
+    }
+    assert_eq!(net.quant_inp.step(), Some(0.5));
     let mut split = Points::new(Seed(1));
     split
         .train(&data, &TrainConfig { validation: Validation::Fraction(0.5), seed: Seed(7), ..config() })
         .unwrap();
     assert_eq!(split.quant_inp.standardization(), Some(&measured));
     net.train(&data, &config()).unwrap();
-    net.train(&data, &TrainConfig { standardize: false, ..config() }).unwrap();
+    net.train(&data, &TrainConfig { features: FeatureMap::AsIs, ..config() }).unwrap();
     assert_eq!(net.quant_inp.standardization(), Some(&measured));
     check_bits(&net, &data);
 }
@@ -90,7 +103,12 @@ fn only_training_samples_are_measured_and_only_once() {
 fn float_training_standardises_and_quantization_keeps_it() {
     let data = points(800, 1);
     let mut net = Points::new(Seed(1));
-    let config = TrainConfig { epochs: 30, standardize: true, progress: false, ..TrainConfig::float() };
+    let config = TrainConfig {
+        epochs: Some(30),
+        features: FeatureMap::Standardize,
+        progress: false,
+        ..TrainConfig::float()
+    };
     net.train(&data, &config).unwrap();
     let measured = net.quant_inp.standardization().cloned();
     let predicted = net.predict(Precision::Float, data.features()).unwrap();
@@ -125,7 +143,7 @@ fn quantization_standardises_and_keeps_the_float_function() {
 
     let data = points(800, 1);
     let mut net = Points::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 3, rate: 1e-4, progress: false, ..TrainConfig::float() })
+    net.train(&data, &TrainConfig { epochs: Some(3), rate: 1e-4, progress: false, ..TrainConfig::float() })
         .unwrap();
     let before = net.predict(Precision::Float, data.features()).unwrap();
     net.quantize(&data, &PtqConfig { standardize: true, ..PtqConfig::default() }).unwrap();
@@ -153,7 +171,9 @@ fn the_client_standardises_and_the_server_does_not_know_how() {
         let result = server.run(&client.encrypt(&sample).unwrap()).unwrap();
         assert_eq!(client.decrypt(&result).unwrap(), circuit.simulate(&sample).unwrap(), "{sample:?}");
     }
-    let measured = circuit.codec.encoders[0].standardization.clone().unwrap();
+    let Transform::Standardize(measured) = circuit.codec.encoders[0].transform.clone() else {
+        panic!("the client standardises")
+    };
     let client = serde_json::to_string(client.plan()).unwrap();
     let server = serde_json::to_string(server.plan()).unwrap();
     for number in

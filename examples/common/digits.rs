@@ -27,7 +27,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits.cs
 /// How to train, as chosen by cross-validation inside the four fifths; nothing is chosen on the fifth held out.
 pub(crate) struct Recipe {
     /// Passes over the four fifths; the last is kept.
-    pub(crate) epochs: usize,
+    pub(crate) epochs: Option<usize>,
     /// The largest rate.
     pub(crate) rate: f32,
     /// Label smoothing.
@@ -54,7 +54,7 @@ impl Recipe {
     fn train<N: Network>(&self, digits: &Dataset, seed: Seed) -> Result<(N, Dataset, Clear), MainError> {
         let [train, test] = digits.parts([0.8, 0.2], seed)?;
         let float = TrainConfig {
-            epochs: 60,
+            epochs: Some(60),
             rate: self.float_rate,
             smoothing: 0.1,
             validation: Validation::None,

@@ -50,7 +50,7 @@ fn rounded_after_training<N: Network>(mut net: N, seed: Seed) -> Outcome<Ptq> {
     let float = accuracy(&net, Precision::Float, &fresh)?;
     net.quantize(&train, &PtqConfig::default())?;
 
-    let quantizer = net.circuit()?.codec.encoders[0].quantizer;
+    let quantizer = net.circuit()?.codec.encoders[0].quantizer().ok_or("the input is not rounded")?;
     let rounded = fresh.features().mapv(|feature| quantizer.round(feature) * quantizer.step);
     let rounded = Dataset::classes(rounded, fresh.labels().to_vec(), fresh.class_names().len())?;
     let rounded_input = accuracy(&net, Precision::Float, &rounded)?;
@@ -91,6 +91,6 @@ fn integers<N: Network>(net: &N, train: &Dataset, fresh: &Dataset) -> Outcome<In
         accuracy: accuracy(net, Precision::Quantized, fresh)?,
         observed: circuit.observe(train)?.bits(),
         exact: circuit.accumulator_bits(),
-        step: circuit.codec.encoders[0].quantizer.step,
+        step: circuit.codec.encoders[0].quantizer().ok_or("the input is not rounded")?.step,
     })
 }

@@ -29,10 +29,10 @@ mod suggest;
 /// | `weight_bits`, `act_bits` | one of the two alone | `bits` |
 /// | `max_nonzero = 30` | non-zero weights per output neuron or filter | fan-in |
 /// | `max_l1 = 8` | sum of absolute integer weights per output neuron or filter | none |
-/// | `acc_bits = 16` | widest accumulator allowed | 16 |
+/// | `acc_bits = 16` | widest accumulator allowed; of sums that a table reads never more than 16 | 16; 24 for sums that only the client reads |
 /// | `per_channel` | a weight scale for each output neuron or filter | one a layer |
 /// | `narrow_range = true` | weights in `-(2^(b-1)-1)..=2^(b-1)-1`, else `-2^(b-1)..=2^(b-1)-1` | `true` |
-/// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions, pools, `Reshape` and `Transpose` | `[IN]` of the first `QuantLinear` |
+/// | `input = [1, 8, 8]` | shape of one sample, channels first; required before convolutions, pools, `Reshape` and `Transpose` | `[IN]` of the first `QuantLinear`, `[IN / K]` behind a `Thermometer<K>` |
 /// | `max_bootstraps = 200` | refuse a network that could need more for one sample | none |
 /// | `tolerance = 0.2` | the standard deviation, in steps of the activation, of the noise that encrypted sums may carry and training sees | exact |
 /// | `crate = path` | where fheqat lives | `::fheqat` |
@@ -41,6 +41,7 @@ mod suggest;
 /// |---|---|---|---|
 /// | `from = a`, `from = [a, b]` | any layer; `Add`, `Concat` | reads earlier fields, or `input` | the field before; required |
 /// | `bits` | `QuantIdentity`, `QuantReLU`, `QuantAct` | width of its levels | `act_bits` of the struct |
+/// | `thresholds = uniform`, `quantiles` | `Thermometer` | where the thresholds of its bits lie, chosen on the training samples: equal steps between the least and the largest value, or as many samples between any two | `uniform` where the input has channels and axes, else `quantiles` |
 /// | `signed = false` | `QuantIdentity`, `QuantAct` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1`; a function says by itself | `true` |
 /// | `scale = 0.25`, `scale_from = a` | `QuantIdentity`, `QuantReLU`, `QuantAct` | fixes the step between two levels; takes that of an earlier field | calibrated and trained |
 /// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | as on the struct | the struct's |
@@ -49,7 +50,7 @@ mod suggest;
 /// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d`, `MaxPool2d` | steps of the window; zeros around the input, which a maximum leaves out | 1, of a pool its window; 0 |
 /// | `p = 0.1` | `Dropout` | the probability that a level is set to zero while the network trains | 0.5 |
 /// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels, of which a filter reads one | 1 |
-/// | `bias = centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains | `centred` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
+/// | `bias = clipped`, `centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains | `clipped` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
 /// | `shape = [4, 4]`, `axes = [1, 0]` | `Reshape`, `Transpose` | the shape given; the order of axes | required |
 #[proc_macro_attribute]
 pub fn quant_net(args: TokenStream, item: TokenStream) -> TokenStream {

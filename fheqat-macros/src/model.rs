@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Known, Linear, MaxPool, Pool, Quantizer, Reshape, Scale, Shape, Source,
-    Transfer, Transpose, WeightRange, WeightScale, Window, limits,
+    Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -222,6 +222,10 @@ impl Given<'_> {
             Kind::Identity => quantizer(Transfer::Signed),
             Kind::ReLU => quantizer(Transfer::ReLU),
             Kind::Act => quantizer(Transfer::Function { signed: self.signed() }),
+            Kind::Thermometer => Layer::Thermometer(Thermometer {
+                bits: self.number(0),
+                thresholds: own.thresholds.unwrap_or(Thresholds::ByShape),
+            }),
             Kind::Linear => Layer::Linear(self.linear()),
             Kind::Add => Layer::Add(Add { acc_bits: self.acc_bits() }),
             Kind::Concat => Layer::Concat,
@@ -309,9 +313,8 @@ impl Given<'_> {
         self.layer.numbers.get(index).cloned().unwrap_or_else(Amount::refused)
     }
 
-    fn acc_bits(&self) -> Amount<i64> {
+    fn acc_bits(&self) -> Option<Amount<i64>> {
         first([&self.field.options.acc_bits, &self.ast.options.acc_bits, &None])
-            .unwrap_or_else(|| Amount::now(limits::DEFAULT_ACC_BITS))
     }
 
     fn tolerance(&self) -> Option<Amount<f64>> {

@@ -11,7 +11,7 @@ use crate::{
     nn::{
         layers::{
             Add, AvgPool2d, BatchNorm, Concat, Dropout, Flatten, MaxPool2d, QuantAct, QuantConv2d,
-            QuantIdentity, QuantLinear, QuantReLU, Reshape, Transpose,
+            QuantIdentity, QuantLinear, QuantReLU, Reshape, Thermometer, Transpose,
         },
         module::{Init, LayerMut, LayerRef, Layers, Module},
     },
@@ -66,7 +66,7 @@ const fn row(inputs: usize, outputs: usize, nonzero: i64, l1: i64, is_centred: b
         weight_scale: WeightScale::PerTensor,
         max_nonzero: Some(Known::Now(nonzero)),
         max_l1: if l1 == 0 { None } else { Some(Known::Now(l1)) },
-        acc_bits: Known::Now(16),
+        acc_bits: None,
         bias: if is_centred { Bias::Centred } else { Bias::Free },
         tolerance: None,
     }
@@ -105,6 +105,41 @@ impl<
     };
 
     layers!(quant_inp, fc1, relu1, fc2, relu2, fc3);
+}
+
+/// Three bits of each of two features, which the last layer reads too.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    pub(crate) bits: Thermometer<3>,
+    pub(crate) fc1: QuantLinear<6, 8>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) cat: Concat,
+    pub(crate) fc2: QuantLinear<14, 2>,
+}
+
+impl Layers for Encoded {
+    const SPEC: Net<'static> = Net {
+        name: "Encoded",
+        input: None,
+        max_bootstraps: None,
+        tolerance: None,
+        fields: &[
+            Field {
+                name: "bits",
+                layer: Layer::Thermometer(spec::Thermometer {
+                    bits: Known::Now(3),
+                    thresholds: spec::Thresholds::ByShape,
+                }),
+                from: &[Source::Input],
+            },
+            Field { name: "fc1", layer: linear(6, 8, 6, 6, true), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: sharing(Transfer::ReLU, 0), from: &[Source::Field(1)] },
+            Field { name: "cat", layer: Layer::Concat, from: &[Source::Field(2), Source::Field(0)] },
+            Field { name: "fc2", layer: linear(14, 2, 14, 0, false), from: &[Source::Field(3)] },
+        ],
+    };
+
+    layers!(bits, fc1, relu1, cat, fc2);
 }
 
 /// [`Chain`] with a function in place of each `QuantReLU`.
@@ -237,7 +272,7 @@ impl<const BIAS: u8, const L1: i64> Layers for Normed<BIAS, L1> {
             Field { name: "quant2", layer: sharing(Transfer::Signed, 3), from: &[Source::Field(5)] },
             Field {
                 name: "add",
-                layer: Layer::Add(fheqat_spec::Add { acc_bits: Known::Now(16) }),
+                layer: Layer::Add(fheqat_spec::Add { acc_bits: None }),
                 from: &[Source::Field(6), Source::Field(3)],
             },
             Field { name: "norm3", layer: Layer::BatchNorm, from: &[Source::Field(7)] },
@@ -307,7 +342,7 @@ impl<const BIAS: u8> Layers for NormedImage<BIAS> {
             Field { name: "quant1", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(4)] },
             Field {
                 name: "pool",
-                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: Known::Now(16) }),
+                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: None }),
                 from: &[Source::Field(5)],
             },
             Field { name: "norm2", layer: Layer::BatchNorm, from: &[Source::Field(6)] },
@@ -427,7 +462,7 @@ impl<const CENTRED: bool> Layers for Image<CENTRED> {
             Field { name: "relu", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
             Field {
                 name: "pool",
-                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: Known::Now(16) }),
+                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: None }),
                 from: &[Source::Field(2)],
             },
             Field { name: "quant_pool", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Field(3)] },
@@ -471,7 +506,7 @@ impl Layers for MaxPooled {
             Field { name: "relu", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
             Field {
                 name: "pool",
-                layer: Layer::MaxPool(MaxPool { window: window(3, 1, 1), acc_bits: Known::Now(16) }),
+                layer: Layer::MaxPool(MaxPool { window: window(3, 1, 1), acc_bits: None }),
                 from: &[Source::Field(2)],
             },
             Field {
@@ -547,7 +582,7 @@ impl Layers for Branch {
             Field { name: "quant2", layer: sharing(Transfer::Signed, 2), from: &[Source::Field(6)] },
             Field {
                 name: "add",
-                layer: Layer::Add(fheqat_spec::Add { acc_bits: Known::Now(16) }),
+                layer: Layer::Add(fheqat_spec::Add { acc_bits: None }),
                 from: &[Source::Field(7), Source::Field(2), Source::Field(5), Source::Field(7)],
             },
             Field { name: "relu2", layer: sharing(Transfer::ReLU, 2), from: &[Source::Field(8)] },
@@ -561,6 +596,34 @@ impl Layers for Branch {
     };
 
     layers!(quant_inp, fc1, relu1, grid, turned, flat, fc2, quant2, add, relu2, cat, fc3);
+}
+
+/// The output reads four bits of input beside a hidden layer of them, with one step for both.
+#[derive(Clone, Debug)]
+pub(crate) struct WideAndDeep {
+    pub(crate) inp: QuantIdentity,
+    pub(crate) fc1: QuantLinear<4, 6>,
+    pub(crate) relu1: QuantReLU,
+    pub(crate) both: Concat,
+    pub(crate) fc2: QuantLinear<10, 2>,
+}
+
+impl Layers for WideAndDeep {
+    const SPEC: Net<'static> = Net {
+        name: "WideAndDeep",
+        input: None,
+        max_bootstraps: None,
+        tolerance: None,
+        fields: &[
+            Field { name: "inp", layer: fixed(Transfer::Unsigned, 1, 1.0), from: &[Source::Input] },
+            Field { name: "fc1", layer: linear(4, 6, 4, 0, true), from: &[Source::Field(0)] },
+            Field { name: "relu1", layer: sharing(Transfer::ReLU, 0), from: &[Source::Field(1)] },
+            Field { name: "both", layer: Layer::Concat, from: &[Source::Field(0), Source::Field(2)] },
+            Field { name: "fc2", layer: linear(10, 2, 10, 0, false), from: &[Source::Field(3)] },
+        ],
+    };
+
+    layers!(inp, fc1, relu1, both, fc2);
 }
 
 /// A network whose sums may all be off by so many tenths of a step.

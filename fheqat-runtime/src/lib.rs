@@ -13,7 +13,6 @@ pub mod file;
 mod fixture;
 pub mod network;
 pub mod nn;
-#[cfg(feature = "fhe")]
 pub mod params;
 #[cfg(feature = "fhe")]
 pub mod plan;

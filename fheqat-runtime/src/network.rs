@@ -8,6 +8,7 @@ use crate::{
     Seed,
     circuit::{Circuit, Task},
     data::Dataset,
+    error::check_samples,
     nn::{
         LinearState, NetworkError, Precision,
         lower::{CircuitError, lower, unnamed},
@@ -152,16 +153,14 @@ pub trait Network: Layers {
     /// targets.
     ///
     /// # Errors
-    /// When a layer is not calibrated, or the samples do not fit the network.
+    /// When a layer is not calibrated, there are no samples, they have another width, or a feature is NaN or infinite.
     fn predict(
         &self,
         precision: Precision,
         features: ArrayView2<'_, f32>,
     ) -> Result<Array2<f32>, TrainError> {
         let program = Program::of(self)?;
-        if features.ncols() != program.features {
-            return Err(TrainError::Width { found: features.ncols(), expected: program.features });
-        }
+        check_samples(&features, &program.described(), program.takes_missing())?;
         Ok(Evaluator::new(&program, precision)?.predict(&program, &features))
     }
 

@@ -4,17 +4,14 @@
 
 use std::{fmt::Write, fs, num::NonZeroUsize, path::Path};
 
-use fheqat_runtime::{
-    params::{
-        Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
-        constraint::{deviations, failure},
-        cost::{CiphertextCounts, Prices},
-        modulus_switch::{self, ModulusSwitch, Rounding},
-        objective::Objective,
-        search::{Bounds, Infeasible, Solution, Space, search},
-        workload::{KeySwitches, NoiseForm, NoiseLimit, Workload, WorkloadRotation},
-    },
-    prices::estimate::rotation_seconds,
+use fheqat_runtime::params::{
+    Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
+    constraint::{deviations, failure},
+    cost::{CiphertextCounts, Prices},
+    modulus_switch::{self, ModulusSwitch, Rounding},
+    objective::Objective,
+    search::{Bounds, Infeasible, Solution, Space, search},
+    workload::{KeySwitches, NoiseForm, NoiseLimit, Workload, WorkloadRotation},
 };
 use tfhe::core_crypto::prelude::{LweDimension, Variance};
 
@@ -90,40 +87,6 @@ fn row(rotation: WorkloadRotation, bounds: Bounds) -> String {
         cost.0 * 1e3,
         parameters.server_key_bytes().0 as f64 / 1e6,
     )
-}
-
-/// Training prices a rotation by a curve, for it knows nothing of cryptography. Its points are what the search finds for one
-/// rotation alone. With `FHEQAT_BLESS` set, writes them instead.
-#[test]
-fn the_curve_of_training_is_what_the_search_finds() {
-    let path = "src/prices/curve.rs";
-    let found = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-    let (head, _) = found.split_once(" = [\n").unwrap();
-    let mut curve = format!("{head} = [\n");
-    for slots in [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024] {
-        writeln!(curve, "    ({slots}, {:.1}),", searched_seconds(slots) * 1e3).unwrap();
-    }
-    check(path, &format!("{curve}];\n"));
-}
-
-/// Between the points that are searched the curve is within a tenth of the search, and beyond them as far off as said here.
-#[test]
-fn the_curve_of_training_follows_the_search() {
-    let near = [8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024].map(|slots| (slots, 0.9..1.1));
-    for (slots, expected) in [(2, 1.55..1.6)].into_iter().chain(near).chain([(2048, 0.77..0.8)]) {
-        let (curve, searched) = (rotation_seconds(slots), searched_seconds(slots));
-        assert!(
-            expected.contains(&(curve / searched)),
-            "{slots} slots: {curve} s by the curve, {searched} s searched"
-        );
-    }
-}
-
-/// Core-seconds of one rotation alone.
-fn searched_seconds(slots: u32) -> f64 {
-    let workload = workload(vec![rotation(slots, 64.0)]);
-    let solution = search(&workload, gigabyte(-40.0), &Space::default(), &Prices::shipped()).unwrap();
-    solution.cost.0
 }
 
 const HEAD: &str =

@@ -66,7 +66,7 @@ pub(crate) fn samples(count: u16, width: u16) -> Dataset {
 
 pub(crate) fn config() -> TrainConfig {
     TrainConfig {
-        epochs: 15,
+        epochs: Some(15),
         batch: 32,
         rate: 0.03,
         validation: Validation::None,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer, Reshape,
-    Scale, Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
+    judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
@@ -129,7 +130,7 @@ impl Emitted {
         match kind.as_str() {
             "Quantizer" => Layer::Quantizer(self.quantizer(structure(&inner()))),
             "Linear" => Layer::Linear(self.linear(&inner())),
-            "Add" => Layer::Add(Add { acc_bits: self.number(&member(structure(&inner()), "acc_bits")) }),
+            "Add" => Layer::Add(Add { acc_bits: self.bound(structure(&inner()), "acc_bits") }),
             "Concat" => Layer::Concat,
             "Reshape" => Layer::Reshape(Reshape { shape: self.shape(&member(structure(&inner()), "shape")) }),
             "Transpose" => {
@@ -149,7 +150,7 @@ impl Emitted {
                 let pool = structure(&pool);
                 Layer::Pool(Pool {
                     window: option(&member(pool, "window")).map(|window| self.window(&window)),
-                    acc_bits: self.number(&member(pool, "acc_bits")),
+                    acc_bits: self.bound(pool, "acc_bits"),
                 })
             }
             "MaxPool" => {
@@ -157,13 +158,24 @@ impl Emitted {
                 let pool = structure(&inner);
                 Layer::MaxPool(MaxPool {
                     window: self.window(&member(pool, "window")),
-                    acc_bits: self.number(&member(pool, "acc_bits")),
+                    acc_bits: self.bound(pool, "acc_bits"),
                 })
             }
             "Dropout" => match member(structure(&inner()), "p") {
                 Expr::Call(now) => Layer::Dropout(Dropout { p: Known::Now(float(&now.args[0])) }),
                 other => panic!("no sketch gives `{}`", other.to_token_stream()),
             },
+            "Thermometer" => {
+                let inner = inner();
+                let thermometer = structure(&inner);
+                Layer::Thermometer(Thermometer {
+                    bits: self.number(&member(thermometer, "bits")),
+                    thresholds: one_of(
+                        &last(&member(thermometer, "thresholds")),
+                        [Thresholds::ByShape, Thresholds::Quantiles, Thresholds::Uniform],
+                    ),
+                })
+            }
             "Flatten" => Layer::Flatten,
             "BatchNorm" => Layer::BatchNorm,
             "Unknown" => Layer::Unknown,
@@ -211,7 +223,7 @@ impl Emitted {
         let linear = structure(linear);
         let name = |field: &str| last(&member(linear, field));
         let number = |field: &str| self.number(&member(linear, field));
-        let bound = |field: &str| option(&member(linear, field)).map(|number| self.number(&number));
+        let bound = |field: &str| self.bound(linear, field);
         Linear {
             inputs: number("inputs"),
             outputs: number("outputs"),
@@ -220,10 +232,14 @@ impl Emitted {
             weight_scale: one_of(&name("weight_scale"), [WeightScale::PerTensor, WeightScale::PerChannel]),
             max_nonzero: bound("max_nonzero"),
             max_l1: bound("max_l1"),
-            acc_bits: number("acc_bits"),
-            bias: one_of(&name("bias"), [Bias::Centred, Bias::Free, Bias::None]),
+            bias: one_of(&name("bias"), [Bias::Centred, Bias::Clipped, Bias::Free, Bias::None]),
+            acc_bits: bound("acc_bits"),
             tolerance: self.tolerance(linear),
         }
+    }
+
+    fn bound(&self, layer: &ExprStruct, field: &str) -> Option<Known<i64>> {
+        option(&member(layer, field)).map(|number| self.number(&number))
     }
 
     fn window(&self, window: &Expr) -> Window {

@@ -2,7 +2,8 @@
 
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer,
-    Reshape, Scale, Shape, Source, Transfer, Transpose, WeightRange, WeightScale, Window, judge_each,
+    Reshape, Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale,
+    Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
@@ -79,12 +80,13 @@ const ACT: u8 = 12;
 const NORM: u8 = 13;
 const MAX_POOL: u8 = 14;
 const DROPOUT: u8 = 15;
-pub(super) const KINDS: u8 = 16;
+const THERMOMETER: u8 = 16;
+pub(super) const KINDS: u8 = 17;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
     // Most layers are the sequential network's, so that some sketches are accepted.
-    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=DROPOUT];
+    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
@@ -133,13 +135,20 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
         1 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
         4 => (width, 4..12i64, 4..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
     ];
-    let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..18i64));
+    let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..27i64));
     let most = prop_oneof![6 => Just(None), 1 => of(0..9i64), 3 => of(0..600i64)];
     let flags = (of(any::<bool>()), of(any::<bool>()), most, tenths());
     (options, flags, of(input), vec(layer, 1..7)).prop_map(
         |(options, (narrow_range, per_channel, max_bootstraps, tolerance), input, mut layers)| {
             let (bits, weight_bits, act_bits, max_nonzero, max_l1, acc_bits) = options;
-            layers[0].kind = if layers[0].outputs == 40 { RELU } else { IDENTITY };
+            layers[0].kind = match layers[0] {
+                LayerSketch { outputs: 40, .. } => RELU,
+                LayerSketch { function: true, flag: Some(_), .. } => THERMOMETER,
+                _ => IDENTITY,
+            };
+            let is_tolerated = is_tolerant(layers[0].kind);
+            layers[0].tolerance = layers[0].tolerance.filter(|_| is_tolerated);
+            layers[0].scale_back = None;
             Sketch {
                 bits,
                 weight_bits,
@@ -268,6 +277,7 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             ACT => (quote!(QuantAct<Sigmoid>), Some("bits")),
             MAX_POOL => (quote!(MaxPool2d<#kernel>), Some("acc_bits")),
             DROPOUT => (quote!(Dropout), None),
+            THERMOMETER => (quote!(Thermometer<#kernel>), None),
             _ => (quote!(BatchNorm), None),
         };
         let bits = bits.and_then(|name| option(name, layer.bits));
@@ -301,6 +311,8 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
         };
         let flag = layer.flag.and_then(|flag| match layer.kind {
             IDENTITY | ACT => Some(quote!(signed = #flag,)),
+            THERMOMETER if flag => Some(quote!(thresholds = quantiles,)),
+            THERMOMETER => Some(quote!(thresholds = uniform,)),
             LINEAR | CONV_1D | CONV_2D if flag => Some(quote!(per_channel,)),
             LINEAR | CONV_1D | CONV_2D => Some(quote!(per_channel = false,)),
             _ => None,
@@ -356,7 +368,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     let act_bits = admit(limits::ACT_BITS, sketch.act_bits).or(bits);
     let max_nonzero = admit(limits::MAX_NONZERO, sketch.max_nonzero);
     let max_l1 = admit(limits::MAX_L1, sketch.max_l1);
-    let acc_bits = admit(limits::ACC_BITS, sketch.acc_bits).unwrap_or(Known::Now(16));
+    let acc_bits = admit(limits::ACC_BITS, sketch.acc_bits);
     let max_bootstraps = admit(limits::MAX_BOOTSTRAPS, sketch.max_bootstraps);
     let input = sketch.input.as_ref().map(|dims| {
         let dims: Vec<_> =
@@ -376,10 +388,14 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
         let has_kernel = matches!(sketched.kind, CONV_1D | CONV_2D | POOL | MAX_POOL);
         let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
         let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
-        let kernel = if has_kernel { parameter(limits::KERNEL, sketched.kernel) } else { Known::Later };
+        let kernel = match sketched.kind {
+            THERMOMETER => parameter(limits::THERMOMETER, sketched.kernel),
+            _ if has_kernel => parameter(limits::KERNEL, sketched.kernel),
+            _ => Known::Later,
+        };
         let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
-                || has_kernel && kernel == Known::Later);
+                || (has_kernel || sketched.kind == THERMOMETER) && kernel == Known::Later);
         let (stride, padding) = if has_kernel {
             let default = if matches!(sketched.kind, POOL | MAX_POOL) { kernel } else { Known::Now(1) };
             (
@@ -417,7 +433,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             _ => Known::Later,
         };
         let own = if sketched.kind == MAX_POOL { sketched.bits } else { None };
-        let acc_bits_of_a_pool = admit(limits::ACC_BITS, own).unwrap_or(acc_bits);
+        let acc_bits_of_a_pool = admit(limits::ACC_BITS, own).or(acc_bits);
         let layer = match sketched.kind {
             _ if refused => Layer::Unknown,
             IDENTITY | RELU | ACT => Layer::Quantizer(Quantizer {
@@ -436,7 +452,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
                     .map_or(Scale::Learned, |owner| Scale::From(Source::Field(owner))),
                 tolerance: tolerances[index],
             }),
-            ADD => Layer::Add(Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).unwrap_or(acc_bits) }),
+            ADD => Layer::Add(Add { acc_bits: admit(limits::ACC_BITS, sketched.bits).or(acc_bits) }),
             CONCAT => Layer::Concat,
             RESHAPE => {
                 let dims =
@@ -456,6 +472,14 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             MAX_POOL => Layer::MaxPool(MaxPool { window, acc_bits: acc_bits_of_a_pool }),
             DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
+            THERMOMETER => Layer::Thermometer(Thermometer {
+                bits: kernel,
+                thresholds: match sketched.flag {
+                    None => Thresholds::ByShape,
+                    Some(true) => Thresholds::Quantiles,
+                    Some(false) => Thresholds::Uniform,
+                },
+            }),
             _ => Layer::BatchNorm,
         };
         is_refused.push(refused);
@@ -473,7 +497,7 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     let later = sketch.layers.iter().enumerate().skip(index + 1);
     let readers = later.filter(|(at, layer)| sources(*at, layer).contains(&Source::Field(index)));
     let kinds: Vec<_> = readers.map(|(_, layer)| layer.kind).collect();
-    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Centred }
+    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Clipped }
 }
 
 /// What the laws say of the sketch.

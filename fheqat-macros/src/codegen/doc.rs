@@ -121,6 +121,9 @@ fn shape(model: &Model, member: &Member, fact: &Fact, before: &[Vec<String>]) ->
             Some(Source::Input | Source::Broken) | None => input(model),
         };
     }
+    if let Layer::Thermometer(thermometer) = &member.layer {
+        return encoded(model, member, fact, &thermometer.bits);
+    }
     let unknown = || "_".to_owned();
     let Known::Now(shape) = fact.shape else { return vec![unknown()] };
     let written = member.layer.shown().dims;
@@ -136,6 +139,30 @@ fn shape(model: &Model, member: &Member, fact: &Fact, before: &[Vec<String>]) ->
         .collect()
 }
 
+/// The dimensions of the bits of the input: as the first layer that takes them says, else channels times bits.
+fn encoded(model: &Model, member: &Member, fact: &Fact, bits: &Amount<i64>) -> Vec<String> {
+    let channels = match fact.shape {
+        Known::Now(shape) => shape.channels(),
+        Known::Later => Known::Later,
+    };
+    let reader = model.fields.iter().find(|other| is_read_by(model, member, other));
+    let mut dims = input(model);
+    if let Some(first) = dims.first_mut() {
+        *first = match (channels, reader.map(|reader| &reader.layer), &model.input) {
+            (Known::Now(channels), ..) => channels.to_string(),
+            (Known::Later, Some(Layer::Linear(linear)), None) => linear.inputs.text.clone(),
+            (Known::Later, ..) => format!("{first} * {}", bits.text),
+        };
+    }
+    dims
+}
+
+/// Whether `reader` reads what `member` gives.
+fn is_read_by(model: &Model, member: &Member, reader: &Member) -> bool {
+    let names = |source: &Source| matches!(source, Source::Field(index) if model.fields.get(*index).is_some_and(|field| field.name == member.name));
+    reader.from.iter().any(names)
+}
+
 fn bracketed(dims: &[String]) -> String {
     format!("[{}]", dims.join(", "))
 }
@@ -146,14 +173,32 @@ fn texts(dims: &[Amount<i64>]) -> Vec<String> {
 
 fn input(model: &Model) -> Vec<String> {
     let first = model.fields.iter().find_map(|member| match &member.layer {
-        Layer::Linear(Linear { inputs, .. }) => Some(inputs),
+        Layer::Linear(Linear { inputs, .. }) => Some((inputs, encoder_of(model, member))),
         _ => None,
     });
     match (&model.input, first) {
         (Some(shape), _) => texts(shape.dims()),
-        (None, Some(inputs)) => vec![inputs.text.clone()],
+        (None, Some((inputs, None))) => vec![inputs.text.clone()],
+        (None, Some((inputs, Some(bits)))) => match (inputs.known, bits.known) {
+            (Known::Now(inputs), Known::Now(bits)) => vec![(inputs / bits).to_string()],
+            _ => vec![format!("{} / {}", inputs.text, bits.text)],
+        },
         (None, None) => vec!["_".to_owned()],
     }
+}
+
+/// The bits of each feature, where the member reads bits of the input.
+fn encoder_of<'m>(model: &'m Model, member: &Member) -> Option<&'m Amount<i64>> {
+    let mut at = member.from.first();
+    while let Some(Source::Field(index)) = at {
+        let field = model.fields.get(*index)?;
+        match &field.layer {
+            Layer::Thermometer(thermometer) => return Some(&thermometer.bits),
+            layer if known(layer).properties().keeps_shape => at = field.from.first(),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// What is known of a range before const evaluation: the factors of the sum.
@@ -201,7 +246,7 @@ fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
         (Known::Later, Formula::Bits(bits)) => width(bits),
         (Known::Later, _) => match known(layer).properties().gives {
             Gives::Levels | Gives::Normalized => operands(model, facts, &model.fields[index]).join(", "),
-            Gives::Rounded { .. } | Gives::Sums | Gives::Unknown => String::new(),
+            Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Sums | Gives::Unknown => String::new(),
         },
     }
 }
@@ -360,6 +405,72 @@ mod tests {
                 " | `again` | `MaxPool2d<K>` | `[2, _, _]` | `-4..=3` | 3 | `_` |",
                 "",
                 " At most `96 + _` bootstraps for one sample.",
+            ]
+        );
+    }
+
+    #[test]
+    fn bits_of_the_input_are_as_many_as_the_first_layer_takes() {
+        let lines = documentation(
+            quote!(bits = 3),
+            &quote! {
+                struct Net {
+                    bits: Thermometer<15>,
+                    fc1: QuantLinear<270, 2>,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..7],
+            [
+                " | `bits` | `Thermometer<15>` | `[270]` | `0..=1` | 1 |  |",
+                " | `fc1` | `QuantLinear<270, 2>` | `[2]` | `-810..=810` | 11 |  |",
+            ]
+        );
+        let lines = documentation(
+            quote!(bits = 3),
+            &quote! {
+                struct Net {
+                    #[layer(thresholds = uniform)]
+                    bits: Thermometer<BITS>,
+                    fc1: QuantLinear<WIDTH, 2>,
+                    #[layer(from = input)]
+                    quant_inp: QuantIdentity,
+                    #[layer(from = fc1, scale_from = quant_inp)]
+                    relu1: QuantReLU,
+                    #[layer(from = [relu1, quant_inp])]
+                    cat: Concat,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..8],
+            [
+                " | `bits` | `Thermometer<BITS>` | `[WIDTH]` | `0..=1` | 1 |  |",
+                " | `fc1` | `QuantLinear<WIDTH, 2>` | `[2]` | `WIDTH * (-3..=3) * (0..=1)` |  |  |",
+                " | `quant_inp` | `QuantIdentity` | `[WIDTH / BITS]` | `-4..=3` | 3 |  |",
+            ]
+        );
+        let lines = documentation(
+            quote!(bits = 3, input = [1, 28, 28]),
+            &quote! {
+                struct Net {
+                    bits: Thermometer<3>,
+                    #[layer(scale_from = bits)]
+                    quant: QuantIdentity,
+                    #[layer(from = input)]
+                    more: Thermometer<BITS>,
+                    #[layer(from = [quant, more])]
+                    cat: Concat,
+                }
+            },
+        );
+        assert_eq!(
+            lines[5..8],
+            [
+                " | `bits` | `Thermometer<3>` | `[3, 28, 28]` | `0..=1` | 1 |  |",
+                " | `quant` | `QuantIdentity` | `[3, 28, 28]` | `-4..=3` | 3 | 2352 |",
+                " | `more` | `Thermometer<BITS>` | `[1 * BITS, 28, 28]` | `0..=1` | 1 |  |",
             ]
         );
     }

@@ -1,6 +1,6 @@
 //! The layers that the macro knows: a row each, and which of them share an option.
 
-use fheqat_spec::limits::{INPUTS, KERNEL, Limit, OUTPUTS};
+use fheqat_spec::limits::{INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER};
 
 use crate::{diag::list, suggest::closest};
 
@@ -44,6 +44,7 @@ kinds! {
     Identity: "QuantIdentity", [], ["Identity", "QuantInput", "QuantStub"];
     ReLU: "QuantReLU", [], ["ReLU", "Relu"];
     Act: "QuantAct", [], ["Act", "Activation", "QuantActivation"];
+    Thermometer: "Thermometer", [THERMOMETER], ["ThermometerEncoding", "QuantThermometer", "Thermo", "OneHot"];
     Linear: "QuantLinear", [INPUTS, OUTPUTS], ["Linear", "Dense"];
     Add: "Add", [], ["Residual", "Sum", "QuantAdd"];
     Concat: "Concat", [], ["Cat", "Concatenate", "QuantCat"];
@@ -82,6 +83,8 @@ pub(super) const TOLERANT: &[Kind] =
 pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
 /// Layers with a window.
 pub(super) const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::MaxPool2d];
+/// Layers that encode the input as bits.
+pub(super) const ENCODERS: &[Kind] = &[Kind::Thermometer];
 /// Layers that are given a shape.
 pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
 /// Layers that are given an order of axes.

@@ -1,16 +1,18 @@
 //! The options, a line each: of a network, and of a layer.
 
-use fheqat_spec::{Bias, limits};
+use fheqat_spec::{Bias, Thresholds, limits};
 use syn::Path;
 
 use super::{
     kind::{
-        CONVOLUTIONS, DROPPING, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT, TRANSPOSED,
-        WEIGHTED,
+        CONVOLUTIONS, DROPPING, ENCODERS, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT,
+        TRANSPOSED, WEIGHTED,
     },
     number::Amount,
     option::options,
-    value::{Wire, axes, bias, count, flag, owner, path, probability, shape, step, tolerance, wire},
+    value::{
+        Wire, axes, bias, count, flag, owner, path, probability, shape, step, thresholds, tolerance, wire,
+    },
 };
 
 options! {
@@ -39,6 +41,7 @@ options! {
         "signed" => signed: bool = flag, on SIGNED;
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;
         "scale_from" => scale_from: Wire = owner, on QUANTIZERS;
+        "thresholds" => thresholds: Thresholds = thresholds, on ENCODERS;
         "weight_bits" => weight_bits: Amount<i64> = count(limits::WEIGHT_BITS), on WEIGHTED;
         "narrow_range" => narrow_range: bool = flag, on WEIGHTED;
         "per_channel" => per_channel: bool = flag, on WEIGHTED;

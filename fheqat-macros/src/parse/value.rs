@@ -1,7 +1,7 @@
 //! The kinds of value an option may take.
 
 use fheqat_spec::{
-    Bias,
+    Bias, Thresholds,
     limits::{self, Limit, MAX_RANK},
 };
 use proc_macro2::Ident;
@@ -93,18 +93,34 @@ pub(crate) fn probability(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> 
     reader.real(("admit_probability", limits::admit_probability), "p", "0.1", &option.value)
 }
 
-/// `bias = centred`.
+/// `bias = clipped`.
 pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
-    const NAMES: [(&str, Bias); 3] = [("centred", Bias::Centred), ("free", Bias::Free), ("none", Bias::None)];
+    const WORDS: [(&str, Bias); 4] =
+        [("centred", Bias::Centred), ("clipped", Bias::Clipped), ("free", Bias::Free), ("none", Bias::None)];
+    choice(reader, option, WORDS)
+}
+
+/// `thresholds = uniform`.
+pub(crate) fn thresholds(reader: &mut Reader<'_>, option: &Opt) -> Option<Thresholds> {
+    choice(reader, option, [("quantiles", Thresholds::Quantiles), ("uniform", Thresholds::Uniform)])
+}
+
+/// An option whose value is one of these words.
+fn choice<T: Copy, const K: usize>(
+    reader: &mut Reader<'_>,
+    option: &Opt,
+    words: [(&'static str, T); K],
+) -> Option<T> {
+    let key = &option.key;
     let typed = word(&option.value).map(|word| word.unraw().to_string());
-    let found = NAMES.iter().find(|(name, _)| typed.as_deref() == Some(name));
+    let found = words.iter().find(|(name, _)| typed.as_deref() == Some(name));
     if found.is_none() {
-        let near = typed.and_then(|typed| closest(&typed, NAMES.map(|(name, _)| name)));
-        let message = Message::new(format!("`bias` is {}", list(NAMES.map(|(name, _)| name), "or")));
-        let message = message.maybe_help(near.map(|name| format!("did you mean `bias = {name}`?")));
+        let near = typed.and_then(|typed| closest(&typed, words.map(|(name, _)| name)));
+        let message = Message::new(format!("`{key}` is {}", list(words.map(|(name, _)| name), "or")));
+        let message = message.maybe_help(near.map(|name| format!("did you mean `{key} = {name}`?")));
         reader.ctxt.error(&option.value, message);
     }
-    found.map(|(_, bias)| *bias)
+    found.map(|(_, choice)| *choice)
 }
 
 /// `from = a` or `from = [a, b]`.

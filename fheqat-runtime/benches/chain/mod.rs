@@ -5,6 +5,7 @@ use fheqat_runtime::{
         Circuit, Codec, Task,
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
+    data::{Feature, FeatureKind},
     quant::Quantizer,
     spec::Range,
 };
@@ -39,6 +40,7 @@ pub(crate) fn chain(slots: i64) -> Circuit {
         codec: Codec {
             encoders: vec![Quantizer { step: 1.0, levels: inputs }.into()],
             features: 1,
+            described: vec![Feature { name: "0".to_owned(), kind: FeatureKind::Number }],
             scale: vec![1.0],
             bias: vec![0.0],
             task: Task::default(),

@@ -106,8 +106,13 @@ const fn of_field<'a>(
         return verdict;
     }
     asked.gives = field.layer.fact(&asked.operands());
-    if let Gives::Rounded { scale_from, .. } = layer.gives {
-        asked.gives.form = scale(&asked, scale_from);
+    match layer.gives {
+        Gives::Rounded { scale_from, .. } => asked.gives.form = scale(&asked, scale_from),
+        // All bits have the same step.
+        Gives::Encoded { .. } => {
+            asked.gives.form = Known::Now(Form::Quantized { scale: net.first_encoder(index) });
+        }
+        Gives::Levels | Gives::Normalized | Gives::Sums | Gives::Unknown => {}
     }
     Verdict {
         fact: Fact { shape: admitted(asked.gives.shape), ..asked.gives },
@@ -152,7 +157,7 @@ mod tests {
         let numbers = (legal(DIMENSION), legal(DIMENSION), legal(DIMENSION), legal(KERNEL), legal(STRIDE));
         (0..9, numbers, legal(PADDING), shape(), 1..3usize).prop_map(
             |(kind, (inputs, outputs, groups, kernel, stride), padding, shape, axes)| {
-                let acc_bits = Known::Now(16);
+                let acc_bits = None;
                 let filters = Linear {
                     inputs,
                     outputs,

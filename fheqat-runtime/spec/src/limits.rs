@@ -21,8 +21,8 @@ pub const WEIGHT_BITS: Limit = Limit { name: "weight_bits", least: 2, most: 8 };
 pub const ACT_BITS: Limit = Limit { name: "act_bits", least: 1, most: 8 };
 /// `bits` on a quantizer.
 pub const QUANTIZER_BITS: Limit = Limit { name: "bits", least: 1, most: 8 };
-/// `acc_bits`: TFHE's limit in the guide is the most.
-pub const ACC_BITS: Limit = Limit { name: "acc_bits", least: 2, most: 16 };
+/// `acc_bits`; of a sum that a table reads at most [`MAX_TABLE_BITS`].
+pub const ACC_BITS: Limit = Limit { name: "acc_bits", least: 2, most: MAX_CLIENT_BITS };
 /// `max_nonzero`.
 pub const MAX_NONZERO: Limit = Limit { name: "max_nonzero", least: 1, most: MAX_DIMENSION };
 /// `max_l1`.
@@ -43,6 +43,8 @@ pub const INPUTS: Limit = Limit { name: "IN", ..DIMENSION };
 /// `OUT` of `QuantLinear<IN, OUT>`, and of convolutions.
 pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
 
+/// `K` of a `Thermometer`.
+pub const THERMOMETER: Limit = Limit { name: "K", least: 1, most: 1 << 10 };
 /// `K` of a convolution or a pool.
 pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
 /// `stride`.
@@ -63,8 +65,13 @@ pub const MAX_ELEMENTS: i64 = MAX_DIMENSION;
 const MAX_WINDOW: i64 = 1 << 10;
 const MAX_DIMENSION: i64 = 1 << 24;
 
-/// `acc_bits` where the user gives none.
-pub const DEFAULT_ACC_BITS: i64 = ACC_BITS.most;
+/// The widest sum that a table reads: the limit of TFHE in the guide. It holds where the user gives no `acc_bits`, and where a
+/// larger one is given.
+pub const MAX_TABLE_BITS: i64 = 16;
+/// The widest sum that only the client reads, and what holds where the user gives no `acc_bits`: every integer of 24 bits, with a
+/// sign or without, is at most `2^24` in magnitude, and so is each part of a sum. Those an `f32` holds exactly, and training sums
+/// in `f32`.
+pub const MAX_CLIENT_BITS: i64 = 24;
 /// `p` of a `Dropout` where the user gives none, as in `PyTorch`.
 pub const DEFAULT_P: f64 = 0.5;
 /// The most dimensions a tensor has.

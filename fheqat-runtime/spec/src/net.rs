@@ -56,16 +56,84 @@ impl Field<'_> {
 
 impl<'a> Net<'a> {
     /// Shape of one input sample: as given, else `[IN]` where the first layer with a shape that reads it in that shape is a
-    /// `QuantLinear`.
+    /// `QuantLinear`, or `[IN / K]` where that reads its bits from a `Thermometer<K>`.
     #[must_use]
     pub const fn input_shape(&self) -> Known<Shape> {
         if let Some(shape) = self.input {
             return Known::Now(shape);
         }
-        match self.first_shaped() {
-            Some(index) => self.fields[index].layer.properties().shapes.only(),
-            None => Known::Later,
+        let Some(index) = self.first_shaped() else {
+            return Known::Later;
+        };
+        match (self.fields[index].layer.properties().shapes.only(), self.bits_of_input(index)) {
+            (Known::Now(shape), Some(bits)) => Known::Now(Shape::flat(match (shape.channels(), bits) {
+                (Known::Now(inputs), Known::Now(bits)) if inputs % bits == 0 => Known::Now(inputs / bits),
+                _ => Known::Later,
+            })),
+            (only, _) => only,
         }
+    }
+
+    /// Where the field at `index` is to tell the shape of the input, but reads so many bits of each feature as do not divide what
+    /// it takes: the encoder, and those bits.
+    pub(crate) const fn uneven_bits(&self, index: usize) -> Option<(usize, i64)> {
+        match (self.input, self.first_shaped()) {
+            (None, Some(first)) if first == index => {}
+            _ => return None,
+        }
+        let Some(encoder) = self.encoder_of(index) else {
+            return None;
+        };
+        match (self.fields[index].layer.properties().shapes.only(), self.bits_of_input(index)) {
+            (Known::Now(shape), Some(Known::Now(bits))) => match shape.channels() {
+                Known::Now(inputs) if inputs % bits != 0 => Some((encoder, bits)),
+                Known::Now(_) | Known::Later => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// How many channels the field at `index`, which [reads the input](Net::reads_input), reads of each that the input has;
+    /// `None` where it reads them as they are.
+    #[must_use]
+    pub const fn bits_of_input(&self, index: usize) -> Option<Known<i64>> {
+        match self.encoder_of(index) {
+            Some(encoder) => match self.fields[encoder].layer.properties().gives {
+                Gives::Encoded { bits } => Some(bits),
+                _ => None,
+            },
+            None => None,
+        }
+    }
+
+    /// The encoder whose bits the field at `index` reads in their shape.
+    const fn encoder_of(&self, index: usize) -> Option<usize> {
+        let mut at = index;
+        while let [Source::Field(from), ..] = self.fields[at].from {
+            let layer = self.fields[*from].layer.properties();
+            if let Gives::Encoded { .. } = layer.gives {
+                return Some(*from);
+            }
+            if !layer.keeps_shape {
+                return None;
+            }
+            at = *from;
+        }
+        None
+    }
+
+    /// The first field that encodes the input as bits, at `index` or before.
+    pub(crate) const fn first_encoder(&self, index: usize) -> usize {
+        let mut first = 0;
+        while first < index && !self.encodes(first) {
+            first += 1;
+        }
+        first
+    }
+
+    /// Whether the field at `index` encodes the input as bits.
+    pub(crate) const fn encodes(&self, index: usize) -> bool {
+        matches!(self.fields[index].layer.properties().gives, Gives::Encoded { .. })
     }
 
     /// The first field whose layer takes some shapes and not others, or may have before it was refused.
@@ -94,7 +162,11 @@ impl<'a> Net<'a> {
         if let Some(index) = self.first_shaped() {
             return match self.fields[index].layer.properties().gives {
                 Gives::Unknown => None,
-                Gives::Rounded { .. } | Gives::Levels | Gives::Normalized | Gives::Sums => Some(index),
+                Gives::Rounded { .. }
+                | Gives::Encoded { .. }
+                | Gives::Levels
+                | Gives::Normalized
+                | Gives::Sums => Some(index),
             };
         }
         let (mut asker, mut reader) = (None, None);
@@ -115,13 +187,17 @@ impl<'a> Net<'a> {
         if asker.is_some() { asker } else { reader }
     }
 
-    /// Whether the field at `index` reads the input, or levels in its shape.
+    /// Whether the field at `index` reads the input, or levels in its shape, or [bits of it](Net::bits_of_input).
     #[must_use]
     pub const fn reads_input(&self, index: usize) -> bool {
         let mut at = index;
         loop {
             match self.fields[at].from {
-                [Source::Field(from), ..] if self.fields[*from].layer.properties().keeps_shape => at = *from,
+                [Source::Field(from), ..]
+                    if self.fields[*from].layer.properties().keeps_shape || self.encodes(*from) =>
+                {
+                    at = *from;
+                }
                 [Source::Input, ..] => return true,
                 [] | [Source::Field(_) | Source::Broken, ..] => return false,
             }
@@ -135,7 +211,7 @@ impl<'a> Net<'a> {
         match self.fields[index].layer.properties().gives {
             Gives::Rounded { .. } => !self.fields[index].reads_plain_input(),
             Gives::Sums | Gives::Normalized => self.is_output(index),
-            Gives::Levels | Gives::Unknown => false,
+            Gives::Encoded { .. } | Gives::Levels | Gives::Unknown => false,
         }
     }
 
@@ -151,6 +227,12 @@ impl<'a> Net<'a> {
     /// Whether the client reads the field at `index`, or what batch normalisations make of it.
     const fn is_output(&self, index: usize) -> bool {
         self.source_of(self.fields.len() - 1) == self.source_of(index)
+    }
+
+    /// Whether the client reads the sums of the field at `index`, or what batch normalisations make of them, and no table does.
+    #[must_use]
+    pub const fn is_read_by_client_alone(&self, index: usize) -> bool {
+        self.is_output(index) && self.quantizer_of(index).is_none()
     }
 
     const fn own_tolerance(&self, index: usize) -> Option<Known<f64>> {

@@ -13,13 +13,13 @@ pub enum Sums {
     Levels(Levels),
     /// One level less another.
     Differences {
-        /// Widest accumulator allowed.
-        acc_bits: Known<i64>,
+        /// Widest accumulator allowed, where the user says.
+        acc_bits: Option<Known<i64>>,
     },
     /// One level of each operand.
     Operands {
-        /// Widest accumulator allowed.
-        acc_bits: Known<i64>,
+        /// Widest accumulator allowed, where the user says.
+        acc_bits: Option<Known<i64>>,
     },
 }
 
@@ -56,8 +56,8 @@ pub struct Products {
     pub max_nonzero: Option<Known<i64>>,
     /// Most that the absolute weights sum to.
     pub max_l1: Option<Known<i64>>,
-    /// Widest accumulator allowed.
-    pub acc_bits: Known<i64>,
+    /// Widest accumulator allowed, where the user says.
+    pub acc_bits: Option<Known<i64>>,
 }
 
 impl Products {
@@ -95,8 +95,8 @@ impl Products {
 pub struct Levels {
     /// The window; `None` for the whole channel.
     pub window: Option<Window>,
-    /// Widest accumulator allowed.
-    pub acc_bits: Known<i64>,
+    /// Widest accumulator allowed, where the user says.
+    pub acc_bits: Option<Known<i64>>,
 }
 
 impl Levels {
@@ -154,7 +154,7 @@ mod tests {
                     weight_scale: WeightScale::PerTensor,
                     max_nonzero: None,
                     max_l1: max_l1.map(Known::Now),
-                    acc_bits: Known::Now(16),
+                    acc_bits: None,
                     bias: Bias::Free,
                     tolerance: None,
                 };

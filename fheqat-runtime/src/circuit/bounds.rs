@@ -402,11 +402,11 @@ mod tests {
         build::{Builder, merge},
         ir::{Accumulator, Jump, Tolerance},
     };
-    use crate::quant::Quantizer;
+    use crate::{data::Feature, quant::Quantizer};
 
     /// The largest of some inputs of `range` by differences and rectifiers, taken in this order, and the graph.
     fn largest(inputs: usize, range: Range, order: &[(usize, usize)]) -> (Graph, Range) {
-        let mut builder = Builder::new(inputs);
+        let mut builder = Builder::new(&Feature::numbered(inputs));
         let mut values = builder.encode(&Quantizer { step: 1.0, levels: range }.into());
         let width = range.hi - range.lo;
         let layer = builder.layer("max", ("in", Range::new(-width, width)));
@@ -449,7 +449,7 @@ mod tests {
     fn sums_of_maxima_that_overlap_are_sums_of_levels() {
         let range = Range::new(0, 3);
         for weights in [[3, -2, 1], [1, 1, 1], [-1, 3, -3], [3, -3, 0], [2, -1, -1]] {
-            let mut builder = Builder::new(4);
+            let mut builder = Builder::new(&Feature::numbered(4));
             let values = builder.encode(&Quantizer { step: 1.0, levels: range }.into());
             let layer = builder.layer("max", ("in", Range::new(-3, 3)));
             let maxima: Vec<Vec<Term>> = [(0, 1), (2, 1), (3, 1)]
@@ -511,7 +511,7 @@ mod tests {
             outer in prop::collection::vec(-2i64..3, 3),
         ) {
             let input = Range::new(-1, 2);
-            let mut builder = Builder::new(3);
+            let mut builder = Builder::new(&Feature::numbered(3));
             let mut values = builder.encode(&Quantizer { step: 1.0, levels: input }.into());
             let layer = builder.layer("any", ("in", Range::new(-1000, 1000)));
             for weights in weights.chunks(3) {

@@ -10,7 +10,7 @@ use super::{
     bounds::KnownSums,
     ir::{Accumulator, Graph, LayerBound, Output, Table, Term, Tolerance, Wire},
 };
-use crate::quant::Encoder;
+use crate::{data::Feature, quant::Encoder};
 
 /// What a layer gives: for each number the sum of wires that it is.
 pub(crate) type Values = Vec<Vec<Term>>;
@@ -29,24 +29,25 @@ pub struct OutsideBound {
 
 /// A circuit under construction.
 pub(crate) struct Builder {
-    features: usize,
+    described: Vec<Feature>,
     encoders: Vec<Encoder>,
     graph: Graph,
     known: KnownSums,
 }
 
 impl Builder {
-    /// A circuit of samples with so many features.
-    pub(crate) fn new(features: usize) -> Self {
+    /// A circuit of samples with these features.
+    pub(crate) fn new(described: &[Feature]) -> Self {
         let graph = Graph { inputs: vec![], layers: vec![], accumulators: vec![], outputs: vec![] };
-        Self { features, encoders: Vec::new(), graph, known: KnownSums::default() }
+        Self { described: described.to_vec(), encoders: Vec::new(), graph, known: KnownSums::default() }
     }
 
-    /// The levels of every feature.
+    /// The levels of all features.
     pub(crate) fn encode(&mut self, encoder: &Encoder) -> Values {
         let first = self.graph.inputs.len();
         self.encoders.push(encoder.clone());
-        self.graph.inputs.extend(std::iter::repeat_n(encoder.quantizer.levels, self.features));
+        let levels = encoder.outputs(self.described.len());
+        self.graph.inputs.extend(std::iter::repeat_n(encoder.range(), levels));
         (first..self.graph.inputs.len()).map(|input| wire(Wire::Input(input))).collect()
     }
 
@@ -96,8 +97,9 @@ impl Builder {
             })
             .collect();
         let codec = Codec {
+            features: self.described.len(),
             encoders: self.encoders,
-            features: self.features,
+            described: self.described,
             scale: scale.to_vec(),
             bias: bias.to_vec(),
             task: Task::default(),

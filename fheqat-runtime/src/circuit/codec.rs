@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{logits::Logits, task::Task};
 use crate::{
-    error::InputError,
-    quant::{Encoder, Quantizer, transition::decode},
+    data::{Feature, FeatureKind},
+    error::{InputError, check_sample},
+    quant::{Encoder, transition::decode},
 };
 
 /// How features become integers and integers become logits.
@@ -17,6 +18,8 @@ pub struct Codec {
     pub encoders: Vec<Encoder>,
     /// Features of one sample.
     pub features: usize,
+    /// What they were in training, one each.
+    pub described: Vec<Feature>,
     /// What one unit of each output stands for, in the units of the targets: value = accumulator * scale + bias.
     pub scale: Vec<f32>,
     /// The float bias of each output.
@@ -26,31 +29,62 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// Quantizes one sample of shape `[features]`.
+    /// Encodes one sample of shape `[features]`. A category is its index among the names that [`Codec::described`] has, or any
+    /// larger number where it is none of them; a missing value is NaN.
     ///
     /// # Errors
-    /// When the sample has another width, or a feature is NaN or infinite.
+    /// When the sample has another width, a feature is infinite, a category is no index, or a value is missing that an encoder
+    /// rounds.
     pub fn encode(&self, sample: &[f32]) -> Result<Vec<i64>, InputError> {
-        crate::error::check_sample(sample, self.features)?;
+        check_sample(sample, &self.described, self.takes_missing())?;
         Ok(self.encoders.iter().flat_map(|encoder| encoder.levels(sample)).collect())
     }
 
-    /// Levels of one sample.
+    /// The numbers of a sample from its cells in a file, one for each feature, as they stand there. A category is found by its name,
+    /// and may be one that training never saw; a cell that is empty, `?`, `NA`, `N/A`, `NaN` or `null` is missing.
+    ///
+    /// # Errors
+    /// When there is another number of cells, or one is no number where a number is expected.
+    pub fn parse<S: AsRef<str>>(&self, cells: &[S]) -> Result<Vec<f32>, InputError> {
+        if cells.len() != self.described.len() {
+            return Err(InputError::Width { found: cells.len(), expected: self.described.len() });
+        }
+        let cells = cells.iter().zip(&self.described).enumerate();
+        cells.map(|(feature, (cell, described))| number(feature, cell.as_ref().trim(), described)).collect()
+    }
+
+    /// [`encode`](Self::encode) of what [`parse`](Self::parse) makes of the cells of a sample.
+    ///
+    /// # Errors
+    /// As both.
+    pub fn encode_text<S: AsRef<str>>(&self, cells: &[S]) -> Result<Vec<i64>, InputError> {
+        self.encode(&self.parse(cells)?)
+    }
+
+    /// Whether a value may be missing (NaN).
     #[must_use]
-    pub const fn inputs(&self) -> usize {
-        self.features * self.encoders.len()
+    pub fn takes_missing(&self) -> bool {
+        self.encoders.iter().all(Encoder::takes_missing)
+    }
+
+    /// Levels of one sample, each of them a number that the client encrypts.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        let levels = self.encoders.iter().map(|encoder| encoder.outputs(self.features));
+        levels.fold(0, usize::saturating_add)
     }
 
     /// Every level lies in it.
     #[must_use]
     pub fn input_range(&self) -> Range {
-        let ranges = self.encoders.iter().map(|encoder| encoder.quantizer.levels);
+        let ranges = self.encoders.iter().map(Encoder::range);
         ranges.reduce(Range::cover).unwrap_or(Range::new(0, 0))
     }
 
     pub(crate) fn fits(&self, inputs: usize, outputs: usize) -> bool {
-        self.features.checked_mul(self.encoders.len()) == Some(inputs)
-            && self.encoders.iter().all(|encoder| encoder.fits(self.features) && rounds(encoder.quantizer))
+        self.described.len() == self.features
+            && self.encoders.iter().all(|encoder| encoder.fits(self.features))
+            && self.inputs() == inputs
             && self.scale.len() == outputs
             && self.bias.len() == outputs
             && self.task.fits(outputs)
@@ -61,7 +95,7 @@ impl Codec {
         let levels = self
             .encoders
             .iter()
-            .flat_map(|encoder| std::iter::repeat_n(encoder.quantizer.levels, self.features));
+            .flat_map(|encoder| std::iter::repeat_n(encoder.range(), encoder.outputs(self.features)));
         levels.eq(inputs.iter().copied())
     }
 
@@ -78,9 +112,23 @@ impl Codec {
     }
 }
 
-/// Whether every finite feature is rounded to one of the levels.
-fn rounds(Quantizer { step, levels }: Quantizer) -> bool {
-    /// The largest level that [`round_level`](crate::quant::round_level) rounds to exactly.
-    const EXACT: i64 = 1 << 22;
-    step.is_finite() && step > 0.0 && -EXACT <= levels.lo && levels.lo <= levels.hi && levels.hi <= EXACT
+/// Cells that say that a value is missing, in lower case.
+const MISSING: [&str; 6] = ["", "?", "na", "n/a", "nan", "null"];
+
+/// The number of a feature whose cell has this text.
+fn number(index: usize, text: &str, described: &Feature) -> Result<f32, InputError> {
+    let is_missing = || MISSING.contains(&text.to_lowercase().as_str());
+    match &described.kind {
+        FeatureKind::Category { names } => match names.iter().position(|name| name == text) {
+            Some(category) => Ok(category as f32),
+            None if is_missing() => Ok(f32::NAN),
+            None => Ok(names.len() as f32),
+        },
+        FeatureKind::Number if is_missing() => Ok(f32::NAN),
+        FeatureKind::Number => text.parse().map_err(|_| InputError::Text {
+            feature: index,
+            name: described.name.clone(),
+            text: text.to_owned(),
+        }),
+    }
 }

@@ -64,6 +64,7 @@ mod tests {
             ir::{Accumulator, LayerBound, Output, Table, Tolerance, Wire},
             verify::verify,
         },
+        data::Feature,
         fixture::drawn::Draw,
         quant::Quantizer,
     };
@@ -94,6 +95,7 @@ mod tests {
         let codec = Codec {
             encoders: vec![Quantizer { step: 0.5, levels: level }.into()],
             features: 2,
+            described: Feature::numbered(2).to_vec(),
             scale: vec![1.0],
             bias: vec![0.0],
             task: Task::default(),

@@ -154,7 +154,10 @@ mod tests {
             for (staircase, accumulator) in pairs {
                 let Tolerance(deviation) = accumulator.tolerance;
                 if staircase.lookup.is_none() {
-                    assert!((deviation * f64::from(staircase.gain.abs()) - STEPS).abs() < 1e-6);
+                    assert!(
+                        (deviation * f64::from((staircase.gain / staircase.divisor).abs()) - STEPS).abs()
+                            < 1e-6
+                    );
                 }
                 // One deviation moves the level by at most the steps and what rounding adds.
                 for sum in [accumulator.range.lo, 0, accumulator.range.hi] {

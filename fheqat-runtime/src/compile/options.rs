@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use crate::params::{
-    Bytes, Log2Probability, cost::Prices, modulus_switch::MAX_EXTENSION, objective::Objective,
+    Bytes, Log2Probability, cost::Prices, modulus_switch::MAX_EXTENSION, objective::Objective, search::Bounds,
 };
 
 /// What the user chooses of the cryptography.
@@ -28,11 +28,12 @@ pub struct CompileOptions {
 
 impl Default for CompileOptions {
     fn default() -> Self {
+        let Bounds { p_fail, server_key, objective } = Bounds::default();
         Self {
-            p_fail: Log2Probability(-40.0),
-            max_server_key: Bytes(250_000_000),
+            p_fail,
+            max_server_key: server_key,
             max_extension: MAX_EXTENSION,
-            objective: Objective::CoreSeconds,
+            objective,
             threads: None,
             prices: Prices::shipped(),
         }

@@ -13,6 +13,7 @@ use tfhe::core_crypto::{
 use super::{
     error::{DecryptError, EncryptError, Mismatch},
     keys::{ClientKey, KeyId},
+    packed,
 };
 use crate::{
     artifact::{self, Artifact, ArtifactError},
@@ -25,7 +26,8 @@ use crate::{
     },
 };
 
-/// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads.
+/// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads. Under the big key one mask serves
+/// as many features as a polynomial has coefficients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedInput {
     pub(crate) circuit: Fingerprint,
@@ -67,12 +69,21 @@ impl ClientKey {
         let bodies = if self.plan.inputs_under_small_key {
             let plaintexts = plaintexts.into_iter().map(to_small).collect();
             let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
-            Bodies::Small(bodies(&self.small(), plaintexts, noise, seed, seeder.as_mut()))
+            Bodies::Small(small_bodies(&self.small(), plaintexts, noise, seed, seeder.as_mut()))
         } else {
-            let noise = DynamicDistribution::<u64>::new_gaussian(parameters.big_encryption());
-            Bodies::Big(bodies(&self.big(), plaintexts, noise, seed, seeder.as_mut()))
+            Bodies::Big(packed::encrypt(parameters, self.big_words(), plaintexts, seed, seeder.as_mut()))
         };
         Ok(EncryptedInput { circuit: self.plan.circuit, key: self.id, seed, bodies })
+    }
+
+    /// Encrypts one sample from its cells in a file, one for each feature, as they stand there: see
+    /// [`Codec::parse`](crate::circuit::Codec::parse).
+    ///
+    /// # Errors
+    /// When there is another number of cells than of features, one is no number where a number is expected, or a value is missing
+    /// that an encoder rounds.
+    pub fn encrypt_text<S: AsRef<str>>(&self, cells: &[S]) -> Result<EncryptedInput, EncryptError> {
+        self.encrypt(&self.plan.codec.parse(cells)?)
     }
 
     /// Encrypts samples, each to a ciphertext of its own.
@@ -83,7 +94,10 @@ impl ClientKey {
         if samples.is_empty() {
             return Err(InputError::Empty.into());
         }
-        samples.iter().map(|sample| self.encrypt(sample.as_ref())).collect()
+        let encrypt = |(index, sample): (usize, &S)| {
+            self.encrypt(sample.as_ref()).map_err(|EncryptError::Input(error)| error.of(index).into())
+        };
+        samples.iter().enumerate().map(encrypt).collect()
     }
 
     /// Decrypts the outputs of one sample.
@@ -146,27 +160,20 @@ impl ClientKey {
     }
 }
 
-fn bodies<Scalar>(
-    key: &LweSecretKeyOwned<Scalar>,
-    plaintexts: Vec<Scalar>,
-    noise: DynamicDistribution<Scalar>,
+fn small_bodies(
+    key: &LweSecretKeyOwned<u32>,
+    plaintexts: Vec<u32>,
+    noise: DynamicDistribution<u32>,
     seed: u128,
     seeder: &mut (dyn Seeder + 'static),
-) -> Vec<Scalar>
-where
-    Scalar: tfhe::core_crypto::prelude::UnsignedTorus,
-    Scalar: tfhe::core_crypto::commons::traits::Encryptable<
-            tfhe::core_crypto::commons::math::random::Uniform,
-            DynamicDistribution<Scalar>,
-        >,
-{
+) -> Vec<u32> {
     // A circuit that reads no input: tfhe refuses empty lists.
     if plaintexts.is_empty() {
         return plaintexts;
     }
     let dimension: LweDimension = key.lwe_dimension();
     let mut list = SeededLweCiphertextList::new(
-        Scalar::ZERO,
+        0,
         dimension.to_lwe_size(),
         LweCiphertextCount(plaintexts.len()),
         CompressionSeed::from(TorusSeed(seed)),

@@ -44,7 +44,8 @@ pub struct ClientKey {
 /// Runs one circuit on what one client key encrypts. Public.
 pub struct ServerKey {
     pub(crate) seeded: SeededServerKey,
-    pub(crate) cpu: Cpu,
+    /// Nothing rotates without it.
+    pub(crate) cpu: Option<Cpu>,
     pub(crate) key_switch: Option<LweKeyswitchKeyOwned<u32>>,
     pub(crate) workers: Arc<Workers>,
 }
@@ -80,21 +81,36 @@ fn generate_with(
 ) -> (ClientKey, ServerKey) {
     let parameters = &plan.client.parameters;
     let id = KeyId(seeder.seed().0.to_le_bytes());
-    let secrets = Secrets::new(parameters, seeder);
-    let (bootstrap_seed, bootstrap) = secrets.bootstrap_key(parameters, seeder);
-    let (key_switch_seed, key_switch) = secrets.key_switching_key(parameters, seeder);
-    let seeded = SeededServerKey {
+    let mut seeded = SeededServerKey {
         id,
         plan: plan.server.clone(),
-        bootstrap_seed,
-        bootstrap,
-        key_switch_seed,
-        key_switch,
+        bootstrap_seed: 0,
+        bootstrap: Vec::new(),
+        key_switch_seed: 0,
+        key_switch: Vec::new(),
     };
-    let Secrets { small, big } = secrets;
-    let client =
-        ClientKey { id, plan: plan.client.clone(), small: small.into_container(), big: big.into_container() };
+    let (small, big) = if parameters.rotate() {
+        let secrets = Secrets::new(parameters, seeder);
+        (seeded.bootstrap_seed, seeded.bootstrap) = secrets.bootstrap_key(parameters, seeder);
+        (seeded.key_switch_seed, seeded.key_switch) = secrets.key_switching_key(parameters, seeder);
+        (secrets.small.into_container(), secrets.big.into_container())
+    } else {
+        let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
+        (Vec::new(), big_key(parameters, &mut generator).into_container())
+    };
+    let client = ClientKey { id, plan: plan.client.clone(), small, big };
     (client, ServerKey::expand(seeded, workers))
+}
+
+fn big_key(
+    parameters: &Parameters,
+    generator: &mut SecretRandomGenerator<DefaultRandomGenerator>,
+) -> GlweSecretKeyOwned<u64> {
+    allocate_and_generate_new_binary_glwe_secret_key(
+        parameters.glwe_dimension,
+        parameters.polynomial_size,
+        generator,
+    )
 }
 
 /// Both secret keys.
@@ -108,11 +124,7 @@ impl Secrets {
         let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
         Self {
             small: allocate_and_generate_new_binary_lwe_secret_key(parameters.lwe_dimension, &mut generator),
-            big: allocate_and_generate_new_binary_glwe_secret_key(
-                parameters.glwe_dimension,
-                parameters.polynomial_size,
-                &mut generator,
-            ),
+            big: big_key(parameters, &mut generator),
         }
     }
 
@@ -226,6 +238,11 @@ impl ClientKey {
         LweSecretKeyOwned::from_container(self.big.clone())
     }
 
+    /// The big key, word by word.
+    pub(crate) fn big_words(&self) -> Vec<u64> {
+        self.big.clone()
+    }
+
     /// Names the key generation.
     #[must_use]
     pub const fn id(&self) -> KeyId {
@@ -242,8 +259,10 @@ impl ClientKey {
 impl ServerKey {
     pub(crate) fn expand(seeded: SeededServerKey, workers: Arc<Workers>) -> Self {
         let parameters = seeded.plan.parameters;
-        let key = parameters.expand_bootstrap_key(seeded.bootstrap_seed, seeded.bootstrap.clone());
-        let cpu = Cpu { key, fft: Fft::new(parameters.polynomial_size) };
+        let cpu = parameters.rotate().then(|| {
+            let key = parameters.expand_bootstrap_key(seeded.bootstrap_seed, seeded.bootstrap.clone());
+            Cpu { key, fft: Fft::new(parameters.polynomial_size) }
+        });
         let key_switch =
             parameters.expand_key_switching_key(seeded.key_switch_seed, seeded.key_switch.clone());
         Self { seeded, cpu, key_switch, workers }
@@ -335,6 +354,9 @@ impl ClientKey {
         parameters.check()?;
         if !self.plan.codec.fits(self.plan.inputs.len(), self.plan.outputs.len()) {
             return Err("the ends of its plan do not fit its inputs and outputs".to_owned());
+        }
+        if self.plan.inputs_under_small_key && !parameters.rotate() {
+            return Err("its inputs are under a key that it does not have".to_owned());
         }
         if self.small.len() != parameters.lwe_dimension.0 || self.big.len() != parameters.big_dimension().0 {
             return Err("its secrets have other dimensions than its parameters".to_owned());

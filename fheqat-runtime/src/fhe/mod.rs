@@ -6,6 +6,7 @@ pub mod ciphertexts;
 pub mod error;
 pub(crate) mod key_switch;
 pub mod keys;
+pub(crate) mod packed;
 mod product;
 pub(crate) mod rotate;
 pub(crate) mod running;

@@ -12,6 +12,7 @@ use super::{
     error::{Mismatch, RunError},
     key_switch,
     keys::ServerKey,
+    packed::PackedInputs,
     rotate::{self, Rotate},
     schedule::{CancelOnPanic, Control, Queue, Schedule, Work},
     workers::Buffers,
@@ -20,6 +21,7 @@ use crate::{
     params::cost::BLOCK,
     plan::{Rotation, Source, Sum, encoding::to_small},
     unoptimized,
+    vectors::on_vectors,
 };
 
 /// A sample that is being run: its inputs, and by number the wires of each rotation that is done.
@@ -38,7 +40,7 @@ pub(super) struct Wires {
 
 enum Inputs {
     Small(Vec<u32>),
-    Big(Vec<u64>),
+    Big(PackedInputs),
 }
 
 /// By place in the batch; none before a sample starts and after it is finished.
@@ -88,7 +90,13 @@ impl ServerKey {
         let queue = Queue::new(&schedule, control, inputs.len(), self.workers.threads());
         let runs: Vec<_> = inputs.iter().map(|_| Mutex::new(None)).collect();
         let outputs: Vec<_> = inputs.iter().map(|_| OnceLock::new()).collect();
-        self.workers.on_every_thread(|| self.work(&schedule, &queue, inputs, &runs, &outputs));
+        let work = || self.work(&schedule, &queue, inputs, &runs, &outputs);
+        // Adding up one sample takes less than waking a thread.
+        if schedule.rotations.is_empty() && inputs.len() == 1 {
+            work();
+        } else {
+            self.workers.on_every_thread(work);
+        }
         outputs.into_iter().map(|output| output.into_inner().ok_or(RunError::Cancelled)).collect()
     }
 
@@ -173,9 +181,7 @@ impl ServerKey {
             Bodies::Small(bodies) => {
                 Inputs::Small(expand(bodies.clone(), parameters.lwe_dimension, input.seed))
             }
-            Bodies::Big(bodies) => {
-                Inputs::Big(expand(bodies.clone(), parameters.big_dimension(), input.seed))
-            }
+            Bodies::Big(bodies) => Inputs::Big(PackedInputs::expand(parameters, bodies, input.seed)),
         }
     }
 
@@ -213,7 +219,8 @@ impl ServerKey {
         let Buffers { small, extracted, rotation, .. } = buffers;
         let block: Vec<rotate::Job<'_>> =
             jobs.iter().zip(&*small).map(|(&(_, rotation), small)| (rotation, &small[..])).collect();
-        let components = self.cpu.rotate(&block, rotation);
+        let Some(cpu) = &self.cpu else { return Vec::new() };
+        let components = cpu.rotate(&block, rotation);
         let length = extracted.len();
         let mut wires: Vec<Wires> = jobs
             .iter()
@@ -268,7 +275,10 @@ impl SampleRun {
                     let Some(wires) = number.and_then(|number| self.wires[number].get()) else { continue };
                     &wires.big[table * length..(table + 1) * length]
                 }
-                (Source::Input(index), Inputs::Big(inputs)) => &inputs[index * length..(index + 1) * length],
+                (Source::Input(index), Inputs::Big(inputs)) => {
+                    inputs.add(index, weight, output);
+                    continue;
+                }
                 (Source::Input(_), Inputs::Small(_)) => continue,
             };
             add_scaled(output, wires, weight);
@@ -327,7 +337,12 @@ pub(crate) fn expand<Scalar: UnsignedTorus>(
 }
 
 pub(crate) fn add_scaled(output: &mut [u64], input: &[u64], factor: i64) {
-    for (output, input) in output.iter_mut().zip(input) {
-        *output = output.wrapping_add(input.wrapping_mul(factor as u64));
-    }
+    on_vectors(
+        #[inline(always)]
+        || {
+            for (output, input) in output.iter_mut().zip(input) {
+                *output = output.wrapping_add(input.wrapping_mul(factor as u64));
+            }
+        },
+    );
 }

@@ -16,6 +16,7 @@ use crate::{params::cost::BLOCK, plan::ServerPlan};
 /// Threads, each with buffers that are allocated once.
 pub(crate) struct Workers {
     pool: ThreadPool,
+    /// One a thread; none where nothing rotates.
     buffers: Vec<Mutex<Buffers>>,
 }
 
@@ -47,7 +48,8 @@ impl Workers {
             extracted: vec![0; big],
             rotation: Cpu::buffers(&plan.parameters, extension),
         };
-        let buffers = (0..pool.current_num_threads()).map(|_| Mutex::new(buffers())).collect();
+        let threads = if plan.rotations() == 0 { 0 } else { pool.current_num_threads() };
+        let buffers = (0..threads).map(|_| Mutex::new(buffers())).collect();
         Ok(Self { pool, buffers })
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn unnamed(program: &Program) -> Result<(Codec, Graph), CircuitError>
 }
 
 fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), CircuitError> {
-    let mut builder = Builder::new(quantized.features);
+    let mut builder = Builder::new(&quantized.described);
     let mut values: Vec<Values> = Vec::with_capacity(quantized.fields.len());
     let nothing = Values::new();
     let nowhere = Range::new(0, 0);
@@ -98,6 +98,11 @@ fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), Cir
     Ok((codec, graph))
 }
 
+/// How many fields before that at `index` read the network's input; each has an encoder.
+fn encoders_before(net: &Net<'static>, index: usize) -> usize {
+    net.fields[..index].iter().filter(|field| field.reads_plain_input()).count()
+}
+
 fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<DeclaredLayer> {
     let mut weights_of: Vec<Option<usize>> = Vec::with_capacity(net.fields.len());
     net.fields
@@ -114,13 +119,14 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
                 _ => products.map(|_| index),
             });
             let level_bits = match properties.gives {
-                Gives::Rounded { .. } | Gives::Levels => fact.range.get().map(bits),
+                Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Levels => fact.range.get().map(bits),
                 Gives::Normalized | Gives::Sums | Gives::Unknown => None,
             };
             let shape = fact.shape.get();
             DeclaredLayer {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
+                encoder: field.reads_plain_input().then(|| encoders_before(net, index)),
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
                 weights_of: weights_of[index].map(|index| net.fields[index].name.to_owned()),
                 weight_bits,

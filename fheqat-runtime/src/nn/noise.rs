@@ -79,7 +79,8 @@ impl Noise {
         let width = staircase.gains.len();
         let steepest = steepest(staircase.lookup.as_ref(), staircase.levels);
         let units = units(before, sources, sources[index], width);
-        let rises = staircase.gains.iter().zip(&units).map(|(gain, unit)| gain * unit * steepest);
+        let rises = staircase.rises();
+        let rises = rises.iter().zip(&units).map(|(rise, unit)| rise * unit * steepest);
         let deviations: Vec<f64> = rises.map(|rise| deviation(steps, rise)).collect();
         let directions = match weights(before, sources, sources[index]) {
             Some(weights) => Directions::of(weights),

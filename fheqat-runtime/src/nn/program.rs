@@ -1,7 +1,8 @@
 //! A network as training and evaluation see it: a list of nodes that own their state and name what they read.
 
+use std::sync::Arc;
+
 use fheqat_spec::{self as spec, Bias, Fact, Form, Known, Range, Shape, Source, Verdict};
-use ndarray::ArrayView2;
 
 use super::{
     error::NetworkError,
@@ -12,13 +13,16 @@ use super::{
         operation::{At, Context},
         place::Place,
         quantizer::QuantizerState,
+        reading::Reading,
+        thermometer::ThermometerState,
     },
     targets::{TargetScaling, TargetState},
 };
 use crate::{
     Seed,
     circuit::Task,
-    quant::{Standardization, activation::Function, transition::Dequantize},
+    data::Feature,
+    quant::{activation::Function, transition::Dequantize},
 };
 
 /// The stream of a seed that draws weights again.
@@ -28,6 +32,7 @@ const REDRAW: u64 = 7;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Program {
     pub(crate) features: usize,
+    is_flat: bool,
     pub(crate) nodes: Vec<Node>,
     /// What the laws know of each node's output.
     facts: Vec<Fact>,
@@ -80,7 +85,8 @@ impl Program {
             let tolerance = net.tolerance_of(index).or(0.0);
             nodes.push(Node { name: field.name, from, width, tolerance, op });
         }
-        Ok(Self { features, nodes, facts })
+        let is_flat = dims(net.input_shape()).len() == 1;
+        Ok(Self { features, is_flat, nodes, facts })
     }
 
     /// Writes every state back to the network it came from.
@@ -192,6 +198,7 @@ impl Program {
         let owner = self.owner(index)?;
         match &self.nodes[owner].op {
             Op::Quantizer(state) if state.fixed.is_some() || self.is_shared(index) => state.step,
+            Op::Thermometer(_) => Some(1.0),
             _ => None,
         }
     }
@@ -204,8 +211,8 @@ impl Program {
         self.levels(self.nodes[index].from.ok_or_else(|| self.not_calibrated(index))?)
     }
 
-    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, a
-    /// share of `step_in` in a sum that is an average, else the step.
+    /// What one unit of the integers at `index` stands for: `scale * step_in` behind weights, for each scale they have, else the
+    /// step; of a sum that is an average, as many units as it is of.
     ///
     /// # Errors
     /// When the layer or its input is not calibrated.
@@ -250,7 +257,7 @@ impl Program {
     }
 
     /// Whether a quantizer reads the node at `index`, or what batch normalisations make of it.
-    fn is_quantized(&self, index: usize) -> bool {
+    pub(crate) fn is_quantized(&self, index: usize) -> bool {
         self.readers(index).any(|reader| match &self.nodes[reader].op {
             Op::Quantizer(_) => true,
             Op::Norm(_) => self.is_quantized(reader),
@@ -258,19 +265,34 @@ impl Program {
         })
     }
 
-    /// Measures samples `[n, features]` for the quantizers of the network's input that do not standardise yet, whose steps are
-    /// then to choose again. Gives those quantizers.
-    pub(crate) fn standardize(&mut self, samples: &ArrayView2<'_, f32>) -> Vec<usize> {
-        let mut fresh = Vec::new();
-        for (index, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| node.from.is_none()) {
-            let Op::Quantizer(state) = &mut node.op else { continue };
-            if state.standardization.is_none() {
-                state.standardization = Some(Standardization::of(samples));
-                state.step = state.fixed;
-                fresh.push(index);
+    /// How the layers that read the network's input read it, where training has chosen it.
+    fn readings(&self) -> impl Iterator<Item = &Reading> {
+        self.nodes.iter().filter_map(|node| match &node.op {
+            Op::Quantizer(state) => state.reading.as_ref(),
+            Op::Thermometer(state) => state.chosen.as_ref().map(|(reading, _)| reading),
+            _ => None,
+        })
+    }
+
+    /// What the features of a sample were in training.
+    pub(crate) fn described(&self) -> Arc<[Feature]> {
+        let described = self.readings().next().map(|reading| Arc::clone(&reading.described));
+        described.unwrap_or_else(|| Feature::numbered(self.features))
+    }
+
+    /// Whether all that reads the network's input can read a missing value, as far as training has chosen.
+    pub(crate) fn takes_missing(&self) -> bool {
+        self.nodes.iter().filter(|node| node.from.is_none()).all(|node| match &node.op {
+            Op::Thermometer(ThermometerState { chosen: Some((reading, _)), .. }) => {
+                reading.transform.keeps_features_apart()
             }
-        }
-        fresh
+            op => matches!(op, Op::Thermometer(_)),
+        })
+    }
+
+    /// Whether a sample of the network is a list of features without an order, and no image or series.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.is_flat
     }
 
     /// Puts every weight back into the units of its layer, and forgets the steps that nobody fixed.
@@ -305,6 +327,7 @@ impl Context for Program {
     fn step(&self, index: usize) -> Result<f32, NetworkError> {
         match self.owner(index).map(|owner| &self.nodes[owner].op) {
             Some(Op::Quantizer(QuantizerState { step: Some(step), .. })) => Ok(*step),
+            Some(Op::Thermometer(_)) => Ok(1.0),
             _ => Err(self.not_calibrated(index)),
         }
     }
@@ -322,7 +345,7 @@ impl Context for Program {
     fn hold(&self, index: usize) -> Bias {
         let source = self.source(index);
         match self.linear(source).map_or(Bias::None, |state| state.hold) {
-            Bias::Centred if !self.is_quantized(source) => Bias::Free,
+            hold if hold.has_centre() && !self.is_quantized(source) => Bias::Free,
             hold => hold,
         }
     }

@@ -14,8 +14,10 @@ use super::{
 };
 use crate::{
     circuit::Task,
+    data::Feature,
+    error::{InputError, check_sample},
     quant::{
-        Requantize,
+        Encoder, Requantize,
         tolerance::output_deviation,
         transition::{Dequantize, decode},
     },
@@ -26,6 +28,8 @@ use crate::{
 pub struct Quantized {
     /// Features of one sample.
     pub features: usize,
+    /// What they were in training, one each.
+    pub described: Vec<Feature>,
     /// The fields; the last gives the output.
     pub fields: Vec<QuantizedField>,
     /// What the numbers of the last field stand for.
@@ -86,9 +90,21 @@ impl Quantized {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// The outputs for one sample of finite features, in exact integers: what evaluation computes in floats.
-    #[must_use]
-    pub fn run(&self, sample: &[f32]) -> Vec<f32> {
+    /// What encodes the network's input.
+    fn encoders(&self) -> impl Iterator<Item = &Encoder> {
+        self.fields.iter().filter_map(|field| match &field.op {
+            Integers::Quantizer(quantizer::Integers::Encode(encoder)) => Some(encoder),
+            Integers::Thermometer(thermometer) => Some(&thermometer.0),
+            _ => None,
+        })
+    }
+
+    /// The outputs for one sample of shape `[features]`, in exact integers: what evaluation computes in floats.
+    ///
+    /// # Errors
+    /// When the sample has another width, a feature is infinite, or one is missing (NaN) that an encoder rounds.
+    pub fn run(&self, sample: &[f32]) -> Result<Vec<f32>, InputError> {
+        check_sample(sample, &self.described, self.encoders().all(Encoder::takes_missing))?;
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
             let operand = match field.from {
@@ -100,7 +116,7 @@ impl Quantized {
         }
         let last = values.pop().unwrap_or_default();
         let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
-        outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect()
+        Ok(outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect())
     }
 }
 
@@ -120,6 +136,7 @@ impl Program {
         };
         Ok(Quantized {
             features: self.features,
+            described: self.described().to_vec(),
             fields: (0..self.nodes.len()).map(field).collect::<Result<_, _>>()?,
             output: self.decoder()?,
         })
@@ -128,7 +145,7 @@ impl Program {
     fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
         let sums = for_each_number(&self.dequantized(last)?, self.nodes[last].width);
-        let mut scale: Vec<f32> = sums.iter().map(|sum| sum.unit).collect();
+        let mut scale: Vec<f32> = sums.iter().map(Dequantize::share).collect();
         let mut bias: Vec<f32> = sums.iter().map(Dequantize::bias).collect();
         if let Some(scaling) = self.scaling() {
             scaling.fold_into(&mut scale, &mut bias);

@@ -51,6 +51,18 @@ pub enum WeightsError {
         /// The shape needed.
         expected: Vec<usize>,
     },
+    /// Another encoder of the input than the network has.
+    #[error(
+        "the file has `{field}` as a {found}, but the network has a {expected}: load the weights of a network with the same fields"
+    )]
+    Encoder {
+        /// The field.
+        field: String,
+        /// The encoder in the file.
+        found: String,
+        /// The encoder of the network.
+        expected: &'static str,
+    },
     /// An element that no weight, scale or step can be.
     #[error("element {index} of tensor `{tensor}` is {value}: the file is damaged, or its training diverged")]
     Value {
@@ -164,6 +176,25 @@ impl<'a> TensorReader<'a> {
     /// The error of an element that cannot be.
     pub(super) fn bad_value(&self, part: &str, index: usize, value: f32) -> WeightsError {
         WeightsError::Value { tensor: self.name(part), index, value }
+    }
+
+    /// The error of an encoder of another kind.
+    pub(super) fn other_encoder(&self, found: String, expected: &'static str) -> WeightsError {
+        WeightsError::Encoder { field: self.field.to_owned(), found, expected }
+    }
+
+    /// The error of a note that does not fit what else is there.
+    pub(super) fn stray_note(&self, part: &str) -> WeightsError {
+        self.bad_note(part, "it does not fit the tensors beside it".to_owned())
+    }
+
+    /// The numbers of a tensor with so many rows of any length.
+    pub(super) fn matrix(&mut self, part: &str, rows: usize) -> Result<Vec<f32>, WeightsError> {
+        let columns = match self.tensors.tensor(&self.name(part)) {
+            Ok(view) => view.shape().get(1).copied().unwrap_or_default(),
+            Err(_) => 0,
+        };
+        self.required(part, &[rows, columns])
     }
 
     /// As many numbers above zero, where the tensor is there.

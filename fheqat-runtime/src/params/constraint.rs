@@ -2,7 +2,7 @@
 
 use std::f64::consts::{LN_2, PI};
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 
 use super::{Log2Probability, TorusDistance};
 

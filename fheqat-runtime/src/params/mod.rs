@@ -6,6 +6,7 @@
 
 pub mod constraint;
 pub mod cost;
+pub mod dimension;
 pub mod modulus_switch;
 pub mod noise;
 pub mod objective;
@@ -14,10 +15,10 @@ mod unit;
 pub mod workload;
 
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::{
+
+use self::dimension::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
 };
-
 pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusDistance};
 
 /// A gadget decomposition.
@@ -32,13 +33,14 @@ pub struct Decomposition {
 /// The keys' shapes. Noise is not among them: it is the least that tfhe's security curve allows for each shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// n: dimension of the small key, over the 32-bit torus; blind rotations read it.
+    /// n: dimension of the small key, over the 32-bit torus; blind rotations read it. 0 where nothing rotates: then there is no
+    /// small key, no bootstrap key and no key-switching key.
     pub lwe_dimension: LweDimension,
     /// k: mask polynomials of the big key.
     pub glwe_dimension: GlweDimension,
     /// N: coefficients of a polynomial, over the 64-bit torus.
     pub polynomial_size: PolynomialSize,
-    /// Decomposition in an external product.
+    /// Decomposition in an external product; of one digit of one bit where nothing rotates.
     pub rotation: Decomposition,
     /// Decomposition in a key switch; none when every rotation reads fresh inputs only.
     pub key_switch: Option<Decomposition>,
@@ -53,22 +55,41 @@ impl Decomposition {
 }
 
 impl Parameters {
+    #[cfg(feature = "fhe")]
     pub(crate) fn check(&self) -> Result<(), String> {
         let ring =
             self.polynomial_size.0.is_power_of_two() && (256..=1 << 16).contains(&self.polynomial_size.0);
-        let dimensions =
-            (1..=1 << 12).contains(&self.lwe_dimension.0) && (1..=8).contains(&self.glwe_dimension.0);
+        let dimensions = self.lwe_dimension.0 <= 1 << 12 && (1..=8).contains(&self.glwe_dimension.0);
+        let switches = self.rotate() || self.key_switch.is_none();
         let fits = |decomposition: Decomposition, bits: usize| {
             let (base, levels) = (decomposition.base_log.0, decomposition.levels.0);
             (1..bits).contains(&base) && (1..bits).contains(&levels) && base * levels < bits
         };
         let decompositions =
             fits(self.rotation, 64) && self.key_switch.is_none_or(|key_switch| fits(key_switch, 32));
-        if ring && dimensions && decompositions {
+        if ring && dimensions && switches && decompositions {
             Ok(())
         } else {
             Err("its parameters are out of range".to_owned())
         }
+    }
+
+    /// Keys of a circuit without rotations: the big one alone.
+    #[must_use]
+    pub const fn without_rotations(glwe_dimension: GlweDimension, polynomial_size: PolynomialSize) -> Self {
+        Self {
+            lwe_dimension: LweDimension(0),
+            glwe_dimension,
+            polynomial_size,
+            rotation: Decomposition::new(1, 1),
+            key_switch: None,
+        }
+    }
+
+    /// Whether there are keys to rotate with.
+    #[must_use]
+    pub const fn rotate(&self) -> bool {
+        self.lwe_dimension.0 > 0
     }
 
     /// kN: dimension of the big key read as an LWE key.

@@ -5,6 +5,8 @@
 //! rounded to the `h` with the least `2^h + lambda * error^2`, error in grid steps. Errors are public and the key's
 //! bits have mean 1/2, so half their sum is put back into the body and each adds `error^2 / 4` of variance.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 /// The widest extension searched.
@@ -85,6 +87,14 @@ impl ModulusSwitch {
     }
 }
 
+/// The modulus switches that the search tries, by extension and falling error.
+#[must_use]
+pub fn every_candidate() -> &'static [Vec<(ModulusSwitch, Rounding)>] {
+    static CANDIDATES: LazyLock<Vec<Vec<(ModulusSwitch, Rounding)>>> =
+        LazyLock::new(|| (0..=MAX_EXTENSION).map(candidates).collect());
+    &CANDIDATES
+}
+
 /// The modulus switches of one extension that the search tries, by falling error.
 #[must_use]
 pub fn candidates(extension: u32) -> Vec<(ModulusSwitch, Rounding)> {
@@ -97,7 +107,7 @@ pub fn candidates(extension: u32) -> Vec<(ModulusSwitch, Rounding)> {
         .collect()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fhe"))]
 mod tests {
     use tfhe::core_crypto::prelude::*;
 

@@ -1,18 +1,10 @@
-//! What noise parameters give: tfhe's formulas, and the correlation of extractions.
+//! What noise parameters give: tfhe's formulas, which tests compare with tfhe's own, and the correlation of extractions.
 
-use tfhe::core_crypto::{
-    commons::noise_formulas::{
-        lwe_keyswitch::keyswitch_additive_variance_132_bits_security_gaussian,
-        lwe_programmable_bootstrap::pbs_variance_132_bits_security_gaussian_fft_mul,
-        secure_noise::{
-            minimal_glwe_variance_for_132_bits_security_gaussian,
-            minimal_lwe_variance_for_132_bits_security_gaussian,
-        },
-    },
-    prelude::{LweDimension, Variance},
+use super::{
+    Parameters,
+    dimension::{LweDimension, Variance},
+    modulus_switch::Rounding,
 };
-
-use super::{Parameters, modulus_switch::Rounding};
 
 const SMALL_MODULUS: f64 = 4_294_967_296.0;
 const BIG_MODULUS: f64 = SMALL_MODULUS * SMALL_MODULUS;
@@ -25,18 +17,20 @@ pub struct Correlation(pub f64);
 /// The least secure noise of an encryption under the small key.
 #[must_use]
 pub fn small_encryption(dimension: LweDimension) -> Variance {
-    minimal_lwe_variance_for_132_bits_security_gaussian(dimension, SMALL_MODULUS)
+    Variance(secure(dimension.0 as f64, SMALL_MODULUS))
+}
+
+/// tfhe's curve of 132 bits for Gaussian noise, bit for bit: 4 units of the modulus, and what the dimension asks for.
+fn secure(dimension: f64, modulus: f64) -> f64 {
+    (4.0 - 2.885_390_081_777_93 * modulus.ln()).exp2()
+        + (5.314_691_876_750_68 - 0.049_782_913_165_266_1 * dimension).exp2()
 }
 
 impl Parameters {
     /// The least secure noise of an encryption under the big key.
     #[must_use]
     pub fn big_encryption(&self) -> Variance {
-        minimal_glwe_variance_for_132_bits_security_gaussian(
-            self.glwe_dimension,
-            self.polynomial_size,
-            BIG_MODULUS,
-        )
+        Variance(secure(self.big_dimension().0 as f64, BIG_MODULUS))
     }
 
     /// The noise of one extraction behind a rotation.
@@ -68,16 +62,25 @@ impl Parameters {
     }
 
     fn whole_extraction(&self, mantissa: f64) -> f64 {
-        pbs_variance_132_bits_security_gaussian_fft_mul(
-            self.lwe_dimension,
-            self.glwe_dimension,
-            self.polynomial_size,
-            self.rotation.base_log,
-            self.rotation.levels,
-            mantissa,
-            BIG_MODULUS,
-        )
-        .0
+        let (n, k) = (self.lwe_dimension.0 as f64, self.glwe_dimension.0 as f64);
+        let (size, levels) = (self.polynomial_size.0 as f64, self.rotation.levels.0 as f64);
+        let base_log = self.rotation.base_log.0 as f64;
+        let dropped = (-2.0 * base_log * levels).exp2();
+        let ulp = BIG_MODULUS.powi(-2);
+        let lost = (BIG_MODULUS.log2() - mantissa).max(0.0);
+        let transforms = 0.00705
+            * (2.0 * (lost + base_log - BIG_MODULUS.log2())).exp2()
+            * levels.powf(1.01827)
+            * k.powf(1.22003)
+            * size.powf(2.22003)
+            * (k + 1.0).powf(1.01827);
+        let key = levels
+            * size
+            * secure(k * size, BIG_MODULUS)
+            * ((2.0 * base_log).exp2() / 12.0 + 1.0 / 6.0)
+            * (k + 1.0);
+        let rounding = k * size / 2.0 * (ulp / 48.0 + dropped / 24.0) + dropped / 24.0 - ulp / 24.0;
+        n * (transforms + key + rounding)
     }
 
     /// What the key switch adds; nothing when there is none.
@@ -86,14 +89,13 @@ impl Parameters {
         let Some(decomposition) = self.key_switch else {
             return Variance(0.0);
         };
-        keyswitch_additive_variance_132_bits_security_gaussian(
-            self.big_dimension(),
-            self.lwe_dimension,
-            decomposition.base_log,
-            decomposition.levels,
-            BIG_MODULUS,
-            SMALL_MODULUS,
-        )
+        let (dimension, levels) = (self.big_dimension().0 as f64, decomposition.levels.0 as f64);
+        let base_log = decomposition.base_log.0 as f64;
+        let (ulp, small_ulp) = (BIG_MODULUS.powi(-2), SMALL_MODULUS.powi(-2));
+        let digits = (2.0 * base_log).exp2() / 12.0 + 1.0 / 6.0;
+        let key = levels * dimension * secure(self.lwe_dimension.0 as f64, SMALL_MODULUS) * digits;
+        let dropped = dimension * (ulp / 48.0 + (-2.0 * base_log * levels).exp2() / 24.0);
+        Variance(key + dropped - ulp / 12.0 + small_ulp / 12.0)
     }
 
     /// What the modulus switch adds: `error^2 / 4` for each mask element, and the rounding of the body to the fine grid.
@@ -110,12 +112,74 @@ const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
 /// Measured correlations are up to so much above the formula.
 const CORRELATION_SLACK: f64 = 0.05;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fhe"))]
 mod tests {
-    use tfhe::core_crypto::commons::noise_formulas::centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance;
+    use tfhe::core_crypto::commons::noise_formulas::{
+        centered_mean_shifted_modulus_switch::centered_binary_shifted_modulus_switch_additive_variance,
+        lwe_keyswitch::keyswitch_additive_variance_132_bits_security_gaussian,
+        lwe_programmable_bootstrap::pbs_variance_132_bits_security_gaussian_fft_mul,
+        secure_noise::{
+            minimal_glwe_variance_for_132_bits_security_gaussian,
+            minimal_lwe_variance_for_132_bits_security_gaussian,
+        },
+    };
 
     use super::*;
-    use crate::params::{Decomposition, modulus_switch::ModulusSwitch};
+    use crate::params::{Decomposition, modulus_switch::ModulusSwitch, search::Space};
+
+    fn same(ours: f64, theirs: f64, what: &str) {
+        assert!((ours / theirs - 1.0).abs() < 1e-9, "{what}: {ours} is {theirs} by tfhe");
+    }
+
+    #[test]
+    fn formulas_are_those_of_tfhe() {
+        let space = Space::default();
+        for &(glwe_dimension, polynomial_size) in space.shapes.iter().chain(&space.unrotated) {
+            for lwe_dimension in space.lwe_dimensions.iter().copied().step_by(16) {
+                for &rotation in &space.rotations {
+                    let key_switch = space.key_switches[lwe_dimension.0 % space.key_switches.len()];
+                    let parameters = Parameters {
+                        lwe_dimension,
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch: Some(key_switch),
+                    };
+                    let what = format!("{parameters:?}");
+                    for mantissa in [MANTISSA, 64.0] {
+                        let theirs = pbs_variance_132_bits_security_gaussian_fft_mul(
+                            lwe_dimension,
+                            glwe_dimension,
+                            polynomial_size,
+                            rotation.base_log,
+                            rotation.levels,
+                            mantissa,
+                            BIG_MODULUS,
+                        );
+                        same(parameters.whole_extraction(mantissa), theirs.0, &what);
+                    }
+                    let theirs = keyswitch_additive_variance_132_bits_security_gaussian(
+                        parameters.big_dimension(),
+                        lwe_dimension,
+                        key_switch.base_log,
+                        key_switch.levels,
+                        BIG_MODULUS,
+                        SMALL_MODULUS,
+                    );
+                    same(parameters.key_switch_noise().0, theirs.0, &what);
+                    let theirs = minimal_glwe_variance_for_132_bits_security_gaussian(
+                        glwe_dimension,
+                        polynomial_size,
+                        BIG_MODULUS,
+                    );
+                    same(parameters.big_encryption().0, theirs.0, &what);
+                    let theirs =
+                        minimal_lwe_variance_for_132_bits_security_gaussian(lwe_dimension, SMALL_MODULUS);
+                    same(small_encryption(lwe_dimension).0, theirs.0, &what);
+                }
+            }
+        }
+    }
 
     #[test]
     fn plain_modulus_switch_is_the_formula_of_tfhe() {

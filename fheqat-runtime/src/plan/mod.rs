@@ -166,6 +166,9 @@ impl ServerPlan {
     /// Refuses a plan that reads what is not there.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.parameters.check()?;
+        if !self.parameters.rotate() && (self.rotations() > 0 || self.inputs_under_small_key) {
+            return Err("it needs a small key, and has none".to_owned());
+        }
         for (stage, rotations) in self.stages.iter().enumerate() {
             for rotation in rotations {
                 self.check_sum(&rotation.sum, stage)?;

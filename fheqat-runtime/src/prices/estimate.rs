@@ -1,118 +1,145 @@
-//! What a circuit takes encrypted, as training estimates it: before any parameters are searched, and without cryptography.
+//! What a circuit takes encrypted: the law of the report, found fast enough to ask thousands of times while a network trains.
 //!
-//! The estimate is a sum over accumulators of [`rotation_seconds`]. Like the report's prediction it comes from the parameter search
-//! at [`Prices::shipped`](crate::params::cost::Prices::shipped), but it is simpler in five ways:
-//! - It counts one rotation and one key switch for each accumulator, and nothing for operations on whole ciphertexts.
-//! - Each rotation runs alone and pays for whole passes over both keys; a server shares passes between rotations.
-//! - Each rotation has the keys that are cheapest for it; all rotations of a plan share their keys.
-//! - Each rotation may fail with a probability of 2^-40; a prediction has the probability that is asked for, of a whole inference.
-//! - Each rotation reads a sum of bootstrapped wires whose squared weights sum to 64, by a table of at most seven steps.
-//!
-//! So the estimate tells a cheap circuit from an expensive one. What a circuit takes is in its report.
+//! The price of a circuit is the cost of the cheapest parameters that keep its noise ([`params::search`](crate::params::search)) at
+//! [`Prices::shipped`] and the default bounds, as a report has it. Training takes what a [quick search](search::quick) finds, which
+//! costs at most a few hundredths more than what the whole space has; a test holds the two against one another.
 
 use serde::{Deserialize, Serialize};
 
-use super::curve::SEARCHED;
-use crate::circuit::ir::{Accumulator, Graph};
+use crate::{
+    circuit::ir::Graph,
+    params::{
+        Log2Probability,
+        constraint::deviations,
+        cost::Prices,
+        search::{self, Bounds},
+        workload::Workload,
+    },
+};
 
 /// What one inference takes, by [`Graph::price`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Price {
     /// Blind rotations.
     pub rotations: usize,
-    /// Seconds of one core, by [`rotation_seconds`].
+    /// Seconds of one core at the prices that are shipped. Where no parameters are found, an extrapolation by which circuits
+    /// without any can be compared.
     pub core_seconds: f64,
+    /// Whether there are parameters that keep the noise, with a server key that is not too large.
+    pub has_parameters: bool,
 }
 
-/// The ends of the curve, which continue it and are not searched: the search finds 7.5 ms for two slots and 677 ms for 2048.
-/// What training chooses depends on them, so they stay as they were set.
-const ENDS: [(u32, f64); 2] = [(2, 11.8), (2048, 530.0)];
+/// Seconds that a rotation takes for each slot, where its sum is as wide as parameters allow.
+const A_SLOT: f64 = 2.6e-4;
 
-/// Slots of an exact accumulator, and milliseconds of one core for its rotation.
-const CURVE: [(u32, f64); SEARCHED.len() + 2] = {
-    let mut curve = [ENDS[0]; SEARCHED.len() + 2];
-    let mut index = 0;
-    while index < SEARCHED.len() {
-        curve[index + 1] = SEARCHED[index];
-        index += 1;
-    }
-    curve[SEARCHED.len() + 1] = ENDS[1];
-    curve
-};
-
-/// Seconds of one core for the rotation of an exact accumulator of so many slots: linear between the points that the parameter
-/// search finds from 8 to 1024 slots, constant below two slots and linear beyond 2048.
-#[must_use]
-pub fn rotation_seconds(slots: u32) -> f64 {
-    let behind = CURVE.iter().position(|&(at, _)| slots <= at).unwrap_or(CURVE.len() - 1).max(1);
-    let ((from, low), (to, high)) = (CURVE[behind - 1], CURVE[behind]);
-    let along = (f64::from(slots) - f64::from(from)) / f64::from(to - from);
-    (low + along.max(0.0) * (high - low)) * 1e-3
-}
-
-/// Standard deviations of noise within half a slot at a failure of 2^-40, by
-/// [`deviations`](crate::params::constraint::deviations).
-const DEVIATIONS: f64 = 7.14;
-
-impl Accumulator {
-    /// M of an exact accumulator that costs as much. Noise on an exact accumulator of M slots may have a standard deviation of
-    /// `1 / 2 z M` turns; on one with a tolerance of t units it may have `t / (M - 1 + 2 z t)`, the tolerance on as many slots as
-    /// [`Workload::of`](crate::params::workload::Workload::of) gives it.
-    fn exact_slots(&self) -> u32 {
-        let (slots, freedom) = (self.slots(), 2.0 * DEVIATIONS * self.tolerance.0);
-        if freedom <= 1.0 { slots } else { (1.0 + f64::from(slots - 1) / freedom).ceil() as u32 }
-    }
-}
+/// So fine a grid that rounding jumps to it takes no distance.
+const FINE: u32 = 24;
 
 impl Graph {
-    /// What one inference takes, by the estimate of [`prices::estimate`](self).
+    /// What one inference takes, where any value of it may be wrong with the probability that
+    /// [`Bounds::default`] allows.
     #[must_use]
     pub fn price(&self) -> Price {
-        Price {
-            rotations: self.accumulators.len(),
-            core_seconds: self
-                .accumulators
-                .iter()
-                .map(|accumulator| rotation_seconds(accumulator.exact_slots()))
-                .sum(),
+        self.price_at(Bounds::default().p_fail)
+    }
+
+    /// What one inference takes, where any value of it may be wrong with a probability of `p_fail`: within a few hundredths what the
+    /// report of the compiled circuit predicts at the default options and this `p_fail`.
+    #[must_use]
+    pub fn price_at(&self, p_fail: Log2Probability) -> Price {
+        let rotations = self.accumulators.len();
+        let nothing = Price { rotations, core_seconds: f64::INFINITY, has_parameters: false };
+        let Ok(usual) = Workload::of(self, p_fail) else { return nothing };
+        let Ok(others) = Workload::alternatives(&usual, self, p_fail) else { return nothing };
+        let bounds = Bounds { p_fail, ..Bounds::default() };
+        match search::quick(&usual, &others, bounds, &Prices::shipped()) {
+            Some(solution) => Price { core_seconds: solution.cost.0, has_parameters: true, ..nothing },
+            None => Price { core_seconds: extrapolated(&usual, p_fail), ..nothing },
         }
     }
 }
 
-#[cfg(test)]
+/// Seconds by the slots of exact sums that may have as much noise.
+fn extrapolated(workload: &Workload, p_fail: Log2Probability) -> f64 {
+    let margin = deviations(p_fail.share(workload.events()));
+    let slots = workload.rotations.iter().map(|rotation| {
+        let deviation = rotation.max_deviation(FINE, margin).0;
+        0.5 / (margin.0 * deviation).max(f64::MIN_POSITIVE)
+    });
+    A_SLOT * slots.sum::<f64>()
+}
+
+#[cfg(all(test, feature = "fhe"))]
 mod tests {
-    use fheqat_spec::Range;
+    use std::time::Instant;
+
+    use ndarray::Array2;
 
     use super::*;
-    use crate::circuit::ir::{Jump, Table, Tolerance};
+    use crate::{
+        Seed,
+        circuit::Circuit,
+        compile::CompileOptions,
+        data::{self, Dataset},
+        fixture::{Branch, Chain, Image, Normed, Tolerant, WideAndDeep},
+        network::Network,
+        train::TrainConfig,
+    };
 
-    #[test]
-    fn noise_makes_a_wide_sum_as_cheap_as_a_narrow_one() {
-        let wide = |tolerance| Accumulator {
-            layer: 0,
-            terms: Vec::new(),
-            range: Range::new(-500, 499),
-            tolerance: Tolerance(tolerance),
-            tables: vec![Table { base: 0, jumps: vec![Jump { at: 0, rise: 1 }] }],
-        };
-        assert_eq!(wide(0.0).exact_slots(), wide(0.0).slots());
-        assert_eq!(wide(0.05).exact_slots(), wide(0.0).slots());
-        let narrow = [0.1, 0.5, 1.0, 4.0].map(|tolerance| wide(tolerance).exact_slots());
-        assert!(narrow.is_sorted_by(|one, other| one > other) && narrow[3] < 20, "{narrow:?}");
+    fn trained<N: Network>(data: &Dataset) -> Circuit {
+        let mut net = N::new(Seed(0));
+        let config = TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() };
+        net.train(data, &config).unwrap();
+        net.circuit().unwrap()
+    }
+
+    fn features(width: usize) -> Dataset {
+        let features =
+            Array2::from_shape_fn((80, width), |(row, column)| ((row * 7 + column * 5) % 11) as f32 / 10.0);
+        Dataset::classes(features, (0..80).map(|row| row % 2).collect(), 2).unwrap()
+    }
+
+    fn circuits() -> Vec<(&'static str, Circuit)> {
+        let (board, bits, images) = (data::checkerboard(Seed(0)).0, features(4), features(120));
+        let wide = trained::<WideAndDeep>(&bits);
+        let mut linear = wide.clone();
+        linear.graph.accumulators.clear();
+        for output in &mut linear.graph.outputs {
+            output.terms.retain(|term| matches!(term.wire, crate::circuit::ir::Wire::Input(_)));
+        }
+        vec![
+            ("linear", linear),
+            ("wide and deep", wide),
+            ("dense, budget of 8", trained::<Chain<2, 30, 2, 30, 8, true>>(&board)),
+            ("dense, no budget", trained::<Chain<2, 20, 2, 20, 0, false>>(&board)),
+            ("deep and wide", trained::<Chain<2, 100, 2, 30, 0, true>>(&board)),
+            ("normalized", trained::<Normed<1, 0>>(&board)),
+            ("branches", trained::<Branch>(&board)),
+            ("images", trained::<Image<true>>(&images)),
+            ("tolerant", trained::<Tolerant<Chain<2, 20, 2, 20, 0, true>, 2>>(&board)),
+            ("tolerant images", trained::<Tolerant<Image<true>, 3>>(&images)),
+        ]
     }
 
     #[test]
-    fn more_slots_cost_more() {
-        let prices: Vec<f64> = (2..4096).map(rotation_seconds).collect();
-        assert!(prices.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!((rotation_seconds(64) - 0.0192).abs() < 1e-9);
-        assert!((rotation_seconds(48) - 0.0172).abs() < 1e-9);
-    }
-
-    #[cfg(feature = "fhe")]
-    #[test]
-    fn deviations_are_those_of_the_search() {
-        let searched = crate::params::constraint::deviations(crate::params::Log2Probability(-40.0));
-        assert!((searched.0 - DEVIATIONS).abs() < 0.005);
+    fn what_training_pays_is_what_the_report_predicts() {
+        for (name, circuit) in circuits() {
+            for p_fail in [-20.0, -40.0, -80.0].map(Log2Probability) {
+                let started = Instant::now();
+                let price = circuit.graph.price_at(p_fail);
+                let fast = started.elapsed();
+                let started = Instant::now();
+                let report = circuit.compile(&CompileOptions::default().p_fail(p_fail)).unwrap().report();
+                let whole = started.elapsed();
+                let ratio = price.core_seconds / report.core_seconds.0;
+                println!("{name}, {p_fail}: {price:?}, {ratio:.4} of the report, {fast:.1?} and {whole:.1?}");
+                assert!(price.has_parameters && price.rotations == report.rotations(), "{name}, {p_fail}");
+                assert!(
+                    (0.9999..1.03).contains(&ratio),
+                    "{name}, {p_fail}: {ratio} of {}",
+                    report.core_seconds
+                );
+            }
+        }
     }
 }

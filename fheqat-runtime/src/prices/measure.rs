@@ -17,6 +17,7 @@ use crate::{
     fhe::{
         ThreadError, key_switch,
         keys::Secrets,
+        packed::PackedInputs,
         rotate::{self, Scratch},
         running::{add_scaled, expand},
     },
@@ -82,6 +83,7 @@ impl Prices {
             shapes: shapes.into_iter().map(ShapeTimes::prices).collect(),
             key_switch: other.key_switch_price(),
             addition: other.addition.typical(),
+            packed_addition: other.packed_addition.typical(),
             extraction: other.extraction.typical(),
             expansion: other.expansion.typical(),
             key_switching_key: other.key_switching_key.typical(),
@@ -223,6 +225,7 @@ struct OtherTimes {
     wires: Vec<u64>,
     key_switch: [Times; 2],
     addition: Times,
+    packed_addition: Times,
     extraction: Times,
     expansion: Times,
     key_switching_key: Times,
@@ -240,6 +243,7 @@ impl OtherTimes {
             wires: (0..KEY / 2 / size_of::<u64>()).map(scramble).collect(),
             key_switch: Default::default(),
             addition: Times::default(),
+            packed_addition: Times::default(),
             extraction: Times::default(),
             expansion: Times::default(),
             key_switching_key: Times::default(),
@@ -275,6 +279,14 @@ impl OtherTimes {
         for wires in self.wires.chunks_exact(64 * WIRE) {
             self.addition.time(size_of_val(wires) as f64, || {
                 wires.chunks_exact(WIRE).for_each(|wire| add_scaled(&mut sum, wire, 3));
+            });
+        }
+
+        let one_key = Parameters::without_rotations(GlweDimension(1), PolynomialSize(BIG));
+        let packed = PackedInputs::expand(&one_key, &self.wires[..64], 0);
+        for _ in 0..16 {
+            self.packed_addition.time((64 * 8 * WIRE) as f64, || {
+                (0..64).for_each(|input| packed.add(input, 3, &mut sum));
             });
         }
 

@@ -5,7 +5,6 @@
 
 #[cfg(feature = "fhe")]
 mod cache;
-mod curve;
 pub mod estimate;
 #[cfg(feature = "fhe")]
 mod machine;

@@ -4,20 +4,27 @@
 //! simulation and the encrypted run agree bit for bit.
 
 pub mod activation;
+pub mod encoder;
 pub mod observer;
 pub mod row;
 pub mod standardization;
+pub mod thermometer;
 pub mod tolerance;
+pub mod transform;
 pub mod transition;
+pub mod whitening;
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+pub use encoder::{Code, Encoder};
 pub use observer::Observer;
 pub use standardization::Standardization;
+pub use thermometer::{ChannelCode, ThermometerCode};
+pub use transform::Transform;
+pub use whitening::Whitening;
 
 use self::activation::Function;
-use crate::vectors::on_vectors;
 
 /// `level = clamp(round_half_even(x / step), levels)`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,72 +49,19 @@ impl Quantizer {
     }
 }
 
-/// From the features of a sample to levels: deviations from the mean where features are standardised, then rounded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Encoder {
-    /// What is done to features before the rounding.
-    pub standardization: Option<Standardization>,
-    /// The rounding.
-    pub quantizer: Quantizer,
-}
-
-impl Encoder {
-    /// The levels of a sample.
-    ///
-    /// # Panics
-    /// When features are standardised and the sample has more.
-    pub fn levels(&self, sample: &[f32]) -> impl Iterator<Item = i64> {
-        sample.iter().enumerate().map(|(feature, &value)| self.round(feature, value) as i64)
-    }
-
-    /// The level of a feature, as the float that training computes with.
-    ///
-    /// # Panics
-    /// When features are standardised and there is no such feature.
-    #[must_use]
-    pub fn round(&self, feature: usize, value: f32) -> f32 {
-        self.quantizer.round(standardized(self.standardization.as_ref(), feature, value))
-    }
-
-    /// Rounds the features of a sample where they are.
-    pub(crate) fn round_all(&self, sample: &mut [f32]) {
-        let quantizer = self.quantizer;
-        if self.standardization.is_none() {
-            return on_vectors(move || {
-                for value in sample {
-                    *value = quantizer.round(*value);
-                }
-            });
-        }
-        for (feature, value) in sample.iter_mut().enumerate() {
-            *value = self.round(feature, *value);
-        }
-    }
-
-    pub(crate) fn fits(&self, features: usize) -> bool {
-        self.standardization.as_ref().is_none_or(|standardization| standardization.fits(features))
-    }
-}
-
-impl From<Quantizer> for Encoder {
-    fn from(quantizer: Quantizer) -> Self {
-        Self { standardization: None, quantizer }
-    }
-}
-
-/// A feature as a network sees it before it rounds.
-pub(crate) fn standardized(standardization: Option<&Standardization>, feature: usize, value: f32) -> f32 {
-    standardization.map_or(value, |standardization| standardization.apply(feature, value))
-}
-
-/// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(x))` of `x = sum * gain + offset`, or
-/// `clamp(round_half_even(f(x) / step))` of a function.
+/// From an accumulator to the level of the quantizer behind it: `clamp(round_half_even(x))` of
+/// `x = sum * gain / divisor + offset`, or `clamp(round_half_even(f(x) / step))` of a function.
+///
+/// Of an average whose step is that of the numbers it is of, `gain` is 1 and `x` the quotient of two integers, rounded once: no
+/// other quotient within the bounds of the laws is so near to half a step that it becomes one, so that half to even is exact.
 ///
 /// Lowering reads it off every value of the accumulator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Requantize {
-    /// What one unit of the accumulator adds to `x`.
+    /// What one unit of the accumulator adds to `x`, times `divisor`.
     pub gain: f32,
+    /// Numbers of which the accumulator is the sum where it stands for their average, else 1.
+    pub divisor: f32,
     /// `x` at zero: the float bias, in steps where there is no function.
     pub offset: f32,
     /// The function, where there is one.
@@ -130,7 +84,7 @@ impl Requantize {
     #[must_use]
     #[inline]
     pub fn level(&self, sum: f32) -> f32 {
-        let x = sum * self.gain + self.offset;
+        let x = sum * self.gain / self.divisor + self.offset;
         match &self.lookup {
             None => round_level(x, self.levels),
             Some(lookup) => round_level(lookup.steps(x), self.levels),
@@ -174,6 +128,37 @@ mod tests {
                 for value in [value, value.round() + 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0] {
                     let expected = value.round_ties_even().clamp(levels.lo as f32, levels.hi as f32);
                     prop_assert!((round_level(value, levels) - expected).abs() < 0.1, "{value} {levels:?}");
+                }
+            }
+        }
+    }
+
+    /// Every sum of windows that the laws allow, at steps that no float holds.
+    #[test]
+    fn averages_of_one_step_round_as_quotients_of_integers() {
+        let exact = |sum: i64, count: i64, levels: Range| {
+            let (whole, rest) = (sum.div_euclid(count), sum.rem_euclid(count));
+            let is_above = 2 * rest > count || (2 * rest == count && whole % 2 != 0);
+            (whole + i64::from(is_above)).clamp(levels.lo, levels.hi)
+        };
+        let averaged = |sum: i64, count: i64, levels: Range, step: f32| {
+            let sums = transition::Dequantize::average(step, count as f32);
+            sums.requantize(step, levels, None).level(sum as f32) as i64
+        };
+        assert_eq!(averaged(50, 100, Range::unsigned(2), 0.1), 0);
+        for levels in [1, 2, 3, 8].into_iter().flat_map(|bits| [Range::signed(bits), Range::unsigned(bits)]) {
+            let most = (1 << 16) / (levels.hi - levels.lo);
+            let large = [100, 121, 144, 196, 255, 256, 784, 1000, 4096, 65_535, 65_536];
+            for count in (1..=64).chain(large).filter(|&count| count <= most) {
+                for sum in levels.lo * count..=levels.hi * count {
+                    for step in [0.1, 0.333, 3e-20] {
+                        let found = averaged(sum, count, levels, step);
+                        assert_eq!(
+                            found,
+                            exact(sum, count, levels),
+                            "{sum} of {count} at {step}, {levels:?}"
+                        );
+                    }
                 }
             }
         }

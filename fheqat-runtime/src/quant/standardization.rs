@@ -1,6 +1,6 @@
 //! Features of mean 0 and deviation 1.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 /// Mean and standard deviation of each feature over the samples of a training, in the features' units.
@@ -11,15 +11,27 @@ pub struct Standardization {
 }
 
 impl Standardization {
-    /// Measures samples `[n, features]`; the deviation of a feature that is constant is taken as 1.
+    /// Measures samples `[n, features]`, without missing values (NaN); the deviation of a feature that is constant is taken as 1.
     #[must_use]
     pub fn of(samples: &ArrayView2<'_, f32>) -> Self {
+        Self::beside(samples, 0.0)
+    }
+
+    /// The same, but so many deviations above the mean become 0; a feature that is constant becomes 0 as it is.
+    pub(crate) fn beside(samples: &ArrayView2<'_, f32>, offset: f32) -> Self {
         let (mut mean, mut deviation) = (Vec::new(), Vec::new());
         for column in samples.axis_iter(Axis(1)) {
-            let column = column.mapv(f64::from);
-            mean.push(column.mean().unwrap_or_default() as f32);
-            let spread = column.std(0.0) as f32;
-            deviation.push(if spread >= f32::MIN_POSITIVE { spread } else { 1.0 });
+            let column: Array1<f64> =
+                column.iter().filter(|value| !value.is_nan()).map(|&value| f64::from(value)).collect();
+            let middle = column.mean().unwrap_or_default();
+            let spread = if column.is_empty() { 0.0 } else { column.std(0.0) };
+            if spread as f32 >= f32::MIN_POSITIVE {
+                mean.push((middle + f64::from(offset) * spread) as f32);
+                deviation.push(spread as f32);
+            } else {
+                mean.push(middle as f32);
+                deviation.push(1.0);
+            }
         }
         Self { mean, deviation }
     }
@@ -37,7 +49,7 @@ impl Standardization {
             && self.deviation.iter().all(|deviation| deviation.is_finite() && *deviation > 0.0)
     }
 
-    /// The mean of each feature.
+    /// What becomes 0 of each feature: its mean, or, where its levels lie on both sides of zero alike, half a step above.
     #[must_use]
     pub fn mean(&self) -> &[f32] {
         &self.mean
@@ -49,7 +61,7 @@ impl Standardization {
         &self.deviation
     }
 
-    /// Deviations from the mean: `(value - mean) / deviation`.
+    /// Deviations from the mean: `(value - mean) / deviation`. A missing value (NaN) stays one.
     ///
     /// # Panics
     /// When there is no such feature.
@@ -76,13 +88,24 @@ mod tests {
     }
 
     #[test]
+    fn missing_values_are_left_out_and_left_missing() {
+        let samples = array![[1.0, f32::NAN], [f32::NAN, f32::NAN], [3.0, f32::NAN]];
+        let standardization = Standardization::of(&samples.view());
+        let full = Standardization::of(&array![[1.0, 0.0], [3.0, 0.0]].view());
+        assert_eq!(standardization, full);
+        assert!(standardization.apply(0, f32::NAN).is_nan());
+    }
+
+    #[test]
     fn a_constant_feature_is_zero_whatever_it_is() {
         for constant in [0.1, 1e-30, 3e38, -7.3] {
             let samples = ndarray::Array2::from_elem((1000, 1), constant);
-            let standardization = Standardization::of(&samples.view());
-            assert!(standardization.fits(1));
-            assert!((standardization.deviation()[0] - 1.0).abs() < f32::EPSILON, "{constant}");
-            assert!(standardization.apply(0, constant).abs() < f32::EPSILON, "{constant}");
+            for offset in [0.0, 0.25] {
+                let standardization = Standardization::beside(&samples.view(), offset);
+                assert!(standardization.fits(1));
+                assert!((standardization.deviation()[0] - 1.0).abs() < f32::EPSILON, "{constant}");
+                assert!(standardization.apply(0, constant).abs() < f32::EPSILON, "{constant}");
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ impl Requantize {
     /// The standard deviation, in units of the sum, that makes `steps` steps of the levels.
     #[must_use]
     pub fn deviation(&self, steps: f64) -> f64 {
-        deviation(steps, self.gain * steepest(self.lookup.as_ref(), self.levels))
+        deviation(steps, self.gain / self.divisor * steepest(self.lookup.as_ref(), self.levels))
     }
 }
 
@@ -70,11 +70,11 @@ mod tests {
     #[test]
     fn a_step_is_as_many_units_as_the_steepest_part_takes() {
         let levels = Range::signed(3);
-        let plain = Requantize { gain: -0.25, offset: 3.0, lookup: None, levels };
+        let plain = Requantize { gain: -0.25, divisor: 1.0, offset: 3.0, lookup: None, levels };
         assert!((plain.deviation(0.5) - 2.0).abs() < 1e-9);
         let of = |function, step| {
             let lookup = Some(Lookup { function, step });
-            Requantize { gain: 0.5, offset: 0.0, lookup, levels }.deviation(0.2)
+            Requantize { gain: 0.5, divisor: 1.0, offset: 0.0, lookup, levels }.deviation(0.2)
         };
         // Levels a unit makes: slope / step * gain.
         for (function, step, slope) in [
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn what_changes_nothing_is_exact() {
         let levels = Range::signed(3);
-        let flat = Requantize { gain: 0.0, offset: 1.0, lookup: None, levels };
+        let flat = Requantize { gain: 0.0, divisor: 1.0, offset: 1.0, lookup: None, levels };
         assert!(flat.deviation(1.0).abs() < 1e-12);
     }
 

@@ -20,8 +20,11 @@ pub const fn decode(sum: f32, unit: f32, bias: f32) -> f32 {
 /// What the integers of one channel stand for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dequantize {
-    /// The value of one unit: behind weights their scale times the step of what they multiply.
+    /// The value of one unit, times `divisor`: behind weights their scale times the step of what they multiply.
     pub unit: f32,
+    /// Numbers of which the integers are sums where they stand for the average, else 1. It divides for itself, so that half a step
+    /// of an average is exactly half a step.
+    pub divisor: f32,
     /// Where values are counted from.
     pub origin: Origin,
 }
@@ -29,9 +32,9 @@ pub struct Dequantize {
 /// Where values are counted from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Origin {
-    /// `value = sum * unit + bias`.
+    /// `value = sum * unit / divisor + bias`.
     Bias(f32),
-    /// `value = (sum - centre) * unit`, where the middle of the levels behind lies, whatever its own value.
+    /// `value = (sum - centre) * unit / divisor`, where the middle of the levels behind lies, whatever its own value.
     Centre(f32),
 }
 
@@ -63,14 +66,42 @@ impl Dequantize {
     /// Sums without a bias.
     #[must_use]
     pub const fn plain(unit: f32) -> Self {
-        Self { unit, origin: Origin::Bias(0.0) }
+        Self::biased(unit, 0.0)
+    }
+
+    /// Sums with a bias.
+    #[must_use]
+    pub const fn biased(unit: f32, bias: f32) -> Self {
+        Self { unit, divisor: 1.0, origin: Origin::Bias(bias) }
+    }
+
+    /// Sums of so many numbers, each of which stands for `unit`, that stand for the average.
+    #[must_use]
+    pub const fn average(unit: f32, numbers: f32) -> Self {
+        Self { divisor: numbers, ..Self::plain(unit) }
+    }
+
+    /// The value that one unit adds.
+    #[must_use]
+    pub fn share(&self) -> f32 {
+        self.unit / self.divisor
     }
 
     /// The accumulator `sum_i q_i a_i` of integer weights that sum to `weights`, over all inputs `a_i` in `levels`, lies
     /// symmetric about `sum_i q_i (lo + hi) / 2`.
     #[must_use]
     pub fn centred(unit: f32, weights: f32, levels: Range) -> Self {
-        Self { unit, origin: Origin::Centre(weights * middle(levels)) }
+        Self { unit, divisor: 1.0, origin: Origin::Centre(weights * middle(levels)) }
+    }
+
+    /// The same with every value larger by `bias`.
+    #[must_use]
+    pub fn moved_by(self, bias: f32) -> Self {
+        let origin = match self.origin {
+            Origin::Bias(own) => Origin::Bias(own + bias),
+            Origin::Centre(centre) => Origin::Centre(centre - bias / self.unit),
+        };
+        Self { origin, ..self }
     }
 
     /// The value at zero.
@@ -78,7 +109,7 @@ impl Dequantize {
     pub fn bias(&self) -> f32 {
         match self.origin {
             Origin::Bias(bias) => bias,
-            Origin::Centre(centre) => -(centre * self.unit),
+            Origin::Centre(centre) => -(centre * self.share()),
         }
     }
 
@@ -91,23 +122,24 @@ impl Dequantize {
             Origin::Bias(bias) => Origin::Bias((bias - channel.mean) * factor + channel.beta),
             Origin::Centre(centre) => Origin::Centre(centre),
         };
-        Self { unit: self.unit * factor, origin }
+        Self { unit: self.unit * factor, origin, ..*self }
     }
 
     /// The staircase to `levels`, one `step` apart, of the values or of a function of them. In front of a function the middle
     /// of a centred accumulator has the value zero.
     #[must_use]
     pub fn requantize(&self, step: f32, levels: Range, function: Option<Function>) -> Requantize {
+        let divisor = self.divisor;
         if let Some(function) = function {
             let lookup = Some(Lookup { function, step });
-            return Requantize { gain: self.unit, offset: self.bias(), lookup, levels };
+            return Requantize { gain: self.unit, divisor, offset: self.bias(), lookup, levels };
         }
         let gain = self.unit / step;
         let offset = match self.origin {
             Origin::Bias(bias) => bias / step,
-            Origin::Centre(centre) => middle(levels) - gain * centre,
+            Origin::Centre(centre) => middle(levels) - gain * centre / divisor,
         };
-        Requantize { gain, offset, lookup: None, levels }
+        Requantize { gain, divisor, offset, lookup: None, levels }
     }
 }
 

@@ -78,14 +78,14 @@ pub struct EncryptedLayerReport {
 /// The shapes of the keys; their noise is the least that tfhe's curve for 132 bits allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyParameters {
-    /// n: dimension of the small key.
+    /// n: dimension of the small key; 0 where nothing rotates, and there is none.
     pub lwe_dimension: usize,
     /// k: mask polynomials of the big key.
     pub glwe_dimension: usize,
     /// N: coefficients of a polynomial.
     pub polynomial_size: usize,
-    /// log2 of the base and levels of the bootstrap key's decomposition.
-    pub rotation: (usize, usize),
+    /// log2 of the base and levels of the bootstrap key's decomposition, where there is one.
+    pub rotation: Option<(usize, usize)>,
     /// log2 of the base and levels of the key-switching key's, where there is one.
     pub key_switch: Option<(usize, usize)>,
 }
@@ -164,7 +164,9 @@ impl KeyParameters {
             lwe_dimension: parameters.lwe_dimension.0,
             glwe_dimension: parameters.glwe_dimension.0,
             polynomial_size: parameters.polynomial_size.0,
-            rotation: (parameters.rotation.base_log.0, parameters.rotation.levels.0),
+            rotation: parameters
+                .rotate()
+                .then_some((parameters.rotation.base_log.0, parameters.rotation.levels.0)),
             key_switch: parameters.key_switch.map(|switch| (switch.base_log.0, switch.levels.0)),
         }
     }
@@ -207,8 +209,12 @@ impl fmt::Display for Report {
         writeln!(f, "{layers}\n")?;
         let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
             self.parameters;
-        write!(f, "n = {lwe_dimension}, k = {glwe_dimension}, N = {polynomial_size}")?;
-        write!(f, ", bootstrap key {} x {}", rotation.0, rotation.1)?;
+        if let Some((base_log, levels)) = rotation {
+            write!(f, "n = {lwe_dimension}, k = {glwe_dimension}, N = {polynomial_size}")?;
+            write!(f, ", bootstrap key {base_log} x {levels}")?;
+        } else {
+            write!(f, "nothing rotates: k = {glwe_dimension}, N = {polynomial_size}")?;
+        }
         if let Some((base_log, levels)) = key_switch {
             write!(f, ", key switch {base_log} x {levels}")?;
         }

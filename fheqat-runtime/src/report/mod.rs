@@ -11,7 +11,8 @@ use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    circuit::{Circuit, Graph},
+    circuit::{Circuit, Codec, Graph},
+    quant::{Code, Transform},
     train::Trial,
 };
 
@@ -36,6 +37,8 @@ pub struct LayerReport {
     pub kind: String,
     /// Shape of one sample's output.
     pub shape: Vec<i64>,
+    /// What the client encrypts of it, where it reads the network's input.
+    pub encoding: Option<EncodingReport>,
     /// Width of an integer weight, where it has weights.
     pub weight_bits: Option<i64>,
     /// Width of a level, where it gives levels.
@@ -44,6 +47,43 @@ pub struct LayerReport {
     pub accumulator: Option<AccumulatorReport>,
     /// What is left of it to bootstrap, where it is a quantizer behind the input's.
     pub bootstraps: Option<BootstrapReport>,
+}
+
+/// How the client encodes features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncodingReport {
+    /// Features of a sample.
+    pub features: usize,
+    /// Levels that the client encrypts, and sends.
+    pub levels: usize,
+    /// Width of each.
+    pub bits: u32,
+    /// What is done to features first.
+    pub transform: TransformKind,
+    /// How they become levels.
+    pub code: CodeKind,
+}
+
+/// What is done to features before they become levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransformKind {
+    /// Nothing.
+    AsIs,
+    /// Each is a deviation from its mean.
+    Standardized,
+    /// They are principal components of deviation 1.
+    Whitened,
+}
+
+/// How features become levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeKind {
+    /// Rounded.
+    Rounded,
+    /// Compared with thresholds, or a bit a category.
+    Thermometer,
 }
 
 /// The accumulators of a layer.
@@ -81,6 +121,7 @@ impl Circuit {
                 field: field.name.clone(),
                 kind: field.kind.clone(),
                 shape: field.shape.clone(),
+                encoding: field.encoder.and_then(|encoder| self.codec.encoding(encoder)),
                 weight_bits: field.weight_bits,
                 activation_bits: field.level_bits,
                 accumulator: field
@@ -99,6 +140,44 @@ impl Circuit {
         let accumulators = self.graph.accumulators.iter().map(|accumulator| accumulator.range);
         let outputs = self.graph.outputs.iter().map(|output| output.range);
         accumulators.chain(outputs).map(Range::bits).max().unwrap_or(0)
+    }
+}
+
+impl Codec {
+    /// What the client does by one of its encoders; `None` where there is no such.
+    fn encoding(&self, encoder: usize) -> Option<EncodingReport> {
+        let encoder = self.encoders.get(encoder)?;
+        Some(EncodingReport {
+            features: self.features,
+            levels: encoder.outputs(self.features),
+            bits: encoder.range().bits(),
+            transform: match encoder.transform {
+                Transform::AsIs => TransformKind::AsIs,
+                Transform::Standardize(_) => TransformKind::Standardized,
+                Transform::Whiten(_) => TransformKind::Whitened,
+            },
+            code: match encoder.code {
+                Code::Round(_) => CodeKind::Rounded,
+                Code::Thermometer(_) => CodeKind::Thermometer,
+            },
+        })
+    }
+}
+
+impl fmt::Display for EncodingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { features, levels, bits, transform, code } = self;
+        let bits = if *bits == 1 { "1 bit".to_owned() } else { format!("{bits} bits") };
+        write!(f, "the client sends {levels} levels of {bits}: {features} features")?;
+        f.write_str(match transform {
+            TransformKind::AsIs => "",
+            TransformKind::Standardized => ", standardised,",
+            TransformKind::Whitened => ", whitened,",
+        })?;
+        match code {
+            CodeKind::Rounded => f.write_str(" rounded"),
+            CodeKind::Thermometer => write!(f, " by {} bits each", levels / features.max(&1)),
+        }
     }
 }
 
@@ -135,7 +214,13 @@ impl fmt::Display for CircuitReport {
         for layer in &self.layers {
             table.add_row(layer.cells());
         }
-        write!(f, "{}\n{table}", self.network)
+        write!(f, "{}\n{table}", self.network)?;
+        for layer in &self.layers {
+            if let Some(encoding) = &layer.encoding {
+                write!(f, "\n{}: {encoding}", layer.field)?;
+            }
+        }
+        Ok(())
     }
 }
 

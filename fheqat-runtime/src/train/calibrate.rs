@@ -12,14 +12,13 @@ use crate::{
         ops::{
             Kernel, Op,
             operation::{Context, Mode},
-            quantizer::QuantizerState,
         },
         precision::Statistics,
         program::Program,
         runner::Runner,
     },
     quant::{
-        Observer, Quantizer, standardized,
+        Observer, Quantizer,
         transition::{middle, units_per_level},
     },
 };
@@ -28,7 +27,11 @@ use crate::{
 const SAMPLES: usize = 512;
 /// The standard deviation of what a function reads when training starts: so far that one which bends around zero does. At 1
 /// narrow rows lose cells of the checkerboard.
-const REACH: f32 = 2.0;
+pub(super) const REACH: f32 = 2.0;
+
+/// Where the weights of the output start, as a fraction of what fills their range: no later step forgets what is drawn at random
+/// over all of it.
+const LAST_START: f32 = 0.1;
 
 /// Whether rounding starts a training or ends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,14 @@ impl Calibration<'_> {
             }
             Op::Linear(state) if state.scale.is_none() => {
                 self.scale_linear(index)?;
+                let is_last = self.program.is_last(index);
+                if let Op::Linear(state) = &mut self.program.nodes[index].op
+                    && is_last
+                    && self.purpose == Purpose::Train
+                    && state.limits.max_l1.is_none()
+                {
+                    state.weight *= LAST_START;
+                }
                 self.is_fresh[index] = true;
                 Ok(())
             }
@@ -135,9 +146,8 @@ impl Calibration<'_> {
         let step = self.program.step(index)?;
         if let Op::Quantizer(state) = &mut self.program.nodes[index].op {
             let quantizer = Quantizer { step, levels: state.declared };
-            let standardization = state.standardization.as_ref();
-            let (lo, hi) = features.indexed_iter().fold((0, 0), |(lo, hi), ((_, feature), &value)| {
-                let level = quantizer.level(standardized(standardization, feature, value));
+            let (lo, hi) = state.read(features).iter().fold((0, 0), |(lo, hi), &value| {
+                let level = quantizer.level(value);
                 (level.min(lo), level.max(hi))
             });
             if lo < hi {
@@ -155,9 +165,8 @@ impl Calibration<'_> {
             let positions = values.ncols() / state.mean.len();
             let channels = values.axis_chunks_iter(Axis(1), positions);
             for ((columns, mean), variance) in channels.zip(&mut state.mean).zip(&mut state.variance) {
-                let count = columns.len() as f32;
-                *mean = columns.sum() / count;
-                *variance = columns.fold(0.0, |sum, value| sum + (value - *mean) * (value - *mean)) / count;
+                let (of_mean, of_variance) = moments(columns.iter().copied());
+                (*mean, *variance) = (of_mean as f32, of_variance as f32);
             }
         }
         Ok(())
@@ -208,6 +217,9 @@ impl Calibration<'_> {
         let budget = match self.purpose {
             Purpose::Train => {
                 state.hold = state.declared;
+                if state.hold == Bias::Clipped {
+                    state.bias.fill(0.0);
+                }
                 state.limits.max_l1
             }
             Purpose::Keep => {
@@ -291,7 +303,7 @@ impl Calibration<'_> {
         let Op::Quantizer(quantizer) = &node.op else { return Err(self.program.not_calibrated(index)) };
         let (levels, function) = (quantizer.levels, quantizer.curve.function());
         let Some(from) = node.from else {
-            return Ok(self.observer.step(&read(quantizer, &self.sample), levels));
+            return Ok(self.observer.step(slice(&quantizer.read(&self.sample.view())), levels));
         };
         if let (Some(state), None, Purpose::Train) = (self.program.linear(from), function, purpose)
             && let Some(budget) = state.limits.max_l1
@@ -303,7 +315,7 @@ impl Calibration<'_> {
         let mut values = self.values_of(from)?;
         match (function, self.program.hold(from)) {
             (Some(function), _) => values.mapv_inplace(|value| function.apply(value)),
-            (None, Bias::Centred) => {
+            (None, Bias::Centred | Bias::Clipped) => {
                 // Two standard deviations reach from the middle of the levels to their ends.
                 let half = (levels.hi - levels.lo).max(1) as f32 / 2.0;
                 return Ok(2.0 * deviation(slice(&values)) / half);
@@ -322,7 +334,7 @@ impl Calibration<'_> {
         let positions = values.ncols() / channels.len();
         for (mut columns, channel) in values.axis_chunks_iter_mut(Axis(1), positions).zip(&channels) {
             let bias = channel.bias();
-            columns.mapv_inplace(|sum| sum * channel.unit + bias);
+            columns.mapv_inplace(|sum| sum * channel.share() + bias);
         }
         Ok(values)
     }
@@ -341,18 +353,15 @@ impl Calibration<'_> {
     }
 }
 
-/// What a quantizer of the network's input rounds.
-fn read(state: &QuantizerState, features: &Array2<f32>) -> Vec<f32> {
-    let standardization = state.standardization.as_ref();
-    features
-        .indexed_iter()
-        .map(|((_, feature), &value)| standardized(standardization, feature, value))
-        .collect()
+/// The standard deviation, positive: of numbers that are all the same it is taken as [`f32::EPSILON`].
+fn deviation(values: &[f32]) -> f32 {
+    let deviation = moments(values.iter().copied()).1.sqrt() as f32;
+    if deviation > 0.0 { deviation } else { f32::EPSILON }
 }
 
-fn deviation(values: &[f32]) -> f32 {
-    let count = values.len().max(1) as f32;
-    let mean = values.iter().sum::<f32>() / count;
-    let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count;
-    variance.sqrt().max(f32::EPSILON)
+/// Mean and variance.
+fn moments(values: impl ExactSizeIterator<Item = f32> + Clone) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.clone().map(f64::from).sum::<f64>() / count;
+    (mean, values.map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count)
 }

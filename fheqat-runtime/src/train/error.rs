@@ -37,16 +37,6 @@ pub enum TrainError {
         /// The largest allowed.
         most: f32,
     },
-    /// Samples of another width.
-    #[error(
-        "the data has {found} features, but the network takes {expected}: give one number for each input of its first layer"
-    )]
-    Width {
-        /// Features of a sample.
-        found: usize,
-        /// Features the network takes.
-        expected: usize,
-    },
     /// Targets of another width than the network's output.
     #[error(
         "the data has {found} classes or values, but the network gives {expected} outputs: make its last layer as wide as the targets"
@@ -126,12 +116,64 @@ pub enum TrainError {
         /// The name given.
         field: String,
     },
+    /// A category that is to be whitened.
+    #[error(
+        "feature `{feature}` is a category, which cannot be whitened: use `FeatureMap::Auto` and a `Thermometer<K>`, or leave the feature out"
+    )]
+    WhitenedCategory {
+        /// The name of the feature.
+        feature: String,
+    },
+    /// A missing value that is to be whitened.
+    #[error(
+        "feature `{feature}` has missing values, which cannot be whitened: fill them in, or use `FeatureMap::Auto` and a `Thermometer<K>`, which has bits for them"
+    )]
+    WhitenedMissing {
+        /// The name of the feature.
+        feature: String,
+    },
+    /// More features than can be whitened.
+    #[error(
+        "{found} features are too many to whiten, which takes at most {most}: use `FeatureMap::Standardize`"
+    )]
+    WhitenedWidth {
+        /// Features of a sample.
+        found: usize,
+        /// The most.
+        most: usize,
+    },
+    /// A category among the numbers of a channel.
+    #[error(
+        "feature `{feature}` is a category, which has no place in the channels that `{field}` encodes: leave `input` out, or give it one dimension"
+    )]
+    Category {
+        /// The thermometer.
+        field: String,
+        /// The name of the feature.
+        feature: String,
+    },
+    /// Categories in another order than in training.
+    #[error(
+        "the categories of feature `{feature}` are others than in training, or in another order: read the data with the categories of the training data"
+    )]
+    Categories {
+        /// The name of the feature.
+        feature: String,
+    },
     /// A layer whose weights cannot make up for standardised features.
     #[error(
-        "`{field}` cannot take over the standardisation of the input after training, which only a `QuantLinear` with a bias can: train in float with `standardize: true`"
+        "`{field}` cannot take over the standardisation of the input after training, which only a `QuantLinear` with a bias can: train in float with `features: FeatureMap::Standardize`"
     )]
     Standardize {
         /// The layer that reads the input's levels.
+        field: String,
+    },
+    /// A batch normalisation on batches of one sample.
+    #[error(
+        "`{field}` normalises by the variance of a batch, and one sample has none: give a `batch` of at least 2, and as many samples"
+    )]
+    Batch {
+        /// The batch normalisation.
         field: String,
     },
     /// The loss is not a number any more.

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Seed,
     circuit::{Codec, Graph},
-    data::{Dataset, Targets},
-    error::InputError,
+    data::{Dataset, FeatureKind, Targets},
+    error::{InputError, check_samples, check_width},
     nn::{NetworkError, Precision, matrix::head_mut, noise::Noise, program::Program, runner::Runner},
 };
 
@@ -169,10 +169,7 @@ impl Evaluator {
 /// # Errors
 /// When the data does not fit the network or the loss.
 pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Result<(), TrainError> {
-    if data.width() != program.features {
-        return Err(TrainError::Width { found: data.width(), expected: program.features });
-    }
-    data.check_complete()?;
+    check_width(data.width(), program.features)?;
     loss.check(data.targets())?;
     let found = match data.targets() {
         Targets::Classes { classes, .. } => *classes,
@@ -182,5 +179,19 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
     if found != program.outputs() {
         return Err(TrainError::Outputs { found, expected: program.outputs() });
     }
-    Ok(())
+    check_features(program, data)
+}
+
+/// # Errors
+/// When a feature is nothing that the network can read, or its categories are not those of training.
+pub(crate) fn check_features(program: &Program, data: &Dataset) -> Result<(), TrainError> {
+    for (feature, trained) in data.described().iter().zip(&*program.described()) {
+        if let (FeatureKind::Category { names }, FeatureKind::Category { names: trained }) =
+            (&feature.kind, &trained.kind)
+            && names != trained
+        {
+            return Err(TrainError::Categories { feature: feature.name.clone() });
+        }
+    }
+    Ok(check_samples(&data.features(), data.described(), program.takes_missing())?)
 }

@@ -2,8 +2,9 @@
 
 use super::{
     config::{TrainConfig, Validation},
+    encode,
     error::TrainError,
-    evaluate::check_data,
+    evaluate::{check_data, check_features},
     history::History,
     search::{self, held_out},
     targets,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    nn::{Precision, program::Program},
+    nn::{Precision, ops::Op, program::Program},
 };
 
 /// Trains `program` on `data` and gives the log.
@@ -43,8 +44,10 @@ pub(crate) fn fit(
             (data.clone(), Some(targets::learned(&targets, held).into_owned()))
         }
     };
-    if config.standardize {
-        program.standardize(&train.features());
+    check_batch(program, config.batch.min(train.len()))?;
+    encode::fit(program, &train, config.features)?;
+    if let Some(held) = &validation {
+        check_features(program, held)?;
     }
     let history = match (search, &validation) {
         (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),
@@ -54,6 +57,19 @@ pub(crate) fn fit(
         *kept = targets;
     }
     Ok(history)
+}
+
+/// # Errors
+/// When a batch normalisation has one number of a channel in each batch.
+fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
+    for node in &program.nodes {
+        if let Op::Norm(state) = &node.op
+            && batch.saturating_mul(node.width / state.gamma.len()) < 2
+        {
+            return Err(TrainError::Batch { field: node.name.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn is_fresh(program: &Program) -> bool {

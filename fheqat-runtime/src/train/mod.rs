@@ -3,6 +3,7 @@
 pub(crate) mod calibrate;
 pub mod class_weights;
 pub mod config;
+pub(crate) mod encode;
 pub mod error;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
@@ -12,6 +13,7 @@ mod loss;
 pub mod metrics;
 mod optimizer;
 pub mod ptq;
+mod ridge;
 pub mod schedule;
 pub(crate) mod search;
 pub mod select;
@@ -21,9 +23,10 @@ pub(crate) mod targets;
 mod tests;
 mod trainer;
 pub mod trial;
+mod weights;
 
 pub use class_weights::ClassWeights;
-pub use config::{Activations, CostSearch, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;
 pub use history::{Epoch, History};
 pub use metrics::Metrics;

@@ -22,7 +22,7 @@ pub(crate) struct Moments {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepRate {
     optimizer: Optimizer,
-    rate: f32,
+    pub(crate) rate: f32,
     /// `sqrt(1 - SQUARE^t) / (1 - MEAN^t)`.
     correction: f32,
     tiny: f32,

@@ -1,18 +1,23 @@
 //! Quantization after training.
 
 use fheqat_spec::Bias;
-use ndarray::{ArrayView2, aview1};
+use ndarray::aview1;
 use serde::{Deserialize, Serialize};
 
 use super::{
     calibrate::{Purpose, calibrate},
-    config::within,
+    config::{FeatureMap, within},
+    encode,
     error::TrainError,
 };
 use crate::{
     data::Dataset,
-    nn::{ops::Op, program::Program},
-    quant::{Observer, Standardization},
+    error::check_width,
+    nn::{
+        ops::{Op, reading::Reading},
+        program::Program,
+    },
+    quant::{Observer, Standardization, Transform},
 };
 
 /// How to quantize a network that was trained in float.
@@ -40,22 +45,29 @@ pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig)
     if let Observer::Percentile(fraction) = config.observer {
         within("percentile", fraction, 0.0..=1.0)?;
     }
-    if data.width() != program.features {
-        return Err(TrainError::Width { found: data.width(), expected: program.features });
-    }
+    check_width(data.width(), program.features)?;
     program.make_float();
     if config.standardize {
-        standardize(program, &data.features())?;
+        standardize(program, data)?;
     }
+    encode::fit(program, data, FeatureMap::AsIs)?;
     Ok(calibrate(program, &data.features(), config.observer, Purpose::Keep)?)
 }
 
 /// With `x = mean + deviation z`, the layer `w x + b` of features is the layer `(w deviation) z + (b + w mean)` of their
 /// deviations.
-fn standardize(program: &mut Program, samples: &ArrayView2<'_, f32>) -> Result<(), TrainError> {
+fn standardize(program: &mut Program, data: &Dataset) -> Result<(), TrainError> {
     let mut standardized = program.clone();
-    for encoder in standardized.standardize(samples) {
-        let measured = Standardization::of(samples);
+    let measured = Standardization::of(&data.features());
+    for encoder in 0..program.nodes.len() {
+        let node = &mut standardized.nodes[encoder];
+        match (&mut node.op, node.from) {
+            (Op::Quantizer(state), None) if state.reads_as_is() => {
+                let transform = Transform::Standardize(measured.clone());
+                state.reading = Some(Reading { described: data.described().into(), transform });
+            }
+            _ => continue,
+        }
         for reader in program.readers(encoder) {
             let node = &mut standardized.nodes[reader];
             match &mut node.op {

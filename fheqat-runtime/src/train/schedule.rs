@@ -26,16 +26,16 @@ impl Schedule {
     #[must_use]
     pub fn factor(self, step: usize, steps: usize, an_epoch: usize, warmup: usize) -> f32 {
         if step < warmup {
-            return (step + 1) as f32 / warmup as f32;
+            return step.saturating_add(1) as f32 / warmup as f32;
         }
         match self {
             Self::Constant => 1.0,
             Self::Cosine => {
-                let done = (step - warmup) as f32 / (steps - warmup).max(1) as f32;
+                let done = (step - warmup) as f32 / steps.saturating_sub(warmup).max(1) as f32;
                 f32::midpoint(1.0, (PI * done).cos())
             }
             Self::Step { every, factor } => {
-                let falls = step / (every * an_epoch).max(1);
+                let falls = step / every.saturating_mul(an_epoch).max(1);
                 factor.powi(i32::try_from(falls).unwrap_or(i32::MAX))
             }
         }
@@ -65,5 +65,23 @@ mod tests {
         assert!(close(schedule.factor(19, 100, 10, 0), 1.0));
         assert!(close(schedule.factor(20, 100, 10, 0), 0.5));
         assert!(close(schedule.factor(45, 100, 10, 0), 0.25));
+    }
+
+    #[test]
+    fn no_count_is_too_large() {
+        const MOST: usize = usize::MAX;
+        let counts = [0, 1, 7, MOST - 1, MOST];
+        let schedules =
+            counts.map(|every| Schedule::Step { every, factor: 0.5 }).into_iter().chain([Schedule::Cosine]);
+        for schedule in schedules {
+            for (step, steps) in counts.into_iter().flat_map(|step| counts.map(|steps| (step, steps))) {
+                for (an_epoch, warmup) in
+                    counts.into_iter().flat_map(|epoch| counts.map(|warmup| (epoch, warmup)))
+                {
+                    let factor = schedule.factor(step, steps, an_epoch, warmup);
+                    assert!((0.0..=1.0).contains(&factor), "{schedule:?} {step} {steps} {an_epoch} {warmup}");
+                }
+            }
+        }
     }
 }

@@ -3,13 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use fheqat_spec::{Bias, WeightScale};
+use fheqat_spec::{Bias, Range, WeightScale};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 
 use super::{
-    calibrate::{self, Purpose},
+    calibrate::{self, Purpose, REACH},
     class_weights::TargetWeights,
     config::TrainConfig,
     error::TrainError,
@@ -18,7 +18,9 @@ use super::{
     history::{Epoch, History},
     loss::{Objective, Tally, score},
     optimizer::{Moments, StepRate},
+    ridge,
     select::Measure,
+    weights::{rate_factor, release},
 };
 use crate::{
     data::Dataset,
@@ -118,7 +120,7 @@ impl<'a> Trainer<'a> {
             gradients,
             features: Array2::zeros((batch, program.features)),
             step: 0,
-            steps: steps_an_epoch * config.epochs,
+            steps: steps_an_epoch.saturating_mul(config.epochs_of(train.len())),
             steps_an_epoch,
             config,
             frozen,
@@ -136,8 +138,9 @@ impl<'a> Trainer<'a> {
         let mut best: Option<(Measure, Program)> = None;
         let mut order: Vec<usize> = (0..train.len()).collect();
         let mut rng = config.seed.rng(BATCHES);
-        let bar = bar(config);
-        for epoch in 1..=config.epochs {
+        let epochs = config.epochs_of(train.len());
+        let bar = bar(config, epochs);
+        for epoch in 1..=epochs {
             order.shuffle(&mut rng);
             let mut tally = Tally::default();
             let mut rate = 0.0;
@@ -173,8 +176,8 @@ impl<'a> Trainer<'a> {
             if is_better {
                 best = Some((held, self.program.clone()));
             }
-            if config.patience.is_some_and(|patience| epoch > history.kept + patience && config.restore_best)
-            {
+            let idle = epoch.saturating_sub(history.kept);
+            if config.restore_best && config.patience.is_some_and(|patience| idle > patience) {
                 break;
             }
         }
@@ -205,6 +208,7 @@ impl<'a> Trainer<'a> {
         let objective = Objective { loss: config.loss, smoothing: config.smoothing, weights: &self.weights };
         let tally = score(objective, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, rows.len());
+        ridge::add(&self.program, &self.runner, &mut self.gradients, config.ridge.unwrap_or(0.0));
         for (node, kernel) in self.program.nodes.iter_mut().zip(&self.runner.kernels) {
             node.op.observe(kernel);
         }
@@ -250,7 +254,11 @@ impl<'a> Trainer<'a> {
                 (f32::NEG_INFINITY, f32::INFINITY)
             };
             let slopes = slice(&self.gradients.nodes[index].weights);
+            let rate = if quantized { rate.times(rate_factor(&state.limits)) } else { rate };
             self.learners[index].weights.step(rate, slice_mut(&mut state.weight), slopes, limit);
+            if quantized {
+                release(state, rate.rate);
+            }
             state.apply_mask();
         }
         for index in 0..self.program.nodes.len() {
@@ -264,7 +272,7 @@ impl<'a> Trainer<'a> {
     fn update_bias(&mut self, index: usize, rate: StepRate) {
         let trains = match self.config.precision {
             Precision::Float => self.program.hold(index) != Bias::None,
-            Precision::Quantized => self.program.hold(index) == Bias::Free,
+            Precision::Quantized => matches!(self.program.hold(index), Bias::Free | Bias::Clipped),
         };
         // A normalisation takes every constant away.
         if !trains || self.program.is_normalized(index) {
@@ -273,6 +281,8 @@ impl<'a> Trainer<'a> {
         let reader = self.runner.sources.iter().position(|from| *from == Some(index));
         let staircase =
             reader.and_then(|reader| Some((reader, self.runner.kernels[reader].get().staircase()?)));
+        let quantized = self.config.precision == Precision::Quantized;
+        let is_function = staircase.is_some_and(|(_, staircase)| staircase.lookup.is_some());
         let (unit, gains) = match (staircase, self.runner.kernels[index].get().affine()) {
             (Some((reader, staircase)), _) => {
                 let step = self.program.levels(reader).map_or(1.0, |(step, _)| step);
@@ -281,6 +291,13 @@ impl<'a> Trainer<'a> {
             }
             (None, affine) => (1.0, affine.map(|affine| &affine.units)),
         };
+        let (factor, reach) = match reader.and_then(|reader| self.program.levels(reader).ok()) {
+            Some(_) if is_function => (1.0, REACH),
+            Some((_, levels)) if quantized => (half(levels) / half(Range::unsigned(3)), half(levels)),
+            Some(_) | None => (1.0, f32::INFINITY),
+        };
+        let reach =
+            if self.program.hold(index) == Bias::Clipped && quantized { reach } else { f32::INFINITY };
         let Op::Linear(state) = &mut self.program.nodes[index].op else { return };
         let Some(bias) = state.bias.as_slice_mut() else { return };
         let slopes = &mut self.gradients.nodes[index].biases;
@@ -293,7 +310,7 @@ impl<'a> Trainer<'a> {
         for bias in bias.iter_mut() {
             *bias /= unit;
         }
-        self.learners[index].biases.step(rate, bias, slopes, (f32::NEG_INFINITY, f32::INFINITY));
+        self.learners[index].biases.step(rate.times(factor), bias, slopes, (-reach, reach));
         for bias in bias.iter_mut() {
             *bias *= unit;
         }
@@ -301,7 +318,7 @@ impl<'a> Trainer<'a> {
 
     fn update_norm(&mut self, index: usize, rate: StepRate) {
         let is_centred =
-            self.config.precision == Precision::Quantized && self.program.hold(index) == Bias::Centred;
+            self.config.precision == Precision::Quantized && self.program.hold(index).has_centre();
         let Op::Norm(state) = &mut self.program.nodes[index].op else { return };
         let free = (f32::NEG_INFINITY, f32::INFINITY);
         let (learner, slopes) = (&mut self.learners[index], &self.gradients.nodes[index]);
@@ -372,10 +389,20 @@ impl<'a> Trainer<'a> {
     /// times `step`.
     fn set_units(&mut self, index: usize, reader: usize, step: f32) {
         if let Ok((step_in, _)) = self.program.input_levels(index)
-            && let Op::Linear(LinearState { scale: Some(scale), .. }) = &mut self.program.nodes[index].op
+            && let Op::Linear(LinearState { scale: Some(scale), bias, hold, .. }) =
+                &mut self.program.nodes[index].op
         {
-            for (scale, gain) in scale.iter_mut().zip(&self.learners[reader].gain.values) {
+            let rows = bias.len() / scale.len();
+            let biases = bias.as_slice_mut().unwrap_or_default().chunks_exact_mut(rows);
+            for ((scale, gain), biases) in
+                scale.iter_mut().zip(&self.learners[reader].gain.values).zip(biases)
+            {
+                let old = *scale;
                 *scale = gain * step / step_in;
+                // A clipped bias keeps its place among the sums.
+                if *hold == Bias::Clipped && index != reader {
+                    biases.iter_mut().for_each(|bias| *bias *= *scale / old);
+                }
             }
         }
     }
@@ -388,6 +415,7 @@ impl<'a> Trainer<'a> {
         // A free bias keeps its place among the levels.
         if let Some(from) = from
             && let Op::Linear(state) = &mut self.program.nodes[from].op
+            && state.hold != Bias::Clipped
         {
             state.bias.mapv_inplace(|bias| bias * ratio);
         }
@@ -400,17 +428,22 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// Half the span of levels.
+fn half(levels: Range) -> f32 {
+    (levels.hi - levels.lo) as f32 / 2.0
+}
+
 fn nonzero(kernel: &Kernel) -> usize {
     let weights = kernel.get().weights();
     weights.map_or(0, |weights| weights.iter().filter(|weight| **weight != 0.0).count())
 }
 
-fn bar(config: &TrainConfig) -> ProgressBar {
+fn bar(config: &TrainConfig, epochs: usize) -> ProgressBar {
     if !config.progress {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("training {bar:32} {pos}/{len} {msg} {eta}");
-    ProgressBar::new(config.epochs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    ProgressBar::new(epochs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn message(history: &History) -> String {

@@ -4,7 +4,7 @@ use fheqat::prelude::*;
 struct Net {
     #[layer(scale = 1u4, bits = -1u8)]
     quant_inp: QuantIdentity,
-    #[layer(weight_bits = 3.0, max_l1 = -0x10, acc_bits = (17))]
+    #[layer(weight_bits = 3.0, max_l1 = -0x10, acc_bits = (25))]
     fc1: QuantLinear<2, 3>,
     #[layer(scale = -(1), bits = { 3 } + 1)]
     relu1: QuantReLU,

@@ -4,6 +4,7 @@ use fheqat::prelude::*;
 struct Net {
     quant_inp: QuantIdentity,
     pool: GlobalAvgPool2d,
+    quant_pool: QuantIdentity,
 }
 
 fn main() {}

@@ -4,6 +4,7 @@ use fheqat::prelude::*;
 struct Net {
     quant_inp: QuantIdentity,
     fc: QuantLinear<4, 2>,
+    relu: QuantReLU,
 }
 
 fn main() {}

@@ -7,6 +7,7 @@ struct Net {
     #[layer(signed = false)]
     quant_inp: QuantIdentity,
     fc: QuantLinear<1000, 10>,
+    relu: QuantReLU,
 }
 
 fn main() {}

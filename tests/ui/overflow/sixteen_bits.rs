@@ -6,6 +6,7 @@ struct Net {
     fc1: QuantLinear<64, 784>,
     relu1: QuantReLU,
     fc2: QuantLinear<784, 10>,
+    relu2: QuantReLU,
 }
 
 fn main() {}

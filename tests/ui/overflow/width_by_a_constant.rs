@@ -10,6 +10,7 @@ struct Net {
     #[layer(signed = false)]
     quant_inp: QuantIdentity,
     fc: QuantLinear<PIXELS, 10>,
+    relu: QuantReLU,
 }
 
 fn main() {}

@@ -9,6 +9,7 @@ struct Net {
     relu1: QuantReLU,
     #[layer(max_nonzero = HIDDEN)]
     fc2: QuantLinear<{ HIDDEN }, 2>,
+    relu2: QuantReLU,
 }
 
 fn main() {}

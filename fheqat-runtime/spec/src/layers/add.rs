@@ -12,11 +12,11 @@ use crate::{
 /// The sum of two or more tensors of levels, a raw accumulator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Add<N: Numbers = Readable> {
-    /// Widest accumulator allowed.
-    pub acc_bits: N::Of<i64>,
+    /// Widest accumulator allowed, where the user says; see [`MAX_TABLE_BITS`](crate::limits::MAX_TABLE_BITS).
+    pub acc_bits: Option<N::Of<i64>>,
 }
 
-structure!(Add { acc_bits: number });
+structure!(Add { acc_bits: bound });
 
 impl Add {
     pub(crate) const fn properties(&self) -> Properties {

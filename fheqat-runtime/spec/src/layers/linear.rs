@@ -27,8 +27,8 @@ pub struct Linear<N: Numbers = Readable> {
     pub max_nonzero: Option<N::Of<i64>>,
     /// Most that a neuron's absolute integer weights sum to.
     pub max_l1: Option<N::Of<i64>>,
-    /// Widest accumulator allowed.
-    pub acc_bits: N::Of<i64>,
+    /// Widest accumulator allowed, where the user says; see [`MAX_TABLE_BITS`](crate::limits::MAX_TABLE_BITS).
+    pub acc_bits: Option<N::Of<i64>>,
     /// How the float bias trains.
     pub bias: Bias,
     /// As the output: the standard deviation, in their steps, that the levels it sums would be off by if they made up all
@@ -44,7 +44,7 @@ structure!(Linear {
     weight_scale: part,
     max_nonzero: bound,
     max_l1: bound,
-    acc_bits: number,
+    acc_bits: bound,
     bias: part,
     tolerance: bound,
 });
@@ -77,13 +77,15 @@ pub enum Bias {
     /// Held where the transition of the quantizer behind sits in the middle of the accumulator's range, which halves
     /// the slots an encrypted neuron needs.
     Centred,
+    /// Trained no further from there than half the levels of the quantizer behind, which costs few slots more.
+    Clipped,
     /// Trained freely.
     Free,
     /// Zero.
     None,
 }
 
-words!(Bias { Centred, Free, None });
+words!(Bias { Centred, Clipped, Free, None });
 
 impl Linear {
     pub(crate) const fn properties(&self) -> Properties {
@@ -145,6 +147,12 @@ impl Linear {
 }
 
 impl Bias {
+    /// Whether it is counted from where the transition of the quantizer behind sits in the middle of the accumulator's range.
+    #[must_use]
+    pub const fn has_centre(self) -> bool {
+        matches!(self, Self::Centred | Self::Clipped)
+    }
+
     /// How a bias trains where the user does not say: in front of nothing but batch normalisations, whose offsets are enough,
     /// in the last layer, and else.
     #[must_use]
@@ -152,7 +160,7 @@ impl Bias {
         match (is_last, is_normalized) {
             (true, _) => Self::Free,
             (false, true) => Self::None,
-            (false, false) => Self::Centred,
+            (false, false) => Self::Clipped,
         }
     }
 }

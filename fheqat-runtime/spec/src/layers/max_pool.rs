@@ -15,11 +15,11 @@ use crate::{
 pub struct MaxPool<N: Numbers = Readable> {
     /// The window.
     pub window: Window<N>,
-    /// Widest accumulator allowed, of the difference of two levels.
-    pub acc_bits: N::Of<i64>,
+    /// Widest accumulator allowed, of the difference of two levels, where the user says.
+    pub acc_bits: Option<N::Of<i64>>,
 }
 
-structure!(MaxPool { window: part, acc_bits: number });
+structure!(MaxPool { window: part, acc_bits: bound });
 
 impl MaxPool {
     pub(crate) const fn properties(&self) -> Properties {

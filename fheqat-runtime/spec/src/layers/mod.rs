@@ -14,6 +14,7 @@ pub mod properties;
 mod quantizer;
 mod reshape;
 pub mod shown;
+mod thermometer;
 mod transpose;
 mod unknown;
 
@@ -32,6 +33,7 @@ pub use self::{
     pool::Pool,
     quantizer::{Quantizer, Scale, Transfer},
     reshape::Reshape,
+    thermometer::{BIT, Thermometer, Thresholds},
     transpose::Transpose,
     unknown::Unknown,
 };
@@ -111,6 +113,8 @@ macro_rules! layers {
 layers! {
     /// `QuantIdentity`, `QuantReLU` or `QuantAct<F>`.
     Quantizer,
+    /// `Thermometer<K>`: the network's input as bits.
+    Thermometer,
     /// `QuantLinear<IN, OUT>`.
     Linear,
     /// `Add`: the sum of two or more tensors of levels, a raw accumulator.

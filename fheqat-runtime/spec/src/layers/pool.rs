@@ -15,11 +15,11 @@ use crate::{
 pub struct Pool<N: Numbers = Readable> {
     /// What is summed; `None` for the whole channel.
     pub window: Option<Window<N>>,
-    /// Widest accumulator allowed.
-    pub acc_bits: N::Of<i64>,
+    /// Widest accumulator allowed, where the user says; see [`MAX_TABLE_BITS`](crate::limits::MAX_TABLE_BITS).
+    pub acc_bits: Option<N::Of<i64>>,
 }
 
-structure!(Pool { window: part, acc_bits: number });
+structure!(Pool { window: part, acc_bits: bound });
 
 impl Pool {
     /// The type as the user writes it, without its numbers.

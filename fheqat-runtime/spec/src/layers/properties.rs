@@ -52,6 +52,8 @@ impl Operands {
 /// What an operand may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
+    /// Floats that nothing has quantized, and nothing else.
+    Features,
     /// Floats that nothing has quantized, levels, or sums.
     Anything,
     /// Levels or sums.
@@ -135,6 +137,11 @@ pub enum Gives {
         scale_from: Option<Source>,
         /// Whether the user fixed the scale.
         is_fixed: bool,
+    },
+    /// Levels 0 and 1 that the client encodes: so many channels for each of its operand. Their step is 1.
+    Encoded {
+        /// How many.
+        bits: Known<i64>,
     },
     /// The levels of its operands.
     Levels,

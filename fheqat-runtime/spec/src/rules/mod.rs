@@ -97,8 +97,8 @@ macro_rules! laws {
 }
 
 laws! {
-    /// The first layer that touches the input is a `QuantIdentity`.
-    Input = input::PlainInput;
+    /// The first layer that touches the input is a `QuantIdentity` or a `Thermometer`, and a `Thermometer` touches nothing else.
+    Input = input::Misread;
     /// Every layer but a quantizer takes quantized tensors, never a raw accumulator.
     Quantized = quantized::RawOperand;
     /// The operands of `Add` and `Concat` share one scale.

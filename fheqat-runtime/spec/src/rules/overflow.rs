@@ -1,10 +1,11 @@
-//! The worst case of every accumulator over all inputs fits its bits.
+//! The worst case of every accumulator over all inputs fits its bits: those that the user allows, and no more than its reader
+//! takes, a table or the client alone.
 
 use crate::{
     Form, Known, Products, Range, Sums, Text,
     asked::Asked,
     blame::{Blame, Cause, LawTraits},
-    limits::{ACC_BITS, DIMENSION},
+    limits::{DIMENSION, MAX_CLIENT_BITS, MAX_TABLE_BITS},
     sums::Levels,
 };
 
@@ -17,12 +18,61 @@ pub struct Overflow<'a> {
     pub field: &'a str,
     /// Bits the worst case needs.
     pub needs: u32,
-    /// Bits allowed.
-    pub acc_bits: i64,
+    /// Bits allowed: `acc_bits`, but never more than the reader takes.
+    pub allowed: i64,
+    /// Whether `acc_bits` would allow more than the reader takes.
+    pub is_capped: bool,
+    /// What reads it.
+    pub reader: Reader,
     /// The worst case.
     pub sum: Range,
     /// What is summed.
     pub of: Summed<'a>,
+}
+
+/// What reads an accumulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A table, which is bootstrapped.
+    Table,
+    /// The client, and nothing else.
+    Client,
+}
+
+impl Reader {
+    /// Bits of the widest accumulator that it reads.
+    #[must_use]
+    pub const fn most(self) -> i64 {
+        match self {
+            Self::Table => MAX_TABLE_BITS,
+            Self::Client => MAX_CLIENT_BITS,
+        }
+    }
+}
+
+/// The widest accumulator that is allowed.
+#[derive(Clone, Copy)]
+struct Allowed {
+    bits: i64,
+    is_capped: bool,
+    reader: Reader,
+}
+
+impl Allowed {
+    /// `None` while the number is not known.
+    const fn of(acc_bits: Option<Known<i64>>, reader: Reader) -> Option<Self> {
+        let most = reader.most();
+        match acc_bits {
+            None => Some(Self { bits: most, is_capped: false, reader }),
+            Some(Known::Now(given)) if given > most => Some(Self { bits: most, is_capped: true, reader }),
+            Some(Known::Now(given)) => Some(Self { bits: given, is_capped: false, reader }),
+            Some(Known::Later) => None,
+        }
+    }
+
+    const fn fits(self, sum: Range) -> bool {
+        sum.bits() as i64 <= self.bits
+    }
 }
 
 /// What an accumulator sums.
@@ -71,35 +121,33 @@ pub enum Summed<'a> {
 }
 
 pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Overflow<'a>> {
+    let reader = if asked.net.is_read_by_client_alone(asked.index) { Reader::Client } else { Reader::Table };
     match &asked.layer.sums {
         Sums::None => None,
-        Sums::Products(products) => of_products(asked, products),
-        Sums::Levels(levels) => of_levels(asked, levels),
+        Sums::Products(products) => of_products(asked, products, reader),
+        Sums::Levels(levels) => of_levels(asked, levels, reader),
         Sums::Differences { acc_bits } => of_differences(asked, *acc_bits),
-        Sums::Operands { acc_bits } => of_operands(asked, *acc_bits),
+        Sums::Operands { acc_bits } => of_operands(asked, *acc_bits, reader),
     }
 }
 
-const fn too_wide<'a>(asked: &Asked<'a, '_>, sum: Range, acc_bits: i64, of: Summed<'a>) -> Overflow<'a> {
-    Overflow { field: asked.field.name, needs: sum.bits(), acc_bits, sum, of }
-}
-
-const fn fits(sum: Range, acc_bits: i64) -> bool {
-    sum.bits() as i64 <= acc_bits
+const fn too_wide<'a>(asked: &Asked<'a, '_>, sum: Range, allowed: Allowed, of: Summed<'a>) -> Overflow<'a> {
+    let Allowed { bits, is_capped, reader } = allowed;
+    Overflow { field: asked.field.name, needs: sum.bits(), allowed: bits, is_capped, reader, sum, of }
 }
 
 /// A raw operand is another law's business.
-const fn of_products<'a>(asked: &Asked<'a, '_>, products: &Products) -> Option<Overflow<'a>> {
+const fn of_products<'a>(asked: &Asked<'a, '_>, products: &Products, reader: Reader) -> Option<Overflow<'a>> {
     let operand = asked.operand(0);
-    let (Known::Now(inputs), Known::Now(weights), Known::Now(terms), Known::Now(acc_bits)) =
-        (operand.range, products.weights, products.terms(), products.acc_bits)
+    let (Known::Now(inputs), Known::Now(weights), Known::Now(terms), Some(allowed)) =
+        (operand.range, products.weights, products.terms(), Allowed::of(products.acc_bits, reader))
     else {
         return None;
     };
     let Known::Now(sum) = products.accumulator(operand.range) else {
         return None;
     };
-    if !operand.is_levels() || fits(sum, acc_bits) {
+    if !operand.is_levels() || allowed.fits(sum) {
         return None;
     }
     let of = Summed::Products {
@@ -111,10 +159,10 @@ const fn of_products<'a>(asked: &Asked<'a, '_>, products: &Products) -> Option<O
             Some(budget) => budget.get(),
             None => None,
         },
-        fitting_nonzero: largest(products, inputs, acc_bits, Bound::Nonzero),
-        fitting_l1: largest(products, inputs, acc_bits, Bound::L1),
+        fitting_nonzero: largest(products, inputs, allowed, Bound::Nonzero),
+        fitting_l1: largest(products, inputs, allowed, Bound::L1),
     };
-    Some(too_wide(asked, sum, acc_bits, of))
+    Some(too_wide(asked, sum, allowed, of))
 }
 
 #[derive(Clone, Copy)]
@@ -124,7 +172,7 @@ enum Bound {
 }
 
 /// The largest value of one bound whose accumulator fits, found by asking the law itself.
-const fn largest(products: &Products, inputs: Range, acc_bits: i64, bound: Bound) -> Option<i64> {
+const fn largest(products: &Products, inputs: Range, allowed: Allowed, bound: Bound) -> Option<i64> {
     let (mut fitting, mut fails) = (0, DIMENSION.most + 1);
     while fails - fitting > 1 {
         let middle = fitting + (fails - fitting) / 2;
@@ -134,50 +182,55 @@ const fn largest(products: &Products, inputs: Range, acc_bits: i64, bound: Bound
             Bound::L1 => bounded.max_l1 = Some(Known::Now(middle)),
         }
         match bounded.accumulator(Known::Now(inputs)) {
-            Known::Now(sum) if fits(sum, acc_bits) => fitting = middle,
+            Known::Now(sum) if allowed.fits(sum) => fitting = middle,
             Known::Now(_) | Known::Later => fails = middle,
         }
     }
     if fitting == 0 { None } else { Some(fitting) }
 }
 
-const fn of_levels<'a>(asked: &Asked<'a, '_>, levels: &Levels) -> Option<Overflow<'a>> {
+const fn of_levels<'a>(asked: &Asked<'a, '_>, levels: &Levels, reader: Reader) -> Option<Overflow<'a>> {
     let operand = asked.operand(0);
-    let (Known::Now(inputs), Known::Now(elements), Known::Now(acc_bits)) =
-        (operand.range, levels.elements(operand.shape), levels.acc_bits)
+    let (Known::Now(inputs), Known::Now(elements), Some(allowed)) =
+        (operand.range, levels.elements(operand.shape), Allowed::of(levels.acc_bits, reader))
     else {
         return None;
     };
     let sum = inputs.sum(elements);
-    if !operand.is_levels() || fits(sum, acc_bits) {
+    if !operand.is_levels() || allowed.fits(sum) {
         return None;
     }
     let (mut fitting, mut fails) = (0, elements);
     while fails - fitting > 1 {
         let middle = fitting + (fails - fitting) / 2;
-        if fits(inputs.sum(middle), acc_bits) {
+        if allowed.fits(inputs.sum(middle)) {
             fitting = middle;
         } else {
             fails = middle;
         }
     }
     let of = Summed::Levels { elements, fitting, inputs, producer: asked.producer(0) };
-    Some(too_wide(asked, sum, acc_bits, of))
+    Some(too_wide(asked, sum, allowed, of))
 }
 
-const fn of_differences<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<Overflow<'a>> {
+/// Tables read them all.
+const fn of_differences<'a>(asked: &Asked<'a, '_>, acc_bits: Option<Known<i64>>) -> Option<Overflow<'a>> {
     let operand = asked.operand(0);
-    let (Known::Now(inputs), Known::Now(acc_bits)) = (operand.range, acc_bits) else {
+    let (Known::Now(inputs), Some(allowed)) = (operand.range, Allowed::of(acc_bits, Reader::Table)) else {
         return None;
     };
     let sum = inputs.differences();
-    if !operand.is_levels() || fits(sum, acc_bits) {
+    if !operand.is_levels() || allowed.fits(sum) {
         return None;
     }
-    Some(too_wide(asked, sum, acc_bits, Summed::Differences { inputs, producer: asked.producer(0) }))
+    Some(too_wide(asked, sum, allowed, Summed::Differences { inputs, producer: asked.producer(0) }))
 }
 
-const fn of_operands<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<Overflow<'a>> {
+const fn of_operands<'a>(
+    asked: &Asked<'a, '_>,
+    acc_bits: Option<Known<i64>>,
+    reader: Reader,
+) -> Option<Overflow<'a>> {
     let mut position = 0;
     while position < asked.field.from.len() {
         if let Known::Now(Form::Raw | Form::Plain) = asked.operand(position).form {
@@ -185,9 +238,9 @@ const fn of_operands<'a>(asked: &Asked<'a, '_>, acc_bits: Known<i64>) -> Option<
         }
         position += 1;
     }
-    match (asked.operands().range, acc_bits) {
-        (Known::Now(sum), Known::Now(acc_bits)) if !fits(sum, acc_bits) => {
-            Some(too_wide(asked, sum, acc_bits, Summed::Operands { operands: asked.field.from.len() }))
+    match (asked.operands().range, Allowed::of(acc_bits, reader)) {
+        (Known::Now(sum), Some(allowed)) if !allowed.fits(sum) => {
+            Some(too_wide(asked, sum, allowed, Summed::Operands { operands: asked.field.from.len() }))
         }
         _ => None,
     }
@@ -199,8 +252,12 @@ impl<'a> Overflow<'a> {
             .code(self.field)
             .text(": the accumulator needs ")
             .number(self.needs as i128)
-            .text(" bits, but `acc_bits` is ")
-            .number(self.acc_bits as i128)
+            .text(match (self.is_capped, self.reader) {
+                (false, _) => " bits, but `acc_bits` is ",
+                (true, Reader::Table) => " bits, but a table reads at most ",
+                (true, Reader::Client) => " bits, but the client reads at most ",
+            })
+            .number(self.allowed as i128)
             .note();
         self.help(self.arithmetic(text))
     }
@@ -232,7 +289,7 @@ impl<'a> Overflow<'a> {
     }
 
     const fn help(&self, text: Text) -> Text {
-        let is_admissible = self.needs as i64 <= ACC_BITS.most;
+        let is_admissible = self.needs as i64 <= self.reader.most();
         let (text, or) = match self.of {
             Summed::Products { fitting_nonzero: None, fitting_l1: None, .. } if !is_admissible => {
                 return text.help().text("even one weight is too much: use fewer `bits`");

@@ -24,8 +24,8 @@ pub enum Scales<'a> {
         owner: &'a str,
         /// The later one.
         other: &'a str,
-        /// Whether the user fixed the scale of the later one.
-        is_fixed: bool,
+        /// What keeps the later one from sharing the earlier one's as it is.
+        own: OwnScale,
     },
     /// `scale_from` names a field that gives no levels.
     None {
@@ -36,6 +36,17 @@ pub enum Scales<'a> {
         /// That field's layer.
         owner_kind: &'static str,
     },
+}
+
+/// Where the scale of the later of two quantizers comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnScale {
+    /// It is calibrated.
+    Calibrated,
+    /// The user fixed it.
+    Fixed,
+    /// Its levels are bits, whose scale is 1.
+    Bits,
 }
 
 pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<Scales<'a>> {
@@ -74,10 +85,11 @@ const fn differ<'a>(asked: &Asked<'a, '_>) -> Option<Scales<'a>> {
                 quantizers: [fields[here].name, fields[there].name],
                 owner: fields[earlier].name,
                 other: fields[later].name,
-                is_fixed: matches!(
-                    fields[later].layer.properties().gives,
-                    Gives::Rounded { is_fixed: true, .. }
-                ),
+                own: match fields[later].layer.properties().gives {
+                    Gives::Rounded { is_fixed: true, .. } => OwnScale::Fixed,
+                    Gives::Encoded { .. } => OwnScale::Bits,
+                    _ => OwnScale::Calibrated,
+                },
             });
         }
         position += 1;
@@ -89,23 +101,33 @@ impl<'a> Scales<'a> {
     pub(crate) const fn render(&self) -> Text {
         let text = Text::new();
         match *self {
-            Self::Differ { field, operands, quantizers: [first, second], owner, other, is_fixed } => text
-                .code(field)
-                .text(match operands {
-                    Operands::Added => " adds",
-                    Operands::One | Operands::Joined => " joins",
-                })
-                .text(" two different scales: ")
-                .code(first)
-                .text(" and ")
-                .code(second)
-                .text(" are quantized independently")
-                .help()
-                .text("put `#[layer(scale_from = ")
-                .text(owner)
-                .text(")]` on ")
-                .code(other)
-                .text(if is_fixed { " in place of its `scale`" } else { "" }),
+            Self::Differ { field, operands, quantizers: [first, second], owner, other, own } => {
+                let text = text
+                    .code(field)
+                    .text(match operands {
+                        Operands::Added => " adds",
+                        Operands::One | Operands::Joined => " joins",
+                    })
+                    .text(" two different scales: ")
+                    .code(first)
+                    .text(" and ")
+                    .code(second)
+                    .text(" are quantized independently")
+                    .help();
+                let (text, owner, other) = match own {
+                    OwnScale::Calibrated | OwnScale::Fixed => (text, owner, other),
+                    OwnScale::Bits => {
+                        let text = text.text("bits have the scale 1: move ").code(other).text(" before ");
+                        (text.code(owner).text(", and "), other, owner)
+                    }
+                };
+                text.text("put `#[layer(scale_from = ").text(owner).text(")]` on ").code(other).text(
+                    match own {
+                        OwnScale::Fixed => " in place of its `scale`",
+                        OwnScale::Calibrated | OwnScale::Bits => "",
+                    },
+                )
+            }
             Self::None { field, owner, owner_kind } => text
                 .code(field)
                 .text(" takes its scale from ")
@@ -115,7 +137,9 @@ impl<'a> Scales<'a> {
                 .layer(owner_kind)
                 .text(" gives a raw accumulator; only quantized levels have a scale to share")
                 .help()
-                .text("name an earlier quantizer: a `QuantIdentity`, `QuantReLU` or `QuantAct`"),
+                .text(
+                    "name an earlier quantizer: a `QuantIdentity`, `QuantReLU`, `QuantAct` or `Thermometer`",
+                ),
         }
     }
 

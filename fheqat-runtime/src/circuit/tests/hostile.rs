@@ -9,7 +9,9 @@ use crate::{
         ir::{Jump, Tolerance, Wire},
         verify::LARGEST,
     },
+    data::Feature,
     fixture::drawn::{Draw, PLAIN},
+    quant::{ChannelCode, Code, Quantizer, Standardization, ThermometerCode, Transform, Whitening},
 };
 
 /// Two inputs, two neurons of two quantizers, one output.
@@ -152,12 +154,71 @@ fn the_ends_are_those_of_the_graph() {
         circuit.codec.encoders = vec![encoder.clone(); 2];
     };
     assert_eq!(refused(twice), ends);
+    let rounding = |change: &dyn Fn(&mut Quantizer)| {
+        refused(|circuit| match &mut circuit.codec.encoders[0].code {
+            Code::Round(quantizer) => change(quantizer),
+            Code::Thermometer(_) => panic!("the circuit has a quantizer"),
+        })
+    };
     for levels in [Range::new(0, 4), Range { lo: 3, hi: 0 }, Range { lo: i64::MIN, hi: i64::MAX }] {
-        assert_eq!(refused(|circuit| circuit.codec.encoders[0].quantizer.levels = levels), ends);
+        assert_eq!(rounding(&|quantizer| quantizer.levels = levels), ends);
     }
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-        assert_eq!(refused(|circuit| circuit.codec.encoders[0].quantizer.step = step), ends);
+        assert_eq!(rounding(&|quantizer| quantizer.step = step), ends);
     }
+}
+
+#[test]
+fn bits_are_those_of_a_thermometer() {
+    let mut draw = Draw::new(&[2], Seed(1));
+    let bits = draw.thermometer(2);
+    draw.linear(bits, 1, PLAIN);
+    let circuit = draw.finish().circuit();
+    assert!(Circuit::from_bytes(&circuit.to_bytes()).is_ok());
+    let refused = |channels: Vec<ChannelCode>, bits, positions, features| {
+        let mut changed = circuit.clone();
+        changed.codec.encoders[0].code =
+            Code::Thermometer(ThermometerCode::unchecked(bits, positions, channels));
+        changed.codec.features = features;
+        changed.codec.described = Feature::numbered(features.min(100)).to_vec();
+        Circuit::from_bytes(&changed.to_bytes()).is_err()
+    };
+    let quantity =
+        |thresholds: &[f32]| ChannelCode::Quantity { thresholds: thresholds.to_vec(), missing: false };
+    let category = |bit| ChannelCode::Category { bits: vec![Some(bit)], others: None, missing: false };
+    assert!(!refused(vec![quantity(&[0.0, 1.0]), category(1)], 2, 1, 2));
+    for channel in [
+        quantity(&[1.0, 0.0]),
+        quantity(&[0.0]),
+        quantity(&[0.0, f32::NAN]),
+        quantity(&[0.0, f32::INFINITY]),
+        category(2),
+        category(u16::MAX),
+        ChannelCode::Category { bits: vec![], others: Some(2), missing: false },
+        ChannelCode::Quantity { thresholds: vec![0.0, 1.0], missing: true },
+    ] {
+        assert!(refused(vec![quantity(&[0.0, 1.0]), channel.clone()], 2, 1, 2), "{channel:?}");
+    }
+    let both = || vec![quantity(&[0.0, 1.0]); 2];
+    assert!(refused(both(), usize::MAX, 1, 2) && refused(both(), 0, 1, 2));
+    assert!(refused(both(), 2, 0, 2) && refused(both(), 2, usize::MAX, 2) && refused(both(), 2, 2, 2));
+    assert!(refused(both(), 2, 1, usize::MAX) && refused(both(), 2, 2, 4) && refused(vec![], 2, 1, 0));
+}
+
+#[test]
+fn maps_of_features_are_those_of_as_many() {
+    let whitened = || Whitening::of(&ndarray::array![[0.0, 1.0], [1.0, 0.5], [2.0, 4.0]].view(), 0.25);
+    let changed = |transform: Transform| {
+        let mut circuit = circuit();
+        circuit.codec.encoders[0].transform = transform;
+        Circuit::from_bytes(&circuit.to_bytes()).is_ok()
+    };
+    assert!(changed(Transform::Whiten(whitened())));
+    let wide = Whitening::of(&ndarray::Array2::zeros((2, 3)).view(), 0.0);
+    assert!(!changed(Transform::Whiten(wide)));
+    assert!(!changed(Transform::Whiten(Whitening::of(&ndarray::array![[0.0, 1.0]].view(), f32::NAN))));
+    let standardization = Standardization::of(&ndarray::Array2::zeros((2, 3)).view());
+    assert!(!changed(Transform::Standardize(standardization)));
 }
 
 #[test]

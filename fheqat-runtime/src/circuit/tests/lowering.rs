@@ -42,6 +42,27 @@ fn dense() {
 }
 
 #[test]
+fn bits_of_the_input() {
+    let mut draw = Draw::new(&[2], Seed(1));
+    let bits = draw.thermometer(2);
+    let hidden = draw.linear(bits, 1, FREE_OF_BIAS);
+    draw.fill(hidden, |_, column| [1, -2, 3, 1][column]);
+    let levels = draw.quantizer_like(hidden, bits, Transfer::ReLU, 2);
+    draw.concat(&[bits, levels]);
+    assert_snapshot!(lowered(draw), @r#"
+    input x0..=x3, range 0..=1
+    layer 0 "field2" reads "field1", bound -12..=12
+    accumulator 0 = x0 - 2 x1 + 3 x2 + x3, range -2..=5, layer 0
+      t0.0 = 0 [+1 at 1, +1 at 2, +1 at 3]
+    output 0 = x0, range 0..=1
+    output 1 = x1, range 0..=1
+    output 2 = x2, range 0..=1
+    output 3 = x3, range 0..=1
+    output 4 = t0.0, range 0..=3
+    "#);
+}
+
+#[test]
 fn dense_with_biases() {
     let (mut draw, levels) = draw(&[2]);
     let hidden = draw.linear(levels, 2, Weights { bias: Bias::Free, ..PLAIN });

@@ -9,6 +9,7 @@ use crate::{
         Circuit, Codec, Task,
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
     },
+    data::Feature,
     quant::Quantizer,
 };
 
@@ -25,6 +26,7 @@ pub(super) fn circuit(
         codec: Codec {
             encoders: vec![Quantizer { step: 1.0, levels: inputs }.into()],
             features,
+            described: Feature::numbered(features).to_vec(),
             scale: vec![1.0; outputs.len()],
             bias: vec![0.0; outputs.len()],
             task: Task::default(),
@@ -142,7 +144,7 @@ fn sparse(wires: &[Wire], l1: usize, rng: &mut impl Rng) -> Vec<Term> {
 pub(super) fn samples(circuit: &Circuit, count: usize, seed: Seed) -> Vec<Vec<f32>> {
     let mut rng = seed.rng(1);
     let range = circuit.codec.input_range();
-    let step = circuit.codec.encoders[0].quantizer.step;
+    let step = circuit.codec.encoders[0].quantizer().unwrap().step;
     (0..count)
         .map(|index| {
             (0..circuit.codec.features)

@@ -3,6 +3,7 @@
 mod exact;
 mod graphs;
 mod kinds;
+mod linear;
 mod noise;
 mod refuses;
 mod security;

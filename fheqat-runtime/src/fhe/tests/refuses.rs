@@ -39,13 +39,19 @@ fn samples_and_batches() {
     let (client, server) = keys(&small(1), 1);
     let input = |sample: &[f32]| client.encrypt(sample).unwrap_err();
     assert_eq!(input(&[1.0]), EncryptError::Input(InputError::Width { found: 1, expected: 2 }));
-    assert!(matches!(input(&[0.0, f32::NAN]), EncryptError::Input(InputError::NotFinite { feature: 1, .. })));
+    assert!(matches!(input(&[0.0, f32::NAN]), EncryptError::Input(InputError::Missing { feature: 1, .. })));
     assert!(matches!(
         input(&[f32::NEG_INFINITY, 0.0]),
         EncryptError::Input(InputError::NotFinite { feature: 0, .. })
     ));
     let nothing: [Vec<f32>; 0] = [];
     assert_eq!(client.encrypt_batch(&nothing).unwrap_err(), EncryptError::Input(InputError::Empty));
+    let bad: [&[f32]; 4] = [&[0.5], &[], &[f32::NAN, 0.0], &[0.0, f32::INFINITY]];
+    for sample in bad {
+        assert_eq!(input(sample), EncryptError::Input(small(1).simulate(sample).unwrap_err()));
+        let batch = client.encrypt_batch(&[&[0.5, 0.5], sample]).unwrap_err();
+        assert_eq!(batch.to_string(), format!("sample 1: {}", input(sample)));
+    }
     assert!(matches!(server.run_batch(&[]).unwrap_err(), RunError::Empty));
     assert_eq!(client.decrypt_batch(&[]).unwrap_err(), DecryptError::Empty);
 }
@@ -133,7 +139,7 @@ fn bytes_come_back_or_are_refused() {
     assert!(matches!(read(&client_bytes[..client_bytes.len() - 1]), ArtifactError::Checksum { .. }));
     let mut bytes = client_bytes.clone();
     bytes[7] += 1;
-    assert!(matches!(read(&bytes), ArtifactError::Version { found: 5, expected: 4 }));
+    assert!(matches!(read(&bytes), ArtifactError::Version { found: 6, expected: 5 }));
     for index in (9..client_bytes.len()).step_by(97) {
         let mut bytes = client_bytes.clone();
         bytes[index] ^= 1;

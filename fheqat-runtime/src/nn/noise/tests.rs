@@ -61,8 +61,9 @@ fn check_steps<N: Network>(data: &Dataset, is_training: bool) {
             continue;
         }
         let width = node.width;
-        let off = read.iter().zip(sums).zip(staircase.gains.iter().cycle());
-        let off = off.map(|((read, sum), gain)| f64::from((read - sum) * gain));
+        let rises = staircase.rises();
+        let off = read.iter().zip(sums).zip(rises.iter().cycle());
+        let off = off.map(|((read, sum), rise)| f64::from((read - sum) * rise));
         let off: Vec<f64> = off.collect();
         let units = units(&noisy.kernels[..index], &noisy.sources, Some(from), width);
         let directions = match weights(&noisy.kernels, &noisy.sources, Some(from)) {
@@ -74,7 +75,7 @@ fn check_steps<N: Network>(data: &Dataset, is_training: bool) {
             let number = row * (width / directions.rows.len());
             let is_alone = directions.rows.iter().filter(|other| other.0 == *direction).count() == 1;
             // Whole units: where they are fine, their rounding adds a twelfth of a unit's square.
-            let grain = f64::from(units[number] * staircase.gains[number] * factor).abs();
+            let grain = f64::from(units[number] * rises[number] * factor).abs();
             if grain < STEPS && is_alone {
                 let expected = (STEPS * STEPS + grain * grain / 12.0).sqrt();
                 ratios.extend(off.iter().skip(number).step_by(width).map(|off| off / expected));

@@ -21,7 +21,7 @@ impl Affine {
         let positions = self.units.len() / channels.len().max(1);
         let numbers = self.units.chunks_exact_mut(positions).zip(self.biases.chunks_exact_mut(positions));
         for ((units, biases), channel) in numbers.zip(channels) {
-            units.fill(channel.unit);
+            units.fill(channel.share());
             biases.fill(channel.bias());
         }
     }

@@ -11,10 +11,12 @@ pub(crate) mod permute;
 pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod quantizer;
+pub(crate) mod reading;
 pub(crate) mod route;
 pub(crate) mod sliding;
 pub(crate) mod staircase;
 pub(crate) mod sum;
+pub(crate) mod thermometer;
 pub(crate) mod window;
 
 /// The layers that a struct may have.
@@ -29,6 +31,7 @@ pub mod layers {
         pool::{AvgPool2d, GlobalAvgPool2d},
         quantizer::{QuantAct, QuantIdentity, QuantReLU},
         sum::Add,
+        thermometer::Thermometer,
     };
 }
 
@@ -46,6 +49,7 @@ use self::{
     pool::Pool,
     quantizer::QuantizerState,
     sum::Sum,
+    thermometer::ThermometerState,
 };
 use super::{error::NetworkError, module::LayerRef};
 
@@ -150,6 +154,8 @@ macro_rules! ops {
 ops! {
     /// Features or sums to levels.
     Quantizer(QuantizerState);
+    /// Features to bits.
+    Thermometer(ThermometerState);
     /// Levels to sums of products.
     Linear(LinearState);
     /// A factor and an offset for each channel.
@@ -180,6 +186,9 @@ impl Op {
         match layer {
             Layer::Quantizer(quantizer) => {
                 op(QuantizerState::placed(quantizer, state, place), Self::Quantizer)
+            }
+            Layer::Thermometer(thermometer) => {
+                op(ThermometerState::placed(thermometer, state, place), Self::Thermometer)
             }
             Layer::Linear(_) => op(LinearState::dense(state, place), Self::Linear),
             Layer::Conv(conv) => op(LinearState::sliding(conv, state, place), Self::Linear),

@@ -26,7 +26,8 @@ use crate::{
 
 /// Batch normalisation of each channel, `gamma * (x - mean) / sqrt(variance + 1e-5) + beta`, with channels along axis 0.
 ///
-/// Training normalises with the statistics of a batch and keeps running averages; everything else uses those, folded into
+/// Training normalises with the statistics of a batch and keeps running averages, by which it normalises a left-over batch that has
+/// one number of a channel; everything else uses those, folded into
 /// the table behind it or the client's scale, so encrypted it costs nothing.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
@@ -264,7 +265,7 @@ pub(crate) enum Kernel {
 /// What a batch normalisation gives in training, while its bias is held so: values, with the centre at zero where there is one.
 pub(crate) fn normalized(hold: Bias) -> Dequantize {
     match hold {
-        Bias::Centred => Dequantize { unit: 1.0, origin: Origin::Centre(0.0) },
+        Bias::Centred | Bias::Clipped => Dequantize { origin: Origin::Centre(0.0), ..Dequantize::plain(1.0) },
         Bias::Free | Bias::None => Dequantize::plain(1.0),
     }
 }
@@ -346,6 +347,12 @@ impl Normalize {
         self.channels.extend(state.channels());
     }
 
+    /// Whether a channel has numbers enough in the last batch to vary. One number is normalised by the running averages, and
+    /// moves them nowhere.
+    const fn has_variance(&self) -> bool {
+        self.count >= 2
+    }
+
     /// Measures the channels of rows of what it reads, and scales by what it finds.
     pub(crate) fn observe(&mut self, rows: &[f32]) {
         let width = self.affine.units.len();
@@ -354,22 +361,26 @@ impl Normalize {
         let of = |channel: usize| {
             rows.chunks_exact(width).flat_map(move |row| &row[channel * positions..(channel + 1) * positions])
         };
+        let has_variance = self.has_variance();
         for (index, seen) in self.seen.iter_mut().enumerate() {
             let (input, channel) = (&self.inputs[index], &mut self.channels[index]);
-            let mean = of(index).sum::<f32>() / self.count as f32;
-            let squares = of(index).map(|value| (value - mean) * (value - mean)).sum::<f32>();
-            channel.mean = mean * input.unit + input.bias();
-            channel.variance = squares / self.count as f32 * input.unit * input.unit;
+            let unit = f64::from(input.share());
+            let mean = if has_variance {
+                let count = self.count as f64;
+                let mean = of(index).map(|&value| f64::from(value)).sum::<f64>() / count;
+                let squares = of(index).map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>();
+                channel.mean = (mean * unit + f64::from(input.bias())) as f32;
+                channel.variance = (squares / count * unit * unit) as f32;
+                mean as f32
+            } else {
+                (channel.mean - input.bias()) / input.share()
+            };
             let (zero, is_centred) = match input.origin {
                 Origin::Bias(_) => (mean, false),
                 Origin::Centre(centre) => (centre, true),
             };
-            *seen = Seen {
-                mean,
-                zero,
-                is_centred,
-                deviations: input.unit / (channel.variance + Channel::EPSILON).sqrt(),
-            };
+            let deviations = input.share() / (channel.variance + Channel::EPSILON).sqrt();
+            *seen = Seen { mean, zero, is_centred, deviations };
         }
         let Self { affine, inputs, channels, .. } = self;
         affine.set(inputs.iter().zip(channels).map(|(input, channel)| input.normalize(*channel)));
@@ -377,7 +388,10 @@ impl Normalize {
 
     /// Moves running averages to the statistics of the last batch, the variance as if estimated from a sample.
     fn average_into(&self, state: &mut NormState) {
-        let unbiased = self.count as f32 / (self.count.max(2) - 1) as f32;
+        if !self.has_variance() {
+            return;
+        }
+        let unbiased = self.count as f32 / (self.count - 1) as f32;
         let move_to = |average: &mut f32, seen: f32| *average += NormState::MOMENTUM * (seen - *average);
         for ((channel, mean), variance) in self.channels.iter().zip(&mut state.mean).zip(&mut state.variance)
         {
@@ -412,15 +426,16 @@ impl Normalize {
                 }
             }
         }
-        let count = self.count as f32;
+        // By running averages a number moves nothing but itself.
+        let share = if self.has_variance() { 1.0 / self.count as f32 } else { 0.0 };
         for ((slopes, sums), to) in
             slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(to.chunks_exact_mut(width))
         {
             for (channel, seen) in self.seen.iter().enumerate() {
                 let numbers = channel * positions..(channel + 1) * positions;
                 let factor = self.affine.units[numbers.start];
-                let by_deviation = gammas[channel] / count;
-                let by_mean = if seen.is_centred { 0.0 } else { betas[channel] / count };
+                let by_deviation = gammas[channel] * share;
+                let by_mean = if seen.is_centred { 0.0 } else { betas[channel] * share };
                 let pairs = slopes[numbers.clone()].iter().zip(&sums[numbers.clone()]);
                 for ((slope, sum), to) in pairs.zip(&mut to[numbers]) {
                     let q = (sum - seen.mean) * seen.deviations;

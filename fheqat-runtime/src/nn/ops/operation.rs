@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The factor of an op without scales.
-const ONE: ArrayView1<'static, f32> = aview1(&[1.0]);
+pub(super) const ONE: ArrayView1<'static, f32> = aview1(&[1.0]);
 
 /// The network around an op.
 pub(crate) trait Context {
@@ -101,7 +101,8 @@ pub(crate) trait State {
     /// The levels it gives; `None` where it gives sums.
     fn reached(&self, at: At<'_>) -> Option<Range>;
 
-    /// Factors and a step: one unit of its integers stands for a factor times the step, for each of its rows or for all.
+    /// Factors and a step: one unit of its integers stands for a factor times the step, for each of its rows or for all; where
+    /// they stand for an average, so do as many units as it is of.
     ///
     /// # Errors
     /// When it, or what it reads, is not calibrated.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fheqat_spec::{self as spec, Range};
-use ndarray::{ArrayView1, aview1};
+use ndarray::ArrayView1;
 
 use super::{
-    operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
+    operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, ONE, Operation, Refresh, Run, State, Units},
     place::Place,
     window::{Windows, pairs},
 };
@@ -16,6 +16,7 @@ use crate::{
         dimensions::Dimensions, error::NetworkError, matrix::slice_mut, module::stateless,
         precision::Precision,
     },
+    quant::transition::Dequantize,
 };
 
 /// The average of each window of `K` by `K`, `[channels, height, width]`: a sum in integers, which the quantizer behind it
@@ -48,13 +49,30 @@ impl Pool {
     }
 }
 
+impl Pool {
+    fn average(&self, at: At<'_>) -> Result<Dequantize, NetworkError> {
+        Ok(Dequantize::average(at.input_levels()?.0, self.0.elements as f32))
+    }
+}
+
 impl State for Pool {
     fn reached(&self, _: At<'_>) -> Option<Range> {
         None
     }
 
     fn units(&self, at: At<'_>) -> Result<(ArrayView1<'_, f32>, f32), NetworkError> {
-        Ok((aview1(&[1.0]), at.input_levels()?.0 / self.0.elements as f32))
+        Ok((ONE, at.input_levels()?.0))
+    }
+
+    fn dequantize_into(
+        &self,
+        at: At<'_>,
+        _row_sums: &[f32],
+        channels: &mut Vec<Dequantize>,
+    ) -> Result<(), NetworkError> {
+        channels.clear();
+        channels.push(self.average(at)?);
+        Ok(())
     }
 
     fn ones(&self) -> Option<usize> {
@@ -78,7 +96,7 @@ impl Operation for Pool {
         let at = refresh.at;
         kernel.unit = match refresh.precision {
             Precision::Float => 1.0 / self.0.elements as f32,
-            Precision::Quantized if at.is_last() => self.units(at)?.1,
+            Precision::Quantized if at.is_last() => self.average(at)?.share(),
             Precision::Quantized => 1.0,
         };
         Ok(())

@@ -9,10 +9,11 @@ use rayon::prelude::*;
 
 use super::{
     operation::{
-        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State,
+        At, AtLoad, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units,
         for_each_number, gather,
     },
     place::Place,
+    reading::Reading,
     route::Route,
     staircase::{Passage, Staircase, back_through_function, back_through_steps},
 };
@@ -29,7 +30,7 @@ use crate::{
         tensors::{TensorReader, TensorWriter, WeightsError},
     },
     quant::{
-        Encoder, Quantizer, Requantize, Standardization,
+        Code, Encoder, Quantizer, Requantize, Standardization, Transform,
         activation::{Activation, Function},
     },
 };
@@ -126,10 +127,22 @@ pub const fn is_signed<N, F: Activation>(_field: fn(&N) -> &QuantAct<F>) -> bool
 }
 
 impl QuantIdentity {
-    /// What features go through before they are rounded, where training standardised them.
+    /// What features go through before they are rounded; `None` where it reads no features, or no training has chosen it.
+    #[must_use]
+    pub const fn transform(&self) -> Option<&Transform> {
+        match &self.state.reading {
+            Some(reading) => Some(&reading.transform),
+            None => None,
+        }
+    }
+
+    /// The same, where that is to standardise them.
     #[must_use]
     pub const fn standardization(&self) -> Option<&Standardization> {
-        self.state.standardization.as_ref()
+        match self.transform() {
+            Some(Transform::Standardize(standardization)) => Some(standardization),
+            Some(Transform::AsIs | Transform::Whiten(_)) | None => None,
+        }
     }
 }
 
@@ -146,8 +159,8 @@ pub struct QuantizerState {
     pub(crate) fixed: Option<f32>,
     /// The step between two levels; `None` until training or calibration has chosen it.
     pub(crate) step: Option<f32>,
-    /// What features go through before they are rounded, where the quantizer reads the network's input.
-    pub(crate) standardization: Option<Standardization>,
+    /// How features are read, where the quantizer reads the network's input; `None` until training has chosen it.
+    pub(crate) reading: Option<Reading>,
 }
 
 /// What a quantizer applies before it rounds.
@@ -180,7 +193,7 @@ impl QuantizerState {
                 declared: Range::new(0, 0),
                 fixed: None,
                 step: None,
-                standardization: None,
+                reading: None,
             };
         };
         let fixed = match quantizer.scale {
@@ -188,7 +201,7 @@ impl QuantizerState {
             _ => None,
         };
         let declared = quantizer.levels().or(Range::new(0, 0));
-        Self { curve, levels: declared, declared, fixed, step: fixed, standardization: None }
+        Self { curve, levels: declared, declared, fixed, step: fixed, reading: None }
     }
 
     /// A quantizer in a network.
@@ -211,13 +224,24 @@ impl QuantizerState {
     /// From features to levels.
     fn encoder(&self, step: f32) -> Encoder {
         let quantizer = Quantizer { step, levels: self.levels };
-        Encoder { standardization: self.standardization.clone(), quantizer }
+        let transform = self.reading.as_ref().map_or(Transform::AsIs, |reading| reading.transform.clone());
+        Encoder { transform, code: Code::Round(quantizer) }
+    }
+
+    /// Whether it reads features as they are.
+    pub(crate) fn reads_as_is(&self) -> bool {
+        self.reading.as_ref().is_none_or(|reading| reading.transform == Transform::AsIs)
+    }
+
+    /// What it rounds of samples `[n, features]`, where it reads the network's input.
+    pub(crate) fn read(&self, samples: &ArrayView2<'_, f32>) -> Array2<f32> {
+        let transform = self.reading.as_ref().map_or(&Transform::AsIs, |reading| &reading.transform);
+        transform.applied(samples)
     }
 }
 
+const ENCODER: &str = "QuantIdentity";
 const LEVELS: &str = "levels";
-const MEAN: &str = "mean";
-const DEVIATION: &str = "deviation";
 
 impl State for QuantizerState {
     fn reached(&self, _: At<'_>) -> Option<Range> {
@@ -244,11 +268,8 @@ impl State for QuantizerState {
         if self.levels != self.declared {
             to.tensor(LEVELS, &[2], &[self.levels.lo as f32, self.levels.hi as f32]);
         }
-        if let Some(standardization) = &self.standardization {
-            let (mean, deviation) = (standardization.mean(), standardization.deviation());
-            for (part, values) in [(MEAN, mean), (DEVIATION, deviation)] {
-                to.tensor(part, &[values.len()], values);
-            }
+        if let Some(reading) = &self.reading {
+            reading.save(ENCODER, to);
         }
     }
 
@@ -256,8 +277,8 @@ impl State for QuantizerState {
         let step = if at.owns_step { from.positive("step", 1)? } else { None };
         self.step = step.and_then(|step| step.first().copied());
         self.levels = from.levels(LEVELS, self.declared)?;
-        self.standardization = match at.features {
-            Some(features) => standardization(from, features)?,
+        self.reading = match at.features {
+            Some(features) => Reading::load(ENCODER, from, features)?,
             None => None,
         };
         Ok(())
@@ -270,27 +291,15 @@ impl State for QuantizerState {
     }
 }
 
-fn standardization(
-    from: &mut TensorReader<'_>,
-    features: usize,
-) -> Result<Option<Standardization>, WeightsError> {
-    let Some(mean) = from.optional(MEAN, &[features])? else { return Ok(None) };
-    let deviation = from.required(DEVIATION, &[features])?;
-    if let Some(index) = deviation.iter().position(|deviation| *deviation <= 0.0) {
-        return Err(from.bad_value(DEVIATION, index, deviation[index]));
-    }
-    Ok(Standardization::checked(mean, deviation, features))
-}
-
 impl Operation for QuantizerState {
     type Kernel = Kernel;
     type Integers = Integers;
 
     fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
-        match (mode.precision, &self.standardization, at.from) {
-            (Precision::Float, Some(standardization), _) => Kernel::Standardize(standardization.clone()),
+        match (mode.precision, &self.reading, at.from) {
+            (Precision::Float, Some(reading), _) => Kernel::Transform(reading.transform.clone()),
             (Precision::Float, None, _) => Kernel::Pass(self.curve),
-            (Precision::Quantized, _, None) => Kernel::Encode(self.encoder(1.0)),
+            (Precision::Quantized, _, None) => Kernel::Encode { encoder: self.encoder(1.0), unit: 1.0 },
             (Precision::Quantized, _, Some(_)) => Kernel::Requantize(Staircase::new(at.width, self.levels)),
         }
     }
@@ -298,7 +307,12 @@ impl Operation for QuantizerState {
     fn refresh(&self, kernel: &mut Kernel, refresh: &mut Refresh<'_>) -> Result<(), NetworkError> {
         let at = refresh.at;
         match (kernel, at.from) {
-            (Kernel::Encode(encoder), _) => encoder.quantizer.step = at.step()?,
+            (Kernel::Encode { encoder, unit }, _) => {
+                if let Code::Round(quantizer) = &mut encoder.code {
+                    quantizer.step = at.step()?;
+                }
+                *unit = at.output_unit(refresh.precision)?;
+            }
             (Kernel::Requantize(staircase), Some(from)) => {
                 staircase.unit = at.output_unit(refresh.precision)?;
                 let (step, levels) = at.network.levels(at.index)?;
@@ -306,7 +320,7 @@ impl Operation for QuantizerState {
                 let channels = refresh.read(from)?;
                 staircase.set(channels.iter().map(|sums| sums.requantize(step, levels, function)));
             }
-            (Kernel::Requantize(_), None) | (Kernel::Pass(_) | Kernel::Standardize(_), _) => {}
+            (Kernel::Requantize(_), None) | (Kernel::Pass(_) | Kernel::Transform(_), _) => {}
         }
         Ok(())
     }
@@ -327,41 +341,59 @@ impl Operation for QuantizerState {
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
     /// Features to levels.
-    Encode(Encoder),
+    Encode {
+        /// The rounding.
+        encoder: Encoder,
+        /// The step, where the levels are the network's output; else 1.
+        unit: f32,
+    },
     /// Sums or levels to levels.
     Requantize(Staircase),
     /// Floats through a curve.
     Pass(Curve),
-    /// Features standardised.
-    Standardize(Standardization),
+    /// Features transformed.
+    Transform(Transform),
+}
+
+/// Encodes the features of a batch, blocks of samples beside each other; a level counts so many units.
+pub(super) fn encode((encoder, unit): (&Encoder, f32), batch: Batch<'_>) {
+    let Batch { features, count, output, .. } = batch;
+    let width = output.ncols();
+    let samples = (NUMBERS / width).max(1);
+    let blocks = slice_mut(output)[..count * width].par_chunks_mut(samples * width).enumerate();
+    blocks.for_each(|(block, levels)| {
+        let mut memory = Vec::new();
+        let rows = features.rows().into_iter().skip(block * samples);
+        for (levels, sample) in levels.chunks_exact_mut(width).zip(rows) {
+            match sample.as_slice() {
+                Some(sample) => encoder.encode(sample, levels, &mut memory),
+                None => encoder.encode(&sample.to_vec(), levels, &mut memory),
+            }
+        }
+        if unit != 1.0 {
+            levels.iter_mut().for_each(|level| *level *= unit);
+        }
+    });
 }
 
 impl Run for Kernel {
     fn run(&mut self, batch: Batch<'_>) {
-        let Batch { features, before, from, read, count, output } = batch;
-        let width = output.ncols();
         match self {
-            Self::Encode(encoder) => {
-                head_mut(output, count).assign(&features);
-                let samples = width * (NUMBERS / width).max(1);
-                let rows = slice_mut(output)[..count * width].par_chunks_mut(samples);
-                rows.for_each(|rows| rows.chunks_exact_mut(width).for_each(|row| encoder.round_all(row)));
-            }
-            Self::Standardize(standardization) => {
-                for (mut to, from) in output.rows_mut().into_iter().zip(features.rows()) {
-                    for (feature, (to, &value)) in to.iter_mut().zip(from).enumerate() {
-                        *to = standardization.apply(feature, value);
-                    }
-                }
+            Self::Encode { encoder, unit } => encode((encoder, *unit), batch),
+            Self::Transform(transform) => {
+                head_mut(batch.output, batch.count).assign(&transform.applied(&batch.features));
             }
             Self::Pass(curve) => {
-                let operand = match from {
-                    Some(from) => head(&before[from], count),
-                    None => features,
+                let operand = match batch.from {
+                    Some(from) => head(&batch.before[from], batch.count),
+                    None => batch.features,
                 };
-                curve.apply(&operand, output);
+                curve.apply(&operand, batch.output);
             }
-            Self::Requantize(staircase) => staircase.run(read, &mut slice_mut(output)[..count * width]),
+            Self::Requantize(staircase) => {
+                let length = batch.count * batch.output.ncols();
+                staircase.run(batch.read, &mut slice_mut(batch.output)[..length]);
+            }
         }
     }
 
@@ -371,7 +403,7 @@ impl Run for Kernel {
         let given = slice(&back.outputs[from]);
         let (slopes, to) = (&slice(back.slopes)[..length], slice_mut(&mut back.before[from]));
         match self {
-            Self::Encode(_) | Self::Standardize(_) => {}
+            Self::Encode { .. } | Self::Transform(_) => {}
             Self::Pass(curve) => curve.back(slopes, &given[..length], &mut to[..length], route),
             Self::Requantize(staircase) => {
                 let numbers = back.numbers;
@@ -393,7 +425,15 @@ impl Run for Kernel {
     fn staircase(&self) -> Option<&Staircase> {
         match self {
             Self::Requantize(staircase) => Some(staircase),
-            Self::Encode(_) | Self::Pass(_) | Self::Standardize(_) => None,
+            Self::Encode { .. } | Self::Pass(_) | Self::Transform(_) => None,
+        }
+    }
+
+    fn units(&self) -> Units<'_> {
+        match self {
+            Self::Encode { unit, .. } => Units::All(*unit),
+            Self::Requantize(staircase) => Units::All(staircase.unit),
+            Self::Pass(_) | Self::Transform(_) => Units::All(1.0),
         }
     }
 }
@@ -435,7 +475,7 @@ pub(crate) enum Integers {
 impl Exact for Integers {
     fn run(&self, sample: &[f32], _: &[Vec<i64>], operand: &[i64]) -> Vec<i64> {
         match self {
-            Self::Encode(encoder) => encoder.levels(sample).collect(),
+            Self::Encode(encoder) => encoder.levels(sample),
             Self::Requantize(staircases) => {
                 let level = |(staircase, &sum): (&Requantize, &i64)| staircase.level(sum as f32) as i64;
                 staircases.iter().zip(operand).map(level).collect()

@@ -1,12 +1,14 @@
 //! From sums to levels, and slopes back from levels to sums.
 //!
-//! A level is `clamp(round(z))` with `z = gain * sum + offset`; its derivative by `z` is taken as 1 where the rounded `z` is a
+//! A level is `clamp(round(z))` with `z = gain * sum / divisor + offset`; its derivative by `z` is taken as 1 where the rounded `z` is a
 //! level and 0 outside, as if there were no rounding.
 
 #![expect(
     clippy::inline_always,
     reason = "only what is inlined into a dispatch is compiled for its instructions"
 )]
+
+use std::borrow::Cow;
 
 use fheqat_spec::{Bias, Range};
 
@@ -21,6 +23,8 @@ use crate::{
 pub(crate) struct Staircase {
     /// One for each neuron.
     pub(crate) gains: Vec<f32>,
+    /// Of all neurons; see [`Requantize::divisor`].
+    pub(crate) divisor: f32,
     /// One for each neuron.
     pub(crate) offsets: Vec<f32>,
     pub(crate) lookup: Option<Lookup>,
@@ -31,7 +35,8 @@ pub(crate) struct Staircase {
 
 impl Staircase {
     pub(super) fn new(width: usize, levels: Range) -> Self {
-        Self { gains: vec![1.0; width], offsets: vec![0.0; width], lookup: None, levels, unit: 1.0 }
+        let (gains, offsets) = (vec![1.0; width], vec![0.0; width]);
+        Self { gains, divisor: 1.0, offsets, lookup: None, levels, unit: 1.0 }
     }
 
     pub(super) fn set(&mut self, channels: impl ExactSizeIterator<Item = Requantize>) {
@@ -41,23 +46,43 @@ impl Staircase {
         for ((gains, offsets), channel) in numbers.zip(channels) {
             gains.fill(channel.gain);
             offsets.fill(channel.offset);
-            self.lookup = channel.lookup;
+            (self.divisor, self.lookup) = (channel.divisor, channel.lookup);
         }
     }
 
     /// From rows of sums to rows of levels.
     pub(crate) fn run(&self, sums: &[f32], to: &mut [f32]) {
-        let levels = self.levels;
-        match self.lookup {
-            None => on_vectors(|| {
-                let neuron = move |gain, offset| Requantize { gain, offset, lookup: None, levels };
+        let Self { levels, divisor, lookup, .. } = *self;
+        match lookup {
+            None if self.is_average() => on_vectors(|| {
+                let neuron = move |gain, offset| Requantize { gain, divisor, offset, lookup: None, levels };
                 self.each(sums, to, neuron);
             }),
-            lookup => self.each(sums, to, |gain, offset| Requantize { gain, offset, lookup, levels }),
+            None => on_vectors(|| {
+                let neuron =
+                    move |gain, offset| Requantize { gain, divisor: 1.0, offset, lookup: None, levels };
+                self.each(sums, to, neuron);
+            }),
+            lookup => {
+                self.each(sums, to, |gain, offset| Requantize { gain, divisor, offset, lookup, levels })
+            }
         }
     }
 
-    /// One loop for each kind of staircase, so that the one without a function runs on vectors.
+    fn is_average(&self) -> bool {
+        self.divisor > 1.0
+    }
+
+    /// What one unit of the sum of each neuron adds to `z`.
+    pub(crate) fn rises(&self) -> Cow<'_, [f32]> {
+        if self.is_average() {
+            Cow::Owned(self.gains.iter().map(|gain| gain / self.divisor).collect())
+        } else {
+            Cow::Borrowed(&self.gains)
+        }
+    }
+
+    /// One loop for each kind of staircase, so that the one without a function runs on vectors, and only averages are divided.
     #[inline(always)]
     fn each(&self, sums: &[f32], to: &mut [f32], neuron: impl Fn(f32, f32) -> Requantize) {
         let (width, unit) = (self.gains.len(), self.unit);
@@ -102,7 +127,8 @@ pub(crate) struct Passage<'a> {
 
 /// Passes slopes from levels to sums; adds those by the logarithm of each number's gain to `log_gains`, unless it is empty.
 ///
-/// Free, `z = gain * sum + offset` moves by `z - offset`; centred, `z = gain * (sum - centre) + middle` by `z - middle`.
+/// With `rise = gain / divisor`, free, `z = rise * sum + offset` moves by `z - offset`; centred, `z = rise * (sum - centre) + middle`
+/// by `z - middle`.
 pub(super) fn back_through_steps(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
     on_vectors(|| requantize(staircase, passage, log_gains));
 }
@@ -110,14 +136,15 @@ pub(super) fn back_through_steps(staircase: &Staircase, passage: Passage<'_>, lo
 #[inline(always)]
 fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
     let Passage { hold, slopes, sums, read, to, route } = passage;
-    let Staircase { gains, offsets, levels, unit, .. } = staircase;
+    let Staircase { offsets, levels, unit, .. } = staircase;
+    let rises = &*staircase.rises();
     let (width, unit) = (offsets.len(), *unit);
     let inside = Inside::of(*levels);
     let rows = || slopes.chunks_exact(width).zip(read.chunks_exact(width));
     for ((slopes, read), to) in rows().zip(to.chunks_exact_mut(width)) {
-        let numbers = slopes.iter().zip(read).zip(gains).zip(offsets);
+        let numbers = slopes.iter().zip(read).zip(rises).zip(offsets);
         let slopes = numbers
-            .map(|(((slope, read), gain), offset)| inside.keep(read * gain + offset, slope * unit) * gain);
+            .map(|(((slope, read), rise), offset)| inside.keep(read * rise + offset, slope * unit) * rise);
         match route {
             Route::Nothing => {}
             Route::Write => to.iter_mut().zip(slopes).for_each(|(to, slope)| *to = slope),
@@ -128,16 +155,16 @@ fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]
         return;
     }
     for ((slopes, read), sums) in rows().zip(sums.chunks_exact(width)) {
-        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets);
-        for ((((slope, (sum, read)), gain), offset), log_gain) in numbers.zip(&mut *log_gains) {
-            let z = sum * gain + offset;
-            let anchor = if hold == Bias::Centred { middle(*levels) } else { *offset };
-            *log_gain += inside.keep(read * gain + offset, slope * unit) * (z - anchor);
+        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(rises).zip(offsets);
+        for ((((slope, (sum, read)), rise), offset), log_gain) in numbers.zip(&mut *log_gains) {
+            let z = sum * rise + offset;
+            let anchor = if hold.has_centre() { middle(*levels) } else { *offset };
+            *log_gain += inside.keep(read * rise + offset, slope * unit) * (z - anchor);
         }
     }
 }
 
-/// Passes slopes from levels through `clamp(round(f(x) / step))` of `x = sum * gain + offset` to sums; adds those by the
+/// Passes slopes from levels through `clamp(round(f(x) / step))` of `x = sum * rise + offset` to sums; adds those by the
 /// logarithm of each number's gain to `log_gains`, unless it is empty, and gives that by the logarithm of `1 / step`.
 pub(crate) fn back_through_function(
     staircase: &Staircase,
@@ -146,23 +173,24 @@ pub(crate) fn back_through_function(
     log_gains: &mut [f32],
 ) -> f32 {
     let Passage { hold, slopes, sums, read, to, route } = passage;
-    let Staircase { gains, offsets, levels, unit, .. } = staircase;
+    let Staircase { offsets, levels, unit, .. } = staircase;
+    let rises = &*staircase.rises();
     let width = offsets.len();
     let inside = Inside::of(*levels);
     let mut log_rise = 0.0;
     let rows = slopes.chunks_exact(width).zip(sums.chunks_exact(width)).zip(read.chunks_exact(width));
     for (((slopes, sums), read), to) in rows.zip(to.chunks_exact_mut(width)) {
-        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(gains).zip(offsets).zip(to).enumerate();
-        for (number, ((((slope, (sum, read)), gain), offset), to)) in numbers {
-            let x = sum * gain + offset;
-            let seen = read * gain + offset;
+        let numbers = slopes.iter().zip(sums.iter().zip(read)).zip(rises).zip(offsets).zip(to).enumerate();
+        for (number, ((((slope, (sum, read)), rise), offset), to)) in numbers {
+            let x = sum * rise + offset;
+            let seen = read * rise + offset;
             let steps = lookup.steps(seen);
             let passed = inside.keep(steps, slope * unit);
             let by_x = passed * lookup.function.slope(seen) / lookup.step;
             log_rise += passed * steps - by_x * (seen - x);
-            route.pass(to, by_x * gain);
+            route.pass(to, by_x * rise);
             if let Some(log_gain) = log_gains.get_mut(number) {
-                let anchor = if hold == Bias::Centred { 0.0 } else { *offset };
+                let anchor = if hold.has_centre() { 0.0 } else { *offset };
                 *log_gain += by_x * (x - anchor);
             }
         }

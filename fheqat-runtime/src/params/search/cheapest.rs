@@ -1,6 +1,6 @@
 //! The search: every shape of keys, and for each rotation the cheapest modulus switch.
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 
 use super::{
     solution::{Event, RotationSolution, Solution},
@@ -28,7 +28,7 @@ pub(super) struct ParameterSearch<'a> {
     objective: Objective,
     pub(super) required: Log2Probability,
     pub(super) deviations: Deviations,
-    pub(super) candidates: Vec<Vec<(ModulusSwitch, Rounding)>>,
+    pub(super) candidates: &'static [Vec<(ModulusSwitch, Rounding)>],
 }
 
 impl<'a> ParameterSearch<'a> {
@@ -43,12 +43,15 @@ impl<'a> ParameterSearch<'a> {
             objective: bounds.objective,
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
-            candidates: (0..=space.extension.min(MAX_EXTENSION)).map(modulus_switch::candidates).collect(),
+            candidates: &modulus_switch::every_candidate()[..=space.extension.min(MAX_EXTENSION) as usize],
         }
     }
 
     /// The best whose objective has a value less than `below`.
     pub(super) fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
+        if self.workload.rotations.is_empty() {
+            return self.best_unrotated(below);
+        }
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
             let max_deviations =
@@ -68,6 +71,29 @@ impl<'a> ParameterSearch<'a> {
             }
         }
         best
+    }
+
+    /// The same for a workload of sums of inputs: one key, and no key of a server.
+    fn best_unrotated(&self, below: f64) -> Option<(f64, Parameters)> {
+        let shapes = self.space.unrotated.iter();
+        let keys = shapes.map(|&(dimension, size)| Parameters::without_rotations(dimension, size));
+        let fits = |parameters: &Parameters| {
+            let noise = Variances::new(self.workload, parameters);
+            self.outputs_fit(&noise)
+        };
+        let value = |parameters: Parameters| {
+            let operations = self.prices.ciphertext_operations(&parameters, self.operations);
+            (Tally::new(self.objective, &parameters, operations, 0).value(), parameters)
+        };
+        keys.filter(fits).map(value).filter(|(value, _)| *value < below).min_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    fn outputs_fit(&self, noise: &Variances) -> bool {
+        let mut outputs = noise.outputs.iter().zip(&self.workload.outputs);
+        outputs.all(|(&noise, output)| {
+            let deviation = output.max_deviation(self.deviations).0;
+            noise <= deviation * deviation
+        })
     }
 
     /// The best key switch for the rest, if its value is less than `below`.
@@ -107,9 +133,6 @@ impl<'a> ParameterSearch<'a> {
     /// At least so large is the objective's value, whatever the key switch and the modulus switches.
     fn lower_bound(&self, parameters: &Parameters) -> f64 {
         let rotations = self.workload.rotations.len();
-        if rotations == 0 {
-            return f64::NEG_INFINITY;
-        }
         let n = parameters.lwe_dimension.0 as f64;
         let step = self.prices.shape(parameters).step(parameters.rotation.levels);
         let operations = self.prices.ciphertext_operations(parameters, self.operations);
@@ -119,10 +142,8 @@ impl<'a> ParameterSearch<'a> {
 
     fn possible_without_key_switch(&self, noise: &Variances, max_deviations: &MaxDeviations) -> bool {
         let fits = |variance: f64, deviation: f64| variance <= deviation * deviation;
-        let outputs = noise.outputs.iter().zip(&self.workload.outputs);
         let mut rotations = noise.rotations.iter().enumerate();
-        outputs.into_iter().all(|(&noise, output)| fits(noise, output.max_deviation(self.deviations).0))
-            && rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))
+        self.outputs_fit(noise) && rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))
     }
 
     /// The objective's value, if every rotation can keep its limit and the value is less than `below`.
@@ -171,6 +192,10 @@ impl<'a> ParameterSearch<'a> {
         let n = parameters.lwe_dimension.0 as f64;
         let mut best: Option<(ModulusSwitch, Rounding)> = None;
         for (extension, candidates) in self.candidates.iter().enumerate() {
+            let least = candidates.first().map_or(f64::INFINITY, |(_, rounding)| rounding.products);
+            if best.is_some_and(|(_, best)| best.products <= least) {
+                continue;
+            }
             let allowed = max_deviations[extension].powi(2) - before;
             if max_deviations[extension] <= 0.0 || allowed <= 0.0 {
                 continue;

@@ -1,6 +1,6 @@
 //! Which limit of noise no parameters keep.
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 
 use super::{
     cheapest::ParameterSearch,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 use thiserror::Error;
 
 use crate::params::{Bytes, Log2Probability, Slots, TorusDistance};

@@ -3,11 +3,13 @@
 mod cheapest;
 mod explain;
 mod infeasible;
+mod quick;
 mod solution;
 mod space;
 mod workload_noise;
 
 pub use infeasible::{Infeasible, Location};
+pub use quick::quick;
 pub use solution::{Event, RotationSolution, Solution};
 pub use space::{Bounds, Space};
 

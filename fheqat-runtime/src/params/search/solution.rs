@@ -1,7 +1,7 @@
 //! What the search found, and what it is predicted to give.
 
+use crate::params::dimension::Variance;
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::Variance;
 
 use crate::params::{
     Log2Probability, Parameters, Seconds, TorusDistance, constraint::failure, modulus_switch::ModulusSwitch,

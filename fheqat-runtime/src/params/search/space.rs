@@ -2,22 +2,32 @@
 
 use std::ops::RangeInclusive;
 
+use crate::params::dimension::{GlweDimension, LweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::{GlweDimension, LweDimension, PolynomialSize};
 
 use crate::params::{
     Bytes, Decomposition, Log2Probability, cost, modulus_switch::MAX_EXTENSION, objective::Objective,
 };
 
-/// What the parameters must keep. Every bound is given; [`CompileOptions`](crate::compile::CompileOptions) has defaults for them.
+/// What the parameters must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The most that the probability may be that any value of an inference is wrong. Default of `CompileOptions`: 2^-40.
+    /// The most that the probability may be that any value of an inference is wrong. Default: 2^-40.
     pub p_fail: Log2Probability,
-    /// The most a server key may take in memory. Default of `CompileOptions`: 250 MB.
+    /// The most a server key may take in memory. Default: 250 MB.
     pub server_key: Bytes,
-    /// What is minimised. Default of `CompileOptions`: the work, [`Objective::CoreSeconds`].
+    /// What is minimised. Default: the work, [`Objective::CoreSeconds`].
     pub objective: Objective,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            p_fail: Log2Probability(-40.0),
+            server_key: Bytes(250_000_000),
+            objective: Objective::CoreSeconds,
+        }
+    }
 }
 
 /// Where the search looks.
@@ -25,6 +35,8 @@ pub struct Bounds {
 pub struct Space {
     /// (k, N).
     pub shapes: Vec<(GlweDimension, PolynomialSize)>,
+    /// The same for workloads without rotations.
+    pub unrotated: Vec<(GlweDimension, PolynomialSize)>,
     /// Decompositions of external products.
     pub rotations: Vec<Decomposition>,
     /// n, rising from 550 on: from there the curve of secure noise was checked against the lattice estimator.
@@ -54,6 +66,7 @@ impl Default for Space {
             .collect();
         Self {
             shapes: cost::shapes(),
+            unrotated: cost::unrotated_shapes(),
             rotations: levels(14..=26, 1).chain(levels(9..=18, 2)).chain(levels(8..=14, 3)).collect(),
             lwe_dimensions: (552..=1060).step_by(4).map(LweDimension).collect(),
             key_switches,

@@ -1,12 +1,12 @@
 //! The noise of each value of a workload, and the most that it may have.
 
-use tfhe::core_crypto::prelude::Variance;
+use crate::params::dimension::Variance;
 
 use crate::params::{
     Parameters,
     constraint::Deviations,
     modulus_switch::MAX_EXTENSION,
-    noise::small_encryption,
+    noise::{Correlation, small_encryption},
     workload::{NoiseForm, Workload, WorkloadRotation},
 };
 
@@ -53,7 +53,11 @@ impl Variances {
         } else {
             parameters.big_encryption()
         };
-        let (extraction, correlation) = (parameters.extraction(), parameters.correlation());
+        let (extraction, correlation) = if parameters.rotate() {
+            (parameters.extraction(), parameters.correlation())
+        } else {
+            (Variance(0.0), Correlation(0.0))
+        };
         let variance = |form: &NoiseForm| form.variance(fresh, extraction, correlation).0;
         Self {
             rotations: workload.rotations.iter().map(|rotation| variance(&rotation.noise)).collect(),

@@ -196,14 +196,16 @@ impl<'a> WorkloadBuilder<'a> {
     ) -> CiphertextCounts {
         let tables = self.live_tables(accumulator);
         let Accumulator { terms, tables: all, .. } = &self.graph.accumulators[accumulator];
-        let sum = self.ciphertexts(terms);
+        let (sum, inputs) = (self.ciphertexts(terms), inputs_of(terms));
         let (extractions, readings) = match tables.len() {
             1 => (1, 1),
             _ => (jumps, tables.iter().map(|&table| all[table].jumps.len()).sum()),
         };
-        let (small_additions, big) = if under_small_key { (sum, 0) } else { (0, sum) };
+        let (small_additions, big, packed_additions) =
+            if under_small_key { (sum, 0, 0) } else { (0, sum - inputs, inputs) };
         CiphertextCounts {
             small_additions,
+            packed_additions,
             additions: big + readings,
             extractions,
             ..CiphertextCounts::default()
@@ -212,9 +214,11 @@ impl<'a> WorkloadBuilder<'a> {
 
     fn io_operations(&self, inputs_under_small_key: bool, inputs: &[Option<Slots>]) -> CiphertextCounts {
         let inputs = inputs.iter().flatten().count();
-        let additions = self.graph.outputs.iter().map(|output| self.ciphertexts(&output.terms)).sum();
+        let sums = || self.graph.outputs.iter().map(|output| &output.terms);
+        let packed_additions = sums().map(|terms| inputs_of(terms)).sum();
+        let additions = sums().map(|terms| self.ciphertexts(terms)).sum::<usize>() - packed_additions;
         let (small_inputs, inputs) = if inputs_under_small_key { (inputs, 0) } else { (0, inputs) };
-        CiphertextCounts { inputs, small_inputs, additions, ..CiphertextCounts::default() }
+        CiphertextCounts { inputs, small_inputs, additions, packed_additions, ..CiphertextCounts::default() }
     }
 
     /// Terms that are not constant.
@@ -426,6 +430,10 @@ impl<'a> WorkloadBuilder<'a> {
         }
         form
     }
+}
+
+fn inputs_of(terms: &[Term]) -> usize {
+    terms.iter().filter(|term| matches!(term.wire, Wire::Input(_))).count()
 }
 
 fn share_passes(rotations: &mut [WorkloadRotation]) {

@@ -1,7 +1,7 @@
 //! Noise before parameters are known: how it grows from the circuit, and how much of it a value survives.
 
+use crate::params::dimension::Variance;
 use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::prelude::Variance;
 
 use crate::{
     circuit::ir::Tolerance,

@@ -1,6 +1,6 @@
 //! The last training, with every sample.
 
-use super::{Candidate, Search, Tried, best_of, price, remove};
+use super::{Candidate, Search, Tried, best_of, remove};
 use crate::train::{config::TrainConfig, error::TrainError, trainer::train_once};
 
 /// Lengths of the last training, in those of any other. Which is better depends on how long that is: of networks for digits,
@@ -17,7 +17,7 @@ impl Search<'_> {
     /// clearly behind, and so is a last training that is clearly behind on samples which both networks have seen.
     pub(super) fn final_training(&mut self, found: Candidate) -> Result<Candidate, TrainError> {
         let configs = LENGTHS.map(|length| TrainConfig {
-            epochs: length * self.config.epochs,
+            epochs: Some(self.config.epochs_of(self.train.len()).saturating_mul(length)),
             ramp: 0.0,
             warmup: 0.0,
             patience: None,
@@ -33,11 +33,11 @@ impl Search<'_> {
         if is_accepted {
             last.program = found.program.clone();
             last.history = train_once(&mut last.program, self.whole, None, &configs[chosen], &frozen)?;
-            last.price = price(&last.program)?;
+            last.price = self.price(&last.program)?;
             is_accepted = self.is_as_cheap(&last, &found) && self.has_kept(&last, &found)?;
         }
         for (index, (config, rehearsed)) in configs.iter().zip(&tried).enumerate() {
-            let tried = Tried::FinalTraining { epochs: config.epochs };
+            let tried = Tried::FinalTraining { epochs: config.epochs_of(self.train.len()) };
             self.note(tried, rehearsed, is_accepted && index == chosen);
         }
         Ok(if is_accepted { last } else { found })
@@ -81,7 +81,7 @@ mod tests {
 
     /// A network trained on `first`, and what the last training on `[train, whole]` makes of it.
     fn finished(first: &Dataset, [train, whole]: [&Dataset; 2]) -> (Program, Program, bool) {
-        let config = TrainConfig { epochs: 10, progress: false, ..TrainConfig::default() };
+        let config = TrainConfig { epochs: Some(10), progress: false, ..TrainConfig::default() };
         let net = Chain::<12, 6, 2, 8, 8, true>::new(Seed(0));
         let program = Program::of(&net).unwrap();
         let (held, options) = (points(2), CostSearch::default());

@@ -6,7 +6,6 @@ use crate::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
         program::{Node, Program},
     },
-    quant::standardized,
     train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, select::Measure},
 };
 
@@ -18,7 +17,7 @@ impl Search<'_> {
         let widest = open.iter().fold(0.0f32, |most, state| most.max(self.widest(state)));
         let highest = open.iter().map(|state| state.levels.hi).max();
         let Some(highest) = highest.filter(|_| widest > 0.0) else { return Ok(()) };
-        let epochs = self.config.epochs.div_ceil(4);
+        let epochs = Some(self.config.epochs_of(self.train.len()).div_ceil(4));
         let base = self.with_budget(BUDGETS[0]);
         let levels = std::iter::once(None).chain((1..=highest).map(Some));
         let plans: Vec<_> = levels
@@ -42,11 +41,8 @@ impl Search<'_> {
 
     /// The largest magnitude that a quantizer of the input rounds.
     fn widest(&self, state: &QuantizerState) -> f32 {
-        let features = self.train.features();
-        let read = features
-            .indexed_iter()
-            .map(|((_, feature), &value)| standardized(state.standardization.as_ref(), feature, value));
-        read.fold(0.0, |most, value| most.max(value.abs()))
+        let read = state.read(&self.train.features());
+        read.iter().fold(0.0, |most, value| most.max(value.abs()))
     }
 
     /// Moves the steps of the input to where the loss on the training data is least, with every weight as it is.
@@ -164,7 +160,7 @@ mod tests {
     /// The steps to which the input's step of a trained network moves, a percent apart; no unit and no table changes.
     fn moved<N: Network>() -> Vec<f32> {
         let mut net = N::new(Seed(0));
-        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() };
         net.train(&data::checkerboard(Seed(0)).0, &config).unwrap();
         let program = Program::of(&net).unwrap();
         let units = |program: &Program| program.units(1).unwrap().map(f32::to_bits).collect::<Vec<_>>();

@@ -223,8 +223,12 @@ impl<'a> Search<'a> {
         let config = TrainConfig { progress: false, ..config.clone() };
         let mut program = program.clone();
         let history = train_once(&mut program, self.train, Some(self.validation), &config, frozen)?;
-        let (score, price) = (self.measure(&program, self.validation)?, price(&program)?);
+        let (score, price) = (self.measure(&program, self.validation)?, self.price(&program)?);
         Ok(Candidate { program, history, score, price })
+    }
+
+    fn price(&self, program: &Program) -> Result<Price, TrainError> {
+        Ok(unnamed(program)?.1.price_at(self.options.p_fail))
     }
 
     /// What a network gives on `data`, with the noise that it tolerates.
@@ -238,9 +242,10 @@ impl<'a> Search<'a> {
         Score::of(&outputs.view(), data, self.config)
     }
 
-    /// Whether a network is above what the user set.
+    /// Whether a network is above what the user set, or has no parameters at all.
     fn is_over(&self, Candidate { program, price, .. }: &Candidate) -> bool {
-        self.options.max_rotations.is_some_and(|most| price.rotations > most)
+        !price.has_parameters
+            || self.options.max_rotations.is_some_and(|most| price.rotations > most)
             || self.options.max_core_seconds.is_some_and(|most| price.core_seconds > most)
             || self.excess(program).is_some()
     }
@@ -303,10 +308,6 @@ fn best_of(candidates: &[impl Borrow<Candidate>]) -> usize {
 fn better(candidates: &[impl Borrow<Candidate>], a: usize, b: usize) -> usize {
     let is_better = candidates[b].borrow().score.metrics.is_better(&candidates[a].borrow().score.metrics);
     if is_better { b } else { a }
-}
-
-fn price(program: &Program) -> Result<Price, TrainError> {
-    Ok(unnamed(program)?.1.price())
 }
 
 fn bar(config: &TrainConfig) -> ProgressBar {

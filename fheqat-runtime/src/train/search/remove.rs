@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fheqat_spec::Bias;
 use rayon::prelude::*;
 
-use super::{Candidate, Search, Tried, best_of, compare::Score, price, units::Unit};
+use super::{Candidate, Search, Tried, best_of, compare::Score, units::Unit};
 use crate::{
     nn::program::Program,
     train::{config::TrainConfig, error::TrainError, evaluate::Evaluator},
@@ -91,7 +91,7 @@ impl Search<'_> {
         let mut tried = Vec::new();
         for (epochs, rate_factor) in [(epochs, 1.0), (2 * epochs, 1.5)] {
             let config = TrainConfig {
-                epochs,
+                epochs: Some(epochs),
                 rate: self.config.rate * rate_factor,
                 ramp: 0.0,
                 warmup: 0.0,
@@ -124,7 +124,7 @@ impl Search<'_> {
             .map(|units| {
                 let mut program = current.program.clone();
                 program.remove(&units);
-                let saved = current.price.core_seconds - price(&program)?.core_seconds;
+                let saved = current.price.core_seconds - self.price(&program)?.core_seconds;
                 let without = self.exact_loss(&program)?;
                 Ok((units, saved, without - loss))
             })
@@ -143,9 +143,7 @@ impl Search<'_> {
 /// Layers on one direction, which keep it: those whose bias was set free for it.
 pub(super) fn frozen(program: &Program) -> Vec<usize> {
     let is_on_one_direction = |index: &usize| {
-        program
-            .linear(*index)
-            .is_some_and(|state| state.hold == Bias::Free && state.declared == Bias::Centred)
+        program.linear(*index).is_some_and(|state| state.hold == Bias::Free && state.declared.has_centre())
     };
     (0..program.nodes.len()).filter(is_on_one_direction).collect()
 }

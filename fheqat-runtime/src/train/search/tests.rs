@@ -12,7 +12,13 @@ use crate::{
 type Guide = Chain<2, 16, 2, 16, 0, true>;
 
 fn quiet(options: CostSearch) -> TrainConfig {
-    TrainConfig { epochs: 6, batch: 16, progress: false, search: Some(options), ..TrainConfig::default() }
+    TrainConfig {
+        epochs: Some(6),
+        batch: 16,
+        progress: false,
+        search: Some(options),
+        ..TrainConfig::default()
+    }
 }
 
 fn points() -> Dataset {
@@ -106,8 +112,9 @@ fn tolerant_networks_are_judged_with_their_noise() {
 fn a_trained_network_trains_on_as_it_is() {
     let train = points();
     let mut net = Guide::new(Seed(0));
-    net.train(&train, &TrainConfig { epochs: 1, progress: false, ..TrainConfig::declared() }).unwrap();
-    let history = net.train(&train, &TrainConfig { epochs: 1, ..quiet(CostSearch::default()) }).unwrap();
+    net.train(&train, &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() }).unwrap();
+    let history =
+        net.train(&train, &TrainConfig { epochs: Some(1), ..quiet(CostSearch::default()) }).unwrap();
     assert!(history.trials.is_empty());
     assert_eq!(history.epochs.len(), 1);
 }
@@ -134,7 +141,8 @@ fn layers_keep_no_more_neurons_than_they_may() {
     };
     assert!(history.trials.iter().any(|trial| trial.is_kept && loses_some_of_fc1(&trial.tried)));
     assert!(net.circuit().unwrap().graph.price().rotations <= 7);
-    net.train(&points(), &TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() }).unwrap();
+    net.train(&points(), &TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() })
+        .unwrap();
     check(&net);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::nn::{
     ops::{Op, linear::LinearState, operation::Ends},
-    program::Program,
+    program::{Node, Program},
 };
 
 /// A row of a layer that is bootstrapped: a neuron or a filter.
@@ -17,8 +17,7 @@ pub(crate) struct Unit {
 impl Program {
     /// Whether a quantizer reads the linear layer at `index`, so that each of its numbers may cost a rotation.
     pub(crate) fn is_bootstrapped(&self, index: usize) -> bool {
-        self.linear(index).is_some()
-            && self.readers(index).any(|reader| !matches!(self.nodes[reader].op, Op::Linear(_)))
+        self.linear(index).is_some() && self.is_quantized(index)
     }
 
     /// The units that have weights, those of a layer whose rows are multiples of one another together: one rotation serves
@@ -47,8 +46,32 @@ impl Program {
         (0..state.bias.len()).filter(is_left).map(|row| Unit { node, row }).collect()
     }
 
-    /// Takes the weights of these units, and every weight that reads them, away for good.
-    pub(crate) fn remove(&mut self, units: &[Unit]) {
+    /// The program without its hidden layers: every bootstrapped unit masked away for good, which leaves a network without a
+    /// rotation where the output reads the input by another path as well. `None` where it does not, or where tables would be
+    /// left that no unit gives. A network without hidden layers is its own.
+    #[cfg_attr(not(test), allow(dead_code, reason = "a search that starts from no hidden layer asks for it"))]
+    pub(crate) fn without_hidden(&self) -> Option<Self> {
+        let mut linear = self.clone();
+        let bootstrapped = (0..self.nodes.len()).filter(|&node| self.is_bootstrapped(node));
+        let rows = |node: usize| self.linear(node).map_or(0, |state| state.bias.len());
+        let units: Vec<Unit> =
+            bootstrapped.flat_map(|node| (0..rows(node)).map(move |row| Unit { node, row })).collect();
+        let gone = linear.remove(&units);
+        let is_left = |node: usize| gone[node].iter().any(|gone| !gone);
+        let has_tables =
+            |node: &Node| node.from.is_some() && matches!(node.op, Op::Quantizer(_) | Op::MaxPool(_));
+        let tables = linear.nodes.iter().enumerate().any(|(index, node)| has_tables(node) && is_left(index));
+        let output = self.source(self.nodes.len() - 1);
+        let reads = match &linear.nodes[output].op {
+            Op::Linear(state) => state.mask.as_ref().is_none_or(|mask| mask.iter().any(|kept| *kept)),
+            _ => is_left(output),
+        };
+        (reads && !tables).then_some(linear)
+    }
+
+    /// Takes the weights of these units, and every weight that reads them, away for good. Gives for each node which of its
+    /// numbers are gone then.
+    pub(crate) fn remove(&mut self, units: &[Unit]) -> Vec<Vec<bool>> {
         let mut gone: Vec<Vec<bool>> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter_mut().enumerate() {
             let own: Vec<usize> =
@@ -56,6 +79,7 @@ impl Program {
             let ends = Ends { from: node.from, width: node.width };
             gone.push(node.op.state_mut().remove(ends, &gone, &own));
         }
+        gone
     }
 
     /// Holds every weight near the integer it is, so that a budget which falls free is not spent at once.
@@ -127,16 +151,16 @@ mod tests {
     use super::*;
     use crate::{
         Seed, data,
-        fixture::{Chain, Image},
+        fixture::{Chain, Image, Normed, WideAndDeep},
         network::Network,
-        nn::lower,
+        nn::{Precision, lower},
         quant::row::RowLimits,
-        train::TrainConfig,
+        train::{TrainConfig, evaluate::Evaluator, trainer::train_once},
     };
 
     fn trained<N: Network>(data: &data::Dataset) -> Program {
         let mut net = N::new(Seed(0));
-        let config = TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() };
         net.train(data, &config).unwrap();
         Program::of(&net).unwrap()
     }
@@ -173,6 +197,46 @@ mod tests {
         let all: Vec<Unit> = program.directions().into_iter().flatten().collect();
         program.remove(&all);
         assert_eq!(lower::unnamed(&program).unwrap().1.price().rotations, 0);
+    }
+
+    /// Four bits, of which two tell the class.
+    fn bits() -> data::Dataset {
+        let bit = |row: usize, column: usize| (row * 7 + row / 5) >> column & 1;
+        let features = Array2::from_shape_fn((200, 4), |(row, column)| bit(row, column) as f32);
+        let classes = (0..200).map(|row| usize::from(bit(row, 0) + bit(row, 2) > 1)).collect();
+        data::Dataset::classes(features, classes, 2).unwrap()
+    }
+
+    #[test]
+    fn a_network_that_reads_its_input_twice_is_linear_without_its_hidden_layer() {
+        let data = bits();
+        let mut fresh = Program::of(&WideAndDeep::new(Seed(0))).unwrap().without_hidden().unwrap();
+        let config = TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::declared() };
+        train_once(&mut fresh, &data, None, &config, &[]).unwrap();
+        for linear in [fresh, trained::<WideAndDeep>(&data).without_hidden().unwrap()] {
+            let (codec, graph) = lower::unnamed(&linear).unwrap();
+            assert!(
+                graph.accumulators.is_empty() && graph.outputs.iter().all(|output| !output.terms.is_empty())
+            );
+            let last = linear.linear(4).unwrap().mask.as_ref().unwrap();
+            assert!(last.indexed_iter().all(|((_, column), &kept)| kept == (column < 4)));
+            assert_eq!(linear.without_hidden().as_ref(), Some(&linear));
+            let outputs =
+                Evaluator::new(&linear, Precision::Quantized).unwrap().predict(&linear, &data.features());
+            for (sample, logits) in data.features().rows().into_iter().zip(outputs.rows()) {
+                let levels = codec.encode(sample.as_slice().unwrap()).unwrap();
+                assert_eq!(codec.decode(graph.simulate(&levels)).values, logits.to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_output_reads_through_hidden_layers_alone_is_not_without_them() {
+        let chain = trained::<Chain<2, 8, 2, 8, 0, true>>(&data::checkerboard(Seed(0)).0);
+        assert!(chain.without_hidden().is_none());
+        let normed = trained::<Normed<1, 0>>(&data::checkerboard(Seed(0)).0);
+        assert!(normed.without_hidden().is_none());
+        assert!(!normed.is_bootstrapped(14), "the client reads it, through a normalisation");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::{
     Seed,
     data::{Dataset, checkerboard},
-    fixture::{Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage},
+    fixture::{Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage},
     network::Network,
     nn::{
         Precision,
@@ -25,7 +25,8 @@ use crate::{
     },
     train::{
         calibrate::{Purpose, calibrate},
-        config::Loss,
+        config::{FeatureMap, Loss},
+        encode,
         loss::score,
     },
 };
@@ -70,6 +71,13 @@ fn float_gradients_are_finite_differences() {
 }
 
 #[test]
+fn float_gradients_behind_bits_are_finite_differences() {
+    let mut program = Program::of(&Encoded::new(Seed(2))).unwrap();
+    encode::fit(&mut program, &batch(), FeatureMap::Auto).unwrap();
+    check_against_finite_differences(&program, &batch(), &[1, 4], &[(0, 0), (1, 5)]);
+}
+
+#[test]
 fn float_gradients_through_functions_are_finite_differences() {
     let program = Program::of(&Curved::<Gelu, 7, 7, 0, false>::new(Seed(2))).unwrap();
     check_against_finite_differences(&program, &batch(), &[1, 3, 5], &[(0, 0), (1, 1)]);
@@ -84,6 +92,7 @@ fn gradients_through_a_fine_table_are_finite_differences() {
     let sums: Vec<f32> = (0..SAMPLES).map(|k| ((k * 37) % 201) as f32 - 100.0).collect();
     let slopes: Vec<f32> = sums.iter().map(|sum| sum / 100.0 + 0.3).collect();
     let table = |gain: f32, offset: f32, step: f32| Staircase {
+        divisor: 1.0,
         gains: vec![gain],
         offsets: vec![offset],
         lookup: Some(Lookup { function: Function::of::<Tanh>(), step }),

@@ -1,5 +1,6 @@
 //! Training as users call it.
 
+mod extremes;
 mod gradients;
 mod regression;
 mod tasks;
@@ -11,6 +12,7 @@ use super::*;
 use crate::{
     Seed,
     data::{Dataset, checkerboard, checkerboard_points},
+    error::InputError,
     fixture::{
         Branch, Chain, Curved, Image, MaxPooled, Normed, NormedImage, Positive, Rows, Stairs, Tolerant,
     },
@@ -29,7 +31,7 @@ type Budget = Chain<2, 30, 2, 30, 8, true>;
 type Sparse = Chain<2, 30, 2, 10, 0, true>;
 
 fn short() -> TrainConfig {
-    TrainConfig { epochs: 2, progress: false, ..TrainConfig::declared() }
+    TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::declared() }
 }
 
 fn small() -> Dataset {
@@ -190,7 +192,7 @@ fn a_network_gets_used_to_its_noise() {
     let (train, _) = checkerboard(Seed(11));
     let after = |noise| {
         let mut net = Tolerant::<Budget, 5>::new(Seed(1));
-        let config = TrainConfig { noise, epochs: 10, progress: false, ..TrainConfig::declared() };
+        let config = TrainConfig { noise, epochs: Some(10), progress: false, ..TrainConfig::declared() };
         net.train(&train, &config).unwrap();
         net.evaluate_noisy(&fresh, Seed(3)).unwrap().accuracy.unwrap()
     };
@@ -204,7 +206,7 @@ fn check_bits<N: Network>(net: &N, data: &Dataset) {
     let circuit = net.circuit().unwrap();
     for (sample, output) in data.features().rows().into_iter().zip(outputs.rows()) {
         let sample = sample.as_slice().unwrap();
-        for exact in [integers.run(sample), circuit.simulate(sample).unwrap().values] {
+        for exact in [integers.run(sample).unwrap(), circuit.simulate(sample).unwrap().values] {
             let same = exact.iter().zip(output).all(|(a, b)| a.to_bits() == b.to_bits());
             assert!(same, "{exact:?} {output}");
         }
@@ -217,7 +219,7 @@ fn trains<N: Network>(seed: u64) -> N {
 
 fn trains_on<N: Network>(seed: u64, data: &Dataset) -> N {
     let mut net = N::new(Seed(seed));
-    let history = net.train(data, &TrainConfig { epochs: 6, ..short() }).unwrap();
+    let history = net.train(data, &TrainConfig { epochs: Some(6), ..short() }).unwrap();
     assert!(history.epochs[5].train_loss < history.epochs[0].train_loss);
     check_bits(&net, data);
 
@@ -238,7 +240,7 @@ fn quantizes_on<N: Network>(seed: u64, data: &Dataset) -> N {
     let mut net = N::new(Seed(seed));
     net.quantize(data, &PtqConfig::default()).unwrap();
     check_bits(&net, data);
-    net.train(data, &TrainConfig { epochs: 6, progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(data, &TrainConfig { epochs: Some(6), progress: false, ..TrainConfig::float() }).unwrap();
     net.quantize(data, &PtqConfig::default()).unwrap();
     check_bits(&net, data);
     net
@@ -290,7 +292,7 @@ fn running_averages_are_those_of_pytorch() {
     let mut net = Normed::<1, 0>::new(Seed(3));
     let inputs = data.features().dot(&net.fc1.weights().t()) + net.fc1.bias();
     let config = TrainConfig {
-        epochs: 1,
+        epochs: Some(1),
         batch: data.len(),
         rate: 1e-6,
         validation: Validation::None,
@@ -331,7 +333,7 @@ fn the_input_keeps_the_levels_that_samples_reach() {
     let mut other = Budget::new(Seed(2));
     other.load(&path).unwrap();
     assert_eq!(other.quantized(), net.quantized());
-    net.train(&small(), &TrainConfig { epochs: 1, progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(&small(), &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::float() }).unwrap();
     assert_eq!(net.quant_inp.state.levels, Range::unsigned(2));
 }
 
@@ -400,7 +402,7 @@ fn scales_of_rows_round_finer_than_one_of_the_layer() {
     };
     for seed in 0..5 {
         let data = small();
-        let config = TrainConfig { epochs: 6, progress: false, ..TrainConfig::float() };
+        let config = TrainConfig { epochs: Some(6), progress: false, ..TrainConfig::float() };
         let mut shared = Chain::<2, 30, 2, 30, 0, false>::new(Seed(seed));
         shared.train(&data, &config).unwrap();
         let mut rows = Rows::<30, 0, false>::new(Seed(seed));
@@ -444,7 +446,7 @@ fn evaluation_is_the_integers() {
     net.train(&data, &short()).unwrap();
     check_bits(&net, &data);
     let mut net = Chain::<2, 20, 2, 20, 0, false>::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 2, progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(2), progress: false, ..TrainConfig::float() }).unwrap();
     net.quantize(&data, &PtqConfig::default()).unwrap();
     check_bits(&net, &data);
 }
@@ -453,7 +455,7 @@ fn evaluation_is_the_integers() {
 fn stairs_of_quantizers_and_fixed_steps_train() {
     let data = small();
     let mut net = Stairs::new(Seed(1));
-    let config = TrainConfig { epochs: 10, ..short() };
+    let config = TrainConfig { epochs: Some(10), ..short() };
     let history = net.train(&data, &config).unwrap();
     assert!(history.epochs[9].train_loss < history.epochs[0].train_loss);
     check_bits(&net, &data);
@@ -467,7 +469,7 @@ fn stairs_of_quantizers_and_fixed_steps_train() {
 fn quantizers_that_share_a_scale_keep_one_step() {
     let data = small();
     let mut net = Branch::new(Seed(1));
-    let history = net.train(&data, &TrainConfig { epochs: 10, ..short() }).unwrap();
+    let history = net.train(&data, &TrainConfig { epochs: Some(10), ..short() }).unwrap();
     assert!(history.epochs[9].train_loss < history.epochs[0].train_loss);
     check_bits(&net, &data);
     let step = net.relu1.step();
@@ -483,7 +485,7 @@ fn quantizers_that_share_a_scale_keep_one_step() {
     assert_eq!(other.quantized(), net.quantized());
     assert_eq!(other.quant2.step(), step);
 
-    net.train(&data, &TrainConfig { epochs: 3, progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(3), progress: false, ..TrainConfig::float() }).unwrap();
     net.quantize(&data, &PtqConfig::default()).unwrap();
     assert_eq!(net.quant2.step(), net.relu1.step());
     check_bits(&net, &data);
@@ -503,7 +505,7 @@ fn pruned_weights_stay_zero_until_unpruned() {
     assert!(widest(&net) <= 3);
     assert_eq!(net.fc2.weights().iter().filter(|weight| **weight != 0.0).count(), 90);
     net.unprune();
-    net.train(&data, &TrainConfig { epochs: 20, ..short() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(20), ..short() }).unwrap();
     assert!(widest(&net) > 3 && widest(&net) <= 10, "{}", widest(&net));
     assert_eq!(net.prune(0), Err(PruneError::Nothing));
 }
@@ -514,7 +516,7 @@ fn limits_hold_in_what_is_lowered() {
     let limits = RowLimits { weights: crate::spec::Range::narrow(3), max_nonzero: 30, max_l1: Some(8) };
     let mut net = Budget::new(Seed(1));
     for _ in 0..3 {
-        net.train(&data, &TrainConfig { epochs: 1, rate: 0.5, ..short() }).unwrap();
+        net.train(&data, &TrainConfig { epochs: Some(1), rate: 0.5, ..short() }).unwrap();
         for weights in [net.fc1.integers(), net.fc2.integers(), net.fc3.integers()] {
             for row in weights.unwrap().mapv(|weight| weight as f32).rows() {
                 assert!(limits.allow(&row.to_vec()), "{row}");
@@ -527,7 +529,7 @@ fn limits_hold_in_what_is_lowered() {
 fn float_training_learns_and_quantization_keeps_most_of_it() {
     let data = small();
     let mut net = Chain::<2, 30, 2, 30, 0, false>::new(Seed(1));
-    let config = TrainConfig { epochs: 30, progress: false, ..TrainConfig::float() };
+    let config = TrainConfig { epochs: Some(30), progress: false, ..TrainConfig::float() };
     let history = net.train(&data, &config).unwrap();
     let first = history.epochs.first().unwrap().train_loss;
     assert!(history.epochs.last().unwrap().train_loss < 0.97 * first);
@@ -542,7 +544,7 @@ fn numbers_are_learned_too() {
     let values = features.map_axis(ndarray::Axis(1), |x| x[0] - x[1]).insert_axis(ndarray::Axis(1));
     let data = Dataset::values(features, values).unwrap();
     let mut net = Chain::<2, 20, 1, 20, 0, true>::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 30, ..short() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(30), ..short() }).unwrap();
     let loss = net.evaluate(&data).unwrap().loss;
     assert!(loss < 0.03, "{loss}");
 }
@@ -564,7 +566,7 @@ fn bad_options_and_data_are_refused_and_leave_the_network() {
             .contains("splits 800")
     );
     let narrow = Dataset::classes(Array2::zeros((4, 3)), vec![0; 4], 2).unwrap();
-    assert_eq!(net.train(&narrow, &short()), Err(TrainError::Width { found: 3, expected: 2 }));
+    assert_eq!(net.train(&narrow, &short()), Err(InputError::Width { found: 3, expected: 2 }.into()));
     let many = Dataset::classes(Array2::zeros((4, 2)), vec![0; 4], 5).unwrap();
     assert_eq!(net.train(&many, &short()), Err(TrainError::Outputs { found: 5, expected: 2 }));
     assert_eq!(net.fc2.weights(), before);
@@ -574,8 +576,12 @@ fn bad_options_and_data_are_refused_and_leave_the_network() {
 fn early_stopping_stops_and_the_best_is_given_back() {
     let (train, held) = small().split(0.4, Seed(1)).unwrap();
     let mut net = Budget::new(Seed(1));
-    let config =
-        TrainConfig { epochs: 200, patience: Some(2), validation: Validation::Set(held.clone()), ..short() };
+    let config = TrainConfig {
+        epochs: Some(200),
+        patience: Some(2),
+        validation: Validation::Set(held.clone()),
+        ..short()
+    };
     let history = net.train(&train, &config).unwrap();
     assert!(history.epochs.len() < 200);
     let best = history.epochs.iter().filter_map(|epoch| epoch.validation_accuracy).fold(0.0, f64::max);
@@ -705,7 +711,7 @@ fn class_weights_find_the_rare_class() {
     let data = Dataset::classes(features, labels, 2).unwrap();
     let recall = |class_weights| {
         let mut net = Budget::new(Seed(1));
-        let config = TrainConfig { class_weights, epochs: 10, restore_best: false, ..short() };
+        let config = TrainConfig { class_weights, epochs: Some(10), restore_best: false, ..short() };
         net.train(&data, &config).unwrap();
         let outputs = net.predict(Precision::Quantized, data.features()).unwrap();
         let rare = data.labels().iter().zip(outputs.rows()).filter(|(label, _)| **label == 1);

@@ -20,7 +20,7 @@ fn numbers<const OUT: usize>(units: [(f32, f32); OUT]) -> Dataset {
 }
 
 fn config() -> TrainConfig {
-    TrainConfig { epochs: 40, progress: false, ..TrainConfig::declared() }
+    TrainConfig { epochs: Some(40), progress: false, ..TrainConfig::declared() }
 }
 
 fn r2(data: &Dataset, outputs: &Array2<f32>) -> Vec<f64> {
@@ -44,7 +44,7 @@ fn agree<N: Network>(net: &N, data: &Dataset) -> Array2<f32> {
     for (sample, output) in data.samples().zip(outputs.rows()).take(200) {
         let expected = bits(&output.to_vec());
         assert_eq!(bits(&circuit.simulate(&sample).unwrap().values), expected);
-        assert_eq!(bits(&quantized.run(&sample)), expected);
+        assert_eq!(bits(&quantized.run(&sample).unwrap()), expected);
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
@@ -98,7 +98,7 @@ fn a_constant_is_predicted_exactly_beside_what_is_learned() {
 fn float_networks_give_the_user_s_units_and_keep_them_when_they_are_quantized() {
     let data = numbers([(250.0, -7e4), (1e-6, 0.0), (1.0, 0.0)]);
     let mut net = Net::<3>::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 60, progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::float() }).unwrap();
     let float = r2(&data, &net.predict(Precision::Float, data.features()).unwrap());
     assert!(float.iter().all(|r2| *r2 > 0.97), "{float:?}");
     net.quantize(&data, &PtqConfig::default()).unwrap();
@@ -134,7 +134,7 @@ fn outputs_with_a_step_of_the_user_s_keep_his_units() {
 fn searches_learn_numbers_too() {
     let data = numbers([(250.0, -7e4)]);
     let mut net = Net::<1>::new(Seed(1));
-    let config = TrainConfig { epochs: 20, progress: false, ..TrainConfig::default() };
+    let config = TrainConfig { epochs: Some(20), progress: false, ..TrainConfig::default() };
     net.train(&data, &config).unwrap();
     let r2 = r2(&data, &agree(&net, &data));
     assert!(r2[0] > 0.9, "{r2:?}");

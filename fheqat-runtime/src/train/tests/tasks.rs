@@ -88,7 +88,7 @@ fn a_file_with_names_of_another_network_is_refused() {
 fn labels_are_learned_with_defaults() {
     let data = labelled();
     let mut net = Chain::<3, 24, 3, 24, 0, true>::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: 30, ..short() }).unwrap();
+    net.train(&data, &TrainConfig { epochs: Some(30), ..short() }).unwrap();
     let metrics = net.evaluate(&data).unwrap();
     assert!(metrics.accuracy.unwrap() > 0.97 && metrics.auc().unwrap() > 0.98, "{metrics}");
     assert_eq!(metrics.warning(), None);
@@ -99,7 +99,7 @@ fn labels_are_learned_with_defaults() {
         labels.iter().enumerate().all(|(label, holds)| *holds == found.contains(&label))
     });
     assert!(right.count() > 1350);
-    let searched = TrainConfig { epochs: 30, progress: false, ..TrainConfig::default() };
+    let searched = TrainConfig { epochs: Some(30), progress: false, ..TrainConfig::default() };
     let mut net = Chain::<3, 24, 3, 24, 0, true>::new(Seed(1));
     net.train(&data, &searched).unwrap();
     let metrics = net.evaluate(&data).unwrap();
@@ -123,7 +123,7 @@ fn epochs_are_chosen_by_the_figure_of_choice() {
         let value = |epochs: usize, restore_best| {
             let mut net = Budget::new(Seed(1));
             let config = TrainConfig {
-                epochs,
+                epochs: Some(epochs),
                 select_by,
                 restore_best,
                 schedule: Schedule::Constant,

@@ -90,7 +90,7 @@ fn fullest(integers: &Array2<f32>) -> (usize, usize) {
 /// Trains step by step at a rate that throws weights about, and gives how often integers changed from step to step.
 fn drive(program: &mut Program, data: &Dataset, weights: Weights, rate: f32) -> usize {
     let config =
-        TrainConfig { epochs: STEPS / 3, batch: 32, rate, progress: false, ..TrainConfig::declared() };
+        TrainConfig { epochs: Some(STEPS / 3), batch: 32, rate, progress: false, ..TrainConfig::declared() };
     calibrate::calibrate(program, &data.features(), config.observer, Purpose::Train).unwrap();
     let mut trainer = Trainer::new(program.clone(), &config, data, &[]).unwrap();
     let ramp = (config.ramp * trainer.steps as f32) as usize;

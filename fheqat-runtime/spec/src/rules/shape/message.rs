@@ -8,7 +8,8 @@ impl Misfit<'_> {
         let text = Text::new().code(self.field);
         match self.why {
             Why::Width { takes, producer, gives } => self.width(text, takes, producer, &gives),
-            Why::NoInputShape { takes } => self.no_input_shape(text, takes),
+            Why::Bits { takes, encoder, bits } => self.bits(text, takes, encoder, bits),
+            Why::NoInputShape { takes, input } => self.no_input_shape(text, takes, input),
             Why::Rank { takes, producer, gives } => self.rank(text, &takes, producer, &gives),
             Why::Channels { takes, producer, gives, shape } => text
                 .text(" takes ")
@@ -113,7 +114,31 @@ impl Misfit<'_> {
         }
     }
 
-    const fn no_input_shape(&self, text: Text, takes: Option<Shape>) -> Text {
+    const fn bits(&self, text: Text, takes: i64, encoder: &str, bits: i64) -> Text {
+        let features = if takes < bits { 1 } else { takes / bits };
+        text.text(" takes [")
+            .number(takes as i128)
+            .text("], but ")
+            .code(encoder)
+            .text(" gives ")
+            .number(bits as i128)
+            .text(" bits for each feature")
+            .note()
+            .number(takes as i128)
+            .text(" is no multiple of ")
+            .number(bits as i128)
+            .text(", so it does not tell how many features the input has")
+            .help()
+            .text("for ")
+            .number(features as i128)
+            .text(if features == 1 { " feature write `" } else { " features write `" })
+            .text(self.kind)
+            .text("<")
+            .number((features * bits) as i128)
+            .text(", _>`")
+    }
+
+    const fn no_input_shape(&self, text: Text, takes: Option<Shape>, input: Option<Shape>) -> Text {
         let text = match &takes {
             Some(takes) => axis_names(text.text(" takes "), takes)
                 .text(", but `quant_net` does not say what shape the input has"),
@@ -129,8 +154,8 @@ impl Misfit<'_> {
             .text(" does not")
             .help()
             .text("add it to `quant_net`: `input = ");
-        match &takes {
-            Some(takes) => axis_names(text, takes),
+        match &input {
+            Some(input) => axis_names(text, input),
             None => text.text("[1, 8, 8]"),
         }
         .text("`")
@@ -161,7 +186,7 @@ impl Misfit<'_> {
     const fn too_large(&self, shape: &Shape, of: Large) -> Text {
         let text = match of {
             Large::Input => Text::new().text("`input` is "),
-            Large::Outputs(_) | Large::Joined | Large::Window | Large::Given => {
+            Large::Outputs(_) | Large::Encoded(_) | Large::Joined | Large::Window | Large::Given => {
                 Text::new().code(self.field).text(" gives ")
             }
         };
@@ -188,6 +213,17 @@ impl Misfit<'_> {
                 }
                 let text = text.text("use fewer ").text(outputs.word).text(": `").text(self.field).text(": ");
                 text.text(self.kind).text("<_, ").number(most as i128).text(outputs.rest).text(",`")
+            }
+            Large::Encoded(bits) => {
+                let most = match bits {
+                    Known::Now(bits) if most > 0 => MAX_ELEMENTS / (shape.elements().or(1) / bits),
+                    Known::Now(_) | Known::Later => 0,
+                };
+                if most == 0 {
+                    return text.text("give the network fewer features");
+                }
+                let text = text.text("use fewer bits: `").text(self.field).text(": ").text(self.kind);
+                text.text("<").number(most as i128).text(">,`")
             }
             Large::Joined => text.text("join fewer tensors, or smaller ones"),
             Large::Window => text.text(FARTHER),

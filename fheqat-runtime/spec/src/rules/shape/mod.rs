@@ -6,7 +6,7 @@ use crate::{
     Axes, Known, Shape, Window,
     asked::Asked,
     blame::{Blame, Cause, LawTraits},
-    layers::properties::{Groups, Operands, Outputs, Shapes},
+    layers::properties::{Gives, Groups, Operands, Outputs, Shapes},
     limits::MAX_ELEMENTS,
 };
 
@@ -35,10 +35,21 @@ pub enum Why<'a> {
         /// Shape of what it reads.
         gives: Shape,
     },
+    /// What is to tell the shape of the input takes no multiple of the bits that each feature has.
+    Bits {
+        /// Features it takes.
+        takes: i64,
+        /// The encoder it reads.
+        encoder: &'a str,
+        /// Bits of each feature.
+        bits: i64,
+    },
     /// Nothing says which shape the input has.
     NoInputShape {
         /// The shape it takes, where it has a window.
         takes: Option<Shape>,
+        /// The shape that the input would have then.
+        input: Option<Shape>,
     },
     /// A layer with a window reads a tensor with more axes than the window, or fewer.
     Rank {
@@ -147,6 +158,8 @@ pub enum Large {
     Input,
     /// What a layer gives that has so many outputs.
     Outputs(Outputs),
+    /// What an encoder gives that has so many bits a feature.
+    Encoded(Known<i64>),
     /// What a layer joins.
     Joined,
     /// What a window gives.
@@ -174,6 +187,9 @@ const fn too_large<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
     {
         let of = match (asked.layer.outputs, asked.layer.operands, &asked.layer.shapes) {
             (Some(outputs), ..) => Large::Outputs(outputs),
+            (None, Operands::One, _) if let Gives::Encoded { bits } = asked.layer.gives => {
+                Large::Encoded(bits)
+            }
             (None, Operands::Joined, _) => Large::Joined,
             (None, _, Shapes::Image { .. }) => Large::Window,
             (
@@ -249,13 +265,26 @@ const fn misfit<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
 
 /// Nothing says which shape the input has, and this field is the first to miss it.
 const fn no_input_shape<'a>(asked: &Asked<'a, '_>, takes: Option<Shape>) -> Option<Why<'a>> {
-    if asked.misses_input_shape() { Some(Why::NoInputShape { takes }) } else { None }
+    if !asked.misses_input_shape() {
+        return None;
+    }
+    let input = match (takes, asked.net.bits_of_input(asked.index)) {
+        (Some(takes), Some(bits)) => Some(takes.with_channels(match (takes.channels(), bits) {
+            (Known::Now(channels), Known::Now(bits)) if channels % bits == 0 => Known::Now(channels / bits),
+            _ => Known::Later,
+        })),
+        (takes, _) => takes,
+    };
+    Some(Why::NoInputShape { takes, input })
 }
 
 const fn width<'a>(asked: &Asked<'a, '_>, takes: Known<i64>) -> Option<Why<'a>> {
     let (Known::Now(takes), Known::Now(gives)) = (takes, asked.operand(0).shape) else {
         return None;
     };
+    if let Some((encoder, bits)) = asked.net.uneven_bits(asked.index) {
+        return Some(Why::Bits { takes, encoder: asked.net.fields[encoder].name, bits });
+    }
     let fits = match gives.dims() {
         [Known::Now(width)] => *width == takes,
         [Known::Later] => true,

@@ -103,13 +103,14 @@ fn extraction_errors(
     let mut errors = Vec::new();
     for _ in 0..keys {
         let (client, server) = self::keys(parameters);
-        let mut scratch = Scratch::new(&parameters, modulus_switch.extension, &server.cpu.fft);
+        let cpu = server.cpu.as_ref().unwrap();
+        let mut scratch = Scratch::new(&parameters, modulus_switch.extension, &cpu.fft);
         let inputs: Vec<Vec<u32>> = (0..count as u32)
             .map(|index| encryptor.small(&client, index.wrapping_mul(0x9e37_79b9)))
             .collect();
         for block in inputs.chunks(BLOCK) {
             let jobs: Vec<rotate::Job<'_>> = block.iter().map(|input| (&rotation, &input[..])).collect();
-            errors.extend(server.cpu.rotate(&jobs, &mut scratch).map(|component| {
+            errors.extend(cpu.rotate(&jobs, &mut scratch).map(|component| {
                 let taps = (0..TAPS).map(|tap| {
                     rotate::extract(&component, tap * parameters.polynomial_size.0 / TAPS, &mut output);
                     let phase = big_phase(&client, &output);

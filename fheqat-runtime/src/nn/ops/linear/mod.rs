@@ -35,7 +35,7 @@ use crate::{
     },
     quant::{
         row::{RowLimits, RowRounder, exact_sum},
-        transition::{Dequantize, Origin},
+        transition::Dequantize,
     },
 };
 
@@ -102,7 +102,7 @@ macro_rules! weighted_module {
                 self.state.scale.as_ref().map(|scale| scale.view())
             }
 
-            /// The float bias, `[OUT]`; unused where it is held centred.
+            /// The float bias, `[OUT]`; unused where it is held centred, counted from the centre where it is clipped.
             #[must_use]
             pub fn bias(&self) -> ArrayView1<'_, f32> {
                 self.state.bias.view()
@@ -314,6 +314,7 @@ impl LinearState {
 }
 
 const CENTRED: &str = "centred";
+const CLIPPED: &str = "clipped";
 const FREE: &str = "free";
 
 impl State for LinearState {
@@ -340,8 +341,13 @@ impl State for LinearState {
         match at.network.hold(at.index) {
             Bias::None => channels.extend(neurons.map(|(_, unit)| Dequantize::plain(unit))),
             Bias::Free => {
-                let free = |(&bias, unit)| Dequantize { unit, origin: Origin::Bias(bias) };
+                let free = |(&bias, unit)| Dequantize::biased(unit, bias);
                 channels.extend(neurons.map(free));
+            }
+            Bias::Clipped => {
+                let clipped =
+                    |((&bias, unit), &weights)| Dequantize::centred(unit, weights, levels).moved_by(bias);
+                channels.extend(neurons.zip(row_sums).map(clipped));
             }
             Bias::Centred => {
                 let centred = |((_, unit), &weights)| Dequantize::centred(unit, weights, levels);
@@ -395,7 +401,12 @@ impl State for LinearState {
             let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
             to.tensor("mask", mask.shape(), &ones);
         }
-        to.note("bias", if self.hold == Bias::Centred { CENTRED } else { FREE });
+        let hold = match self.hold {
+            Bias::Centred => CENTRED,
+            Bias::Clipped => CLIPPED,
+            Bias::Free | Bias::None => FREE,
+        };
+        to.note("bias", hold);
         if let Some(budget) = self.limits.max_l1 {
             to.note("max_l1", &budget.to_string());
         }
@@ -411,6 +422,8 @@ impl State for LinearState {
         self.apply_mask();
         self.hold = match from.noted("bias") {
             Some(FREE) if self.declared != Bias::None => Bias::Free,
+            Some(CENTRED) if self.declared.has_centre() => Bias::Centred,
+            Some(CLIPPED) if self.declared.has_centre() => Bias::Clipped,
             _ => self.declared,
         };
         let budget = from.noted("max_l1").and_then(|budget| budget.parse().ok());
@@ -466,8 +479,9 @@ impl Operation for LinearState {
         let Product { affine, row_sums, .. } = product;
         if let Some(affine) = affine {
             match refresh.precision {
-                Precision::Float => affine
-                    .set(self.bias.iter().map(|&bias| Dequantize { unit: 1.0, origin: Origin::Bias(bias) })),
+                Precision::Float => {
+                    affine.set(self.bias.iter().map(|&bias| Dequantize::biased(1.0, bias)));
+                }
                 Precision::Quantized => {
                     self.dequantize_into(refresh.at, row_sums, refresh.channels)?;
                     affine.set(refresh.channels.iter().copied());

@@ -1,6 +1,5 @@
 //! Products of a batch with weights, and gradients back through them.
 
-use fheqat_spec::Bias;
 use ndarray::Array2;
 
 use crate::{
@@ -69,7 +68,7 @@ impl Run for Product {
             (&mut before[from], route),
         );
         if self.affine.is_none()
-            && at.network.hold(at.index) == Bias::Centred
+            && at.network.hold(at.index).has_centre()
             && let Ok((_, levels)) = at.input_levels()
         {
             on_vectors(|| subtract_middle(weights, biases, middle(levels)));

@@ -1,0 +1,114 @@
+//! Inputs under the big key: as many in one ciphertext as its polynomials have coefficients, so that a mask is sent, drawn and
+//! kept once for N inputs. A sum reads the coefficient of an input as a ciphertext of its own.
+
+use tfhe::core_crypto::{
+    commons::math::random::{CompressionSeed, DynamicDistribution, Seed as TorusSeed},
+    prelude::{
+        CiphertextModulus, GlweCiphertextCount, GlweSecretKeyOwned, PlaintextList, SeededGlweCiphertextList,
+        Seeder, encrypt_seeded_glwe_ciphertext_list,
+    },
+};
+
+use crate::{params::Parameters, vectors::on_vectors};
+
+/// Encrypts one number in each coefficient; gives their bodies, of masks that `seed` draws.
+pub(super) fn encrypt(
+    parameters: &Parameters,
+    key: Vec<u64>,
+    mut plaintexts: Vec<u64>,
+    seed: u128,
+    seeder: &mut (dyn Seeder + 'static),
+) -> Vec<u64> {
+    let (inputs, size) = (plaintexts.len(), parameters.polynomial_size);
+    let ciphertexts = inputs.div_ceil(size.0);
+    plaintexts.resize(ciphertexts * size.0, 0);
+    let key = GlweSecretKeyOwned::from_container(key, size);
+    let mut list = SeededGlweCiphertextList::new(
+        0,
+        parameters.glwe_dimension.to_glwe_size(),
+        size,
+        GlweCiphertextCount(ciphertexts),
+        CompressionSeed::from(TorusSeed(seed)),
+        CiphertextModulus::new_native(),
+    );
+    let noise = DynamicDistribution::new_gaussian(parameters.big_encryption());
+    // A circuit that reads no input has nothing to encrypt.
+    if ciphertexts > 0 {
+        encrypt_seeded_glwe_ciphertext_list(
+            &key,
+            &mut list,
+            &PlaintextList::from_container(plaintexts),
+            noise,
+            seeder,
+        );
+    }
+    let mut bodies = list.into_container();
+    bodies.truncate(inputs);
+    bodies
+}
+
+/// Encrypted inputs with their masks.
+pub(crate) struct PackedInputs {
+    /// `[ciphertexts, k, N]`, the coefficients of each polynomial from the last to the first.
+    masks: Vec<u64>,
+    /// One an input.
+    bodies: Vec<u64>,
+    /// N.
+    size: usize,
+    /// kN.
+    dimension: usize,
+}
+
+impl PackedInputs {
+    pub(crate) fn expand(parameters: &Parameters, bodies: &[u64], seed: u128) -> Self {
+        let (size, dimension) = (parameters.polynomial_size.0, parameters.big_dimension().0);
+        let ciphertexts = bodies.len().div_ceil(size);
+        let list = SeededGlweCiphertextList::from_container(
+            vec![0; ciphertexts * size],
+            parameters.glwe_dimension.to_glwe_size(),
+            parameters.polynomial_size,
+            CompressionSeed::from(TorusSeed(seed)),
+            CiphertextModulus::new_native(),
+        );
+        let expanded = if ciphertexts == 0 {
+            Vec::new()
+        } else {
+            list.decompress_into_glwe_ciphertext_list().into_container()
+        };
+        let masks = expanded
+            .chunks_exact(dimension + size)
+            .flat_map(|ciphertext| ciphertext[..dimension].chunks_exact(size))
+            .flat_map(|polynomial| polynomial.iter().rev().copied())
+            .collect();
+        Self { masks, bodies: bodies.to_vec(), size, dimension }
+    }
+
+    /// Adds so many times an input to a sum `[mask, body]`.
+    ///
+    /// Coefficient p of the product of a mask A and a key S is `sum A[p - t] S[t]` for t up to p less `sum A[N + p - t] S[t]` for
+    /// those behind.
+    pub(crate) fn add(&self, input: usize, factor: i64, sum: &mut [u64]) {
+        let (ciphertext, place) = (input / self.size, input % self.size);
+        let factor = factor as u64;
+        let masks = &self.masks[ciphertext * self.dimension..(ciphertext + 1) * self.dimension];
+        for (mask, sum) in masks.chunks_exact(self.size).zip(sum.chunks_exact_mut(self.size)) {
+            let (before, behind) = sum.split_at_mut(place + 1);
+            add(before, &mask[self.size - 1 - place..], factor);
+            add(behind, mask, factor.wrapping_neg());
+        }
+        if let Some(body) = sum.last_mut() {
+            *body = body.wrapping_add(self.bodies[input].wrapping_mul(factor));
+        }
+    }
+}
+
+fn add(sum: &mut [u64], mask: &[u64], factor: u64) {
+    on_vectors(
+        #[inline(always)]
+        || {
+            for (sum, mask) in sum.iter_mut().zip(mask) {
+                *sum = sum.wrapping_add(mask.wrapping_mul(factor));
+            }
+        },
+    );
+}

@@ -1,0 +1,139 @@
+//! From training samples to what the layers that read the network's input do with features.
+
+use std::sync::Arc;
+
+use fheqat_spec::Range;
+
+use super::{config::FeatureMap, error::TrainError, evaluate::check_features};
+use crate::{
+    data::{Dataset, Feature, FeatureKind},
+    nn::{
+        ops::{Op, quantizer::QuantizerState, reading::Reading, thermometer::ThermometerState},
+        program::Program,
+    },
+    quant::{Standardization, ThermometerCode, Transform, Whitening, whitening::MAX_WHITENED},
+};
+
+/// How far from the mean the levels of a standardised feature reach, in deviations, where they lie on both sides alike.
+const REACH: f32 = 2.0;
+/// The widest levels that do so; more levels have room for more than those few deviations.
+const WIDEST: i64 = 16;
+
+/// Chooses, for each layer that reads the network's input, what is done to features, steps where that tells them, thresholds
+/// and categories, on all samples of `data`. What a training has chosen before stays, but for features that were read as they
+/// are where `map` says otherwise.
+///
+/// # Errors
+/// When a value is missing that nothing reads, or features cannot be whitened.
+pub(crate) fn fit(program: &mut Program, data: &Dataset, map: FeatureMap) -> Result<(), TrainError> {
+    if map == FeatureMap::Whiten {
+        check_whitened(data)?;
+    }
+    check_features(program, data)?;
+    let is_flat = program.is_flat();
+    for index in 0..program.nodes.len() {
+        let owns_step = program.owner(index) == Some(index);
+        let node = &mut program.nodes[index];
+        match &mut node.op {
+            Op::Quantizer(state) if node.from.is_none() => {
+                fit_quantizer(state, data, map, (is_flat, owns_step))
+            }
+            Op::Thermometer(state) => fit_thermometer(state, data, map, (is_flat, node.name))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn fit_quantizer(
+    state: &mut QuantizerState,
+    data: &Dataset,
+    map: FeatureMap,
+    (is_flat, owns_step): (bool, bool),
+) {
+    let map = match (&state.reading, map) {
+        (Some(Reading { transform: Transform::Standardize(_) | Transform::Whiten(_), .. }), _) => return,
+        (Some(_), FeatureMap::Auto | FeatureMap::AsIs) => return,
+        (None, FeatureMap::Auto) => by_default(state, data, is_flat),
+        (_, map) => map,
+    };
+    let symmetric = symmetric_step(state.declared).filter(|_| state.fixed.is_none() && owns_step);
+    // Levels -4..=3 lie alike around half a step below zero.
+    let offset = symmetric.map_or(0.0, |step| step / 2.0);
+    let samples = data.features();
+    let transform = match map {
+        FeatureMap::Auto | FeatureMap::AsIs => Transform::AsIs,
+        FeatureMap::Standardize => Transform::Standardize(Standardization::beside(&samples, offset)),
+        FeatureMap::Whiten => Transform::Whiten(Whitening::of(&samples, offset)),
+    };
+    if transform != Transform::AsIs {
+        state.step = state.fixed.or(symmetric);
+    }
+    state.reading = Some(Reading { described: data.described().into(), transform });
+}
+
+/// Features whose units say nothing are standardised.
+fn by_default(state: &QuantizerState, data: &Dataset, is_flat: bool) -> FeatureMap {
+    let is_quantity = |feature: &Feature| feature.kind == FeatureKind::Number;
+    let is_signed = state.declared.lo < 0;
+    if is_flat && is_signed && state.fixed.is_none() && data.described().iter().all(is_quantity) {
+        FeatureMap::Standardize
+    } else {
+        FeatureMap::AsIs
+    }
+}
+
+/// The step of few levels, of which as many are below zero as above, that reach as far as they should; `None` for others.
+fn symmetric_step(levels: Range) -> Option<f32> {
+    let count = levels.count();
+    let is_even = levels.lo < 0 && levels.lo + levels.hi == -1;
+    (is_even && (4..=WIDEST).contains(&count)).then(|| 2.0 * REACH / count as f32)
+}
+
+fn fit_thermometer(
+    state: &mut ThermometerState,
+    data: &Dataset,
+    map: FeatureMap,
+    (is_flat, field): (bool, &str),
+) -> Result<(), TrainError> {
+    if state.chosen.is_some() {
+        return Ok(());
+    }
+    if !is_flat && let Some(feature) = first_category(data) {
+        return Err(TrainError::Category { field: field.to_owned(), feature: feature.name.clone() });
+    }
+    let samples = data.features();
+    let described: Arc<[Feature]> = data.described().into();
+    let size = (state.bits, state.positions);
+    state.chosen = Some(match map {
+        FeatureMap::Whiten => {
+            let transform = Transform::Whiten(Whitening::of(&samples, 0.0));
+            let whitened = transform.applied(&samples);
+            let code = ThermometerCode::of(&whitened.view(), &described, size, state.thresholds);
+            (Reading { described, transform }, code)
+        }
+        // Thresholds move with their features.
+        FeatureMap::Auto | FeatureMap::AsIs | FeatureMap::Standardize => {
+            let code = ThermometerCode::of(&samples, &described, size, state.thresholds);
+            (Reading { described, transform: Transform::AsIs }, code)
+        }
+    });
+    Ok(())
+}
+
+fn first_category(data: &Dataset) -> Option<&Feature> {
+    data.described().iter().find(|feature| feature.kind != FeatureKind::Number)
+}
+
+fn check_whitened(data: &Dataset) -> Result<(), TrainError> {
+    if let Some(feature) = first_category(data) {
+        return Err(TrainError::WhitenedCategory { feature: feature.name.clone() });
+    }
+    if let Some(((_, column), _)) = data.features().indexed_iter().find(|(_, value)| value.is_nan()) {
+        return Err(TrainError::WhitenedMissing { feature: data.described()[column].name.clone() });
+    }
+    if data.width() > MAX_WHITENED {
+        return Err(TrainError::WhitenedWidth { found: data.width(), most: MAX_WHITENED });
+    }
+    Ok(())
+}

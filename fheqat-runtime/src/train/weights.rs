@@ -1,0 +1,28 @@
+//! How quantized weights of any width and budget train alike.
+
+use ndarray::Axis;
+
+use crate::{nn::ops::linear::LinearState, quant::row::RowLimits};
+
+/// Of a row whose sum of magnitudes is twice its budget or more, the fraction of the rate by which its weights shrink in a step.
+const RELEASE: f32 = 0.2;
+
+/// The multiple of the rate at which weights train: one at three bits, and in proportion to the root of the largest weight.
+/// In proportion to the largest weight itself wide weights would never settle, at one rate for all they would cross their range
+/// too slowly.
+pub(super) fn rate_factor(limits: &RowLimits) -> f32 {
+    (limits.weights.hi as f32 / 3.0).sqrt()
+}
+
+/// Shrinks rows above their budget, in proportion to how far they are above it. The budget leaves weights out of them that still
+/// have gradients; unless those are let go of, rows fill up with weights near the clip, of which chance chooses.
+pub(super) fn release(state: &mut LinearState, rate: f32) {
+    let Some(budget) = state.limits.max_l1 else { return };
+    for mut row in state.weight.axis_iter_mut(Axis(0)) {
+        let sum = row.fold(0.0f32, |sum, weight| sum + (weight.abs() + 0.5).floor());
+        let excess = (sum / budget as f32 - 1.0).clamp(0.0, 1.0);
+        if excess > 0.0 {
+            row *= 1.0 - RELEASE * rate * excess;
+        }
+    }
+}

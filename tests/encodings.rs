@@ -1,0 +1,260 @@
+//! Encodings of the input from the macro to the encrypted result.
+#![allow(clippy::unwrap_used)]
+
+use fheqat::{
+    data::{self, Dataset},
+    prelude::*,
+    quant::{ChannelCode, Transform},
+    train::TrainError,
+};
+use ndarray::Array2;
+
+use self::exact::check_bits;
+
+mod exact;
+
+#[quant_net(bits = 3, max_l1 = 16)]
+#[derive(Clone)]
+struct Bits {
+    bits: Thermometer<5>,
+    fc1: QuantLinear<10, 12>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<12, 2>,
+}
+
+/// The bits beside the hidden layer, which counts in their steps.
+#[quant_net(bits = 4)]
+struct WideAndDeep {
+    #[layer(thresholds = uniform)]
+    bits: Thermometer<4>,
+    fc1: QuantLinear<8, 6>,
+    #[layer(scale_from = bits)]
+    relu1: QuantReLU,
+    #[layer(from = [bits, relu1])]
+    both: Concat,
+    fc2: QuantLinear<14, 2>,
+}
+
+#[quant_net(bits = 3)]
+#[derive(Clone)]
+struct Levels {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 12>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<12, 2>,
+}
+
+/// Three levels of grey, two channels.
+#[quant_net(bits = 3, max_l1 = 12, input = [2, 5, 5])]
+struct Image {
+    bits: Thermometer<3>, // [6, 5, 5]
+    #[layer(stride = 2)]
+    conv: QuantConv2d<6, 4, 3>, // [4, 2, 2]
+    relu: QuantReLU,
+    flatten: Flatten,
+    fc: QuantLinear<16, 2>,
+}
+
+fn points() -> Dataset {
+    data::checkerboard_points(600, Seed(1))
+}
+
+fn config() -> TrainConfig {
+    TrainConfig { epochs: Some(150), batch: 32, rate: 0.05, progress: false, ..TrainConfig::declared() }
+}
+
+fn trained<N: Network>(data: &Dataset, features: FeatureMap) -> N {
+    let mut net = N::new(Seed(1));
+    net.train(data, &TrainConfig { features, ..config() }).unwrap();
+    net
+}
+
+/// Images of two channels whose classes differ in the brightness of the first.
+fn images() -> Dataset {
+    let pixels = Array2::from_shape_fn((240, 50), |(sample, pixel)| {
+        ((sample * 37 + pixel * pixel * 11) % 29) as f32
+            + if pixel < 25 { 9.0 * (sample % 2) as f32 } else { 100.0 }
+    });
+    Dataset::classes(pixels, (0..240).map(|sample| sample % 2).collect(), 2).unwrap()
+}
+
+fn saved_and_loaded<N: Network>(net: &N) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    net.save(&path).unwrap();
+    let mut loaded = N::new(Seed(9));
+    loaded.load(&path).unwrap();
+    let circuit = net.circuit().unwrap();
+    assert_eq!(loaded.circuit().unwrap(), circuit);
+    assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
+}
+
+#[test]
+fn bits_train_and_are_simulated_and_saved() {
+    let data = points();
+    let net: Bits = trained(&data, FeatureMap::Auto);
+    let circuit = check_bits(&net, &data);
+    assert_eq!((circuit.codec.features, circuit.codec.inputs()), (2, 10));
+    assert_eq!(Bits::SPEC.input_shape().get().unwrap().elements().get(), Some(2));
+    // Quantiles of numbers drawn evenly part them evenly.
+    for channel in net.bits.code().unwrap().channels() {
+        let ChannelCode::Quantity { thresholds, missing: false } = channel else { panic!("{channel:?}") };
+        assert_eq!(thresholds.len(), 5);
+        assert!(thresholds.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+    let accuracy = net.evaluate(&data).unwrap().accuracy.unwrap();
+    assert!(accuracy > 0.7, "{accuracy}");
+    saved_and_loaded(&net);
+}
+
+#[test]
+fn bits_are_the_same_in_float() {
+    let data = points();
+    let mut net = Bits::new(Seed(1));
+    net.train(&data, &TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::float() }).unwrap();
+    let code = net.bits.code().unwrap().clone();
+    let float = net.evaluate_in(Precision::Float, &data).unwrap().accuracy.unwrap();
+    assert!(float > 0.85, "{float}");
+    net.quantize(&data, &fheqat::train::PtqConfig::default()).unwrap();
+    assert_eq!(net.bits.code(), Some(&code));
+    check_bits(&net, &data);
+}
+
+#[test]
+fn bits_reach_the_last_layer_beside_the_hidden_ones() {
+    let data = points();
+    let net: WideAndDeep = trained(&data, FeatureMap::Auto);
+    assert_eq!(net.relu1.step(), Some(1.0));
+    let circuit = check_bits(&net, &data);
+    assert_eq!(circuit.codec.inputs(), 8);
+    saved_and_loaded(&net);
+}
+
+#[test]
+fn pixels_of_a_channel_share_thresholds() {
+    let data = images();
+    let net: Image = trained(&data, FeatureMap::Auto);
+    let thresholds: Vec<_> = net.bits.code().unwrap().channels().to_vec();
+    let quantity =
+        |thresholds: [f32; 3]| ChannelCode::Quantity { thresholds: thresholds.to_vec(), missing: false };
+    assert_eq!(thresholds, [quantity([9.25, 18.5, 27.75]), quantity([107.0, 114.0, 121.0])]);
+    let circuit = check_bits(&net, &data);
+    assert_eq!(circuit.codec.inputs(), 150);
+    let sample = data.samples().next().unwrap();
+    let levels = circuit.codec.encode(&sample).unwrap();
+    for (level, (channel, bit, pixel)) in levels.iter().zip(
+        (0..2)
+            .flat_map(|channel| (0..3).flat_map(move |bit| (0..25).map(move |pixel| (channel, bit, pixel)))),
+    ) {
+        let threshold = [[9.25, 18.5, 27.75], [107.0, 114.0, 121.0]][channel][bit];
+        assert_eq!(*level, i64::from(sample[25 * channel + pixel] > threshold));
+    }
+    saved_and_loaded(&net);
+}
+
+/// Two features that are almost one; what tells the classes apart is their difference.
+fn correlated() -> Dataset {
+    let drawn = data::checkerboard_points(600, Seed(4));
+    let features = Array2::from_shape_fn((600, 2), |(row, column)| {
+        let (shared, own) = (drawn.features()[[row, 0]], drawn.features()[[row, 1]] - 0.5);
+        100.0 * (shared + if column == 0 { 0.02 * own } else { -0.02 * own })
+    });
+    let labels = (0..600).map(|row| usize::from(drawn.features()[[row, 1]] > 0.5)).collect();
+    Dataset::classes(features, labels, 2).unwrap()
+}
+
+#[test]
+fn whitening_tells_features_apart_that_are_almost_one() {
+    let data = correlated();
+    let accuracy = |features| {
+        let net: Levels = trained(&data, features);
+        check_bits(&net, &data);
+        saved_and_loaded(&net);
+        net.evaluate(&data).unwrap().accuracy.unwrap()
+    };
+    let (standardized, whitened) = (accuracy(FeatureMap::Auto), accuracy(FeatureMap::Whiten));
+    assert!(whitened > 0.95 && whitened > standardized + 0.1, "{whitened} {standardized}");
+    let net: Bits = trained(&data, FeatureMap::Whiten);
+    assert!(matches!(net.bits.transform(), Some(Transform::Whiten(_))));
+    check_bits(&net, &data);
+    saved_and_loaded(&net);
+    assert!(net.evaluate(&data).unwrap().accuracy.unwrap() > 0.95);
+}
+
+#[test]
+fn features_are_standardised_where_nobody_says_otherwise() {
+    let data = points();
+    let net: Levels = trained(&data, FeatureMap::Auto);
+    assert!(matches!(net.quant_inp.transform(), Some(Transform::Standardize(_))));
+    assert_eq!(net.quant_inp.step(), Some(0.5));
+    let mut again = net.clone();
+    again.train(&data, &TrainConfig { features: FeatureMap::Whiten, ..config() }).unwrap();
+    assert_eq!(again.quant_inp.transform(), net.quant_inp.transform());
+    let as_is: Levels = trained(&data, FeatureMap::AsIs);
+    assert_eq!(as_is.quant_inp.transform(), Some(&Transform::AsIs));
+    let mut again = as_is.clone();
+    again.train(&data, &config()).unwrap();
+    assert_eq!(again.quant_inp.transform(), Some(&Transform::AsIs));
+}
+
+#[test]
+fn an_encoder_of_another_kind_is_not_loaded() {
+    #[quant_net(bits = 3, input = [2])]
+    struct Bits {
+        inp: Thermometer<1>,
+        fc: QuantLinear<2, 2>,
+    }
+
+    #[quant_net(bits = 3, input = [2])]
+    struct Levels {
+        inp: QuantIdentity,
+        fc: QuantLinear<2, 2>,
+    }
+
+    let data = points();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    let (bits, levels): (Bits, Levels) = (trained(&data, FeatureMap::AsIs), trained(&data, FeatureMap::AsIs));
+    bits.save(&path).unwrap();
+    let error = Levels::new(Seed(0)).load(&path).unwrap_err();
+    assert!(
+        error.to_string().contains("`inp` as a Thermometer, but the network has a QuantIdentity"),
+        "{error}"
+    );
+    levels.save(&path).unwrap();
+    let error = Bits::new(Seed(0)).load(&path).unwrap_err();
+    assert!(
+        error.to_string().contains("`inp` as a QuantIdentity, but the network has a Thermometer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_that_saw_no_data_has_no_bits() {
+    let net = Bits::new(Seed(0));
+    let error = net.predict(Precision::Float, points().features()).unwrap_err();
+    assert!(matches!(error, TrainError::Network(_)), "{error}");
+    assert!(net.bits.code().is_none());
+}
+
+#[cfg(feature = "fhe")]
+#[test]
+fn encrypted_is_simulated() {
+    fn check<N: Network>(data: &Dataset, features: FeatureMap) {
+        let circuit = trained::<N>(data, features).circuit().unwrap();
+        let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+        let (client, server) = compiled.keygen().unwrap();
+        let client = ClientKey::from_bytes(&client.to_bytes()).unwrap();
+        for sample in data.samples().take(4).chain([vec![1e30; data.width()]]) {
+            let encrypted = client.encrypt(&sample).unwrap();
+            let result = client.decrypt(&server.run(&encrypted).unwrap()).unwrap();
+            assert_eq!(result, circuit.simulate(&sample).unwrap());
+        }
+    }
+
+    check::<Bits>(&points(), FeatureMap::Auto);
+    check::<WideAndDeep>(&points(), FeatureMap::Auto);
+    check::<Image>(&images(), FeatureMap::Auto);
+    check::<Levels>(&correlated(), FeatureMap::Whiten);
+    check::<Bits>(&correlated(), FeatureMap::Whiten);
+}
