@@ -70,6 +70,7 @@ fn extrapolated(workload: &Workload, p_fail: Log2Probability) -> f64 {
 }
 
 #[cfg(all(test, feature = "fhe"))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Instant;
 

@@ -134,7 +134,7 @@ fn the_output_may_read_bits_beside_a_hidden_layer_and_without_it() {
     let data = Dataset::classes(features, classes, 2).unwrap();
     let mut net = WideAndDeep::new(Seed(0));
     net.train(&data, &TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::declared() }).unwrap();
-    let samples: Vec<Vec<f32>> = data.samples().take(6).map(|sample| sample.to_vec()).collect();
+    let samples: Vec<Vec<f32>> = data.samples().take(6).collect();
     let program = Program::of(&net).unwrap();
     let deep = net.circuit().unwrap();
     assert!(!deep.graph.accumulators.is_empty());
