@@ -1,11 +1,15 @@
 //! What training may be told.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    class_weights::ClassWeights, control::TrainControl, error::TrainError, schedule::Schedule,
+    class_weights::ClassWeights,
+    control::TrainControl,
+    error::TrainError,
+    option::{at_least_one, within},
+    schedule::Schedule,
     select::SelectBy,
 };
 use crate::{
@@ -277,22 +281,4 @@ impl TrainConfig {
         }
         Ok(())
     }
-}
-
-fn at_least_one(option: &'static str, value: usize) -> Result<(), TrainError> {
-    if value >= 1 {
-        return Ok(());
-    }
-    Err(TrainError::Option { option, value: value as f32, least: 1.0, most: f32::INFINITY })
-}
-
-pub(super) fn within(
-    option: &'static str,
-    value: f32,
-    allowed: RangeInclusive<f32>,
-) -> Result<(), TrainError> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(TrainError::Option { option, value, least: *allowed.start(), most: *allowed.end() })
 }

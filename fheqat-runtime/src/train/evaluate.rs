@@ -4,10 +4,12 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::{
+    answers::Answers,
     config::{Loss, TrainConfig},
     error::TrainError,
     loss::{Tally, score},
-    select::{Answers, Measure, SelectBy},
+    measure::Measure,
+    select::SelectBy,
 };
 use crate::{
     Seed,

@@ -1,8 +1,13 @@
 //! Losses and their gradients with respect to the outputs.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
-use super::{class_weights::TargetWeights, config::Loss, error::TrainError, metrics::labels::holds};
+use super::{
+    answers::{Answers, class, holds},
+    class_weights::TargetWeights,
+    config::Loss,
+    error::TrainError,
+};
 use crate::data::Targets;
 
 /// What a batch gives.
@@ -128,6 +133,13 @@ pub(crate) fn score(
     tally
 }
 
+/// That of answers, by a loss without weights and smoothing.
+pub(crate) fn tally(answers: &Answers<'_>, loss: Loss) -> Tally {
+    let rows: Vec<usize> = answers.rows().map(|(row, _)| row).collect();
+    let mut slopes = Array2::zeros(answers.outputs.dim());
+    score(loss.into(), &answers.outputs, answers.data.targets(), &rows, slopes.view_mut())
+}
+
 /// The loss of one sample; its gradient times `each` goes to `slope`.
 fn cross_entropy(
     output: &ArrayView1<'_, f32>,
@@ -195,20 +207,9 @@ fn target(targets: &Targets, smoothing: f32, row: usize, column: usize) -> f32 {
     }
 }
 
-/// The index of the largest output, the first of equals.
-pub(crate) fn class(outputs: impl Iterator<Item = f32>) -> usize {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (index, value) in outputs.enumerate() {
-        if value > best.1 {
-            best = (index, value);
-        }
-    }
-    best.0
-}
-
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::array;
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! From data to a trained network.
 
+mod answers;
 pub(crate) mod calibrate;
 pub mod class_weights;
 pub mod config;
@@ -11,8 +12,10 @@ pub(crate) mod fit;
 mod gain;
 pub mod history;
 mod loss;
+mod measure;
 pub mod metrics;
 mod optimizer;
+mod option;
 pub mod ptq;
 mod ridge;
 pub mod schedule;

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calibrate::{Purpose, calibrate},
-    config::{FeatureMap, within},
+    config::FeatureMap,
     encode,
     error::TrainError,
+    option::within,
 };
 use crate::{
     data::Dataset,

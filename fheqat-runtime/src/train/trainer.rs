@@ -17,9 +17,9 @@ use super::{
     gain::{Gain, gain, rise},
     history::{Epoch, History},
     loss::{Objective, Tally, score},
+    measure::Measure,
     optimizer::{Moments, StepRate},
     ridge,
-    select::Measure,
     weights::{rate_factor, release},
 };
 use crate::{
@@ -411,7 +411,9 @@ impl<'a> Trainer<'a> {
                 *scale = gain * step / step_in;
                 // A clipped bias keeps its place among the sums.
                 if *hold == Bias::Clipped && index != reader {
-                    biases.iter_mut().for_each(|bias| *bias *= *scale / old);
+                    for bias in biases {
+                        *bias *= *scale / old;
+                    }
                 }
             }
         }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     area::{area, log_odds},
-    f1, mean, share,
+    fractions::{f1, mean, share},
 };
-use crate::train::{loss::class, select::Answers};
+use crate::train::answers::{Answers, class};
 
 /// How well classes are told apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

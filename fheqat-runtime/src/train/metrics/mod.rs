@@ -2,6 +2,7 @@
 
 mod area;
 pub(super) mod classes;
+mod fractions;
 pub(super) mod labels;
 pub(super) mod numbers;
 #[cfg(test)]
@@ -16,10 +17,7 @@ pub use self::{
     labels::{LabelMetrics, LabelScore},
     numbers::{NumberMetrics, NumberScore},
 };
-use super::{
-    config::Loss,
-    select::{Answers, Measure, SelectBy},
-};
+use super::{answers::Answers, config::Loss, loss::tally};
 use crate::data::{Dataset, Targets};
 
 /// How well a network does on data; it prints as a table and serialises as JSON.
@@ -56,7 +54,7 @@ impl Metrics {
     /// Those of outputs `[n, outputs]` for the samples of `data`, logits of classes or labels, or numbers.
     pub(crate) fn of(outputs: &ArrayView2<'_, f32>, data: &Dataset) -> Self {
         let answers = Answers::new(outputs, data);
-        let Measure { loss, accuracy, .. } = Measure::of(&answers, Loss::Auto, SelectBy::Auto);
+        let tally = tally(&answers, Loss::Auto);
         let details = match data.targets() {
             Targets::Classes { labels, classes } => {
                 Details::Classes(ClassMetrics::new(&answers, labels, *classes, data.class_names()))
@@ -66,7 +64,12 @@ impl Metrics {
             }
             Targets::Values(values) => Details::Numbers(NumberMetrics::new(&answers, &values.view())),
         };
-        Self { samples: data.len(), loss, accuracy, details }
+        Self {
+            samples: data.len(),
+            loss: tally.mean_loss(),
+            accuracy: tally.accuracy(data.targets()),
+            details,
+        }
     }
 
     /// The mean recall of the classes, which counts each class the same; `None` but for classes.
@@ -117,21 +120,4 @@ impl Metrics {
             Details::Classes(_) | Details::Labels(_) => None,
         }
     }
-}
-
-/// The mean, where there is anything.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
-}
-
-/// Of two counts; 0 where there is nothing.
-fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// The harmonic mean of precision and recall: of `found` that are right, `predicted` in all, and `there` to find; `None`
-/// where there is nothing of either.
-fn f1(found: usize, predicted: usize, there: usize) -> Option<f64> {
-    (predicted + there > 0).then(|| 2.0 * found as f64 / (predicted + there) as f64)
 }

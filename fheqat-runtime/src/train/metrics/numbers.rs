@@ -3,8 +3,8 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::mean;
-use crate::train::select::Answers;
+use super::fractions::mean;
+use crate::train::answers::Answers;
 
 /// How near predictions of numbers are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,9 +6,10 @@ use crate::{
     data::{Dataset, Targets},
     train::{
         TrainError,
+        answers::{Answers, class},
         config::TrainConfig,
-        loss::class,
-        select::{Answers, Measure, SelectBy},
+        measure::Measure,
+        select::SelectBy,
     },
 };
 
