@@ -86,9 +86,7 @@ impl Reading {
         let transform = match (from.noted(TRANSFORM), standardization) {
             (None, None) => return Ok(None),
             // Of a version that wrote no more.
-            (None, Some(standardization)) | (Some(STANDARDIZE), Some(standardization)) => {
-                Transform::Standardize(standardization)
-            }
+            (None | Some(STANDARDIZE), Some(standardization)) => Transform::Standardize(standardization),
             (Some(AS_IS), None) => Transform::AsIs,
             (Some(WHITEN), Some(standardization)) => {
                 let components = from.matrix(COMPONENTS, features)?;

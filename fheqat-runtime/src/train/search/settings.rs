@@ -144,10 +144,12 @@ impl Trials {
             ..=MOST => (data.clone(), data.len()),
             rows => (data.split(1.0 - MOST as f32 / rows as f32, config.seed)?.0, MOST),
         };
-        let folds = match some {
-            ..=FEW => 5.min(some),
-            ..=SOME => 3,
-            _ => 1,
+        let folds = if some <= FEW {
+            5.min(some)
+        } else if some <= SOME {
+            3
+        } else {
+            1
         };
         let pairs: Vec<(Dataset, Dataset)> = match folds {
             0 | 1 => vec![few.split(0.25, config.seed)?],
@@ -202,7 +204,7 @@ impl Trials {
 
 impl Setting {
     /// The same training with this setting.
-    pub(super) fn on(&self, config: &TrainConfig) -> TrainConfig {
+    pub(super) fn on(self, config: &TrainConfig) -> TrainConfig {
         TrainConfig { ridge: Some(self.ridge), features: self.features, progress: false, ..config.clone() }
     }
 }
