@@ -26,9 +26,10 @@ pub mod trial;
 mod weights;
 
 pub use class_weights::ClassWeights;
-pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, CostSearch, FeatureMap, Optimizer, TrainConfig, Validation};
 pub use error::TrainError;
 pub use history::{Epoch, History};
+pub use loss::Loss;
 pub use metrics::Metrics;
 pub use ptq::PtqConfig;
 pub use schedule::Schedule;
