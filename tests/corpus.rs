@@ -12,7 +12,7 @@ use std::{alloc::System, collections::BTreeMap, fs, panic, path::PathBuf};
 
 use fheqat::{data, prelude::*, quant::Code, spec::Range};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use targets::Small;
+use targets::{Bits, Small};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -115,6 +115,17 @@ fn every_reader_refuses_what_it_cannot_read() {
     }
 }
 
+/// A quantity and a category, both of which may be missing.
+#[cfg(feature = "fhe")]
+fn colours() -> data::Dataset {
+    let features = ndarray::array![[0.5, 0.0], [f32::NAN, 1.0], [1.5, f32::NAN], [2.5, 2.0], [3.5, 0.0]];
+    let names = ["red", "green", "blue"].map(str::to_owned).to_vec();
+    let kinds = [("width", data::FeatureKind::Number), ("colour", data::FeatureKind::Category { names })];
+    let described = kinds.map(|(name, kind)| data::Feature { name: name.to_owned(), kind });
+    let data = data::Dataset::classes_with_missing(features, vec![0, 1, 0, 1, 1], 2).unwrap();
+    data.with_features(described.to_vec()).unwrap()
+}
+
 #[cfg(feature = "fhe")]
 #[test]
 #[ignore = "writes files"]
@@ -130,6 +141,16 @@ fn rewrite() {
     net.train(&train, &TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() }).unwrap();
     fs::create_dir_all(folder("weights")).unwrap();
     net.save(folder("weights").join("small")).unwrap();
+
+    let mut whitened = Small::new(Seed(0));
+    let config = TrainConfig { epochs: Some(1), progress: false, ..TrainConfig::declared() };
+    whitened.train(&train, &TrainConfig { features: FeatureMap::Whiten, ..config.clone() }).unwrap();
+    whitened.save(folder("weights").join("whitened")).unwrap();
+    fs::write(folder("circuit").join("whitened"), whitened.circuit().unwrap().to_bytes()).unwrap();
+    let mut bits = Bits::new(Seed(0));
+    bits.train(&colours(), &config).unwrap();
+    bits.save(folder("weights").join("bits")).unwrap();
+    fs::write(folder("circuit").join("bits"), bits.circuit().unwrap().to_bytes()).unwrap();
 
     let circuit = net.circuit().unwrap();
     write("circuit", &circuit.to_bytes());

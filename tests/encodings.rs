@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use fheqat::{
-    data::{self, Dataset},
+    data::{self, Dataset, Feature, FeatureKind},
+    error::InputError,
     prelude::*,
     quant::{ChannelCode, Transform},
     train::TrainError,
@@ -197,6 +198,150 @@ fn features_are_standardised_where_nobody_says_otherwise() {
     assert_eq!(again.quant_inp.transform(), Some(&Transform::AsIs));
 }
 
+#[quant_net(bits = 3, max_l1 = 12)]
+struct Mixed {
+    bits: Thermometer<3>,
+    fc1: QuantLinear<9, 8>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<8, 2>,
+}
+
+/// A quantity that may be missing, a category that may be, and a quantity that never is. Blue is in no sample.
+fn mixed() -> Dataset {
+    let features = Array2::from_shape_fn((240, 3), |(row, column)| match column {
+        0 if row % 5 == 0 => f32::NAN,
+        1 if row % 7 == 0 => f32::NAN,
+        1 => [0.0, 2.0][row % 2],
+        _ => ((row * 37) % 101) as f32 / 10.0,
+    });
+    let labels = (0..240).map(|row| usize::from(row % 5 == 0 || (row * 37) % 101 > 50)).collect();
+    let names = ["red", "blue", "green, dark"].map(str::to_owned).to_vec();
+    let feature = |name: &str, kind| Feature { name: name.to_owned(), kind };
+    let data = Dataset::classes_with_missing(features, labels, 2).unwrap();
+    data.with_features(vec![
+        feature("age", FeatureKind::Number),
+        feature("colour", FeatureKind::Category { names }),
+        feature("width", FeatureKind::Number),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn categories_and_missing_values_have_bits() {
+    let data = mixed();
+    let net: Mixed = trained(&data, FeatureMap::Auto);
+    let circuit = check_bits(&net, &data);
+    saved_and_loaded(&net);
+    let accuracy = net.evaluate(&data).unwrap().accuracy.unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+    let code = net.bits.code().unwrap();
+    assert!(
+        matches!(&code.channels()[0], ChannelCode::Quantity { thresholds, missing: true } if thresholds.len() == 2)
+    );
+    let bits = vec![Some(0), None, Some(1)];
+    assert_eq!(code.channels()[1], ChannelCode::Category { bits, others: None, missing: true });
+    let encode = |sample: &[f32]| circuit.codec.encode(sample).unwrap();
+    let nan = f32::NAN;
+    assert_eq!(encode(&[nan, nan, nan]), [0, 0, 1, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(encode(&[1e9, 0.0, 1e9]), [1, 1, 0, 1, 0, 0, 1, 1, 1]);
+    // No training sample was blue, and none had a colour without a name.
+    for unseen in [1.0, 3.0, 1e9] {
+        assert_eq!(encode(&[-1e9, unseen, -1e9]), [0; 9]);
+    }
+    let refused = |sample: &[f32]| circuit.codec.encode(sample).unwrap_err();
+    let is_category = |error: &InputError| matches!(error, InputError::Category { feature: 1, .. });
+    assert!(is_category(&refused(&[0.0, 0.5, 0.0])) && is_category(&refused(&[0.0, -1.0, 0.0])));
+    assert!(matches!(refused(&[f32::INFINITY, 0.0, 0.0]), InputError::NotFinite { feature: 0, .. }));
+}
+
+#[test]
+fn samples_may_be_text_as_in_a_file() {
+    let data = mixed();
+    let circuit = trained::<Mixed>(&data, FeatureMap::Auto).circuit().unwrap();
+    let circuit = Circuit::from_bytes(&circuit.to_bytes()).unwrap();
+    let parse = |cells: &[&str]| circuit.codec.parse(cells).unwrap();
+    assert_eq!(parse(&["1.5", "green, dark", " -2e3 "]), [1.5, 2.0, -2000.0]);
+    assert_eq!(parse(&["1", "violet", "2"]), [1.0, 3.0, 2.0]);
+    for missing in ["", " ", "?", "NA", "nan", "NaN", "n/a", "null"] {
+        let parsed = parse(&[missing, missing, "0"]);
+        assert!(parsed[0].is_nan() && parsed[1].is_nan(), "{missing}");
+    }
+    assert_eq!(circuit.codec.encode_text(&["", "blue", "4"]).unwrap()[..6], [0, 0, 1, 0, 0, 0]);
+    let error = circuit.codec.parse(&["1,5", "red", "2"]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "feature 0 of the sample (`age`) is `1,5`, which is no number: give one, with a point before its fraction, or leave the cell empty where the value is missing"
+    );
+    assert_eq!(circuit.codec.parse(&["1"]).unwrap_err(), InputError::Width { found: 1, expected: 3 });
+}
+
+#[test]
+fn reports_say_what_the_client_sends() {
+    let report = |circuit: &Circuit| circuit.report().to_string();
+    let sends = |net: &str, line: &str| assert!(net.ends_with(&format!("\n{line}")), "{net}");
+    let bits = trained::<Bits>(&points(), FeatureMap::Auto).circuit().unwrap();
+    sends(&report(&bits), "bits: the client sends 10 levels of 1 bit: 2 features by 5 bits each");
+    let levels = trained::<Levels>(&points(), FeatureMap::Auto).circuit().unwrap();
+    sends(
+        &report(&levels),
+        "quant_inp: the client sends 2 levels of 3 bits: 2 features, standardised, rounded",
+    );
+    let whitened = trained::<Bits>(&points(), FeatureMap::Whiten).circuit().unwrap();
+    sends(
+        &report(&whitened),
+        "bits: the client sends 10 levels of 1 bit: 2 features, whitened, by 5 bits each",
+    );
+    let json = serde_json::to_value(bits.report()).unwrap();
+    assert_eq!(json["layers"][0]["encoding"]["levels"], 10);
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_by_name() {
+    #[quant_net(bits = 3)]
+    struct Levels {
+        quant_inp: QuantIdentity,
+        fc1: QuantLinear<3, 2>,
+    }
+
+    let data = mixed();
+    let refused = |features| {
+        let mut net = Mixed::new(Seed(1));
+        net.train(&data, &TrainConfig { features, ..config() }).unwrap_err().to_string()
+    };
+    let whitened = refused(FeatureMap::Whiten);
+    assert!(whitened.starts_with("feature `colour` is a category, which cannot be whitened: "), "{whitened}");
+    let error = Levels::new(Seed(1)).train(&data, &config()).unwrap_err().to_string();
+    assert!(error.starts_with("sample 0: feature 0 of the sample (`age`) is missing (NaN), "), "{error}");
+    assert!(error.contains("`Thermometer<K>`"), "{error}");
+    let numbers =
+        Dataset::classes_with_missing(data.features().to_owned(), data.labels().to_vec(), 2).unwrap();
+    let error =
+        Mixed::new(Seed(1)).train(&numbers, &TrainConfig { features: FeatureMap::Whiten, ..config() });
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("feature `0` has missing values, which cannot be whitened: "), "{error}");
+    // Categories in another order mean something else.
+    let net: Mixed = trained(&data, FeatureMap::Auto);
+    let mut described = data.described().to_vec();
+    if let FeatureKind::Category { names } = &mut described[1].kind {
+        names.reverse();
+    }
+    let error = net.evaluate(&data.clone().with_features(described).unwrap()).unwrap_err();
+    assert_eq!(error, TrainError::Categories { feature: "colour".to_owned() });
+}
+
+#[test]
+fn categories_are_no_pixels() {
+    #[quant_net(bits = 3, input = [3, 1])]
+    struct Series {
+        bits: Thermometer<3>, // [9, 1]
+        flatten: Flatten,
+        fc1: QuantLinear<9, 2>,
+    }
+
+    let error = Series::new(Seed(1)).train(&mixed(), &config()).unwrap_err();
+    assert_eq!(error, TrainError::Category { field: "bits".to_owned(), feature: "colour".to_owned() });
+}
+
 #[test]
 fn an_encoder_of_another_kind_is_not_loaded() {
     #[quant_net(bits = 3, input = [2])]
@@ -257,4 +402,11 @@ fn encrypted_is_simulated() {
     check::<Image>(&images(), FeatureMap::Auto);
     check::<Levels>(&correlated(), FeatureMap::Whiten);
     check::<Bits>(&correlated(), FeatureMap::Whiten);
+    check::<Mixed>(&mixed(), FeatureMap::Auto);
+
+    let circuit = trained::<Mixed>(&mixed(), FeatureMap::Auto).circuit().unwrap();
+    let (client, server) = circuit.compile(&CompileOptions::default()).unwrap().keygen().unwrap();
+    let result = server.run(&client.encrypt_text(&["", "violet", "3.5"]).unwrap()).unwrap();
+    let simulated = circuit.simulate(&[f32::NAN, 3.0, 3.5]).unwrap();
+    assert_eq!(client.decrypt(&result).unwrap(), simulated);
 }

@@ -5,7 +5,8 @@ use fheqat::{
     prelude::*,
     spec::{
         Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range,
-        Scale, Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all, rules::bootstraps,
+        Scale, Shape, Source, Thresholds, Transfer, WeightRange, WeightScale, Window, judge_all,
+        rules::bootstraps,
     },
 };
 
@@ -527,4 +528,59 @@ fn a_tolerance_counts_where_sums_are_read() {
     assert_eq!(steps(&Checkerboard::SPEC), [0.0; 6]);
     let open = Net { tolerance: Some(Known::Now(2.0)), ..Checkerboard::SPEC };
     assert_eq!(steps(&open), [0.0, 0.0, 2.0, 0.0, 2.0, 2.0]);
+}
+
+const BITS: usize = 3;
+
+/// Bits of each feature, beside its levels; numbers by constants.
+#[quant_net(bits = 3)]
+struct Encoded {
+    bits: Thermometer<BITS>,
+    #[layer(from = input, thresholds = uniform)]
+    more: Thermometer<2>,
+    #[layer(from = [bits, more])]
+    both: Concat,
+    #[layer(from = bits)]
+    fc1: QuantLinear<12, 4>,
+    #[layer(scale_from = bits)]
+    relu1: QuantReLU,
+    #[layer(from = [both, relu1])]
+    cat: Concat,
+    fc2: QuantLinear<24, 2>,
+}
+
+/// Channels of bits, one after the other.
+#[quant_net(bits = 3, input = [2, 8, 8])]
+struct EncodedImage {
+    #[layer(thresholds = quantiles)]
+    bits: Thermometer<BITS>,
+    #[layer(groups = 2)]
+    conv: QuantConv2d<6, 4, 3>,
+}
+
+#[test]
+fn bits_of_the_input_tell_how_wide_it_is() {
+    let thermometer = |bits, thresholds| {
+        Layer::Thermometer(fheqat::spec::Thermometer { bits: Known::Now(bits), thresholds })
+    };
+    assert_eq!(Encoded::SPEC.fields[0].layer, thermometer(3, Thresholds::ByShape));
+    assert_eq!(Encoded::SPEC.fields[1].layer, thermometer(2, Thresholds::Uniform));
+    assert_eq!(Encoded::SPEC.input_shape(), Known::Now(Shape::flat(Known::Now(4))));
+    let verdicts = judge_all::<7>(&Encoded::SPEC);
+    assert!(verdicts.iter().all(|verdict| verdict.issues().next().is_none()));
+    let facts = verdicts.map(|verdict| verdict.fact);
+    assert_eq!(facts[0].shape, Known::Now(Shape::flat(Known::Now(12))));
+    assert_eq!(facts[1].shape, Known::Now(Shape::flat(Known::Now(8))));
+    for fact in &facts[..3] {
+        assert_eq!(
+            (fact.range, fact.form),
+            (Known::Now(Range::new(0, 1)), Known::Now(Form::Quantized { scale: 0 }))
+        );
+    }
+    assert_eq!(EncodedImage::SPEC.fields[0].layer, thermometer(3, Thresholds::Quantiles));
+    let [bits, conv] = judge_all::<2>(&EncodedImage::SPEC).map(|verdict| verdict.fact.shape);
+    let image = |dims: [i64; 3]| Known::Now(Shape::new(&dims.map(Known::Now)));
+    assert_eq!((bits, conv), (image([6, 8, 8]), image([4, 6, 6])));
+    assert_eq!(Encoded::new(Seed(0)).layers().len(), 7);
+    assert_eq!(EncodedImage::new(Seed(0)).layers().len(), 2);
 }

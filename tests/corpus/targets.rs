@@ -44,18 +44,26 @@ pub(crate) struct Small {
     fc2: QuantLinear<3, 2>,
 }
 
+#[quant_net(bits = 2, max_l1 = 4)]
+pub(crate) struct Bits {
+    bits: Thermometer<3>,
+    fc1: QuantLinear<6, 3>,
+    relu1: QuantReLU,
+    fc2: QuantLinear<3, 2>,
+}
+
 /// What [`Network::load`] takes is a file, so the bytes become one.
 pub(crate) fn weights(bytes: &[u8]) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
     std::fs::write(&path, bytes).unwrap();
-    let mut net = Small::new(Seed(0));
-    let is_read = net.load(&path).is_ok();
-    let _ = net.circuit();
+    let (mut small, mut bits) = (Small::new(Seed(0)), Bits::new(Seed(0)));
+    let is_read = small.load(&path).is_ok() || bits.load(&path).is_ok();
+    let _ = (small.circuit(), bits.circuit());
     is_read
 }
 
-/// The first byte chooses options; the others are the file, plain or gzip.
+/// The first byte chooses options; the others are the file, plain or gzip. What is accepted can be read again like itself.
 pub(crate) fn table(bytes: &[u8]) -> bool {
     let Some((&choice, file)) = bytes.split_first() else { return false };
     let options = CsvOptions {
@@ -63,6 +71,7 @@ pub(crate) fn table(bytes: &[u8]) -> bool {
         target: match choice >> 1 & 3 {
             0 => Target::Class(Column::Last),
             1 => Target::Class(Column::Index(0)),
+            2 | 3 if choice & 16 != 0 => Target::Labels(vec![Column::Last]),
             2 => Target::Values(vec![Column::Last]),
             _ => Target::Values(vec![Column::Name("a".to_owned()), Column::Index(1)]),
         },
@@ -74,7 +83,12 @@ pub(crate) fn table(bytes: &[u8]) -> bool {
         max_unpacked: 1 << 20,
         ..CsvOptions::default()
     };
-    csv::parse(file, "file", &options).is_ok()
+    let Ok(data) = csv::parse(file, "file", &options) else { return false };
+    let like_it =
+        CsvOptions { features: data.described().to_vec(), classes: data.class_names().to_vec(), ..options };
+    let again = csv::parse(file, "file", &like_it).unwrap();
+    assert_eq!((again.described(), again.labels()), (data.described(), data.labels()));
+    true
 }
 
 /// The first two bytes say how long the file of images is; the rest is the file of labels.

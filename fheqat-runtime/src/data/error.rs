@@ -38,16 +38,6 @@ pub enum DataError {
         /// What is there.
         value: f32,
     },
-    /// A feature that is missing where none may be.
-    #[error(
-        "row {row} has no value for `{feature}`, but the network takes no missing values: fill them in, or drop the row or the feature"
-    )]
-    Missing {
-        /// The sample.
-        row: usize,
-        /// The feature's name.
-        feature: String,
-    },
     /// A label that names no class.
     #[error("row {row} has label {label}, but {classes} classes are numbered 0 to {}: renumber the labels or give more classes", classes.saturating_sub(1))]
     Label {

@@ -13,7 +13,7 @@
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("plants.csv");
-//! # let line = |row| format!("{};{};{}\n", row as f32 / 8.0, ["red", "", "blue"][row % 3], ["oak", "ash"][row % 2]);
+//! # let line = |row: usize| format!("{};{};{}\n", row as f32 / 8.0, ["red", "", "blue"][row % 3], ["oak", "ash"][row % 2]);
 //! # std::fs::write(&path, format!("height;colour;tree\n{}", (0..40).map(line).collect::<String>()))?;
 //! let data = csv::read(&path, &CsvOptions::default())?; // the last column is the class
 //! assert_eq!((data.len(), data.width(), data.class_names().len()), (40, 2, 2));
@@ -214,19 +214,6 @@ impl Dataset {
         Ok(self)
     }
 
-    /// For what takes no missing values.
-    ///
-    /// # Errors
-    /// Names the first that is missing.
-    pub(crate) fn check_complete(&self) -> Result<(), DataError> {
-        match self.features.indexed_iter().find(|(_, value)| value.is_nan()) {
-            Some(((row, column), _)) => {
-                Err(DataError::Missing { row, feature: self.described[column].name.clone() })
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Whether a feature of a sample is missing, which is NaN there.
     #[must_use]
     pub fn has_missing(&self) -> bool {
@@ -380,10 +367,6 @@ mod tests {
             Dataset::multi_label_with_missing(features.clone(), labels.clone()),
         ];
         assert!(kept.iter().all(|data| data.as_ref().unwrap().has_missing()));
-        assert_eq!(
-            kept[0].as_ref().unwrap().check_complete().unwrap_err().to_string(),
-            "row 1 has no value for `0`, but the network takes no missing values: fill them in, or drop the row or the feature"
-        );
         let refused = [
             Dataset::classes(features.clone(), vec![0, 1], 2),
             Dataset::values(features.clone(), values),

@@ -32,9 +32,9 @@ enum Cells {
 /// Names so far.
 #[derive(Default)]
 struct Names {
-    /// An index into `names` for each line; `None` where it is missing.
+    /// An index into `distinct` for each line; `None` where it is missing.
     codes: Vec<Option<usize>>,
-    names: Vec<String>,
+    distinct: Vec<String>,
     index: HashMap<String, usize>,
     /// Cells that are numbers.
     numbers: usize,
@@ -151,9 +151,9 @@ impl Names {
     }
 
     fn add(&mut self, name: String) {
-        let next = self.names.len();
+        let next = self.distinct.len();
         let code = *self.index.entry(name).or_insert_with_key(|name| {
-            self.names.push(name.clone());
+            self.distinct.push(name.clone());
             next
         });
         self.codes.push(Some(code));
@@ -175,7 +175,7 @@ impl Names {
     fn check(&self, column: &Column, reading: Reading<'_>) -> Result<(), CsvError> {
         let file = reading.file.to_owned();
         let Some((line, text)) = &self.first else {
-            let is_empty = self.names.is_empty();
+            let is_empty = self.distinct.is_empty();
             return if is_empty { Err(CsvError::Nothing { file, column: column.clone() }) } else { Ok(()) };
         };
         if self.is_certain {
@@ -188,7 +188,7 @@ impl Names {
         if 2 * self.dates > self.texts {
             return Err(CsvError::Date { file, column, cell });
         }
-        let (names, rows) = (self.names.len(), self.codes.len());
+        let (names, rows) = (self.distinct.len(), self.codes.len());
         if names > FEW_NAMES && 2 * names > rows {
             return Err(CsvError::Names { file, column, names, rows, cell });
         }
@@ -196,10 +196,10 @@ impl Names {
     }
 
     fn categories(self) -> (Vec<f32>, FeatureKind) {
-        let order = sorted(&self.names);
+        let order = sorted(&self.distinct);
         let ranks = ranks(&order);
         let values = self.codes.iter().map(|code| code.map_or(f32::NAN, |code| ranks[code] as f32)).collect();
-        let names = order.iter().map(|&name| self.names[name].clone()).collect();
+        let names = order.iter().map(|&name| self.distinct[name].clone()).collect();
         (values, FeatureKind::Category { names })
     }
 }

@@ -86,6 +86,11 @@ impl Score {
         !self.is_within(margin, other, CERTAINTY)
     }
 
+    /// Whether it is at most `margin` behind `other`, or by chance alone: by half a standard error.
+    pub(super) fn is_as_good(&self, other: &Self, margin: f64) -> bool {
+        self.is_within(margin, other, 0.0) || (!self.right.is_empty() && self.is_within(0.0, other, CAUTION))
+    }
+
     /// Whether it is less than `margin` behind `other` once it is given so many standard errors.
     fn is_within(&self, margin: f64, other: &Self, errors: f64) -> bool {
         if self.by == SelectBy::Loss {
