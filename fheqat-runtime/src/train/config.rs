@@ -1,11 +1,15 @@
 //! What training may be told.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    class_weights::ClassWeights, control::TrainControl, error::TrainError, schedule::Schedule,
+    class_weights::ClassWeights,
+    control::TrainControl,
+    error::{TrainError, within},
+    loss::Loss,
+    schedule::Schedule,
     select::SelectBy,
 };
 use crate::{
@@ -168,20 +172,6 @@ pub enum Optimizer {
     },
 }
 
-/// What is minimised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Loss {
-    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
-    #[default]
-    Auto,
-    /// Of the softmax of the outputs, for classes.
-    CrossEntropy,
-    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
-    Logistic,
-    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
-    MeanSquaredError,
-}
-
 /// Samples held out of training, by which epochs and networks are chosen.
 #[derive(Clone, Debug)]
 pub enum Validation {
@@ -284,15 +274,4 @@ fn at_least_one(option: &'static str, value: usize) -> Result<(), TrainError> {
         return Ok(());
     }
     Err(TrainError::Option { option, value: value as f32, least: 1.0, most: f32::INFINITY })
-}
-
-pub(super) fn within(
-    option: &'static str,
-    value: f32,
-    allowed: RangeInclusive<f32>,
-) -> Result<(), TrainError> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(TrainError::Option { option, value, least: *allowed.start(), most: *allowed.end() })
 }

@@ -25,9 +25,9 @@ use crate::{
     },
     train::{
         calibrate::{Purpose, calibrate},
-        config::{FeatureMap, Loss},
+        config::FeatureMap,
         encode,
-        loss::score,
+        loss::{Loss, score},
     },
 };
 
