@@ -5,7 +5,8 @@ use fheqat::{
     prelude::*,
     spec::{
         Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range,
-        Scale, Shape, Source, Transfer, WeightRange, WeightScale, Window, judge_all, rules::bootstraps,
+        Scale, Shape, Source, Thresholds, Transfer, WeightRange, WeightScale, Window, judge_all,
+        rules::bootstraps,
     },
 };
 

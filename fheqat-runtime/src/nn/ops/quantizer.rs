@@ -370,8 +370,8 @@ pub(super) fn encode((encoder, unit): (&Encoder, f32), batch: Batch<'_>) {
                 None => encoder.encode(&sample.to_vec(), levels, &mut memory),
             }
         }
-        if unit != 1.0 {
-            levels.iter_mut().for_each(|level| *level *= unit);
+        for level in levels {
+            *level *= unit;
         }
     });
 }
