@@ -35,7 +35,7 @@ pub mod prelude {
         nn::{Precision, layers::*, module::Layers},
         quant::activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
         quant_net,
-        train::{CostSearch, FeatureMap, TrainConfig},
+        train::{ClassWeights, CostSearch, FeatureMap, SelectBy, TrainConfig},
     };
     #[cfg(feature = "fhe")]
     pub use crate::{

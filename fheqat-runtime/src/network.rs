@@ -45,7 +45,8 @@ pub trait Network: Layers {
     /// Trains on `data`; the network is as before when it fails.
     ///
     /// # Errors
-    /// When an option is out of range, the data does not fit the network, or the loss diverges.
+    /// When an option is out of range, the data does not fit the network, the loss diverges, or training leaves a number with which
+    /// the network cannot run.
     fn train(&mut self, data: &Dataset, config: &TrainConfig) -> Result<History, TrainError> {
         unoptimized::warn();
         let mut program = Program::of(self)?;
@@ -57,7 +58,8 @@ pub trait Network: Layers {
     /// Quantizes after training in float: scales of least squared error, steps by observing `data`.
     ///
     /// # Errors
-    /// When the data does not fit the network, or an option is out of range.
+    /// When the data does not fit the network, an option is out of range, or rounding leaves a number with which the network cannot
+    /// run.
     fn quantize(&mut self, data: &Dataset, config: &PtqConfig) -> Result<(), TrainError> {
         let mut program = Program::of(self)?;
         ptq::quantize(&mut program, data, *config)?;
@@ -109,7 +111,7 @@ pub trait Network: Layers {
     /// Reads what [`Network::save`] wrote; the network is as before when it fails.
     ///
     /// # Errors
-    /// When the file cannot be read, is not safetensors, or holds another network.
+    /// When the file cannot be read, is not safetensors, holds another network, or numbers with which none can run.
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
         let mut program = Program::of(self)?;
         weights::load(&mut program, path.as_ref())?;

@@ -4,7 +4,7 @@
 
 use fheqat::{
     data::{
-        csv::{self, Column, CsvOptions, Target},
+        csv::{self, Column, CsvOptions, Missing, Target},
         idx,
     },
     prelude::*,
@@ -63,7 +63,7 @@ pub(crate) fn weights(bytes: &[u8]) -> bool {
     is_read
 }
 
-/// The first byte chooses options; the others are the file, plain or gzip.
+/// The first byte chooses options; the others are the file, plain or gzip. What is accepted can be read again like itself.
 pub(crate) fn table(bytes: &[u8]) -> bool {
     let Some((&choice, file)) = bytes.split_first() else { return false };
     let options = CsvOptions {
@@ -71,14 +71,24 @@ pub(crate) fn table(bytes: &[u8]) -> bool {
         target: match choice >> 1 & 3 {
             0 => Target::Class(Column::Last),
             1 => Target::Class(Column::Index(0)),
+            2 | 3 if choice & 16 != 0 => Target::Labels(vec![Column::Last]),
             2 => Target::Values(vec![Column::Last]),
             _ => Target::Values(vec![Column::Name("a".to_owned()), Column::Index(1)]),
         },
         ignore: if choice & 8 != 0 { vec![Column::Index(1)] } else { Vec::new() },
         classes: if choice & 16 != 0 { vec!["a".to_owned(), "b".to_owned()] } else { Vec::new() },
-        delimiter: if choice & 32 != 0 { b';' } else { b',' },
+        delimiter: (choice & 32 != 0).then_some(b';'),
+        decimal_comma: choice & 64 != 0,
+        missing: if choice & 128 != 0 { Missing::Refuse } else { Missing::Keep },
+        max_unpacked: 1 << 20,
+        ..CsvOptions::default()
     };
-    csv::parse(file, "file", &options).is_ok()
+    let Ok(data) = csv::parse(file, "file", &options) else { return false };
+    let like_it =
+        CsvOptions { features: data.described().to_vec(), classes: data.class_names().to_vec(), ..options };
+    let again = csv::parse(file, "file", &like_it).unwrap();
+    assert_eq!((again.described(), again.labels()), (data.described(), data.labels()));
+    true
 }
 
 /// The first two bytes say how long the file of images is; the rest is the file of labels.

@@ -87,6 +87,7 @@ impl Codec {
             && self.inputs() == inputs
             && self.scale.len() == outputs
             && self.bias.len() == outputs
+            && self.scale.iter().chain(&self.bias).all(|number| number.is_finite())
             && self.task.fits(outputs)
     }
 

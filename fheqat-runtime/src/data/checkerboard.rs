@@ -25,11 +25,11 @@ pub fn checkerboard(seed: Seed) -> (Dataset, Dataset) {
     (noisy(train, &mut rng), noisy(test, &mut rng))
 }
 
-/// `count` fresh points of the guide's task, from grid points chosen at random.
+/// `count` fresh points of the guide's task, at least one, from grid points chosen at random.
 #[must_use]
 pub fn checkerboard_points(count: usize, seed: Seed) -> Dataset {
     let mut rng = seed.rng(POINTS);
-    let cells: Vec<usize> = (0..count).map(|_| rng.random_range(0..SIDE * SIDE)).collect();
+    let cells: Vec<usize> = (0..count.max(1)).map(|_| rng.random_range(0..SIDE * SIDE)).collect();
     noisy(&cells, &mut rng)
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -61,7 +61,7 @@ pub enum IdxError {
         /// Dimensions they have.
         expected: usize,
     },
-    /// More or fewer elements than the sizes say.
+    /// Fewer elements than the sizes say.
     #[error("`{file}` has {found} elements behind sizes {sizes:?}: it is damaged, fetch it again")]
     Length {
         /// The file.
@@ -70,6 +70,26 @@ pub enum IdxError {
         found: usize,
         /// What its head says.
         sizes: Vec<usize>,
+    },
+    /// Bytes behind the last element.
+    #[error("`{file}` has more bytes than the elements of sizes {sizes:?}: it is damaged, fetch it again")]
+    Trailing {
+        /// The file.
+        file: String,
+        /// What its head says.
+        sizes: Vec<usize>,
+    },
+    /// Sizes of more elements than are read.
+    #[error(
+        "`{file}` has sizes {sizes:?}, more than {most} elements: if that is right, set `max_elements` to more"
+    )]
+    Limit {
+        /// The file.
+        file: String,
+        /// What its head says.
+        sizes: Vec<usize>,
+        /// The most that are read.
+        most: u64,
     },
     /// No samples, or not one label for each image.
     #[error("`{file}`: {error}")]
@@ -81,17 +101,39 @@ pub enum IdxError {
     },
 }
 
+/// How files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdxOptions {
+    /// Elements that one file may have; each takes five bytes of memory while it is read. Default: 2^30, which is more than
+    /// any of MNIST's likes has.
+    pub max_elements: u64,
+}
+
+impl Default for IdxOptions {
+    fn default() -> Self {
+        Self { max_elements: 1 << 30 }
+    }
+}
+
 /// Reads a folder with MNIST's four files, each plain or with `.gz`: what to train on, and what to test with. Pixels are
 /// features in 0 to 255; there are as many classes as the greatest label of the two says.
 ///
 /// # Errors
 /// Names the file, or the one that is missing.
 pub fn mnist(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset), IdxError> {
-    let folder = folder.as_ref();
-    let train =
-        Samples::read(&find(folder, "train-images-idx3-ubyte")?, &find(folder, "train-labels-idx1-ubyte")?)?;
-    let test =
-        Samples::read(&find(folder, "t10k-images-idx3-ubyte")?, &find(folder, "t10k-labels-idx1-ubyte")?)?;
+    mnist_with(folder, IdxOptions::default())
+}
+
+/// The same with options.
+///
+/// # Errors
+/// As [`mnist`].
+pub fn mnist_with(folder: impl AsRef<Path>, options: IdxOptions) -> Result<(Dataset, Dataset), IdxError> {
+    let file = |name| find(folder.as_ref(), name);
+    let [images, labels] = [file("train-images-idx3-ubyte")?, file("train-labels-idx1-ubyte")?];
+    let train = Samples::read(&images, &labels, options)?;
+    let [images, labels] = [file("t10k-images-idx3-ubyte")?, file("t10k-labels-idx1-ubyte")?];
+    let test = Samples::read(&images, &labels, options)?;
     let classes = train.classes().max(test.classes());
     Ok((train.into_data(classes)?, test.into_data(classes)?))
 }
@@ -102,7 +144,19 @@ pub fn mnist(folder: impl AsRef<Path>) -> Result<(Dataset, Dataset), IdxError> {
 /// # Errors
 /// Names the file.
 pub fn read(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Dataset, IdxError> {
-    let samples = Samples::read(images.as_ref(), labels.as_ref())?;
+    read_with(images, labels, IdxOptions::default())
+}
+
+/// The same with options.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(
+    images: impl AsRef<Path>,
+    labels: impl AsRef<Path>,
+    options: IdxOptions,
+) -> Result<Dataset, IdxError> {
+    let samples = Samples::read(images.as_ref(), labels.as_ref(), options)?;
     let classes = samples.classes();
     samples.into_data(classes)
 }
@@ -120,10 +174,10 @@ struct Samples {
 }
 
 impl Samples {
-    fn read(images: &Path, labels: &Path) -> Result<Self, IdxError> {
+    fn read(images: &Path, labels: &Path, options: IdxOptions) -> Result<Self, IdxError> {
         let file = images.display().to_string();
-        let ([count, rows, columns], pixels) = elements(images, "images")?;
-        let ([_], labels) = elements(labels, "labels")?;
+        let ([count, rows, columns], pixels) = elements(images, "images", options)?;
+        let ([_], labels) = elements(labels, "labels", options)?;
         if pixels.is_empty() {
             // An array of no images can still be too wide.
             let error = DataError::Empty { rows: count, columns: rows.saturating_mul(columns) };
@@ -145,14 +199,19 @@ impl Samples {
     }
 }
 
-/// The sizes of a file's `N` dimensions, and its elements, as many as the sizes say.
-fn elements<const N: usize>(path: &Path, part: &'static str) -> Result<([usize; N], Vec<u8>), IdxError> {
+/// The sizes of a file's `N` dimensions, and its elements, as many as the sizes say. Nothing is allocated for sizes before they
+/// are within the limit, nor beyond the bytes that are there.
+fn elements<const N: usize>(
+    path: &Path,
+    part: &'static str,
+    options: IdxOptions,
+) -> Result<([usize; N], Vec<u8>), IdxError> {
     let file = path.display().to_string();
     let failed = |source| FileError::new("read", path, source);
-    let mut bytes = Vec::new();
-    let source = File::open(path).map_err(failed)?;
-    plain(BufReader::new(source)).and_then(|mut source| source.read_to_end(&mut bytes)).map_err(failed)?;
-    let Some((&[0, 0, kind, dimensions], rest)) = bytes.split_first_chunk() else {
+    let most = options.max_elements;
+    let opened = BufReader::new(File::open(path).map_err(failed)?);
+    let mut source = plain(opened, u64::MAX).map_err(failed)?;
+    let Some([0, 0, kind, dimensions]) = head(&mut source).map_err(failed)? else {
         return Err(IdxError::Format { file });
     };
     if kind != 0x08 {
@@ -161,14 +220,31 @@ fn elements<const N: usize>(path: &Path, part: &'static str) -> Result<([usize; 
     if usize::from(dimensions) != N {
         return Err(IdxError::Dimensions { file, found: dimensions.into(), part, expected: N });
     }
-    let (heads, _) = rest.as_chunks::<4>();
-    let Some((heads, _)) = heads.split_first_chunk::<N>() else { return Err(IdxError::Format { file }) };
-    let sizes = heads.map(|head| u32::from_be_bytes(head) as usize);
-    let found = rest.len() - 4 * N;
-    if sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size)) != Some(found) {
-        return Err(IdxError::Length { file, found, sizes: sizes.to_vec() });
+    let mut sizes = [0; N];
+    for size in &mut sizes {
+        let Some(bytes) = head(&mut source).map_err(failed)? else { return Err(IdxError::Format { file }) };
+        *size = u32::from_be_bytes(bytes) as usize;
     }
-    Ok((sizes, rest[4 * N..].to_vec()))
+    let count = sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(size as u64));
+    let Some(count) = count.filter(|count| *count <= most) else {
+        return Err(IdxError::Limit { file, sizes: sizes.to_vec(), most });
+    };
+    let mut elements = Vec::new();
+    source.by_ref().take(count).read_to_end(&mut elements).map_err(failed)?;
+    if (elements.len() as u64) < count {
+        return Err(IdxError::Length { file, found: elements.len(), sizes: sizes.to_vec() });
+    }
+    if source.take(1).read_to_end(&mut Vec::new()).map_err(failed)? > 0 {
+        return Err(IdxError::Trailing { file, sizes: sizes.to_vec() });
+    }
+    Ok((sizes, elements))
+}
+
+/// The next four bytes, or nothing where fewer are left.
+fn head(source: &mut impl Read) -> io::Result<Option<[u8; 4]>> {
+    let mut bytes = Vec::new();
+    source.take(4).read_to_end(&mut bytes)?;
+    Ok(bytes.try_into().ok())
 }
 
 #[cfg(test)]
@@ -271,8 +347,21 @@ mod tests {
             refused(0, images[..images.len() - 1].to_vec()),
             "`file` has 11 elements behind sizes [2, 2, 3]: it is damaged, fetch it again"
         );
-        let huge = [u32::MAX; 3];
-        assert!(refused(0, file(8, &huge, &[])).contains("has 0 elements behind sizes"));
+        assert_eq!(
+            refused(0, file(8, &[u32::MAX; 3], &[])),
+            "`file` has sizes [4294967295, 4294967295, 4294967295], more than 1073741824 elements: if that is right, set `max_elements` to more"
+        );
+        assert!(
+            refused(0, file(8, &[1 << 10, 1 << 10, 1 << 10], &[7])).contains("has 1 elements behind sizes")
+        );
+        let mut longer = images.clone();
+        longer.push(0);
+        for file in [longer.clone(), packed(&longer), [packed(&images), packed(&[0])].concat()] {
+            assert_eq!(
+                refused(0, file),
+                "`file` has more bytes than the elements of sizes [2, 2, 3]: it is damaged, fetch it again"
+            );
+        }
         let cut = packed(&images);
         assert!(refused(0, cut[..cut.len() - 9].to_vec()).starts_with("cannot read `file`"));
         assert_eq!(
@@ -282,5 +371,19 @@ mod tests {
         assert!(refused(0, file(8, &[0, 2, 3], &[])).starts_with("`file`: the data has 0 samples"));
         let vast = file(8, &[0, u32::MAX, u32::MAX], &[]);
         assert!(refused(0, vast).starts_with("`file`: the data has 0 samples"));
+    }
+
+    #[test]
+    fn more_elements_are_read_where_that_is_asked_for() {
+        let folder = folder(&files());
+        let paths = [0, 1].map(|index| folder.path().join(NAMES[index]));
+        let read = |max_elements| read_with(&paths[0], &paths[1], IdxOptions { max_elements });
+        assert_eq!(read(12).unwrap().len(), 2);
+        assert!(matches!(read(11), Err(IdxError::Limit { most: 11, .. })));
+        assert!(mnist_with(folder.path(), IdxOptions { max_elements: 11 }).is_err());
+        let [images, ..] = files();
+        let (first, second) = images.split_at(9);
+        std::fs::write(&paths[0], [packed(first), packed(second)].concat()).unwrap();
+        assert_eq!(read(12).unwrap().len(), 2);
     }
 }

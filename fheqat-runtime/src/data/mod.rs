@@ -1,4 +1,79 @@
 //! Samples to train and evaluate on, checked once when they come in.
+//!
+//! # From a file
+//!
+//! [`csv::read`] takes a table as it is: `,`, `;` or tabs, quotes, gzip, text columns as categories, missing cells. What it cannot
+//! make sense of is an error that names the line, the column and the option to set. [`idx::mnist`] reads images.
+//!
+//! ```
+//! use fheqat_runtime::{
+//!     Seed,
+//!     data::csv::{self, CsvOptions, Target},
+//! };
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("plants.csv");
+//! # let line = |row: usize| format!("{};{};{}\n", row as f32 / 8.0, ["red", "", "blue"][row % 3], ["oak", "ash"][row % 2]);
+//! # std::fs::write(&path, format!("height;colour;tree\n{}", (0..40).map(line).collect::<String>()))?;
+//! let data = csv::read(&path, &CsvOptions::default())?; // the last column is the class
+//! assert_eq!((data.len(), data.width(), data.class_names().len()), (40, 2, 2));
+//! assert!(data.has_missing()); // a feature that is missing is NaN
+//!
+//! let heights = CsvOptions {
+//!     target: Target::Values(vec!["height".into()]),
+//!     ignore: vec!["tree".into()],
+//!     ..CsvOptions::default()
+//! };
+//! let heights = csv::read(&path, &heights)?; // numbers to predict
+//!
+//! // A later file is read as the first one was: the same classes, the same categories, in the same order.
+//! let later = CsvOptions {
+//!     features: data.described().to_vec(),
+//!     classes: data.class_names().to_vec(),
+//!     ..CsvOptions::default()
+//! };
+//! let both = data.concat(&csv::read(&path, &later)?)?;
+//! # assert_eq!((both.len(), heights.width()), (80, 1));
+//!
+//! // Shared out, each class alike: to train, and to judge what was trained.
+//! let [train, test] = data.parts([0.75, 0.25], Seed(1))?;
+//! assert_eq!((train.len(), test.len()), (30, 10));
+//!
+//! // Where rows are few: every sample is held out once.
+//! for (train, held_out) in train.folds(5, Seed(2))? {
+//!     assert_eq!((train.len(), held_out.len()), (24, 6));
+//! }
+//!
+//! // Some of the samples, by row.
+//! let tall: Vec<usize> = (0..data.len()).filter(|&row| data.features()[[row, 0]] > 2.5).collect();
+//! let tall = data.select(&tall)?;
+//! # assert_eq!(tall.len(), 19);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # From memory
+//!
+//! ```
+//! use fheqat_runtime::data::{Dataset, Feature, FeatureKind};
+//! use ndarray::array;
+//!
+//! let classes = Dataset::classes_from_rows([[0.2, 0.9], [0.7, 0.1]], vec![0, 1], 2)?;
+//! let numbers = Dataset::values_from_rows([[1.0], [2.0]], [[10.0], [20.0]])?;
+//! let labels = Dataset::multi_label_from_rows([[1.0], [2.0]], [[true, false], [true, true]])?;
+//!
+//! // NaN is a missing value where that is said; a category is an index into its names.
+//! let data = Dataset::classes_with_missing(array![[f32::NAN, 1.0], [4.5, 0.0]], vec![0, 1], 2)?
+//!     .with_class_names(vec!["oak".to_owned(), "ash".to_owned()])?
+//!     .with_features(vec![
+//!         Feature { name: "height".to_owned(), kind: FeatureKind::Number },
+//!         Feature {
+//!             name: "colour".to_owned(),
+//!             kind: FeatureKind::Category { names: vec!["red".to_owned(), "blue".to_owned()] },
+//!         },
+//!     ])?;
+//! # assert!(data.has_missing() && classes.len() + numbers.len() + labels.len() == 6);
+//! # Ok::<(), fheqat_runtime::data::DataError>(())
+//! ```
 
 mod checkerboard;
 mod choose;
@@ -18,6 +93,9 @@ use ndarray::{Array2, ArrayView2};
 pub use checkerboard::{checkerboard, checkerboard_points};
 pub use error::DataError;
 pub use feature::{Feature, FeatureKind};
+
+/// The largest number of a file: training squares numbers and adds the squares, in 32 bits.
+pub(crate) const LARGEST: f32 = 1e18;
 
 /// Features and what to predict from them.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,15 +210,8 @@ impl Dataset {
 
     /// Itself where no feature is missing.
     fn complete(self) -> Result<Self, DataError> {
-        self.check_complete().map(|()| self)
-    }
-
-    /// Whether all features of all samples are there.
-    ///
-    /// # Errors
-    /// Names the first that is missing.
-    pub(crate) fn check_complete(&self) -> Result<(), DataError> {
-        check_finite(&self.features, "features", f32::is_finite)
+        check_finite(&self.features, "features", f32::is_finite)?;
+        Ok(self)
     }
 
     /// Whether a feature of a sample is missing, which is NaN there.

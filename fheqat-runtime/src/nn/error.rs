@@ -27,3 +27,15 @@ pub enum NetworkError {
         field: String,
     },
 }
+
+/// A number that a layer has learned, or that follows from what it has learned, with which no network can run.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("`{field}` has a {part} of {value}, with which it cannot run")]
+pub struct Unusable {
+    /// The field.
+    pub field: String,
+    /// What the number is.
+    pub part: &'static str,
+    /// The number.
+    pub value: f32,
+}

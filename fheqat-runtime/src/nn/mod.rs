@@ -1,5 +1,6 @@
 //! The layers of a network, how it runs on plain data, and the integers that it becomes.
 
+pub(crate) mod check;
 pub mod dimensions;
 pub mod error;
 pub(crate) mod gradients;
@@ -16,9 +17,10 @@ pub mod quantized;
 pub(crate) mod runner;
 pub(crate) mod targets;
 pub mod tensors;
+pub(crate) mod usable;
 pub(crate) mod weights;
 
-pub use error::NetworkError;
+pub use error::{NetworkError, Unusable};
 #[doc(hidden)]
 pub use ops::quantizer::is_signed;
 pub use ops::{layers, linear::LinearState, norm::NormState, quantizer::QuantizerState};

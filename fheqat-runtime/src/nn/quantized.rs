@@ -142,7 +142,7 @@ impl Program {
         })
     }
 
-    fn decoder(&self) -> Result<Decoder, NetworkError> {
+    pub(super) fn decoder(&self) -> Result<Decoder, NetworkError> {
         let last = self.nodes.len() - 1;
         let sums = for_each_number(&self.dequantized(last)?, self.nodes[last].width);
         let mut scale: Vec<f32> = sums.iter().map(Dequantize::share).collect();

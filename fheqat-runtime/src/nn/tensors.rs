@@ -1,13 +1,16 @@
 //! Files of tensors named `field.part`, and notes of the same names beside them.
 
-use std::{collections::HashMap, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
+};
 
 use fheqat_spec::Range;
 use ndarray::Array2;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use thiserror::Error;
 
-use super::error::NetworkError;
+use super::error::{NetworkError, Unusable};
 use crate::file::FileError;
 
 /// A file of weights that cannot be written, read or used.
@@ -83,6 +86,23 @@ pub enum WeightsError {
         /// What is wrong.
         reason: String,
     },
+    /// A layer of a file that was trained as something else than the network declares.
+    #[error(
+        "the file was trained with {option} {found} of `{field}`, but the network declares {declared}: load it into a network that declares the same, or train this one"
+    )]
+    Declared {
+        /// The field.
+        field: String,
+        /// What differs.
+        option: &'static str,
+        /// That of the file.
+        found: String,
+        /// That of the network.
+        declared: String,
+    },
+    /// Numbers that are finite each, but not together.
+    #[error("{0}: the file is damaged, or its training diverged")]
+    Unusable(#[from] Unusable),
 }
 
 struct Tensor {
@@ -96,13 +116,18 @@ struct Tensor {
 pub(crate) struct TensorWriter {
     field: &'static str,
     tensors: Vec<Tensor>,
-    notes: HashMap<String, String>,
+    notes: BTreeMap<String, String>,
 }
 
 impl TensorWriter {
     /// What follows belongs to this field.
     pub(super) fn start(&mut self, field: &'static str) {
         self.field = field;
+    }
+
+    /// Whether what follows belongs to the field of this name.
+    pub(super) fn is(&self, field: Option<&str>) -> bool {
+        field == Some(self.field)
     }
 
     pub(super) fn tensor<'a>(
@@ -131,8 +156,24 @@ impl TensorWriter {
                 Ok((&tensor.name, TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes)?))
             })
             .collect::<Result<Vec<_>, SafeTensorError>>()?;
-        safetensors::serialize(views, Some(self.notes))
+        Ok(with_notes(safetensors::serialize(views, None)?, &self.notes))
     }
+}
+
+/// A file of tensors with notes in the order of their names: `safetensors` writes them in the order of a hash map, which is another
+/// in each process.
+fn with_notes(file: Vec<u8>, notes: &BTreeMap<String, String>) -> Vec<u8> {
+    const ALIGNMENT: usize = 8;
+    let Some((length, rest)) = file.split_first_chunk::<ALIGNMENT>() else { return file };
+    let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let (Some((header, data)), Ok(notes)) = (rest.split_at_checked(length), serde_json::to_vec(notes)) else {
+        return file;
+    };
+    let tensors = header.trim_ascii().strip_prefix(b"{").unwrap_or_default();
+    let comma: &[u8] = if tensors == b"}" { b"" } else { b"," };
+    let mut header = [b"{\"__metadata__\":", &notes[..], comma, tensors].concat();
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    [&(header.len() as u64).to_le_bytes(), &header[..], data].concat()
 }
 
 /// Hands out the tensors of one field after the other.
@@ -171,6 +212,25 @@ impl<'a> TensorReader<'a> {
     /// The error of a note that cannot be.
     pub(super) fn bad_note(&self, part: &str, reason: String) -> WeightsError {
         WeightsError::Note { note: self.name(part), reason }
+    }
+
+    /// Refuses a file whose layer was trained as something else than is declared; files of old say nothing.
+    pub(super) fn agrees(
+        &self,
+        part: &str,
+        option: &'static str,
+        declared: &str,
+    ) -> Result<(), WeightsError> {
+        match self.noted(part) {
+            Some(found) if found != declared => Err(self.other(option, found, declared)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The error of a layer that is declared otherwise.
+    pub(super) fn other(&self, option: &'static str, found: &str, declared: &str) -> WeightsError {
+        let (found, declared) = (found.to_owned(), declared.to_owned());
+        WeightsError::Declared { field: self.field.to_owned(), option, found, declared }
     }
 
     /// The error of an element that cannot be.
@@ -253,6 +313,11 @@ impl<'a> TensorReader<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// A range as notes have it.
+pub(super) fn noted_range(range: Range) -> String {
+    format!("{}..={}", range.lo, range.hi)
 }
 
 /// Numbers by rows as a matrix.

@@ -7,9 +7,14 @@
 //! `mean` and `deviation` `[features]` where that is to standardise or whiten, and `components` `[features, kept]` and `offset` `[1]`
 //! where it is to whiten. A thermometer has `thresholds` `[channels, bits]` and a note `categories`. A batch normalisation has `weight`, `bias`,
 //! `running_mean` and `running_var`, `[channels]` each. The last layer with weights has `target_offset` and `target_deviation`
-//! `[outputs]` where the network predicts numbers, its outputs times the one and plus the other. A scale or step that nothing has chosen yet is left out. The metadata say
-//! which biases are held centred, and which budget each layer has, and of the last layer with
-//! weights, what the outputs answer, with the names of classes.
+//! `[outputs]` where the network predicts numbers, its outputs times the one and plus the other. A scale or step that nothing has
+//! chosen yet is left out. The metadata, in the order of names, say of a layer that is calibrated what its numbers mean: the `range`
+//! of its integers, how its `bias` is held, its `max_l1` and `max_nonzero`; of a quantizer the `range` of its declared levels, its
+//! `function`, and whose `scale` it has; of the last layer with weights, what the outputs answer, with the names of classes. A network
+//! that declares something else refuses the file.
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -29,7 +34,7 @@ pub(crate) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     let mut writer = TensorWriter::default();
     for (index, node) in program.nodes.iter().enumerate() {
         writer.start(node.name);
-        node.op.state().save(program.owner(index) == Some(index), &mut writer);
+        node.op.state().save(owner(program, index), &mut writer);
     }
     if let (Some(name), Some(targets)) = (last_with_weights(program), program.targets()) {
         writer.start(name);
@@ -46,11 +51,12 @@ pub(crate) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
 pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsError> {
     let bytes = file::read(path)?;
     let mut reader = TensorReader::new(&bytes)?;
-    let owns: Vec<bool> = (0..program.nodes.len()).map(|index| program.owner(index) == Some(index)).collect();
+    let owners: Vec<Option<&str>> = (0..program.nodes.len()).map(|index| owner(program, index)).collect();
     let features = program.features;
-    for (node, owns_step) in program.nodes.iter_mut().zip(owns) {
+    for (node, owner) in program.nodes.iter_mut().zip(owners) {
         reader.start(node.name);
-        let at = AtLoad { owns_step, features: node.from.is_none().then_some(features) };
+        let owns_step = owner == Some(node.name);
+        let at = AtLoad { owner, owns_step, features: node.from.is_none().then_some(features) };
         node.op.state_mut().load(at, &mut reader)?;
     }
     let (name, outputs) = (last_with_weights(program), program.outputs());
@@ -58,7 +64,8 @@ pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
         reader.start(name);
         *targets = TargetState::load(&mut reader, outputs)?;
     }
-    reader.finish()
+    reader.finish()?;
+    Ok(program.check()?)
 }
 
 fn last_with_weights(program: &Program) -> Option<&'static str> {
@@ -66,4 +73,8 @@ fn last_with_weights(program: &Program) -> Option<&'static str> {
         .rev()
         .find(|&index| program.linear(index).is_some())
         .map(|index| program.nodes[index].name)
+}
+
+fn owner(program: &Program, index: usize) -> Option<&'static str> {
+    program.owner(index).map(|owner| program.nodes[owner].name)
 }

@@ -26,7 +26,8 @@ pub trait Activation: 'static {
     /// Whether it is below zero anywhere that matters: its levels are then `-2^(b-1)..=2^(b-1)-1`, else `0..=2^b-1`.
     const SIGNED: bool;
 
-    /// The function: the same for the same `x`, always. Where it is not a number, it counts as zero.
+    /// The function: the same for the same `x`, always. Where it is not a number, it counts as zero; where it is infinite, or beyond
+    /// `2^64`, as `2^64` of that sign, which is the last level on that side. Calibration leaves such values out.
     fn apply(x: f32) -> f32;
 
     /// Its derivative, for training; by default the central difference over `x / 256`, or `1 / 256` near zero.
@@ -140,14 +141,36 @@ impl Function {
         }
     }
 
-    /// The function; zero where it is not a number.
+    /// The name of its type, without paths.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let is_of_path = |character: char| character.is_alphanumeric() || "_:".contains(character);
+        let mut name = String::new();
+        let mut path = String::new();
+        for character in self.name.chars().chain(['\0']) {
+            if is_of_path(character) {
+                path.push(character);
+                continue;
+            }
+            name.push_str(path.rsplit("::").next().unwrap_or_default());
+            path.clear();
+            name.push(character);
+        }
+        name.pop();
+        name
+    }
+
+    /// The largest magnitude of a value: its square is finite, so that what reads it in float is.
+    pub const LARGEST: f32 = (1u128 << 64) as f32;
+
+    /// The function; zero where it is not a number, and at most [`Self::LARGEST`] on both sides.
     #[must_use]
     pub fn apply(&self, x: f32) -> f32 {
         let y = (self.apply)(x);
-        if y.is_nan() { 0.0 } else { y }
+        if y.is_nan() { 0.0 } else { y.clamp(-Self::LARGEST, Self::LARGEST) }
     }
 
-    /// Its derivative; zero where it is no finite number.
+    /// Its derivative; zero where that is no finite number.
     #[must_use]
     pub fn slope(&self, x: f32) -> f32 {
         let slope = (self.slope)(x);

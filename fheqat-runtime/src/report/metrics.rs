@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use comfy_table::{CellAlignment, Table};
+
 use super::table;
 use crate::train::metrics::{ClassMetrics, Details, LabelMetrics, Metrics, NumberMetrics};
 
@@ -10,7 +12,7 @@ const MOST: usize = 20;
 
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} samples, loss {:.4}", self.samples, self.loss)?;
+        write!(f, "{} samples, loss {}", self.samples, number_text(self.loss))?;
         if let Some(accuracy) = self.accuracy {
             write!(f, ", accuracy {}", percent(accuracy))?;
         }
@@ -20,7 +22,7 @@ impl fmt::Display for Metrics {
             Details::Numbers(numbers) => write!(f, "{numbers}"),
         }?;
         match self.warning() {
-            Some(warning) => write!(f, "\nwarning: {warning}"),
+            Some(warning) => write!(f, "\n\nwarning: {warning}"),
             None => Ok(()),
         }
     }
@@ -30,7 +32,7 @@ impl fmt::Display for ClassMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, ", balanced {}, F1 {:.3}", percent(self.balanced_accuracy), self.f1)?;
         writeln!(f, "{}", area_text(", AUC ", self.auc))?;
-        let mut scores = table(&["class", "samples", "precision", "recall", "F1", "AUC"]);
+        let mut scores = figures(&["class", "samples", "precision", "recall", "F1", "AUC"]);
         for class in &self.classes {
             scores.add_row([
                 class.name.clone(),
@@ -47,12 +49,12 @@ impl fmt::Display for ClassMetrics {
         }
         let names = || self.classes.iter().map(|class| class.name.as_str());
         let columns: Vec<&str> = std::iter::once("class \\ predicted").chain(names()).collect();
-        let mut confusion = table(&columns);
+        let mut confusion = figures(&columns);
         for (name, row) in names().zip(&self.confusion) {
             let counts = row.iter().map(ToString::to_string);
             confusion.add_row(std::iter::once(name.to_owned()).chain(counts));
         }
-        write!(f, "\n{confusion}")
+        write!(f, "\n\n{confusion}")
     }
 }
 
@@ -61,7 +63,7 @@ impl fmt::Display for LabelMetrics {
         write!(f, ", all labels right {}, F1 {:.3}", percent(self.exact), self.f1)?;
         writeln!(f, "{}", area_text(", AUC ", self.auc))?;
         let columns = ["label", "samples", "predicted", "accuracy", "precision", "recall", "F1", "AUC"];
-        let mut scores = table(&columns);
+        let mut scores = figures(&columns);
         for label in &self.labels {
             scores.add_row([
                 label.name.clone(),
@@ -81,7 +83,7 @@ impl fmt::Display for LabelMetrics {
 impl fmt::Display for NumberMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, ", R2 {:.3}", self.r2)?;
-        let mut scores = table(&["output", "R2", "mean absolute error", "root mean squared error"]);
+        let mut scores = figures(&["output", "R2", "mean absolute error", "root mean squared error"]);
         for (output, score) in self.outputs.iter().enumerate() {
             scores.add_row([
                 output.to_string(),
@@ -92,6 +94,15 @@ impl fmt::Display for NumberMetrics {
         }
         write!(f, "{scores}")
     }
+}
+
+/// A table of figures, by what the first column names.
+fn figures(columns: &[&str]) -> Table {
+    let mut table = table(columns);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 fn percent(fraction: f64) -> String {
@@ -118,6 +129,10 @@ mod tests {
     use super::*;
     use crate::data::Dataset;
 
+    fn lines(metrics: &Metrics) -> Vec<String> {
+        metrics.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
     #[test]
     fn classes_are_named_and_a_constant_network_is_flagged() {
         let data = Dataset::classes(array![[0.0], [0.0], [0.0]], vec![0, 0, 1], 2)
@@ -125,8 +140,22 @@ mod tests {
             .with_class_names(vec!["ham".to_owned(), "spam".to_owned()])
             .unwrap();
         let outputs = array![[2.0, 0.0], [1.0, 0.0], [0.5, 0.0]];
-        let text = Metrics::of(&outputs.view(), &data).to_string();
-        insta::assert_snapshot!(text, @"");
+        let lines = lines(&Metrics::of(&outputs.view(), &data));
+        let expected = [
+            "3 samples, loss 0.4714, accuracy 66.67 %, balanced 50.00 %, F1 0.400, AUC 1.000",
+            " class   samples   precision     recall      F1     AUC",
+            "────────────────────────────────────────────────────────",
+            " ham           2     66.67 %   100.00 %   0.800   1.000",
+            " spam          1      0.00 %     0.00 %   0.000   1.000",
+            "",
+            " class \\ predicted   ham   spam",
+            "────────────────────────────────",
+            " ham                   2      0",
+            " spam                  1      0",
+            "",
+        ];
+        assert_eq!(lines[..expected.len()], expected);
+        assert!(lines[expected.len()].starts_with("warning: all 3 predictions are `ham`"));
     }
 
     #[test]
@@ -135,9 +164,20 @@ mod tests {
         let labels = array![[true, false], [false, false], [true, true]];
         let data = Dataset::multi_label(features.clone(), labels).unwrap();
         let outputs = array![[2.0, -1.0], [1.0, -0.5], [0.5, 3.0]];
-        insta::assert_snapshot!(Metrics::of(&outputs.view(), &data), @"");
+        let expected = [
+            "3 samples, loss 0.4584, accuracy 83.33 %, all labels right 66.67 %, F1 0.900, AUC 0.750",
+            " label   samples   predicted   accuracy   precision     recall      F1     AUC",
+            "───────────────────────────────────────────────────────────────────────────────",
+            " 0             2           3    66.67 %     66.67 %   100.00 %   0.800   0.500",
+            " 1             1           1   100.00 %    100.00 %   100.00 %   1.000   1.000",
+        ];
+        assert_eq!(lines(&Metrics::of(&outputs.view(), &data)), expected);
         let data = Dataset::values(features, array![[1.0, 1e9], [2.0, 3e9], [3.0, 2e9]]).unwrap();
         let outputs = array![[1.0, 1e9], [2.5, 1e9], [3.0, 2e8]];
-        insta::assert_snapshot!(Metrics::of(&outputs.view(), &data), @"");
+        let lines = lines(&Metrics::of(&outputs.view(), &data));
+        assert_eq!(lines[0], "3 samples, loss 1.207e18, R2 -0.873");
+        assert_eq!(lines[3], " 0         0.875                0.1667                    0.2887");
+        assert_eq!(lines[4], " 1        -2.620               1.267e9                   1.553e9");
+        assert!(lines[6].starts_with("warning: output 1 is predicted no better than by the mean"));
     }
 }

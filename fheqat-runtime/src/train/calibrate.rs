@@ -19,6 +19,7 @@ use crate::{
     },
     quant::{
         Observer, Quantizer,
+        activation::Function,
         transition::{middle, units_per_level},
     },
 };
@@ -202,7 +203,11 @@ impl Calibration<'_> {
         for (index, node) in program.nodes.iter().enumerate() {
             let Op::Quantizer(state) = &node.op else { continue };
             if program.owner(index) == Some(owner) {
-                let step = self.observer.step(slice(&runner.outputs[index]), state.levels);
+                let values = slice(&runner.outputs[index]);
+                let step = match state.curve.function() {
+                    Some(_) => self.observer.step(&regular(values), state.levels),
+                    None => self.observer.step(values, state.levels),
+                };
                 widest = widest.max(step);
             }
         }
@@ -312,9 +317,12 @@ impl Calibration<'_> {
             let units = units_per_level(budget, self.program.input_levels(from)?.1, levels);
             return Ok(self.program.unit(from)? * units);
         }
-        let mut values = self.values_of(from)?;
+        let values = self.values_of(from)?;
         match (function, self.program.hold(from)) {
-            (Some(function), _) => values.mapv_inplace(|value| function.apply(value)),
+            (Some(function), _) => {
+                let values: Vec<f32> = values.iter().map(|&value| function.apply(value)).collect();
+                return Ok(self.observer.step(&regular(&values), levels));
+            }
             (None, Bias::Centred | Bias::Clipped) => {
                 // Two standard deviations reach from the middle of the levels to their ends.
                 let half = (levels.hi - levels.lo).max(1) as f32 / 2.0;
@@ -351,6 +359,11 @@ impl Calibration<'_> {
         }
         Ok(())
     }
+}
+
+/// Values of a function without those where it is infinite, which tell nothing of a step.
+fn regular(values: &[f32]) -> Vec<f32> {
+    values.iter().copied().filter(|value| value.abs() < Function::LARGEST).collect()
 }
 
 /// The standard deviation, positive: of numbers that are all the same it is taken as [`f32::EPSILON`].

@@ -68,7 +68,9 @@ impl ClassWeights {
             Targets::Classes { labels, classes } => {
                 self.check(*classes)?;
                 let mut counts = vec![0; *classes];
-                labels.iter().for_each(|&label| counts[label] += 1);
+                for &label in labels {
+                    counts[label] += 1;
+                }
                 let given = self.given().map(<[f32]>::to_vec);
                 let classes = self.of_counts(&counts, given.as_deref());
                 Ok(TargetWeights { classes, ..TargetWeights::default() })

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{class_weights::ClassWeights, error::TrainError, schedule::Schedule, select::SelectBy};
+use super::{
+    class_weights::ClassWeights, control::TrainControl, error::TrainError, schedule::Schedule,
+    select::SelectBy,
+};
 use crate::{
     Seed,
     data::Dataset,
@@ -27,7 +30,8 @@ pub struct TrainConfig {
     pub precision: Precision,
     /// Passes over the data, at least 1. Default: `None`, as many as make 2,000 optimizer steps, and at least 10.
     pub epochs: Option<usize>,
-    /// Samples of one optimizer step, at least 1. Default: 64.
+    /// Samples of one optimizer step, at least 1, and at least 2 where a `BatchNorm` has one number of a channel in a sample.
+    /// Default: 64.
     pub batch: usize,
     /// The largest learning rate. Of quantized weights it is in integer units of three bits: weights in `-hi..=hi` train at
     /// `sqrt(hi / 3)` times this rate, so that all widths train alike. Default: 0.05; of [`TrainConfig::float`] 0.005.
@@ -80,6 +84,8 @@ pub struct TrainConfig {
     pub seed: Seed,
     /// A bar, where standard error is a terminal. Default: true.
     pub progress: bool,
+    /// A handle by which another thread watches the training, and may stop it. Default: none.
+    pub control: Option<TrainControl>,
 }
 
 /// How training looks for a cheap network.
@@ -101,6 +107,9 @@ pub struct CostSearch {
     /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
     /// holds, even if the accuracy falls below the margin. Default: no limit.
     pub max_core_seconds: Option<f64>,
+    /// Seconds after which the search begins no training but the last. It then gives the best it has found, and the same seed may give
+    /// another network next time. Positive, default: 90.
+    pub max_seconds: f64,
 }
 
 impl Default for CostSearch {
@@ -110,6 +119,7 @@ impl Default for CostSearch {
             max_neurons: BTreeMap::new(),
             max_rotations: None,
             max_core_seconds: None,
+            max_seconds: 90.0,
             p_fail: Bounds::default().p_fail,
         }
     }
@@ -210,6 +220,7 @@ impl Default for TrainConfig {
             features: FeatureMap::Auto,
             seed: Seed(0),
             progress: true,
+            control: None,
         }
     }
 }
@@ -258,6 +269,7 @@ impl TrainConfig {
             }
             at_least_one("max_rotations", search.max_rotations.unwrap_or(1))?;
             within("p_fail", search.p_fail.0 as f32, -256.0..=-1.0)?;
+            within("max_seconds", search.max_seconds as f32, 0.0..=f32::MAX)?;
             within("max_core_seconds", search.max_core_seconds.unwrap_or(1.0) as f32, 0.0..=f32::MAX)?;
         }
         if let Observer::Percentile(fraction) = self.observer {

@@ -121,6 +121,17 @@ fn fit_thermometer(
     Ok(())
 }
 
+/// Whether features can be whitened, and no step that the user fixed says in which units they are read.
+pub(crate) fn can_whiten(program: &Program, data: &Dataset) -> bool {
+    let is_open = |op: &Op| match op {
+        Op::Quantizer(state) => state.fixed.is_none(),
+        Op::Thermometer(_) => true,
+        _ => false,
+    };
+    let mut readers = program.nodes.iter().filter(|node| node.from.is_none());
+    program.is_flat() && check_whitened(data).is_ok() && readers.all(|node| is_open(&node.op))
+}
+
 fn first_category(data: &Dataset) -> Option<&Feature> {
     data.described().iter().find(|feature| feature.kind != FeatureKind::Number)
 }

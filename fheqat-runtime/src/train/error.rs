@@ -6,7 +6,7 @@ use super::select::SelectBy;
 use crate::{
     data::DataError,
     error::InputError,
-    nn::{NetworkError, lower::CircuitError},
+    nn::{NetworkError, Unusable, lower::CircuitError},
 };
 
 /// Training that cannot start, or went wrong.
@@ -176,8 +176,19 @@ pub enum TrainError {
         /// The batch normalisation.
         field: String,
     },
+    /// It was stopped from outside.
+    #[error("the training was cancelled: the network is as it was before")]
+    Cancelled,
+    /// Training or calibration left a number with which no network can run: a step or scale that is not positive, or a number that is
+    /// not finite.
+    #[error(
+        "{0}: lower the `rate`, or let training standardise the features with `features: FeatureMap::Standardize`, which brings large and small ones near 1"
+    )]
+    Unusable(#[from] Unusable),
     /// The loss is not a number any more.
-    #[error("the loss diverged in epoch {epoch}: lower the learning rate, now {rate}")]
+    #[error(
+        "the loss diverged in epoch {epoch}: lower the `rate`, now {rate}, or let training standardise the features with `features: FeatureMap::Standardize`"
+    )]
     Diverged {
         /// From 1.
         epoch: usize,

@@ -1,13 +1,15 @@
 //! What `train` does: holds out validation data, then trains what is declared or searches for a cheap network.
 
+use std::io::{self, Write};
+
 use super::{
     config::{TrainConfig, Validation},
     encode,
     error::TrainError,
-    evaluate::{check_data, check_features},
+    evaluate::{Evaluator, check_data, check_features},
     history::History,
-    search::{self, held_out},
-    targets,
+    metrics::Metrics,
+    search, targets,
     trainer::train_once,
 };
 use crate::{
@@ -15,10 +17,14 @@ use crate::{
     nn::{Precision, ops::Op, program::Program},
 };
 
+/// Samples that are looked at, at most, to see whether a network has learned anything.
+const LOOKED_AT: usize = 2000;
+
 /// Trains `program` on `data` and gives the log.
 ///
 /// # Errors
-/// When an option is out of range, the data does not fit the network, or the loss diverges.
+/// When an option is out of range, the data does not fit the network, the loss diverges, or training leaves a number with which
+/// the network cannot run.
 pub(crate) fn fit(
     program: &mut Program,
     data: &Dataset,
@@ -32,31 +38,49 @@ pub(crate) fn fit(
     let data = &*targets::learned(&targets, data);
     let search =
         config.search.as_ref().filter(|_| config.precision == Precision::Quantized && is_fresh(program));
-    let (train, validation) = match &config.validation {
-        Validation::None => (data.clone(), None),
-        Validation::Fraction(fraction) => {
-            let fraction = search.map_or(*fraction, |_| held_out(*fraction, data.len()));
-            let (train, held) = data.split(fraction, config.seed)?;
-            (train, Some(held))
-        }
+    let held = match &config.validation {
+        Validation::None | Validation::Fraction(_) => None,
         Validation::Set(held) => {
             check_data(program, held, config.loss)?;
-            (data.clone(), Some(targets::learned(&targets, held).into_owned()))
+            Some(targets::learned(&targets, held).into_owned())
         }
     };
-    check_batch(program, config.batch.min(train.len()))?;
-    encode::fit(program, &train, config.features)?;
-    if let Some(held) = &validation {
-        check_features(program, held)?;
-    }
-    let history = match (search, &validation) {
-        (Some(search), Some(validation)) => search::search(program, data, &train, validation, config, search),
-        _ => train_once(program, &train, validation.as_ref(), config, &[]),
+    let history = match (search, &config.validation) {
+        (Some(options), Validation::Fraction(_) | Validation::Set(_)) => {
+            check_batch(program, config.batch.min(data.len()))?;
+            search::search(program, data, held.as_ref(), config, options)
+        }
+        (None, Validation::Fraction(fraction)) => {
+            let (train, held) = data.split(*fraction, config.seed)?;
+            train_declared(program, &train, Some(&held), config)
+        }
+        (_, Validation::None) | (None, Validation::Set(_)) => {
+            train_declared(program, data, held.as_ref(), config)
+        }
     }?;
+    let warning = warning(program, data, config)?;
+    if let Some(warning) = &warning {
+        tell(warning);
+    }
     if let Some(kept) = program.targets_mut() {
         *kept = targets;
     }
-    Ok(history)
+    program.check()?;
+    Ok(History { warning, ..history })
+}
+
+fn train_declared(
+    program: &mut Program,
+    train: &Dataset,
+    held: Option<&Dataset>,
+    config: &TrainConfig,
+) -> Result<History, TrainError> {
+    check_batch(program, config.batch.min(train.len()))?;
+    encode::fit(program, train, config.features)?;
+    if let Some(held) = held {
+        check_features(program, held)?;
+    }
+    train_once(program, train, held, config, &[])
 }
 
 /// # Errors
@@ -70,6 +94,19 @@ fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
         }
     }
     Ok(())
+}
+
+/// What is wrong with a network that does no better on the samples it was trained on than the same answer to all.
+fn warning(program: &Program, data: &Dataset, config: &TrainConfig) -> Result<Option<String>, TrainError> {
+    let stride = data.len().div_ceil(LOOKED_AT);
+    let data = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
+    let outputs = Evaluator::new(program, config.precision)?.predict(program, &data.features());
+    Ok(Metrics::of(&outputs.view(), &data).warning())
+}
+
+fn tell(warning: &str) {
+    // A closed standard error is no reason to fail.
+    let _ = writeln!(io::stderr().lock(), "warning: {warning}");
 }
 
 fn is_fresh(program: &Program) -> bool {

@@ -17,6 +17,9 @@ pub struct History {
     /// What the search for a cheap network tried, in order; the epochs are those of the network that was kept, and say nothing
     /// of validation where it was trained on with the validation data.
     pub trials: Vec<Trial>,
+    /// What is wrong with a network that does no better on the samples it was trained on than the same answer to all, and what to
+    /// do; standard error is told too.
+    pub warning: Option<String>,
 }
 
 /// One pass over the data.

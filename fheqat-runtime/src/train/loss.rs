@@ -119,9 +119,9 @@ pub(crate) fn score(
         }
         let target = |column| target(targets, objective.smoothing, row, column);
         let loss = match criterion {
-            Criterion::CrossEntropy => cross_entropy(output, target, each, &mut slope),
-            Criterion::Logistic => logistic(output, target, objective.weights, each, &mut slope),
-            Criterion::Squares => squares(output, target, each, &mut slope),
+            Criterion::CrossEntropy => cross_entropy(&output, target, each, &mut slope),
+            Criterion::Logistic => logistic(&output, target, objective.weights, each, &mut slope),
+            Criterion::Squares => squares(&output, target, each, &mut slope),
         };
         tally.loss += loss * f64::from(weight);
     }
@@ -130,7 +130,7 @@ pub(crate) fn score(
 
 /// The loss of one sample; its gradient times `each` goes to `slope`.
 fn cross_entropy(
-    output: ArrayView1<'_, f32>,
+    output: &ArrayView1<'_, f32>,
     target: impl Fn(usize) -> f32,
     each: f32,
     slope: &mut ArrayViewMut1<'_, f32>,
@@ -151,7 +151,7 @@ fn cross_entropy(
 
 /// The mean over the labels of `ln(1 + e^z) - t z`, whose slope by `z` is `1 / (1 + e^-z) - t`.
 fn logistic(
-    output: ArrayView1<'_, f32>,
+    output: &ArrayView1<'_, f32>,
     target: impl Fn(usize) -> f32,
     weights: &TargetWeights,
     each: f32,
@@ -169,7 +169,7 @@ fn logistic(
 }
 
 fn squares(
-    output: ArrayView1<'_, f32>,
+    output: &ArrayView1<'_, f32>,
     target: impl Fn(usize) -> f32,
     each: f32,
     slope: &mut ArrayViewMut1<'_, f32>,

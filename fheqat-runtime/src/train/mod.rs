@@ -3,6 +3,7 @@
 pub(crate) mod calibrate;
 pub mod class_weights;
 pub mod config;
+pub mod control;
 pub(crate) mod encode;
 pub mod error;
 pub(crate) mod evaluate;
@@ -27,6 +28,7 @@ mod weights;
 
 pub use class_weights::ClassWeights;
 pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
+pub use control::TrainControl;
 pub use error::TrainError;
 pub use history::{Epoch, History};
 pub use metrics::Metrics;

@@ -8,6 +8,8 @@ use crate::vectors::on_vectors;
 const MEAN: f32 = 0.9;
 const SQUARE: f32 = 0.999;
 const TINY: f32 = 1e-8;
+/// The largest slope that counts: the squares of those beyond overflow, and nothing would move any more.
+const STEEPEST: f32 = 1e18;
 /// Numbers that are worth a thread.
 const PART: usize = 1 << 15;
 
@@ -75,6 +77,7 @@ impl StepRate {
             Optimizer::AdamW { decay } => {
                 let (rate, shrink) = (self.rate * self.correction, 1.0 - self.rate * decay);
                 for ((value, &slope), (mean, square)) in all {
+                    let slope = slope.clamp(-STEEPEST, STEEPEST);
                     *mean = MEAN * *mean + (1.0 - MEAN) * slope;
                     *square = SQUARE * *square + (1.0 - SQUARE) * slope * slope;
                     let moved = *value * shrink - rate * *mean / (square.sqrt() + self.tiny);

@@ -39,8 +39,8 @@ impl Default for PtqConfig {
 /// Chooses scales of least squared error and steps by observing `data`; float weights and biases stay.
 ///
 /// # Errors
-/// When the data has another width than the network, an option is out of range, or the layers that read the input cannot
-/// take over its standardisation.
+/// When the data has another width than the network, an option is out of range, the layers that read the input cannot take over
+/// its standardisation, or rounding leaves a number with which the network cannot run.
 pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig) -> Result<(), TrainError> {
     if let Observer::Percentile(fraction) = config.observer {
         within("percentile", fraction, 0.0..=1.0)?;
@@ -51,7 +51,8 @@ pub(crate) fn quantize(program: &mut Program, data: &Dataset, config: PtqConfig)
         standardize(program, data)?;
     }
     encode::fit(program, data, FeatureMap::AsIs)?;
-    Ok(calibrate(program, &data.features(), config.observer, Purpose::Keep)?)
+    calibrate(program, &data.features(), config.observer, Purpose::Keep)?;
+    Ok(program.check()?)
 }
 
 /// With `x = mean + deviation z`, the layer `w x + b` of features is the layer `(w deviation) z + (b + w mean)` of their

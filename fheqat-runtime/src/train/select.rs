@@ -130,9 +130,9 @@ impl<'a> Answers<'a> {
             }
             (SelectBy::F1, Targets::Labels(labels)) => Some(labels::mean_f1(self, &labels.view())),
             (SelectBy::Auc, Targets::Classes { labels, classes }) => {
-                mean_area(&classes::areas(self, labels, *classes))
+                Some(mean_area(&classes::areas(self, labels, *classes)))
             }
-            (SelectBy::Auc, Targets::Labels(labels)) => mean_area(&labels::areas(self, &labels.view())),
+            (SelectBy::Auc, Targets::Labels(labels)) => Some(mean_area(&labels::areas(self, &labels.view()))),
             (SelectBy::R2, Targets::Values(values)) => Some(numbers::mean_r2(self, &values.view())),
             (
                 SelectBy::Auto
@@ -149,7 +149,7 @@ impl<'a> Answers<'a> {
 }
 
 /// Data of one class orders nothing: no network is better by it than another.
-fn mean_area(areas: &[Option<f64>]) -> Option<f64> {
+fn mean_area(areas: &[Option<f64>]) -> f64 {
     let known: Vec<f64> = areas.iter().copied().flatten().collect();
-    Some(if known.is_empty() { 0.5 } else { known.iter().sum::<f64>() / known.len() as f64 })
+    if known.is_empty() { 0.5 } else { known.iter().sum::<f64>() / known.len() as f64 }
 }

@@ -44,7 +44,7 @@ const BATCHES: u64 = 4;
 /// Trains one network; the weights of the layers in `frozen` stay as they are.
 ///
 /// # Errors
-/// When a layer cannot be calibrated, or the loss diverges.
+/// When a layer cannot be calibrated, the loss diverges, or a number is left with which the network cannot run.
 pub(crate) fn train_once(
     program: &mut Program,
     train: &Dataset,
@@ -60,7 +60,11 @@ pub(crate) fn train_once(
     let mut trainer = Trainer::new(program.clone(), config, train, frozen)?;
     // On a thread of the pool, so that handing parts to the others is cheap.
     let history = rayon::scope(|_| trainer.run(train, validation))?;
+    trainer.program.check()?;
     *program = trainer.program;
+    if let Some(control) = &config.control {
+        control.count_network();
+    }
     Ok(history)
 }
 
@@ -195,6 +199,12 @@ impl<'a> Trainer<'a> {
 
     fn batch(&mut self, train: &Dataset, rows: &[usize], rate: f32) -> Result<Tally, TrainError> {
         let config = self.config;
+        if let Some(control) = &config.control {
+            if control.is_cancelled() {
+                return Err(TrainError::Cancelled);
+            }
+            control.count_step();
+        }
         let max_nonzero = self.ramp();
         let source = train.features();
         for (mut to, &row) in self.features.rows_mut().into_iter().zip(rows) {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::config::FeatureMap;
 use crate::prices::Price;
 
 /// One network that the search tried.
@@ -22,13 +23,22 @@ pub struct Trial {
 }
 
 /// What the search did to a network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Tried {
     /// A step of the input, after training in part.
     InputStep {
         /// The level that the largest feature has; `None` where the step is the observer's.
         widest_at: Option<i64>,
+    },
+    /// A structure and a way to train it, by cross-validation where samples are few.
+    Setting {
+        /// Whether the output reads the input alone, and no hidden layer.
+        is_linear: bool,
+        /// What features go through.
+        features: FeatureMap,
+        /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
+        ridge: f32,
     },
     /// Budgets of the layers.
     Budget {
@@ -62,6 +72,10 @@ impl fmt::Display for Tried {
             Self::InputStep { widest_at: None } => f.write_str("the input's step as observed"),
             Self::InputStep { widest_at: Some(level) } => {
                 write!(f, "input step that puts the largest feature at level {level}")
+            }
+            Self::Setting { is_linear, features, ridge } => {
+                let structure = if *is_linear { "no hidden layer" } else { "all layers" };
+                write!(f, "{structure}, `features: FeatureMap::{features:?}`, `ridge: {ridge}`")
             }
             Self::Budget { max_l1: None } => f.write_str("the budgets as declared"),
             Self::Budget { max_l1: Some(budget) } => write!(f, "`max_l1 = {budget}`"),

@@ -166,6 +166,10 @@ fn the_ends_are_those_of_the_graph() {
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         assert_eq!(rounding(&|quantizer| quantizer.step = step), ends);
     }
+    for number in [f32::NAN, f32::INFINITY] {
+        assert_eq!(refused(|circuit| circuit.codec.scale[0] = number), ends);
+        assert_eq!(refused(|circuit| circuit.codec.bias[0] = number), ends);
+    }
 }
 
 #[test]

@@ -21,25 +21,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cell;
+mod delimiter;
 mod error;
+mod feature;
+mod lines;
 mod options;
 mod table;
+mod targets;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Cursor, Read},
     path::Path,
 };
 
 use ::csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
 pub use error::CsvError;
-pub use options::{Column, CsvOptions, Target};
+pub use options::{Column, CsvOptions, Missing, Target};
 
-use super::{DataError, Dataset, unpack::plain};
+use super::{
+    DataError, Dataset,
+    unpack::{plain, too_much},
+};
 use crate::file::FileError;
+use lines::Lines;
 use table::Table;
 
 /// Reads a file, plain or gzip.
@@ -57,17 +66,29 @@ pub fn read(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset, Csv
 /// # Errors
 /// As [`read`].
 pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset, CsvError> {
-    let failed = |source| FileError::new("read", Path::new(name), source);
+    let failed = |error| unreadable(error, name);
+    let mut source = Lines::new(plain(source, options.max_unpacked).map_err(failed)?);
+    let mut head = Vec::new();
+    source.by_ref().take(delimiter::HEAD).read_to_end(&mut head).map_err(failed)?;
+    let delimiter = match options.delimiter {
+        Some(delimiter) => delimiter,
+        None => delimiter::find(&head, name)?,
+    };
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .trim(Trim::All)
-        .delimiter(options.delimiter)
-        .from_reader(plain(source).map_err(failed)?);
+        .delimiter(delimiter)
+        .from_reader(Cursor::new(head).chain(source));
     let mut record = StringRecord::new();
     let mut table: Option<Table<'_>> = None;
     while next(&mut reader, &mut record, name)? {
-        let line = record.position().map_or(0, ::csv::Position::line);
+        if record.len() == 1 && record[0].is_empty() {
+            continue;
+        }
+        // Behind the record, which ends with a line.
+        let within = record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
+        let line = reader.position().line().saturating_sub(1 + within);
         match &mut table {
             Some(table) => table.push(&record, line)?,
             None => table = Some(Table::new(name, options, &record, line)?),
@@ -86,11 +107,19 @@ fn next(
     record: &mut StringRecord,
     name: &str,
 ) -> Result<bool, CsvError> {
-    reader.read_record(record).map_err(|error| match error.into_kind() {
-        ErrorKind::Utf8 { pos, .. } => {
-            CsvError::Text { file: name.to_owned(), line: pos.map_or(0, |position| position.line()) }
+    let read = reader.read_record(record);
+    read.map_err(|error| match error.into_kind() {
+        ErrorKind::Utf8 { .. } => {
+            CsvError::Text { file: name.to_owned(), line: reader.position().line().saturating_sub(1) }
         }
-        ErrorKind::Io(source) => FileError::new("read", Path::new(name), source).into(),
-        kind => FileError::new("read", Path::new(name), io::Error::other(format!("{kind:?}"))).into(),
+        ErrorKind::Io(error) => unreadable(error, name),
+        kind => unreadable(io::Error::other(format!("{kind:?}")), name),
     })
+}
+
+fn unreadable(error: io::Error, name: &str) -> CsvError {
+    match too_much(&error) {
+        Some(most) => CsvError::Unpacked { file: name.to_owned(), most },
+        None => FileError::new("read", Path::new(name), error).into(),
+    }
 }

@@ -20,6 +20,7 @@ use crate::{
         module::{LayerMut, LayerRef, Module},
         precision::{Precision, Statistics},
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::{Bad, infinite},
     },
     quant::transition::{Channel, Dequantize, Origin},
 };
@@ -156,6 +157,15 @@ impl State for NormState {
         Some(1)
     }
 
+    fn unusable(&self) -> Option<Bad> {
+        let below_zero = self.variance.iter().find(|variance| **variance < 0.0);
+        infinite("factor", &self.gamma)
+            .or_else(|| infinite("constant", &self.beta))
+            .or_else(|| infinite("running mean", &self.mean))
+            .or_else(|| infinite("running variance", &self.variance))
+            .or_else(|| below_zero.map(|&variance| ("running variance", variance)))
+    }
+
     fn slopes(&self, gains: usize, _: usize) -> Slopes {
         Slopes {
             biases: vec![0.0; self.beta.len()],
@@ -169,7 +179,7 @@ impl State for NormState {
         ends.from.map_or_else(|| vec![false; ends.width], |from| gone[from].clone())
     }
 
-    fn save(&self, _: bool, to: &mut TensorWriter) {
+    fn save(&self, _: Option<&'static str>, to: &mut TensorWriter) {
         let parts =
             [(WEIGHT, &self.gamma), (BIAS, &self.beta), (MEAN, &self.mean), (VARIANCE, &self.variance)];
         for (part, values) in parts {

@@ -12,6 +12,7 @@ use crate::{
         matrix::{slice, slice_mut},
         precision::{Precision, Statistics},
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::Bad,
     },
     quant::{row::RowRounder, transition::Dequantize},
 };
@@ -132,6 +133,11 @@ pub(crate) trait State {
     /// Puts what it has learned back into the units of its layer, and forgets steps that nobody fixed.
     fn make_float(&mut self) {}
 
+    /// A number that it has learned and cannot run with.
+    fn unusable(&self) -> Option<Bad> {
+        None
+    }
+
     /// Memory for the slopes of what it learns, of `gains` gains and batches of `batch` samples.
     fn slopes(&self, gains: usize, _batch: usize) -> Slopes {
         Slopes { log_gains: vec![0.0; gains], ..Slopes::default() }
@@ -141,8 +147,8 @@ pub(crate) trait State {
     /// its own numbers are gone then.
     fn remove(&mut self, ends: Ends, gone: &[Vec<bool>], removed: &[usize]) -> Vec<bool>;
 
-    /// Writes what it has learned; `owns_step` says whether its step is its own and not another quantizer's.
-    fn save(&self, _owns_step: bool, _to: &mut TensorWriter) {}
+    /// Writes what it has learned; `owner` names the quantizer whose step its levels have, or those that it adds.
+    fn save(&self, _owner: Option<&'static str>, _to: &mut TensorWriter) {}
 
     /// Reads what [`State::save`] wrote.
     ///
@@ -168,6 +174,8 @@ pub(crate) struct Ends {
 /// Where an op stands that reads a file of weights.
 #[derive(Clone, Copy)]
 pub(crate) struct AtLoad {
+    /// The quantizer whose step its levels have, or those that it adds.
+    pub(crate) owner: Option<&'static str>,
     pub(crate) owns_step: bool,
     /// Features of a sample, where it reads the network's input.
     pub(crate) features: Option<usize>,

@@ -27,7 +27,8 @@ use crate::{
         matrix::{head, head_mut, slice, slice_mut},
         module::{LayerMut, LayerRef, Module},
         precision::Precision,
-        tensors::{TensorReader, TensorWriter, WeightsError},
+        tensors::{TensorReader, TensorWriter, WeightsError, noted_range},
+        usable::{Bad, no_unit},
     },
     quant::{
         Code, Encoder, Quantizer, Requantize, Standardization, Transform,
@@ -175,6 +176,15 @@ pub(crate) enum Curve {
 }
 
 impl Curve {
+    /// What it is called in files.
+    fn name(self) -> String {
+        match self {
+            Self::Identity => "identity".to_owned(),
+            Self::Rectify => "relu".to_owned(),
+            Self::Function(function) => function.name(),
+        }
+    }
+
     /// The function, where it is one.
     pub(crate) fn function(self) -> Option<Function> {
         match self {
@@ -242,6 +252,9 @@ impl QuantizerState {
 
 const ENCODER: &str = "QuantIdentity";
 const LEVELS: &str = "levels";
+const RANGE: &str = "range";
+const FUNCTION: &str = "function";
+const SCALE: &str = "scale";
 
 impl State for QuantizerState {
     fn reached(&self, _: At<'_>) -> Option<Range> {
@@ -250,6 +263,10 @@ impl State for QuantizerState {
 
     fn ones(&self) -> Option<usize> {
         None
+    }
+
+    fn unusable(&self) -> Option<Bad> {
+        no_unit("step", &self.step).or_else(|| self.reading.as_ref()?.unusable())
     }
 
     fn make_float(&mut self) {
@@ -261,9 +278,14 @@ impl State for QuantizerState {
         ends.from.map_or_else(|| vec![false; ends.width], |from| gone[from].clone())
     }
 
-    fn save(&self, owns_step: bool, to: &mut TensorWriter) {
-        if let Some(step) = self.step.filter(|_| owns_step) {
-            to.tensor("step", &[1], [&step]);
+    fn save(&self, owner: Option<&'static str>, to: &mut TensorWriter) {
+        if let Some(step) = &self.step {
+            if to.is(owner) {
+                to.tensor("step", &[1], [step]);
+            }
+            to.note(RANGE, &noted_range(self.declared));
+            to.note(FUNCTION, &self.curve.name());
+            to.note(SCALE, owner.unwrap_or_default());
         }
         if self.levels != self.declared {
             to.tensor(LEVELS, &[2], &[self.levels.lo as f32, self.levels.hi as f32]);
@@ -274,8 +296,17 @@ impl State for QuantizerState {
     }
 
     fn load(&mut self, at: AtLoad, from: &mut TensorReader<'_>) -> Result<(), WeightsError> {
+        from.agrees(RANGE, "the levels", &noted_range(self.declared))?;
+        from.agrees(FUNCTION, "the function", &self.curve.name())?;
+        from.agrees(SCALE, "the scale", at.owner.unwrap_or_default())?;
         let step = if at.owns_step { from.positive("step", 1)? } else { None };
-        self.step = step.and_then(|step| step.first().copied());
+        let step = step.and_then(|step| step.first().copied());
+        if let (Some(found), Some(fixed)) = (step, self.fixed)
+            && found.to_bits() != fixed.to_bits()
+        {
+            return Err(from.other("the scale", &found.to_string(), &fixed.to_string()));
+        }
+        self.step = step.or(self.fixed);
         self.levels = from.levels(LEVELS, self.declared)?;
         self.reading = match at.features {
             Some(features) => Reading::load(ENCODER, from, features)?,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     data::Feature,
-    nn::tensors::{TensorReader, TensorWriter, WeightsError},
+    nn::{
+        tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::{Bad, infinite, no_unit},
+    },
     quant::{Standardization, Transform, Whitening},
 };
 
@@ -30,6 +33,21 @@ const STANDARDIZE: &str = "standardize";
 const WHITEN: &str = "whiten";
 
 impl Reading {
+    /// A number of the map with which no sample can be read.
+    pub(super) fn unusable(&self) -> Option<Bad> {
+        let of = |standardization: &Standardization| {
+            infinite("mean of a feature", standardization.mean())
+                .or_else(|| no_unit("deviation of a feature", standardization.deviation()))
+        };
+        match &self.transform {
+            Transform::AsIs => None,
+            Transform::Standardize(standardization) => of(standardization),
+            Transform::Whiten(whitening) => of(whitening.standardization())
+                .or_else(|| infinite("part of a component", whitening.components()))
+                .or_else(|| infinite("offset of the components", [&whitening.offset()])),
+        }
+    }
+
     /// Writes it for an encoder of this kind.
     pub(super) fn save(&self, encoder: &'static str, to: &mut TensorWriter) {
         to.note(ENCODER, encoder);

@@ -64,7 +64,7 @@ impl Staircase {
                 self.each(sums, to, neuron);
             }),
             lookup => {
-                self.each(sums, to, |gain, offset| Requantize { gain, divisor, offset, lookup, levels })
+                self.each(sums, to, |gain, offset| Requantize { gain, divisor, offset, lookup, levels });
             }
         }
     }
@@ -187,7 +187,8 @@ pub(crate) fn back_through_function(
             let steps = lookup.steps(seen);
             let passed = inside.keep(steps, slope * unit);
             let by_x = passed * lookup.function.slope(seen) / lookup.step;
-            log_rise += passed * steps - by_x * (seen - x);
+            // Beyond the levels `steps` may be infinite.
+            log_rise += inside.keep(steps, slope * unit * steps) - by_x * (seen - x);
             route.pass(to, by_x * rise);
             if let Some(log_gain) = log_gains.get_mut(number) {
                 let anchor = if hold.has_centre() { 0.0 } else { *offset };

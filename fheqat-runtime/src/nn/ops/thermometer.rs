@@ -16,6 +16,7 @@ use crate::{
         error::NetworkError,
         module::{LayerMut, LayerRef, Module},
         tensors::{TensorReader, TensorWriter, WeightsError},
+        usable::Bad,
     },
     quant::{ChannelCode, Code, Encoder, ThermometerCode, Transform},
 };
@@ -133,7 +134,11 @@ impl State for ThermometerState {
         vec![false; ends.width]
     }
 
-    fn save(&self, _: bool, to: &mut TensorWriter) {
+    fn unusable(&self) -> Option<Bad> {
+        self.chosen.as_ref()?.0.unusable()
+    }
+
+    fn save(&self, _: Option<&'static str>, to: &mut TensorWriter) {
         let Some((reading, code)) = &self.chosen else { return };
         reading.save(ENCODER, to);
         // Floats as tensors, for text may round them.

@@ -370,7 +370,8 @@ impl<'a> WorkloadBuilder<'a> {
             .enumerate()
             .filter(|(index, _)| !self.live_tables(*index).is_empty())
             .all(|(_, accumulator)| pure(&accumulator.terms));
-        rotations && !self.graph.outputs.iter().any(|output| output.terms.iter().any(input))
+        let rotate = (0..self.graph.accumulators.len()).any(|index| !self.live_tables(index).is_empty());
+        rotate && rotations && !self.graph.outputs.iter().any(|output| output.terms.iter().any(input))
     }
 
     fn input_slots(&self) -> Vec<Option<Slots>> {

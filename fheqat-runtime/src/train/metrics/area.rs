@@ -17,7 +17,7 @@ pub(super) fn area(mut scored: Vec<(f64, bool)>) -> Option<f64> {
 
 /// The logarithm of the odds of a class by the softmax of logits: it orders samples as its probability does, and does not
 /// saturate.
-pub(super) fn log_odds(logits: impl Iterator<Item = f32> + Clone, class: usize) -> f64 {
+pub(super) fn log_odds(logits: &(impl Iterator<Item = f32> + Clone), class: usize) -> f64 {
     let others = || logits.clone().enumerate().filter(|(other, _)| *other != class);
     let most = others().fold(f64::NEG_INFINITY, |most, (_, logit)| most.max(f64::from(logit)));
     let sum: f64 = others().map(|(_, logit)| (f64::from(logit) - most).exp()).sum();

@@ -77,7 +77,7 @@ pub(crate) fn areas(answers: &Answers<'_>, labels: &[usize], classes: usize) -> 
     let of_class = |class: usize| {
         let scored = answers.rows().map(|(row, output)| {
             let logits = (0..output.len()).map(|index| output[index]);
-            (log_odds(logits, class), labels[row] == class)
+            (log_odds(&logits, class), labels[row] == class)
         });
         area(scored.collect())
     };

@@ -51,7 +51,9 @@ impl Score {
             }
             if by == SelectBy::BalancedAccuracy {
                 let mut counts = vec![0_usize; *classes];
-                labels.iter().for_each(|&label| counts[label] += 1);
+                for &label in labels {
+                    counts[label] += 1;
+                }
                 let there = counts.iter().filter(|count| **count > 0).count();
                 for (right, &label) in right.iter_mut().zip(labels) {
                     *right *= data.len() as f64 / (there * counts[label]) as f64;
@@ -81,6 +83,11 @@ impl Score {
     /// selected by something else, as [`Score::is_near`] says.
     pub(super) fn is_clearly_behind(&self, other: &Self, margin: f64) -> bool {
         !self.is_within(margin, other, CERTAINTY)
+    }
+
+    /// Whether it is at most `margin` behind `other`, or by chance alone: by half a standard error.
+    pub(super) fn is_as_good(&self, other: &Self, margin: f64) -> bool {
+        self.is_within(margin, other, 0.0) || (!self.right.is_empty() && self.is_within(0.0, other, CAUTION))
     }
 
     /// Whether it is less than `margin` behind `other` once it is given so many standard errors.
@@ -163,5 +170,31 @@ mod tests {
         // As far behind on 24 samples that differ, an error of 0.0244 is no proof.
         let other = score(1, |sample, _| !(10..24).contains(&sample));
         assert!(!other.is_clearly_behind(&best, 0.0));
+    }
+
+    /// 150 samples of class 0 and 50 of class 1, so that one of class 1 counts three times.
+    #[test]
+    fn a_balanced_lead_counts_each_class_the_same() {
+        let labels: Vec<usize> = (0..SAMPLES).map(|row| usize::from(row >= 150)).collect();
+        let data = Dataset::classes(Array2::zeros((SAMPLES, 1)), labels, 2).unwrap();
+        let config = |select_by| TrainConfig { select_by, ..TrainConfig::default() };
+        let score = |select_by, wrong: std::ops::Range<usize>| {
+            let outputs = Array2::from_shape_fn((SAMPLES, 2), |(row, output)| {
+                f32::from(u8::from((output == data.labels()[row]) != wrong.contains(&row)))
+            });
+            Score::of(&outputs.view(), &data, &config(select_by)).unwrap()
+        };
+        let by = SelectBy::BalancedAccuracy;
+        let (of_many, of_few) = (score(by, 0..15), score(by, 150..160));
+        assert!((of_many.metrics.value - 0.95).abs() < 1e-12 && (of_few.metrics.value - 0.9).abs() < 1e-12);
+        assert!((of_many.lead(&of_few).0 - 0.05).abs() < 1e-12, "{:?}", of_many.lead(&of_few));
+        assert!(of_many.metrics.is_better(&of_few.metrics) && !of_few.is_near(&of_many, 0.01));
+        let by = SelectBy::Accuracy;
+        assert!(score(by, 150..160).metrics.is_better(&score(by, 0..15).metrics));
+        // A figure without an error is compared as it is.
+        let by = SelectBy::F1;
+        let (best, behind) = (score(by, 0..0), score(by, 0..15));
+        let lead = best.metrics.value - behind.metrics.value;
+        assert!(behind.is_near(&best, lead + 1e-9) && !behind.is_near(&best, lead - 1e-9));
     }
 }

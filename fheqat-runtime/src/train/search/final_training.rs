@@ -60,7 +60,7 @@ mod tests {
     use ndarray::{Array2, ArrayView1};
     use rand::RngExt;
 
-    use super::*;
+    use super::{super::deadline::Deadline, *};
     use crate::{
         Seed, data::Dataset, fixture::Chain, network::Network, nn::program::Program, train::CostSearch,
     };
@@ -85,7 +85,13 @@ mod tests {
         let net = Chain::<12, 6, 2, 8, 8, true>::new(Seed(0));
         let program = Program::of(&net).unwrap();
         let (held, options) = (points(2), CostSearch::default());
-        let mut search = Search::new(&program, [whole, first, &held], &config, &options);
+        let mut search = Search::new(
+            &program,
+            [whole, first, &held],
+            &config,
+            &options,
+            Deadline::in_seconds(f64::INFINITY),
+        );
         let found = search.train_one(&program, &config, &[]).unwrap();
         search.consider([&found]);
         search.train = train;

@@ -4,10 +4,12 @@
 //! fewer units. Every choice is by the validation data and by [`Price`]. What is found is trained on with all samples.
 
 mod compare;
+mod deadline;
 mod final_training;
 mod input_step;
 mod one_direction;
 mod remove;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -17,11 +19,12 @@ use std::borrow::Borrow;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use self::compare::Score;
+use self::{compare::Score, deadline::Deadline};
 use super::{
-    config::{CostSearch, TrainConfig},
+    config::{CostSearch, TrainConfig, Validation},
+    encode,
     error::TrainError,
-    evaluate::{Evaluator, noisy},
+    evaluate::{Evaluator, check_features, noisy},
     history::History,
     select::Measure,
     trainer::train_once,
@@ -54,16 +57,15 @@ struct Candidate {
     price: Price,
 }
 
-/// Searches for a cheap network, starting from a fresh one; `whole` has the samples of `train`, and those of `validation` unless
-/// they are not to be trained on.
+/// Chooses how to train a fresh network, then searches for a cheap one: one without hidden layers where that is enough. `held_out` has
+/// the samples to judge by, which are not trained on; without them parts of `data` do.
 ///
 /// # Errors
 /// When training fails.
 pub(crate) fn search(
     program: &mut Program,
-    whole: &Dataset,
-    train: &Dataset,
-    validation: &Dataset,
+    data: &Dataset,
+    held_out: Option<&Dataset>,
     config: &TrainConfig,
     options: &CostSearch,
 ) -> Result<History, TrainError> {
@@ -74,15 +76,41 @@ pub(crate) fn search(
             return Err(TrainError::Neurons { field: field.clone() });
         }
     }
-    let mut search = Search::new(program, [whole, train, validation], config, options);
+    let deadline = Deadline::in_seconds(options.max_seconds);
+    let (setting, mut trials) = settings::choose(program, data, held_out, config, (options, &deadline))?;
+    let mut fresh = match program.without_hidden() {
+        Some(linear) if setting.is_linear => linear,
+        Some(_) | None => program.clone(),
+    };
+    let config = &TrainConfig { progress: config.progress, ..setting.on(config) };
+    if setting.is_linear {
+        encode::fit(&mut fresh, data, config.features)?;
+        let history = train_once(&mut fresh, data, held_out, config, &[])?;
+        *program = fresh;
+        return Ok(History { trials, ..history });
+    }
+    let parts = match (held_out, &config.validation) {
+        (None, Validation::Fraction(fraction)) => {
+            Some(data.split(held_out_fraction(*fraction, data.len()), config.seed)?)
+        }
+        (Some(_), _) | (None, Validation::None | Validation::Set(_)) => None,
+    };
+    let (train, held_out) = match (&parts, held_out) {
+        (Some((train, held_out)), _) => (train, held_out),
+        (None, held_out) => (data, held_out.unwrap_or(data)),
+    };
+    encode::fit(&mut fresh, train, config.features)?;
+    check_features(&fresh, held_out)?;
+    let mut search = Search::new(&fresh, [data, train, held_out], config, options, deadline);
     let found = search.run()?;
     search.bar.finish_and_clear();
     *program = found.program;
-    Ok(History { trials: search.trials, ..found.history })
+    trials.append(&mut search.trials);
+    Ok(History { trials, ..found.history })
 }
 
 /// The part of so many samples that the search holds out: `fraction`, and more where that tells no networks apart.
-pub(crate) fn held_out(fraction: f32, samples: usize) -> f32 {
+fn held_out_fraction(fraction: f32, samples: usize) -> f32 {
     let enough = (HELD_OUT / samples as f32).min(MOST_HELD_OUT);
     if fraction > 0.0 && fraction < enough { enough } else { fraction }
 }
@@ -96,6 +124,7 @@ struct Search<'a> {
     validation: &'a Dataset,
     config: &'a TrainConfig,
     options: &'a CostSearch,
+    deadline: Deadline,
     bar: ProgressBar,
     /// The best result so far, whatever its price.
     best: Option<Score>,
@@ -109,6 +138,7 @@ impl<'a> Search<'a> {
         [whole, train, validation]: [&'a Dataset; 3],
         config: &'a TrainConfig,
         options: &'a CostSearch,
+        deadline: Deadline,
     ) -> Self {
         let stride = train.len().div_ceil(WEIGHED);
         Self {
@@ -118,6 +148,7 @@ impl<'a> Search<'a> {
             validation,
             config,
             options,
+            deadline,
             bar: bar(config),
             best: None,
             trials: Vec::new(),
@@ -128,8 +159,10 @@ impl<'a> Search<'a> {
     fn run(&mut self) -> Result<Candidate, TrainError> {
         self.choose_input_steps()?;
         let mut finalists = vec![self.budgets()?];
-        let of_one_direction = self.one_direction(&finalists[0])?;
-        finalists.extend(of_one_direction);
+        if !self.deadline.is_over() {
+            let of_one_direction = self.one_direction(&finalists[0])?;
+            finalists.extend(of_one_direction);
+        }
         self.bar.inc_length(finalists.len() as u64);
         let branches = finalists
             .into_par_iter()
@@ -228,7 +261,7 @@ impl<'a> Search<'a> {
     }
 
     fn price(&self, program: &Program) -> Result<Price, TrainError> {
-        Ok(unnamed(program)?.1.price_at(self.options.p_fail))
+        price_of(program, self.options)
     }
 
     /// What a network gives on `data`, with the noise that it tolerates.
@@ -291,13 +324,16 @@ impl<'a> Search<'a> {
     }
 
     fn note(&mut self, tried: Tried, candidate: &Candidate, is_kept: bool) {
-        self.trials.push(trial(tried, candidate, is_kept));
+        self.trials.push(trial(tried, candidate.score.metrics, candidate.price, is_kept));
     }
 }
 
-fn trial(tried: Tried, candidate: &Candidate, is_kept: bool) -> Trial {
-    let Measure { accuracy, loss, .. } = candidate.score.metrics;
-    Trial { tried, accuracy, loss, price: candidate.price, is_kept }
+fn trial(tried: Tried, Measure { accuracy, loss, .. }: Measure, price: Price, is_kept: bool) -> Trial {
+    Trial { tried, accuracy, loss, price, is_kept }
+}
+
+fn price_of(program: &Program, options: &CostSearch) -> Result<Price, TrainError> {
+    Ok(unnamed(program)?.1.price_at(options.p_fail))
 }
 
 /// The index of the best, the first of equals; 0 when there is none.

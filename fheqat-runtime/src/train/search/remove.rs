@@ -29,7 +29,7 @@ impl Search<'_> {
         let mut share = SHARE;
         let mut blocked: Vec<Unit> = Vec::new();
         let mut failures = 0;
-        while failures < FAILURES || self.is_over(&current) {
+        while (failures < FAILURES && !self.deadline.is_over()) || self.is_over(&current) {
             let order = self.worth(&current, &blocked)?;
             let Some(first) = order.first() else { break };
             let count = ((order.len() as f64 * share) as usize).max(1);

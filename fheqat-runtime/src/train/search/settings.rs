@@ -1,0 +1,208 @@
+//! What a network is trained with, chosen on data held out, the simplest first: whether it needs its hidden layers, how its features
+//! are read, and the penalty on large weights.
+
+use rayon::prelude::*;
+
+use super::{Tried, compare::Score, deadline::Deadline, price_of, trial};
+use crate::{
+    data::Dataset,
+    nn::{Precision, program::Program, runner::Runner},
+    prices::Price,
+    train::{
+        config::{CostSearch, FeatureMap, TrainConfig},
+        encode,
+        error::TrainError,
+        evaluate::Evaluator,
+        trainer::train_once,
+        trial::Trial,
+    },
+};
+
+/// Samples up to which each is held out once, in five folds; up to [`SOME`] in three. Of more, a quarter is held out.
+const FEW: usize = 2000;
+const SOME: usize = 4500;
+/// Samples that settings are chosen on, at most.
+const MOST: usize = 6000;
+/// Penalties that are tried, the largest first. One of `1 / n` for `n` samples is about the default of scikit-learn's.
+const RIDGES: [f32; 6] = [0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4];
+/// Those that are tried behind hidden layers.
+const HIDDEN_RIDGES: [f32; 3] = [0.1, 0.01, 1e-3];
+/// What is taken where nothing is tried.
+const RIDGE: f32 = 1e-3;
+/// Multiplications of all these trainings, at most: some ten seconds of two cores. A count, so that the same seed tries the same.
+const MULTIPLICATIONS: f64 = 2e11;
+/// Features that are whitened on trial, at most, and samples that each of them needs.
+const WHITENED: usize = 64;
+const SAMPLES_EACH: usize = 5;
+/// A forward pass, and two products of the same size back.
+const PASSES: f64 = 3.0;
+
+/// What a network is trained with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Setting {
+    /// Whether the output reads the input alone, and no hidden layer.
+    pub(super) is_linear: bool,
+    pub(super) features: FeatureMap,
+    pub(super) ridge: f32,
+}
+
+/// A setting with what it gives on data held out.
+struct Outcome {
+    setting: Setting,
+    score: Score,
+    trial: Trial,
+}
+
+/// Data to choose by: pairs to train and judge on, and all that is judged.
+struct Trials {
+    pairs: Vec<(Dataset, Dataset)>,
+    held_out: Dataset,
+}
+
+/// Chooses how to train `fresh` on `data`, judged by `held_out` where there is such data, else by parts of `data`. Of the settings of one
+/// structure the one with the least loss is taken, as it changes more smoothly than the accuracy; hidden layers are taken where the network
+/// is then better, by more than `margin` and half a standard error. Gives the setting and all that was tried.
+///
+/// # Errors
+/// When a training fails.
+pub(super) fn choose(
+    fresh: &Program,
+    data: &Dataset,
+    held_out: Option<&Dataset>,
+    config: &TrainConfig,
+    (options, deadline): (&CostSearch, &Deadline),
+) -> Result<(Setting, Vec<Trial>), TrainError> {
+    let linear = fresh.without_hidden();
+    let trials = Trials::new(data, held_out, config)?;
+    let mut left = MULTIPLICATIONS;
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let structures = [
+        linear.as_ref().map(|linear| (linear, true)),
+        (linear.as_ref() != Some(fresh)).then_some((fresh, false)),
+    ];
+    for (program, is_linear) in structures.into_iter().flatten() {
+        let each = trials.multiplications(program, config)?;
+        for setting in settings(program, data, is_linear, config) {
+            left -= each;
+            if left < 0.0 || deadline.is_over() {
+                break;
+            }
+            outcomes.push(trials.run(program, setting, config, options)?);
+        }
+    }
+    let best = |is_linear: bool| {
+        let loss = |index: &usize| outcomes[*index].score.metrics.loss;
+        let is_of_kind = |index: &usize| outcomes[*index].setting.is_linear == is_linear;
+        (0..outcomes.len()).filter(is_of_kind).min_by(|a, b| loss(a).total_cmp(&loss(b)))
+    };
+    let chosen = match (best(true), best(false)) {
+        (Some(linear), Some(hidden)) => {
+            let (plain, deep) = (&outcomes[linear].score, &outcomes[hidden].score);
+            Some(if plain.is_as_good(deep, options.margin / 2.0) { linear } else { hidden })
+        }
+        (linear, hidden) => linear.or(hidden),
+    };
+    if let Some(chosen) = chosen {
+        outcomes[chosen].trial.is_kept = true;
+    }
+    let setting = chosen.map_or_else(
+        || Setting {
+            is_linear: linear.as_ref() == Some(fresh),
+            features: config.features,
+            ridge: config.ridge.unwrap_or(RIDGE),
+        },
+        |chosen| outcomes[chosen].setting,
+    );
+    Ok((setting, outcomes.into_iter().map(|outcome| outcome.trial).collect()))
+}
+
+/// What is tried, where the user did not say, the simplest first.
+fn settings(program: &Program, data: &Dataset, is_linear: bool, config: &TrainConfig) -> Vec<Setting> {
+    let ridges = match config.ridge {
+        Some(ridge) => vec![ridge],
+        None if is_linear => RIDGES.to_vec(),
+        None => HIDDEN_RIDGES.to_vec(),
+    };
+    let mut maps = vec![config.features];
+    let width = program.features;
+    let has_enough = (2..=WHITENED).contains(&width) && data.len() >= SAMPLES_EACH * width;
+    if config.features == FeatureMap::Auto && has_enough && encode::can_whiten(program, data) {
+        maps.push(FeatureMap::Whiten);
+    }
+    let of_map = |&features: &FeatureMap| {
+        ridges.iter().map(move |&ridge| Setting { is_linear, features, ridge }).collect::<Vec<_>>()
+    };
+    maps.iter().flat_map(of_map).collect()
+}
+
+impl Trials {
+    fn new(data: &Dataset, held_out: Option<&Dataset>, config: &TrainConfig) -> Result<Self, TrainError> {
+        if let Some(held_out) = held_out {
+            return Ok(Self { pairs: vec![(data.clone(), held_out.clone())], held_out: held_out.clone() });
+        }
+        let (few, some) = match data.len() {
+            ..=MOST => (data.clone(), data.len()),
+            rows => (data.split(1.0 - MOST as f32 / rows as f32, config.seed)?.0, MOST),
+        };
+        let folds = match some {
+            ..=FEW => 5.min(some),
+            ..=SOME => 3,
+            _ => 1,
+        };
+        let pairs: Vec<(Dataset, Dataset)> = match folds {
+            0 | 1 => vec![few.split(0.25, config.seed)?],
+            folds => few.folds(folds, config.seed)?.collect(),
+        };
+        let mut all = pairs.iter().map(|(_, held_out)| held_out.clone());
+        let first = all.next().unwrap_or_else(|| data.clone());
+        let held_out = all.try_fold(first, |joined, next| joined.concat(&next))?;
+        Ok(Self { pairs, held_out })
+    }
+
+    /// Those of one setting.
+    fn multiplications(&self, program: &Program, config: &TrainConfig) -> Result<f64, TrainError> {
+        let mut program = program.clone();
+        for (train, _) in self.pairs.iter().take(1) {
+            encode::fit(&mut program, train, config.features)?;
+        }
+        let each = Runner::new(&program, Precision::Float, 1)?.multiplications() as f64;
+        let samples =
+            |(train, _): &(Dataset, Dataset)| train.len() as f64 * config.epochs_of(train.len()) as f64;
+        Ok(PASSES * each * self.pairs.iter().map(samples).sum::<f64>())
+    }
+
+    fn run(
+        &self,
+        program: &Program,
+        setting: Setting,
+        config: &TrainConfig,
+        options: &CostSearch,
+    ) -> Result<Outcome, TrainError> {
+        let config = setting.on(config);
+        let runs = self.pairs.par_iter().map(|(train, held_out)| {
+            let mut program = program.clone();
+            encode::fit(&mut program, train, config.features)?;
+            train_once(&mut program, train, None, &config, &[])?;
+            let outputs = Evaluator::new(&program, config.precision)?.predict(&program, &held_out.features());
+            Ok((outputs, program))
+        });
+        let runs = runs.collect::<Result<Vec<_>, TrainError>>()?;
+        let views: Vec<_> = runs.iter().map(|(outputs, _)| outputs.view()).collect();
+        let outputs = ndarray::concatenate(ndarray::Axis(0), &views).unwrap_or_default();
+        let score = Score::of(&outputs.view(), &self.held_out, &config)?;
+        let price = match runs.first() {
+            Some((_, program)) => price_of(program, options)?,
+            None => Price::default(),
+        };
+        let Setting { is_linear, features, ridge } = setting;
+        let tried = Tried::Setting { is_linear, features, ridge };
+        Ok(Outcome { setting, trial: trial(tried, score.metrics, price, false), score })
+    }
+}
+
+impl Setting {
+    /// The same training with this setting.
+    pub(super) fn on(&self, config: &TrainConfig) -> TrainConfig {
+        TrainConfig { ridge: Some(self.ridge), features: self.features, progress: false, ..config.clone() }
+    }
+}
