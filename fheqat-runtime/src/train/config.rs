@@ -60,7 +60,8 @@ pub struct TrainConfig {
     /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
-    /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
+    /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data; of
+    /// [`TrainConfig::declared`] and [`TrainConfig::float`] nothing.
     pub validation: Validation,
     /// Stop when so many epochs in a row do not improve the result on the validation data. Default: none, which trains all epochs.
     pub patience: Option<usize>,
@@ -216,16 +217,16 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Trains what is declared, and looks for nothing cheaper.
+    /// Trains what is declared on all samples, and looks for nothing cheaper.
     #[must_use]
     pub fn declared() -> Self {
-        Self { search: None, ..Self::default() }
+        Self { search: None, validation: Validation::None, ..Self::default() }
     }
 
     /// Plain float training.
     #[must_use]
     pub fn float() -> Self {
-        Self { precision: Precision::Float, rate: 0.005, ..Self::default() }
+        Self { precision: Precision::Float, rate: 0.005, ..Self::declared() }
     }
 
     /// Passes over so many samples.
