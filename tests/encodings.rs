@@ -206,7 +206,7 @@ struct Mixed {
     fc2: QuantLinear<8, 2>,
 }
 
-/// A quantity that may be missing, a category that may be, and a quantity that never is. Blue is in no sample.
+/// A quantity that may be missing, a category that may be, and a quantity that never is. Twelve is in no sample.
 fn mixed() -> Dataset {
     let features = Array2::from_shape_fn((240, 3), |(row, column)| match column {
         0 if row % 5 == 0 => f32::NAN,
@@ -215,7 +215,7 @@ fn mixed() -> Dataset {
         _ => ((row * 37) % 101) as f32 / 10.0,
     });
     let labels = (0..240).map(|row| usize::from(row % 5 == 0 || (row * 37) % 101 > 50)).collect();
-    let names = ["red", "blue", "green, dark"].map(str::to_owned).to_vec();
+    let names = ["red", "12", "green, dark"].map(str::to_owned).to_vec();
     let feature = |name: &str, kind| Feature { name: name.to_owned(), kind };
     let data = Dataset::classes_with_missing(features, labels, 2).unwrap();
     data.with_features(vec![
@@ -244,7 +244,7 @@ fn categories_and_missing_values_have_bits() {
     let nan = f32::NAN;
     assert_eq!(encode(&[nan, nan, nan]), [0, 0, 1, 0, 0, 1, 0, 0, 0]);
     assert_eq!(encode(&[1e9, 0.0, 1e9]), [1, 1, 0, 1, 0, 0, 1, 1, 1]);
-    // No training sample was blue, and none had a colour without a name.
+    // No training sample was of colour 12, and none had a colour without a name.
     for unseen in [1.0, 3.0, 1e9] {
         assert_eq!(encode(&[-1e9, unseen, -1e9]), [0; 9]);
     }
@@ -262,11 +262,12 @@ fn samples_may_be_text_as_in_a_file() {
     let parse = |cells: &[&str]| circuit.codec.parse(cells).unwrap();
     assert_eq!(parse(&["1.5", "green, dark", " -2e3 "]), [1.5, 2.0, -2000.0]);
     assert_eq!(parse(&["1", "violet", "2"]), [1.0, 3.0, 2.0]);
-    for missing in ["", " ", "?", "NA", "nan", "NaN", "n/a", "null"] {
+    for missing in ["", " ", "?", "NA", "nan", "NaN", "N/A", "null"] {
         let parsed = parse(&[missing, missing, "0"]);
         assert!(parsed[0].is_nan() && parsed[1].is_nan(), "{missing}");
     }
-    assert_eq!(circuit.codec.encode_text(&["", "blue", "4"]).unwrap()[..6], [0, 0, 1, 0, 0, 0]);
+    assert_eq!(circuit.codec.encode_text(&["", "12.0", "4"]).unwrap()[..6], [0, 0, 1, 0, 0, 0]);
+    assert_eq!(parse(&["1", "12.0", "2"]), [1.0, 1.0, 2.0]);
     let error = circuit.codec.parse(&["1,5", "red", "2"]).unwrap_err().to_string();
     assert_eq!(
         error,

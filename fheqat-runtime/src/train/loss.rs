@@ -1,14 +1,29 @@
 //! Losses and their gradients with respect to the outputs.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use serde::{Deserialize, Serialize};
 
-use super::{
-    answers::{Answers, class, holds},
-    class_weights::TargetWeights,
-    config::Loss,
-    error::TrainError,
-};
+use super::{class_weights::TargetWeights, error::TrainError};
 use crate::data::Targets;
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
+    #[default]
+    Auto,
+    /// Of the softmax of the outputs, for classes.
+    CrossEntropy,
+    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
+    Logistic,
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
+    MeanSquaredError,
+}
+
+/// Whether a logit says that its label holds.
+pub(crate) const fn holds(logit: f32) -> bool {
+    logit >= 0.0
+}
 
 /// What a batch gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -133,13 +148,6 @@ pub(crate) fn score(
     tally
 }
 
-/// That of answers, by a loss without weights and smoothing.
-pub(crate) fn tally(answers: &Answers<'_>, loss: Loss) -> Tally {
-    let rows: Vec<usize> = answers.rows().map(|(row, _)| row).collect();
-    let mut slopes = Array2::zeros(answers.outputs.dim());
-    score(loss.into(), &answers.outputs, answers.data.targets(), &rows, slopes.view_mut())
-}
-
 /// The loss of one sample; its gradient times `each` goes to `slope`.
 fn cross_entropy(
     output: &ArrayView1<'_, f32>,
@@ -207,9 +215,20 @@ fn target(targets: &Targets, smoothing: f32, row: usize, column: usize) -> f32 {
     }
 }
 
+/// The index of the largest output, the first of equals.
+pub(crate) fn class(outputs: impl Iterator<Item = f32>) -> usize {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (index, value) in outputs.enumerate() {
+        if value > best.1 {
+            best = (index, value);
+        }
+    }
+    best.0
+}
+
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array2, array};
 
     use super::*;
 

@@ -1,6 +1,5 @@
 //! From data to a trained network.
 
-mod answers;
 pub(crate) mod calibrate;
 pub mod class_weights;
 pub mod config;
@@ -12,10 +11,8 @@ pub(crate) mod fit;
 mod gain;
 pub mod history;
 mod loss;
-mod measure;
 pub mod metrics;
 mod optimizer;
-mod option;
 pub mod ptq;
 mod ridge;
 pub mod schedule;
@@ -30,10 +27,11 @@ pub mod trial;
 mod weights;
 
 pub use class_weights::ClassWeights;
-pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, CostSearch, FeatureMap, Optimizer, TrainConfig, Validation};
 pub use control::TrainControl;
 pub use error::TrainError;
 pub use history::{Epoch, History};
+pub use loss::Loss;
 pub use metrics::Metrics;
 pub use ptq::PtqConfig;
 pub use schedule::Schedule;

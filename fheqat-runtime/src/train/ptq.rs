@@ -8,8 +8,7 @@ use super::{
     calibrate::{Purpose, calibrate},
     config::FeatureMap,
     encode,
-    error::TrainError,
-    option::within,
+    error::{TrainError, within},
 };
 use crate::{
     data::Dataset,

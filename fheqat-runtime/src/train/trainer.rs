@@ -17,9 +17,9 @@ use super::{
     gain::{Gain, gain, rise},
     history::{Epoch, History},
     loss::{Objective, Tally, score},
-    measure::Measure,
     optimizer::{Moments, StepRate},
     ridge,
+    select::Measure,
     weights::{rate_factor, release},
 };
 use crate::{

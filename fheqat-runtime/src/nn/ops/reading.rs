@@ -85,7 +85,7 @@ impl Reading {
         let standardization = load_standardization(from, features)?;
         let transform = match (from.noted(TRANSFORM), standardization) {
             (None, None) => return Ok(None),
-            // Of a version that wrote no more.
+            // Older files have no note.
             (None | Some(STANDARDIZE), Some(standardization)) => Transform::Standardize(standardization),
             (Some(AS_IS), None) => Transform::AsIs,
             (Some(WHITEN), Some(standardization)) => {

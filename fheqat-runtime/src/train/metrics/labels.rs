@@ -4,10 +4,11 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    answers::Answers,
     area::area,
-    fractions::{f1, mean, share},
+    ratios::{f1, mean, share},
 };
-use crate::train::answers::{Answers, holds};
+use crate::train::loss::holds;
 
 /// How well labels are told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! How well a network does on data, as users read it.
 
+pub(super) mod answers;
 mod area;
 pub(super) mod classes;
-mod fractions;
 pub(super) mod labels;
 pub(super) mod numbers;
+mod ratios;
 #[cfg(test)]
 mod tests;
 mod warning;
@@ -12,12 +13,16 @@ mod warning;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use self::answers::Answers;
 pub use self::{
     classes::{ClassMetrics, ClassScore},
     labels::{LabelMetrics, LabelScore},
     numbers::{NumberMetrics, NumberScore},
 };
-use super::{answers::Answers, config::Loss, loss::tally};
+use super::{
+    loss::Loss,
+    select::{Measure, SelectBy},
+};
 use crate::data::{Dataset, Targets};
 
 /// How well a network does on data; it prints as a table and serialises as JSON.
@@ -54,7 +59,7 @@ impl Metrics {
     /// Those of outputs `[n, outputs]` for the samples of `data`, logits of classes or labels, or numbers.
     pub(crate) fn of(outputs: &ArrayView2<'_, f32>, data: &Dataset) -> Self {
         let answers = Answers::new(outputs, data);
-        let tally = tally(&answers, Loss::Auto);
+        let Measure { loss, accuracy, .. } = Measure::of(&answers, Loss::Auto, SelectBy::Auto);
         let details = match data.targets() {
             Targets::Classes { labels, classes } => {
                 Details::Classes(ClassMetrics::new(&answers, labels, *classes, data.class_names()))
@@ -64,12 +69,7 @@ impl Metrics {
             }
             Targets::Values(values) => Details::Numbers(NumberMetrics::new(&answers, &values.view())),
         };
-        Self {
-            samples: data.len(),
-            loss: tally.mean_loss(),
-            accuracy: tally.accuracy(data.targets()),
-            details,
-        }
+        Self { samples: data.len(), loss, accuracy, details }
     }
 
     /// The mean recall of the classes, which counts each class the same; `None` but for classes.

@@ -4,7 +4,7 @@ use ndarray::{Array2, array};
 use proptest::prelude::*;
 
 use super::{area::area, *};
-use crate::train::{ClassWeights, SelectBy, TrainError, measure::Measure};
+use crate::train::{ClassWeights, TrainError};
 
 fn same(found: f64, expected: f64) -> bool {
     (found - expected).abs() < 1e-6 * expected.abs().max(1.0)

@@ -1,6 +1,6 @@
 //! Networks that learned nothing.
 
-use super::{ClassMetrics, Details, LabelMetrics, Metrics, NumberMetrics, fractions::share};
+use super::{ClassMetrics, Details, LabelMetrics, Metrics, NumberMetrics, ratios::share};
 
 const MORE_STEPS: &str =
     "train for more `epochs`, at another `rate`, or with `features: FeatureMap::Standardize`";

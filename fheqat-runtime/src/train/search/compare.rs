@@ -6,10 +6,10 @@ use crate::{
     data::{Dataset, Targets},
     train::{
         TrainError,
-        answers::{Answers, class},
         config::TrainConfig,
-        measure::Measure,
-        select::SelectBy,
+        loss::class,
+        metrics::answers::Answers,
+        select::{Measure, SelectBy},
     },
 };
 

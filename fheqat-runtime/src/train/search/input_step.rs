@@ -6,7 +6,7 @@ use crate::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
         program::{Node, Program},
     },
-    train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, measure::Measure},
+    train::{config::TrainConfig, error::TrainError, evaluate::Evaluator, select::Measure},
 };
 
 impl Search<'_> {

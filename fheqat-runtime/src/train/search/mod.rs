@@ -26,7 +26,7 @@ use super::{
     error::TrainError,
     evaluate::{Evaluator, check_features, noisy},
     history::History,
-    measure::Measure,
+    select::Measure,
     trainer::train_once,
     trial::{Trial, Tried},
 };

@@ -1,4 +1,4 @@
-//! Means, shares and F1.
+//! Means and shares.
 
 /// The mean, where there is anything.
 pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

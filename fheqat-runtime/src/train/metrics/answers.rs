@@ -1,4 +1,4 @@
-//! What the outputs of a network answer.
+//! What a network gave for the samples of a data set.
 
 use ndarray::{ArrayView1, ArrayView2};
 
@@ -20,20 +20,4 @@ impl<'a> Answers<'a> {
         let runs = self.outputs.nrows() / self.data.len();
         self.outputs.rows().into_iter().enumerate().map(move |(index, output)| (index / runs, output))
     }
-}
-
-/// The index of the largest output, the first of equals.
-pub(crate) fn class(outputs: impl Iterator<Item = f32>) -> usize {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (index, value) in outputs.enumerate() {
-        if value > best.1 {
-            best = (index, value);
-        }
-    }
-    best.0
-}
-
-/// Whether a logit says that its label holds.
-pub(crate) const fn holds(logit: f32) -> bool {
-    logit >= 0.0
 }
