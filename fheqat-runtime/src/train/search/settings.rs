@@ -143,10 +143,12 @@ impl Trials {
         }
         let stride = data.len().div_ceil(MOST);
         let few = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
-        let folds = match few.len() {
-            ..=FEW => 5.min(few.len()),
-            ..=SOME => 3,
-            _ => 1,
+        let folds = if few.len() <= FEW {
+            5.min(few.len())
+        } else if few.len() <= SOME {
+            3
+        } else {
+            1
         };
         let pairs: Vec<(Dataset, Dataset)> = match folds {
             0 | 1 => vec![few.split(QUARTER, config.seed)?],
@@ -201,7 +203,7 @@ impl Trials {
 
 impl Setting {
     /// The same training with this setting.
-    pub(super) fn on(&self, config: &TrainConfig) -> TrainConfig {
+    pub(super) fn on(self, config: &TrainConfig) -> TrainConfig {
         TrainConfig { ridge: Some(self.ridge), features: self.features, progress: false, ..config.clone() }
     }
 }
