@@ -41,7 +41,12 @@ struct Options {
 }
 
 fn main() -> Result<(), MainError> {
-    let options = Options::parse();
+    run(&Options::parse())?;
+    Ok(())
+}
+
+/// Gives how many encrypted results differ from simulation.
+fn run(options: &Options) -> Result<usize, MainError> {
     let file = options.file.as_deref().unwrap_or(IRIS);
     let table = Table::read(file, &options.table)?;
     let read = describe(&table);
@@ -54,8 +59,8 @@ fn main() -> Result<(), MainError> {
     let (width, train) = networks::for_shape(table.data.width(), outputs)?;
     let table = table.widened(width)?;
     match options.splits {
-        Some(splits) => evaluate(&options, &table, train, splits, &read),
-        None => predict(&options, &table, train, &read),
+        Some(splits) => evaluate(options, &table, train, splits, &read).map(|()| 0),
+        None => predict(options, &table, train, &read),
     }
 }
 
@@ -80,7 +85,7 @@ fn summary(read: &Value) -> String {
 }
 
 /// Trains on three quarters, and predicts some lines of the fourth encrypted.
-fn predict(options: &Options, table: &Table, train: Train, read: &Value) -> Result<(), MainError> {
+fn predict(options: &Options, table: &Table, train: Train, read: &Value) -> Result<usize, MainError> {
     let [rows, held_out] = table.split(Seed(options.common.seed))?;
     let trained = on_rows(options, table, train, [&rows, &held_out], Seed(options.common.seed))?;
     let Trained { circuit, history, seconds, quantized, float, linear } = &trained;
@@ -128,7 +133,7 @@ fn predict(options: &Options, table: &Table, train: Train, read: &Value) -> Resu
         });
         println!("{line}");
     }
-    Ok(())
+    Ok(mismatches)
 }
 
 /// Trains and evaluates on splits with seeds from 0.
@@ -233,5 +238,103 @@ fn target(data: &Dataset, row: usize) -> String {
         Targets::Labels(labels) => {
             labels.row(row).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+
+    use fheqat::circuit::Codec;
+
+    use super::*;
+
+    const TREES: &str = "\u{feff}height;tree;\"colour\";age\r\n1,5;oak;\"red; dark\";3\r\n\r\n;ash;blue;NA\r\n2,5;oak;;4\r\n-1;ash;blue;5\r\n";
+
+    fn read(text: &str, options: &[&str]) -> Result<Table, MainError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        fs::write(&path, text).unwrap();
+        let file = path.to_str().unwrap();
+        let options = Options::parse_from(["tabular", file].iter().chain(options));
+        Table::read(file, &options.table)
+    }
+
+    #[test]
+    fn the_client_reads_the_text_of_a_sample_as_training_did() {
+        let decimal = ["--decimal-comma", "--target", "tree"];
+        let headless = TREES.split_once("\r\n").unwrap().1;
+        for (text, options) in [
+            (TREES, &decimal[..]),
+            (headless, &["--decimal-comma", "--no-header", "--target", "1"]),
+            ("a\tb\tc\n1\tx\t0.5\n2\t?\t0.25\n3\ty\t-1e3\n", &["--values"]),
+        ] {
+            let table = read(text, options).unwrap();
+            let width = table.data.width();
+            let table = table.widened(width + 2).unwrap();
+            let codec = Codec {
+                encoders: Vec::new(),
+                features: width + 2,
+                described: table.data.described().to_vec(),
+                scale: Vec::new(),
+                bias: Vec::new(),
+                task: fheqat::circuit::Task::default(),
+            };
+            assert_eq!(table.cells.len(), table.data.len());
+            for (cells, sample) in table.cells.iter().zip(table.data.samples()) {
+                let parsed = codec.parse(cells).unwrap();
+                assert!(
+                    parsed.iter().zip(&sample).all(|(a, b)| a == b || a.is_nan() && b.is_nan()),
+                    "{cells:?}"
+                );
+            }
+        }
+        let trees = read(TREES, &decimal).unwrap();
+        assert_eq!(trees.cells[0], ["1.5", "red; dark", "3"]);
+        let read = describe(&trees);
+        assert_eq!(summary(&read), "4 rows, 3 features, 1 of them categories, 3 cells missing, 2 classes");
+    }
+
+    #[test]
+    fn a_quarter_of_each_class_is_held_out() {
+        let table = Table::read(IRIS, &table::Options::default()).unwrap();
+        let [rows, held_out] = table.split(Seed(3)).unwrap();
+        let mut all = [&rows[..], &held_out].concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..150));
+        for class in 0..3 {
+            let count = held_out.iter().filter(|row| table.data.labels()[**row] == class).count();
+            assert!((12..=13).contains(&count), "{count}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_predicted_where_they_are_too_many_for_classes() {
+        let lines: String = (0..30).map(|row| format!("{row},{}.5\n", row * row)).collect();
+        let table = read(&format!("x,y\n{lines}"), &[]).unwrap();
+        assert!(matches!(table.data.targets(), Targets::Values(values) if values.dim() == (30, 1)));
+        assert_eq!(target(&table.data, 3), "9.5");
+    }
+
+    #[test]
+    fn the_next_wider_network_is_taken_and_a_table_that_is_wider_than_all_is_refused() {
+        let width = |features, outputs| networks::for_shape(features, outputs).map(|(width, _)| width);
+        assert_eq!([width(1, 1).unwrap(), width(9, 10).unwrap(), width(200, 2).unwrap()], [2, 9, 256]);
+        for (features, outputs) in [(257, 2), (4, 11)] {
+            let error = format!("{:?}", width(features, outputs).unwrap_err());
+            let found = format!("the table has {features} features and {outputs} classes");
+            assert!(
+                error.starts_with(&found) && error.contains("at most 256 and 10: add the number"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn encrypted_samples_are_predicted_as_in_the_clear() {
+        let options = Options::parse_from(["tabular", "--samples", "2", "--json"]);
+        assert_eq!(run(&options).unwrap(), 0);
     }
 }

@@ -88,7 +88,7 @@ macro_rules! networks {
 
 // A table with another number of features gets columns of zeros, up to the next number here. Of your own table you know both
 // numbers, and write the struct with them.
-networks!([2 3 4 5 6 7 8 9 10 12 14 16 18 20 24 28 32 40 48 64 96 128 192 256] [1 2 3 4 5 6 7 8 9 10]);
+networks!([2 3 4 5 6 7 8 9 10 12 16 20 24 32 48 64 96 128 256] [1 2 3 4 5 6 7 8 9 10]);
 
 /// The least number of features that there is a network for with so many outputs, at least `features`, and how that is trained.
 ///
