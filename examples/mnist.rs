@@ -5,7 +5,7 @@
 //!
 //! Recipes were chosen on training images alone: `--held-out 6000` trains on the rest of MNIST's 60,000 and evaluates on those
 //! 6,000, never on the 10,000 of the test. Rates, decays and the budgets of the small network were compared so at one seed; the
-//! tolerant network was compared at 60 neurons, and the wide one takes its budgets from elsewhere. The 5,000 images take the
+//! tolerant network was compared at 60 neurons, and the wide one, with these budgets, not at all. The 5,000 images take the
 //! same rates.
 
 mod common;
