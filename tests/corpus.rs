@@ -12,7 +12,7 @@ use std::{alloc::System, collections::BTreeMap, fs, panic, path::PathBuf};
 
 use fheqat::{data, prelude::*, quant::Code, spec::Range};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use targets::{Bits, Small};
+use targets::Small;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -147,7 +147,7 @@ fn rewrite() {
     whitened.train(&train, &TrainConfig { features: FeatureMap::Whiten, ..config.clone() }).unwrap();
     whitened.save(folder("weights").join("whitened")).unwrap();
     fs::write(folder("circuit").join("whitened"), whitened.circuit().unwrap().to_bytes()).unwrap();
-    let mut bits = Bits::new(Seed(0));
+    let mut bits = targets::Encoded::new(Seed(0));
     bits.train(&colours(), &config).unwrap();
     bits.save(folder("weights").join("bits")).unwrap();
     fs::write(folder("circuit").join("bits"), bits.circuit().unwrap().to_bytes()).unwrap();

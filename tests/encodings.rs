@@ -16,7 +16,7 @@ mod exact;
 
 #[quant_net(bits = 3, max_l1 = 16)]
 #[derive(Clone)]
-struct Bits {
+struct Encoded {
     bits: Thermometer<5>,
     fc1: QuantLinear<10, 12>,
     relu1: QuantReLU,
@@ -93,10 +93,10 @@ fn saved_and_loaded<N: Network>(net: &N) {
 #[test]
 fn bits_train_and_are_simulated_and_saved() {
     let data = points();
-    let net: Bits = trained(&data, FeatureMap::Auto);
+    let net: Encoded = trained(&data, FeatureMap::Auto);
     let circuit = check_bits(&net, &data);
     assert_eq!((circuit.codec.features, circuit.codec.inputs()), (2, 10));
-    assert_eq!(Bits::SPEC.input_shape().get().unwrap().elements().get(), Some(2));
+    assert_eq!(Encoded::SPEC.input_shape().get().unwrap().elements().get(), Some(2));
     // Quantiles of numbers drawn evenly part them evenly.
     for channel in net.bits.code().unwrap().channels() {
         let ChannelCode::Quantity { thresholds, missing: false } = channel else { panic!("{channel:?}") };
@@ -111,7 +111,7 @@ fn bits_train_and_are_simulated_and_saved() {
 #[test]
 fn bits_are_the_same_in_float() {
     let data = points();
-    let mut net = Bits::new(Seed(1));
+    let mut net = Encoded::new(Seed(1));
     net.train(&data, &TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::float() }).unwrap();
     let code = net.bits.code().unwrap().clone();
     let float = net.evaluate_in(Precision::Float, &data).unwrap().accuracy.unwrap();
@@ -175,7 +175,7 @@ fn whitening_tells_features_apart_that_are_almost_one() {
     };
     let (standardized, whitened) = (accuracy(FeatureMap::Auto), accuracy(FeatureMap::Whiten));
     assert!(whitened > 0.95 && whitened > standardized + 0.1, "{whitened} {standardized}");
-    let net: Bits = trained(&data, FeatureMap::Whiten);
+    let net: Encoded = trained(&data, FeatureMap::Whiten);
     assert!(matches!(net.bits.transform(), Some(Transform::Whiten(_))));
     check_bits(&net, &data);
     saved_and_loaded(&net);
@@ -206,7 +206,7 @@ struct Mixed {
     fc2: QuantLinear<8, 2>,
 }
 
-/// A quantity that may be missing, a category that may be, and a quantity that never is. Blue is in no sample.
+/// A quantity that may be missing, a category that may be, and a quantity that never is. Twelve is in no sample.
 fn mixed() -> Dataset {
     let features = Array2::from_shape_fn((240, 3), |(row, column)| match column {
         0 if row % 5 == 0 => f32::NAN,
@@ -215,7 +215,7 @@ fn mixed() -> Dataset {
         _ => ((row * 37) % 101) as f32 / 10.0,
     });
     let labels = (0..240).map(|row| usize::from(row % 5 == 0 || (row * 37) % 101 > 50)).collect();
-    let names = ["red", "blue", "green, dark"].map(str::to_owned).to_vec();
+    let names = ["red", "12", "green, dark"].map(str::to_owned).to_vec();
     let feature = |name: &str, kind| Feature { name: name.to_owned(), kind };
     let data = Dataset::classes_with_missing(features, labels, 2).unwrap();
     data.with_features(vec![
@@ -244,7 +244,7 @@ fn categories_and_missing_values_have_bits() {
     let nan = f32::NAN;
     assert_eq!(encode(&[nan, nan, nan]), [0, 0, 1, 0, 0, 1, 0, 0, 0]);
     assert_eq!(encode(&[1e9, 0.0, 1e9]), [1, 1, 0, 1, 0, 0, 1, 1, 1]);
-    // No training sample was blue, and none had a colour without a name.
+    // No training sample was of colour 12, and none had a colour without a name.
     for unseen in [1.0, 3.0, 1e9] {
         assert_eq!(encode(&[-1e9, unseen, -1e9]), [0; 9]);
     }
@@ -262,11 +262,12 @@ fn samples_may_be_text_as_in_a_file() {
     let parse = |cells: &[&str]| circuit.codec.parse(cells).unwrap();
     assert_eq!(parse(&["1.5", "green, dark", " -2e3 "]), [1.5, 2.0, -2000.0]);
     assert_eq!(parse(&["1", "violet", "2"]), [1.0, 3.0, 2.0]);
-    for missing in ["", " ", "?", "NA", "nan", "NaN", "n/a", "null"] {
+    for missing in ["", " ", "?", "NA", "nan", "NaN", "N/A", "null"] {
         let parsed = parse(&[missing, missing, "0"]);
         assert!(parsed[0].is_nan() && parsed[1].is_nan(), "{missing}");
     }
-    assert_eq!(circuit.codec.encode_text(&["", "blue", "4"]).unwrap()[..6], [0, 0, 1, 0, 0, 0]);
+    assert_eq!(circuit.codec.encode_text(&["", "12.0", "4"]).unwrap()[..6], [0, 0, 1, 0, 0, 0]);
+    assert_eq!(parse(&["1", "12.0", "2"]), [1.0, 1.0, 2.0]);
     let error = circuit.codec.parse(&["1,5", "red", "2"]).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -279,14 +280,14 @@ fn samples_may_be_text_as_in_a_file() {
 fn reports_say_what_the_client_sends() {
     let report = |circuit: &Circuit| circuit.report().to_string();
     let sends = |net: &str, line: &str| assert!(net.ends_with(&format!("\n{line}")), "{net}");
-    let bits = trained::<Bits>(&points(), FeatureMap::Auto).circuit().unwrap();
+    let bits = trained::<Encoded>(&points(), FeatureMap::Auto).circuit().unwrap();
     sends(&report(&bits), "bits: the client sends 10 levels of 1 bit: 2 features by 5 bits each");
     let levels = trained::<Levels>(&points(), FeatureMap::Auto).circuit().unwrap();
     sends(
         &report(&levels),
         "quant_inp: the client sends 2 levels of 3 bits: 2 features, standardised, rounded",
     );
-    let whitened = trained::<Bits>(&points(), FeatureMap::Whiten).circuit().unwrap();
+    let whitened = trained::<Encoded>(&points(), FeatureMap::Whiten).circuit().unwrap();
     sends(
         &report(&whitened),
         "bits: the client sends 10 levels of 1 bit: 2 features, whitened, by 5 bits each",
@@ -345,7 +346,7 @@ fn categories_are_no_pixels() {
 #[test]
 fn an_encoder_of_another_kind_is_not_loaded() {
     #[quant_net(bits = 3, input = [2])]
-    struct Bits {
+    struct Encoded {
         inp: Thermometer<1>,
         fc: QuantLinear<2, 2>,
     }
@@ -359,7 +360,8 @@ fn an_encoder_of_another_kind_is_not_loaded() {
     let data = points();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.safetensors");
-    let (bits, levels): (Bits, Levels) = (trained(&data, FeatureMap::AsIs), trained(&data, FeatureMap::AsIs));
+    let (bits, levels): (Encoded, Levels) =
+        (trained(&data, FeatureMap::AsIs), trained(&data, FeatureMap::AsIs));
     bits.save(&path).unwrap();
     let error = Levels::new(Seed(0)).load(&path).unwrap_err();
     assert!(
@@ -367,7 +369,7 @@ fn an_encoder_of_another_kind_is_not_loaded() {
         "{error}"
     );
     levels.save(&path).unwrap();
-    let error = Bits::new(Seed(0)).load(&path).unwrap_err();
+    let error = Encoded::new(Seed(0)).load(&path).unwrap_err();
     assert!(
         error.to_string().contains("`inp` as a QuantIdentity, but the network has a Thermometer"),
         "{error}"
@@ -376,7 +378,7 @@ fn an_encoder_of_another_kind_is_not_loaded() {
 
 #[test]
 fn a_network_that_saw_no_data_has_no_bits() {
-    let net = Bits::new(Seed(0));
+    let net = Encoded::new(Seed(0));
     let error = net.predict(Precision::Float, points().features()).unwrap_err();
     assert!(matches!(error, TrainError::Network(_)), "{error}");
     assert!(net.bits.code().is_none());
@@ -397,11 +399,11 @@ fn encrypted_is_simulated() {
         }
     }
 
-    check::<Bits>(&points(), FeatureMap::Auto);
+    check::<Encoded>(&points(), FeatureMap::Auto);
     check::<WideAndDeep>(&points(), FeatureMap::Auto);
     check::<Image>(&images(), FeatureMap::Auto);
     check::<Levels>(&correlated(), FeatureMap::Whiten);
-    check::<Bits>(&correlated(), FeatureMap::Whiten);
+    check::<Encoded>(&correlated(), FeatureMap::Whiten);
     check::<Mixed>(&mixed(), FeatureMap::Auto);
 
     let circuit = trained::<Mixed>(&mixed(), FeatureMap::Auto).circuit().unwrap();

@@ -24,7 +24,7 @@ const fn linear(inputs: i64, outputs: i64, weight_bits: i64) -> Linear {
         max_nonzero: None,
         max_l1: None,
         acc_bits: None,
-        bias: Bias::Centred,
+        bias: Bias::Clipped,
         tolerance: None,
     }
 }
@@ -55,9 +55,9 @@ fn the_spec_is_what_was_written() {
             layer: Layer::Quantizer(quantizer(Transfer::Signed, 3)),
             from: &[Source::Input],
         },
-        Field { name: "fc1", layer: pruned(2, 100, Bias::Centred), from: &[Source::Field(0)] },
+        Field { name: "fc1", layer: pruned(2, 100, Bias::Clipped), from: &[Source::Field(0)] },
         Field { name: "relu1", layer: relu, from: &[Source::Field(1)] },
-        Field { name: "fc2", layer: pruned(100, 100, Bias::Centred), from: &[Source::Field(2)] },
+        Field { name: "fc2", layer: pruned(100, 100, Bias::Clipped), from: &[Source::Field(2)] },
         Field { name: "relu2", layer: relu, from: &[Source::Field(3)] },
         Field { name: "fc3", layer: pruned(100, 2, Bias::Free), from: &[Source::Field(4)] },
     ];

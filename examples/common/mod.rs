@@ -3,7 +3,12 @@
 use std::{num::NonZeroUsize, time::Instant};
 
 use clap::Args;
-use fheqat::{params::Log2Probability, prelude::*, report::SearchReport};
+use fheqat::{
+    fhe::{EncryptError, EncryptedInput},
+    params::Log2Probability,
+    prelude::*,
+    report::{Report, SearchReport},
+};
 use serde_json::json;
 
 /// Options of every example.
@@ -11,7 +16,7 @@ use serde_json::json;
 pub(crate) struct Options {
     /// Encrypted predictions to make
     #[arg(long, default_value_t = 10)]
-    samples: usize,
+    pub(crate) samples: usize,
     /// Seed of data and training; keys never depend on it
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -20,7 +25,7 @@ pub(crate) struct Options {
     threads: Option<NonZeroUsize>,
     /// An inference may go wrong with a probability of 2^-P_FAIL
     #[arg(long, default_value_t = 40.0)]
-    p_fail: f64,
+    pub(crate) p_fail: f64,
     /// Close with one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -74,13 +79,24 @@ fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64),
     Ok((net, seconds))
 }
 
-/// Predicts some of `test` encrypted, compares every result with simulation, and prints what it took.
-pub(crate) fn predict(
+/// What came back encrypted, and what it took.
+pub(crate) struct Encrypted {
+    /// The decrypted result of each sample.
+    pub(crate) decrypted: Vec<Logits>,
+    /// What was predicted before.
+    pub(crate) report: Report,
+    pub(crate) compile_s: f64,
+    pub(crate) keygen_s: f64,
+    pub(crate) core_s: f64,
+    pub(crate) threads: usize,
+}
+
+/// Compiles a circuit, prints what is predicted of it, and runs it on what the client encrypts.
+pub(crate) fn encrypted(
     options: &Options,
     circuit: &Circuit,
-    test: &Dataset,
-    clear: &Clear,
-) -> Result<(), MainError> {
+    encrypt: impl FnOnce(&ClientKey) -> Result<Vec<EncryptedInput>, EncryptError>,
+) -> Result<Encrypted, MainError> {
     let prices = Prices::of_this_machine()?;
     let compile = CompileOptions::default()
         .p_fail(Log2Probability(-options.p_fail))
@@ -91,12 +107,26 @@ pub(crate) fn predict(
     let report = compiled.report();
     println!("{report}\n");
 
-    let samples: Vec<Vec<f32>> = test.samples().take(options.samples).collect();
     let (keys, keygen_s) = timed(|| compiled.keygen());
     let (client, server) = keys?;
-    let encrypted = client.encrypt_batch(&samples)?;
-    let (results, run_s) = timed(|| server.run_batch(&encrypted));
+    let inputs = encrypt(&client)?;
+    let (results, run_s) = timed(|| server.run_batch(&inputs));
     let decrypted = client.decrypt_batch(&results?)?;
+    let threads = server.threads();
+    let core_s = run_s * threads as f64 / inputs.len() as f64;
+    Ok(Encrypted { decrypted, report, compile_s, keygen_s, core_s, threads })
+}
+
+/// Predicts some of `test` encrypted, compares every result with simulation, and prints what it took.
+pub(crate) fn predict(
+    options: &Options,
+    circuit: &Circuit,
+    test: &Dataset,
+    clear: &Clear,
+) -> Result<(), MainError> {
+    let samples: Vec<Vec<f32>> = test.samples().take(options.samples).collect();
+    let Encrypted { decrypted, report, compile_s, keygen_s, core_s, threads } =
+        encrypted(options, circuit, |client| client.encrypt_batch(&samples))?;
 
     let simulated = samples.iter().map(|sample| circuit.simulate(sample)).collect::<Result<Vec<_>, _>>()?;
     let pairs = || decrypted.iter().zip(&simulated);
@@ -108,8 +138,6 @@ pub(crate) fn predict(
         pairs.filter(|(logits, label)| logits.class() == **label).count() as f64 / samples.len() as f64
     };
     let (accuracy_encrypted, accuracy_simulated) = (right(&decrypted), right(&simulated));
-    let threads = server.threads();
-    let core_s = run_s * threads as f64 / samples.len() as f64;
 
     let Clear { float, quantized, points, core_seconds, train_s } = clear;
     println!("float {float:.4}, quantized {quantized:.4} on {points} samples ({train_s:.2} s to train)");
@@ -148,7 +176,7 @@ pub(crate) fn predict(
     Ok(())
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let started = Instant::now();
     (work(), started.elapsed().as_secs_f64())
 }

@@ -14,6 +14,8 @@ use crate::{
             QuantIdentity, QuantLinear, QuantReLU, Reshape, Thermometer, Transpose,
         },
         module::{Init, LayerMut, LayerRef, Layers, Module},
+        ops::{Op, operation::Context},
+        program::Program,
     },
     quant::activation::{Activation, Tanh},
 };
@@ -643,5 +645,18 @@ impl<N: Layers, const TENTHS: u8> Layers for Tolerant<N, TENTHS> {
 
     fn layers_mut(&mut self) -> Vec<LayerMut<'_>> {
         self.0.layers_mut()
+    }
+}
+
+/// Makes the weights of the output as large as they may be: training starts them so small that they round to nothing.
+pub(crate) fn fill_output(program: &mut Program) {
+    for index in 0..program.nodes.len() {
+        let is_last = program.is_last(index);
+        if let Op::Linear(state) = &mut program.nodes[index].op
+            && is_last
+        {
+            let widest = state.weight.fold(f32::MIN_POSITIVE, |most, weight| most.max(weight.abs()));
+            state.weight *= state.limits.weights.hi as f32 / widest;
+        }
     }
 }

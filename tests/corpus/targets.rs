@@ -45,7 +45,7 @@ pub(crate) struct Small {
 }
 
 #[quant_net(bits = 2, max_l1 = 4)]
-pub(crate) struct Bits {
+pub(crate) struct Encoded {
     bits: Thermometer<3>,
     fc1: QuantLinear<6, 3>,
     relu1: QuantReLU,
@@ -57,7 +57,7 @@ pub(crate) fn weights(bytes: &[u8]) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
     std::fs::write(&path, bytes).unwrap();
-    let (mut small, mut bits) = (Small::new(Seed(0)), Bits::new(Seed(0)));
+    let (mut small, mut bits) = (Small::new(Seed(0)), Encoded::new(Seed(0)));
     let is_read = small.load(&path).is_ok() || bits.load(&path).is_ok();
     let _ = (small.circuit(), bits.circuit());
     is_read

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{logits::Logits, task::Task};
 use crate::{
-    data::{Feature, FeatureKind},
+    data::{Feature, FeatureKind, csv::MISSING_MARKS},
     error::{InputError, check_sample},
     quant::{Encoder, transition::decode},
 };
@@ -41,7 +41,8 @@ impl Codec {
     }
 
     /// The numbers of a sample from its cells in a file, one for each feature, as they stand there. A category is found by its name,
-    /// and may be one that training never saw; a cell that is empty, `?`, `NA`, `N/A`, `NaN` or `null` is missing.
+    /// and may be one that training never saw; a cell that is
+    /// missing has one of the marks that [`CsvOptions`](crate::data::csv::CsvOptions) has by default.
     ///
     /// # Errors
     /// When there is another number of cells, or one is no number where a number is expected.
@@ -113,19 +114,22 @@ impl Codec {
     }
 }
 
-/// Cells that say that a value is missing, in lower case.
-const MISSING: [&str; 6] = ["", "?", "na", "n/a", "nan", "null"];
+/// Whether two cells name one category: `1` and `1.0` do.
+fn is_same(name: &str, text: &str) -> bool {
+    let numbers = (name.parse::<f64>(), text.parse::<f64>());
+    name == text || matches!(numbers, (Ok(name), Ok(text)) if (name - text).abs() <= 0.0)
+}
 
 /// The number of a feature whose cell has this text.
 fn number(index: usize, text: &str, described: &Feature) -> Result<f32, InputError> {
-    let is_missing = || MISSING.contains(&text.to_lowercase().as_str());
+    if MISSING_MARKS.contains(&text) {
+        return Ok(f32::NAN);
+    }
     match &described.kind {
-        FeatureKind::Category { names } => match names.iter().position(|name| name == text) {
+        FeatureKind::Category { names } => match names.iter().position(|name| is_same(name, text)) {
             Some(category) => Ok(category as f32),
-            None if is_missing() => Ok(f32::NAN),
             None => Ok(names.len() as f32),
         },
-        FeatureKind::Number if is_missing() => Ok(f32::NAN),
         FeatureKind::Number => text.parse().map_err(|_| InputError::Text {
             feature: index,
             name: described.name.clone(),

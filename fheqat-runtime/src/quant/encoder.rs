@@ -49,7 +49,7 @@ impl Encoder {
                 });
             }
             Code::Thermometer(code) if matches!(self.transform, Transform::AsIs) => {
-                code.encode(sample, levels)
+                code.encode(sample, levels);
             }
             Code::Thermometer(code) => {
                 memory.resize(sample.len(), 0.0);

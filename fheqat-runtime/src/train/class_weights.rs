@@ -3,7 +3,7 @@
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
-use super::{config::within, error::TrainError};
+use super::error::{TrainError, within};
 use crate::data::Targets;
 
 /// What the samples of each class count for in the loss. Weights are scaled so that they are 1 on average over the samples that

@@ -1,11 +1,15 @@
 //! What training may be told.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    class_weights::ClassWeights, control::TrainControl, error::TrainError, schedule::Schedule,
+    class_weights::ClassWeights,
+    control::TrainControl,
+    error::{TrainError, within},
+    loss::Loss,
+    schedule::Schedule,
     select::SelectBy,
 };
 use crate::{
@@ -56,7 +60,8 @@ pub struct TrainConfig {
     /// Label smoothing: the fraction of a class target that all classes share, or of a label that both answers share. It lowers the confidence in
     /// training samples that are already right, which helps with few samples. 0 to 1, default: 0.
     pub smoothing: f32,
-    /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data.
+    /// Samples held out of training, by which epochs and networks are chosen. Default: a tenth of the data; of
+    /// [`TrainConfig::declared`] and [`TrainConfig::float`] nothing.
     pub validation: Validation,
     /// Stop when so many epochs in a row do not improve the result on the validation data. Default: none, which trains all epochs.
     pub patience: Option<usize>,
@@ -168,20 +173,6 @@ pub enum Optimizer {
     },
 }
 
-/// What is minimised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Loss {
-    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
-    #[default]
-    Auto,
-    /// Of the softmax of the outputs, for classes.
-    CrossEntropy,
-    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
-    Logistic,
-    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
-    MeanSquaredError,
-}
-
 /// Samples held out of training, by which epochs and networks are chosen.
 #[derive(Clone, Debug)]
 pub enum Validation {
@@ -226,16 +217,16 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Trains what is declared, and looks for nothing cheaper.
+    /// Trains what is declared on all samples, and looks for nothing cheaper.
     #[must_use]
     pub fn declared() -> Self {
-        Self { search: None, ..Self::default() }
+        Self { search: None, validation: Validation::None, ..Self::default() }
     }
 
     /// Plain float training.
     #[must_use]
     pub fn float() -> Self {
-        Self { precision: Precision::Float, rate: 0.005, ..Self::default() }
+        Self { precision: Precision::Float, rate: 0.005, ..Self::declared() }
     }
 
     /// Passes over so many samples.
@@ -284,15 +275,4 @@ fn at_least_one(option: &'static str, value: usize) -> Result<(), TrainError> {
         return Ok(());
     }
     Err(TrainError::Option { option, value: value as f32, least: 1.0, most: f32::INFINITY })
-}
-
-pub(super) fn within(
-    option: &'static str,
-    value: f32,
-    allowed: RangeInclusive<f32>,
-) -> Result<(), TrainError> {
-    if allowed.contains(&value) {
-        return Ok(());
-    }
-    Err(TrainError::Option { option, value, least: *allowed.start(), most: *allowed.end() })
 }

@@ -36,7 +36,7 @@ pub(crate) fn fit(program: &mut Program, data: &Dataset, map: FeatureMap) -> Res
         let node = &mut program.nodes[index];
         match &mut node.op {
             Op::Quantizer(state) if node.from.is_none() => {
-                fit_quantizer(state, data, map, (is_flat, owns_step))
+                fit_quantizer(state, data, map, (is_flat, owns_step));
             }
             Op::Thermometer(state) => fit_thermometer(state, data, map, (is_flat, node.name))?,
             _ => {}
@@ -52,8 +52,8 @@ fn fit_quantizer(
     (is_flat, owns_step): (bool, bool),
 ) {
     let map = match (&state.reading, map) {
-        (Some(Reading { transform: Transform::Standardize(_) | Transform::Whiten(_), .. }), _) => return,
-        (Some(_), FeatureMap::Auto | FeatureMap::AsIs) => return,
+        (Some(Reading { transform: Transform::Standardize(_) | Transform::Whiten(_), .. }), _)
+        | (Some(_), FeatureMap::Auto | FeatureMap::AsIs) => return,
         (None, FeatureMap::Auto) => by_default(state, data, is_flat),
         (_, map) => map,
     };

@@ -1,8 +1,9 @@
 //! Training that cannot start, or went wrong.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
-use super::select::SelectBy;
 use crate::{
     data::DataError,
     error::InputError,
@@ -63,11 +64,11 @@ pub enum TrainError {
     },
     /// A figure that such targets do not have.
     #[error(
-        "`select_by: SelectBy::{select_by:?}` is not for targets that are {targets}: use `SelectBy::Auto`, which follows the targets"
+        "`select_by: SelectBy::{select_by}` is not for targets that are {targets}: use `SelectBy::Auto`, which follows the targets"
     )]
     SelectBy {
         /// What was to be selected by.
-        select_by: SelectBy,
+        select_by: String,
         /// What the targets are.
         targets: &'static str,
     },
@@ -195,4 +196,17 @@ pub enum TrainError {
         /// The largest learning rate.
         rate: f32,
     },
+}
+
+/// # Errors
+/// When the number of an option is outside its limits.
+pub(super) fn within(
+    option: &'static str,
+    value: f32,
+    allowed: RangeInclusive<f32>,
+) -> Result<(), TrainError> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    Err(TrainError::Option { option, value, least: *allowed.start(), most: *allowed.end() })
 }

@@ -4,10 +4,11 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::{
-    config::{Loss, TrainConfig},
+    config::TrainConfig,
     error::TrainError,
-    loss::{Tally, score},
-    select::{Answers, Measure, SelectBy},
+    loss::{Loss, Tally, score},
+    metrics::answers::Answers,
+    select::{Measure, SelectBy},
 };
 use crate::{
     Seed,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
+    class_weights::ClassWeights,
     config::{TrainConfig, Validation},
     encode,
     error::TrainError,
@@ -96,12 +97,19 @@ fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// What is wrong with a network that does no better on the samples it was trained on than the same answer to all.
+/// What is wrong with a network that does no better on the samples it was trained on than the same answer to all. Class weights ask
+/// for rare classes at the cost of the accuracy, so with them only the same answer itself is wrong.
 fn warning(program: &Program, data: &Dataset, config: &TrainConfig) -> Result<Option<String>, TrainError> {
     let stride = data.len().div_ceil(LOOKED_AT);
     let data = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
     let outputs = Evaluator::new(program, config.precision)?.predict(program, &data.features());
-    Ok(Metrics::of(&outputs.view(), &data).warning())
+    let metrics = Metrics::of(&outputs.view(), &data);
+    Ok(match config.class_weights {
+        ClassWeights::None => metrics.warning(),
+        ClassWeights::Balanced | ClassWeights::SquareRoot | ClassWeights::Given(_) => {
+            metrics.learned_nothing()
+        }
+    })
 }
 
 fn tell(warning: &str) {

@@ -1,9 +1,29 @@
 //! Losses and their gradients with respect to the outputs.
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use serde::{Deserialize, Serialize};
 
-use super::{class_weights::TargetWeights, config::Loss, error::TrainError, metrics::labels::holds};
+use super::{class_weights::TargetWeights, error::TrainError};
 use crate::data::Targets;
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// Cross entropy for classes, the mean squared error for numbers, logistic for labels.
+    #[default]
+    Auto,
+    /// Of the softmax of the outputs, for classes.
+    CrossEntropy,
+    /// Of the logistic function of each output, for labels of which several may hold; mean over samples and labels.
+    Logistic,
+    /// Mean over samples and outputs, in training of numbers in their standard deviations; classes and labels count as 0 and 1.
+    MeanSquaredError,
+}
+
+/// Whether a logit says that its label holds.
+pub(crate) const fn holds(logit: f32) -> bool {
+    logit >= 0.0
+}
 
 /// What a batch gives.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

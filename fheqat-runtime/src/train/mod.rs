@@ -27,10 +27,11 @@ pub mod trial;
 mod weights;
 
 pub use class_weights::ClassWeights;
-pub use config::{Activations, CostSearch, FeatureMap, Loss, Optimizer, TrainConfig, Validation};
+pub use config::{Activations, CostSearch, FeatureMap, Optimizer, TrainConfig, Validation};
 pub use control::TrainControl;
 pub use error::TrainError;
 pub use history::{Epoch, History};
+pub use loss::Loss;
 pub use metrics::Metrics;
 pub use ptq::PtqConfig;
 pub use schedule::Schedule;

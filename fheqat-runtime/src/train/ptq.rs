@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     calibrate::{Purpose, calibrate},
-    config::{FeatureMap, within},
+    config::FeatureMap,
     encode,
-    error::TrainError,
+    error::{TrainError, within},
 };
 use crate::{
     data::Dataset,

@@ -1,16 +1,15 @@
 //! What networks and epochs are compared by.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{
     class_weights::ClassWeights,
-    config::Loss,
     error::TrainError,
-    loss::{Tally, kind, score},
-    metrics::{classes, labels, numbers},
+    loss::{Loss, Tally, kind, score},
+    metrics::{answers::Answers, classes, labels, numbers},
 };
-use crate::data::{Dataset, Targets};
+use crate::data::Targets;
 
 /// What networks and epochs are compared by, on validation data.
 ///
@@ -57,7 +56,7 @@ impl SelectBy {
             (Self::BalancedAccuracy, Targets::Labels(_) | Targets::Values(_))
             | (Self::Accuracy | Self::F1 | Self::Auc, Targets::Values(_))
             | (Self::R2, Targets::Classes { .. } | Targets::Labels(_)) => {
-                Err(TrainError::SelectBy { select_by: self, targets: kind(targets) })
+                Err(TrainError::SelectBy { select_by: format!("{self:?}"), targets: kind(targets) })
             }
         }
     }
@@ -98,53 +97,35 @@ impl Measure {
         let mut slopes = Array2::zeros(answers.outputs.dim());
         let tally = score(loss.into(), &answers.outputs, targets, &rows, slopes.view_mut());
         let measure = Self::of_tally(tally, targets, by);
-        Self { value: answers.figure(by).unwrap_or(measure.value), ..measure }
+        Self { value: figure(answers, by).unwrap_or(measure.value), ..measure }
     }
 }
 
-/// Outputs `[n * runs, outputs]`, of each sample of the data as many runs one after the other.
-pub(crate) struct Answers<'a> {
-    pub(crate) outputs: ArrayView2<'a, f32>,
-    pub(crate) data: &'a Dataset,
-}
-
-impl<'a> Answers<'a> {
-    pub(crate) fn new(outputs: &'a ArrayView2<'_, f32>, data: &'a Dataset) -> Self {
-        Self { outputs: outputs.view(), data }
-    }
-
-    /// The row of the data and the outputs of each run.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, ArrayView1<'_, f32>)> {
-        let runs = self.outputs.nrows() / self.data.len();
-        self.outputs.rows().into_iter().enumerate().map(move |(index, output)| (index / runs, output))
-    }
-
-    /// What [`SelectBy`] names, where the tally of the loss does not have it.
-    fn figure(&self, by: SelectBy) -> Option<f64> {
-        match (by, self.data.targets()) {
-            (SelectBy::BalancedAccuracy, Targets::Classes { labels, classes }) => {
-                Some(classes::balanced_accuracy(&classes::confusion(self, labels, *classes)))
-            }
-            (SelectBy::F1, Targets::Classes { labels, classes }) => {
-                Some(classes::mean_f1(&classes::confusion(self, labels, *classes)))
-            }
-            (SelectBy::F1, Targets::Labels(labels)) => Some(labels::mean_f1(self, &labels.view())),
-            (SelectBy::Auc, Targets::Classes { labels, classes }) => {
-                Some(mean_area(&classes::areas(self, labels, *classes)))
-            }
-            (SelectBy::Auc, Targets::Labels(labels)) => Some(mean_area(&labels::areas(self, &labels.view()))),
-            (SelectBy::R2, Targets::Values(values)) => Some(numbers::mean_r2(self, &values.view())),
-            (
-                SelectBy::Auto
-                | SelectBy::Accuracy
-                | SelectBy::BalancedAccuracy
-                | SelectBy::F1
-                | SelectBy::Auc
-                | SelectBy::Loss
-                | SelectBy::R2,
-                _,
-            ) => None,
+/// What [`SelectBy`] names, where the tally of the loss does not have it.
+fn figure(answers: &Answers<'_>, by: SelectBy) -> Option<f64> {
+    match (by, answers.data.targets()) {
+        (SelectBy::BalancedAccuracy, Targets::Classes { labels, classes }) => {
+            Some(classes::balanced_accuracy(&classes::confusion(answers, labels, *classes)))
         }
+        (SelectBy::F1, Targets::Classes { labels, classes }) => {
+            Some(classes::mean_f1(&classes::confusion(answers, labels, *classes)))
+        }
+        (SelectBy::F1, Targets::Labels(labels)) => Some(labels::mean_f1(answers, &labels.view())),
+        (SelectBy::Auc, Targets::Classes { labels, classes }) => {
+            Some(mean_area(&classes::areas(answers, labels, *classes)))
+        }
+        (SelectBy::Auc, Targets::Labels(labels)) => Some(mean_area(&labels::areas(answers, &labels.view()))),
+        (SelectBy::R2, Targets::Values(values)) => Some(numbers::mean_r2(answers, &values.view())),
+        (
+            SelectBy::Auto
+            | SelectBy::Accuracy
+            | SelectBy::BalancedAccuracy
+            | SelectBy::F1
+            | SelectBy::Auc
+            | SelectBy::Loss
+            | SelectBy::R2,
+            _,
+        ) => None,
     }
 }
 

@@ -411,7 +411,9 @@ impl<'a> Trainer<'a> {
                 *scale = gain * step / step_in;
                 // A clipped bias keeps its place among the sums.
                 if *hold == Bias::Clipped && index != reader {
-                    biases.iter_mut().for_each(|bias| *bias *= *scale / old);
+                    for bias in biases {
+                        *bias *= *scale / old;
+                    }
                 }
             }
         }

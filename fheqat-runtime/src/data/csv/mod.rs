@@ -41,6 +41,7 @@ use std::{
 use ::csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
 pub use error::CsvError;
+pub(crate) use options::MISSING_MARKS;
 pub use options::{Column, CsvOptions, Missing, Target};
 
 use super::{

@@ -36,6 +36,9 @@ pub struct CsvOptions {
     pub max_unpacked: u64,
 }
 
+/// What stands in a cell whose value is missing, where nobody says otherwise.
+pub(crate) const MISSING_MARKS: [&str; 8] = ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL"];
+
 /// What to do with a feature that is missing. A target is never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
@@ -79,7 +82,7 @@ impl Default for CsvOptions {
             delimiter: None,
             decimal_comma: false,
             missing: Missing::Keep,
-            missing_marks: ["", "?", "NA", "N/A", "nan", "NaN", "null", "NULL"].map(str::to_owned).to_vec(),
+            missing_marks: MISSING_MARKS.map(str::to_owned).to_vec(),
             max_unpacked: 4 << 30,
         }
     }

@@ -48,7 +48,8 @@ fn samples_and_batches() {
     assert_eq!(client.encrypt_batch(&nothing).unwrap_err(), EncryptError::Input(InputError::Empty));
     let bad: [&[f32]; 4] = [&[0.5], &[], &[f32::NAN, 0.0], &[0.0, f32::INFINITY]];
     for sample in bad {
-        assert_eq!(input(sample), EncryptError::Input(small(1).simulate(sample).unwrap_err()));
+        let simulated = EncryptError::Input(small(1).simulate(sample).unwrap_err());
+        assert_eq!(format!("{:?}", input(sample)), format!("{simulated:?}"));
         let batch = client.encrypt_batch(&[&[0.5, 0.5], sample]).unwrap_err();
         assert_eq!(batch.to_string(), format!("sample 1: {}", input(sample)));
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     circuit::ir::Tolerance,
     data::{Dataset, checkerboard_points},
-    fixture::{Branch, Chain, Curved, Normed, NormedImage, Stairs, Tolerant},
+    fixture::{Branch, Chain, Curved, Normed, NormedImage, Stairs, Tolerant, fill_output},
     network::Network,
     nn::{Precision, lower::unnamed, matrix::slice, runner::Runner},
     quant::{Observer, activation::Gelu},
@@ -26,6 +26,7 @@ fn images() -> Dataset {
 fn run<N: Network>(data: &Dataset, seed: Seed, is_training: bool) -> (Program, Runner, Runner) {
     let mut program = Program::of(&N::new(Seed(2))).unwrap();
     calibrate(&mut program, &data.features(), Observer::MinMax, Purpose::Train).unwrap();
+    fill_output(&mut program);
     let runner = |program| {
         if is_training {
             Runner::training(program, Precision::Quantized, data.len(), Seed(0)).unwrap()
@@ -164,6 +165,7 @@ fn outputs_of_any_layer_are_off() {
     fn check<N: Network>(data: &Dataset, is_off: bool) {
         let mut program = Program::of(&N::new(Seed(2))).unwrap();
         calibrate(&mut program, &data.features(), Observer::MinMax, Purpose::Train).unwrap();
+        fill_output(&mut program);
         let last = program.nodes.len() - 1;
         for node in &mut program.nodes[..last] {
             node.tolerance = 0.0;

@@ -85,10 +85,8 @@ impl Reading {
         let standardization = load_standardization(from, features)?;
         let transform = match (from.noted(TRANSFORM), standardization) {
             (None, None) => return Ok(None),
-            // Of a version that wrote no more.
-            (None, Some(standardization)) | (Some(STANDARDIZE), Some(standardization)) => {
-                Transform::Standardize(standardization)
-            }
+            // Older files have no note.
+            (None | Some(STANDARDIZE), Some(standardization)) => Transform::Standardize(standardization),
             (Some(AS_IS), None) => Transform::AsIs,
             (Some(WHITEN), Some(standardization)) => {
                 let components = from.matrix(COMPONENTS, features)?;

@@ -1,14 +1,17 @@
 //! The search: every shape of keys, and for each rotation the cheapest modulus switch.
 
-use crate::params::dimension::Variance;
+use std::cell::LazyCell;
+
+use crate::params::dimension::{GlweDimension, PolynomialSize, Variance};
 
 use super::{
     solution::{Event, RotationSolution, Solution},
     space::{Bounds, Space},
+    undominated::Undominated,
     workload_noise::{MaxDeviations, Variances},
 };
 use crate::params::{
-    Bytes, Log2Probability, Parameters, Seconds,
+    Bytes, Decomposition, Log2Probability, Parameters, Seconds,
     constraint::{Deviations, deviations},
     cost::{CiphertextCounts, Prices},
     modulus_switch::{self, MAX_EXTENSION, ModulusSwitch, Rounding},
@@ -22,6 +25,7 @@ const ROUNDING: f64 = 1e-9;
 pub(super) struct ParameterSearch<'a> {
     pub(super) workload: &'a Workload,
     pub(super) space: &'a Space,
+    undominated: Option<&'static Undominated>,
     prices: &'a Prices,
     operations: CiphertextCounts,
     depths: usize,
@@ -37,6 +41,7 @@ impl<'a> ParameterSearch<'a> {
         Self {
             workload,
             space,
+            undominated: None,
             prices,
             operations: workload.operations(),
             depths: workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0),
@@ -47,6 +52,19 @@ impl<'a> ParameterSearch<'a> {
         }
     }
 
+    /// The same with the decompositions that can be the best instead of those of the space.
+    pub(super) fn undominated(self) -> Self {
+        Self { undominated: Some(Undominated::of_whole_space()), ..self }
+    }
+
+    fn rotations(&self, shape: (GlweDimension, PolynomialSize)) -> &[Decomposition] {
+        self.undominated.map_or(&self.space.rotations, |undominated| undominated.rotations(shape))
+    }
+
+    fn key_switches(&self, parameters: &Parameters) -> &[Decomposition] {
+        self.undominated.map_or(&self.space.key_switches, |undominated| undominated.key_switches(parameters))
+    }
+
     /// The best whose objective has a value less than `below`.
     pub(super) fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         if self.workload.rotations.is_empty() {
@@ -54,9 +72,10 @@ impl<'a> ParameterSearch<'a> {
         }
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
-            let max_deviations =
-                MaxDeviations::new(self.workload, polynomial_size.0.ilog2() + 1, self.deviations);
-            for &rotation in &self.space.rotations {
+            let max_deviations = LazyCell::new(|| {
+                MaxDeviations::new(self.workload, polynomial_size.0.ilog2() + 1, self.deviations)
+            });
+            for &rotation in self.rotations((glwe_dimension, polynomial_size)) {
                 for &lwe_dimension in &self.space.lwe_dimensions {
                     let parameters = Parameters {
                         lwe_dimension,
@@ -100,7 +119,7 @@ impl<'a> ParameterSearch<'a> {
     fn best_key_switch(
         &self,
         parameters: Parameters,
-        max_deviations: &MaxDeviations,
+        max_deviations: &LazyCell<MaxDeviations, impl FnOnce() -> MaxDeviations>,
         server_key: Bytes,
         mut below: f64,
     ) -> Option<(f64, Parameters)> {
@@ -114,7 +133,7 @@ impl<'a> ParameterSearch<'a> {
         let key_switches = if self.workload.key_switches() == 0 {
             vec![None]
         } else {
-            self.space.key_switches.iter().copied().map(Some).collect()
+            self.key_switches(&parameters).iter().copied().map(Some).collect()
         };
         let mut found = None;
         for key_switch in key_switches {
@@ -167,14 +186,14 @@ impl<'a> ParameterSearch<'a> {
                 return false;
             };
             let steps = n * step.of(rounding.products, rotation.key_pass_share).0;
-            let key_switches = self.key_switches(parameters, rotation);
+            let key_switches = self.time_of_key_switches(parameters, rotation);
             tally.add(rotation.depth, Seconds(key_switches.0 + steps));
             tally.value() < below
         });
         (possible && tally.value() < below).then(|| tally.value())
     }
 
-    fn key_switches(&self, parameters: &Parameters, rotation: &WorkloadRotation) -> Seconds {
+    fn time_of_key_switches(&self, parameters: &Parameters, rotation: &WorkloadRotation) -> Seconds {
         match rotation.key_switches.count() {
             0 => Seconds(0.0),
             count => Seconds(count as f64 * self.prices.key_switch(parameters, rotation.key_pass_share).0),
@@ -253,7 +272,7 @@ impl<'a> ParameterSearch<'a> {
             .unwrap_or((ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding()));
         let log_grid = rotation.log_grid(parameters.coarse_grid(), modulus_switch.extension);
         let added = parameters.modulus_switch_noise(rounding, modulus_switch.extension);
-        let key_switches = self.key_switches(parameters, rotation).0;
+        let key_switches = self.time_of_key_switches(parameters, rotation).0;
         let operations = self.prices.ciphertext_operations(parameters, rotation.operations).0;
         let steps = self.prices.rotation(parameters, rounding, rotation.key_pass_share).0;
         RotationSolution {

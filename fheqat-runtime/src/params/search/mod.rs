@@ -6,6 +6,7 @@ mod infeasible;
 mod quick;
 mod solution;
 mod space;
+mod undominated;
 mod workload_noise;
 
 pub use infeasible::{Infeasible, Location};

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    answers::Answers,
     area::{area, log_odds},
-    f1, mean, share,
+    ratios::{f1, mean, share},
 };
-use crate::train::{loss::class, select::Answers};
+use crate::train::loss::class;
 
 /// How well classes are told apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

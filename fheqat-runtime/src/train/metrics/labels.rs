@@ -3,8 +3,12 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{area::area, f1, mean, share};
-use crate::train::select::Answers;
+use super::{
+    answers::Answers,
+    area::area,
+    ratios::{f1, mean, share},
+};
+use crate::train::loss::holds;
 
 /// How well labels are told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,11 +44,6 @@ pub struct LabelScore {
     pub f1: f64,
     /// The area under the ROC curve; `None` unless some samples have it and some have not.
     pub auc: Option<f64>,
-}
-
-/// Whether a logit says that its label holds.
-pub(crate) const fn holds(logit: f32) -> bool {
-    logit >= 0.0
 }
 
 /// Of a label how many samples have it and are said to, how many are said to, and how many have it.

@@ -1,9 +1,11 @@
 //! How well a network does on data, as users read it.
 
+pub(super) mod answers;
 mod area;
 pub(super) mod classes;
 pub(super) mod labels;
 pub(super) mod numbers;
+mod ratios;
 #[cfg(test)]
 mod tests;
 mod warning;
@@ -11,14 +13,15 @@ mod warning;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use self::answers::Answers;
 pub use self::{
     classes::{ClassMetrics, ClassScore},
     labels::{LabelMetrics, LabelScore},
     numbers::{NumberMetrics, NumberScore},
 };
 use super::{
-    config::Loss,
-    select::{Answers, Measure, SelectBy},
+    loss::Loss,
+    select::{Measure, SelectBy},
 };
 use crate::data::{Dataset, Targets};
 
@@ -117,21 +120,4 @@ impl Metrics {
             Details::Classes(_) | Details::Labels(_) => None,
         }
     }
-}
-
-/// The mean, where there is anything.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
-}
-
-/// Of two counts; 0 where there is nothing.
-fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// The harmonic mean of precision and recall: of `found` that are right, `predicted` in all, and `there` to find; `None`
-/// where there is nothing of either.
-fn f1(found: usize, predicted: usize, there: usize) -> Option<f64> {
-    (predicted + there > 0).then(|| 2.0 * found as f64 / (predicted + there) as f64)
 }

@@ -3,8 +3,7 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::mean;
-use crate::train::select::Answers;
+use super::{answers::Answers, ratios::mean};
 
 /// How near predictions of numbers are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -147,6 +147,7 @@ fn networks_that_learned_nothing_are_flagged() {
     let warning = Metrics::of(&constant.view(), &named).warning().unwrap();
     assert!(warning.starts_with("all 3 predictions are `no`: the network has learned nothing but that."));
     assert!(warning.contains("`class_weights: ClassWeights::Balanced`"), "{warning}");
+    assert!(warning.ends_with("or with `features: FeatureMap::Standardize`"), "{warning}");
     // Right for want of another class.
     assert_eq!(Metrics::of(&constant.view(), &classes(&[0, 0, 0], 2)).warning(), None);
 
@@ -161,6 +162,24 @@ fn networks_that_learned_nothing_are_flagged() {
     assert!(
         warning.starts_with("output 1 is predicted no better than by the mean of the targets (R2 0.000)")
     );
+}
+
+#[test]
+fn networks_that_are_worse_than_the_largest_class_are_flagged() {
+    let outputs = array![[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]];
+    let warning = |labels: &[usize]| {
+        let data = classes(labels, 2).with_class_names(vec!["no".to_owned(), "yes".to_owned()]);
+        Metrics::of(&outputs.view(), &data.unwrap()).warning()
+    };
+    let found = warning(&[1, 1, 1, 0]).unwrap();
+    assert!(
+        found.starts_with(
+            "`yes` for all samples would be right more often (75.0 %) than the network (25.0 %)"
+        ),
+        "{found}"
+    );
+    assert_eq!(warning(&[0, 1, 1, 1]), None, "as often");
+    assert_eq!(warning(&[0, 0, 1, 1]), None);
 }
 
 #[test]
@@ -277,6 +296,10 @@ proptest! {
                 f1s.push(if sum > 0.0 { 2.0 * precision * recall / sum } else { 0.0 });
             }
         }
+        let size = |class| truth.iter().filter(|at| **at == class).count();
+        let largest = (0..count).map(size).max().unwrap();
+        let is_constant = predicted.iter().all(|class| *class == predicted[0]) && largest < truth.len();
+        prop_assert_eq!(metrics.warning().is_some(), is_constant || right < largest);
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         prop_assert!(same(metrics.accuracy.unwrap(), right as f64 / truth.len() as f64));
         prop_assert!(same(metrics.balanced_accuracy().unwrap(), average(&recalls)));

@@ -1,14 +1,24 @@
 //! Networks that learned nothing.
 
-use super::{ClassMetrics, Details, LabelMetrics, Metrics, NumberMetrics};
+use super::{ClassMetrics, Details, LabelMetrics, Metrics, NumberMetrics, ratios::share};
 
-const MORE_STEPS: &str = "train for more `epochs`, at another `rate`, or with `standardize: true`";
+const MORE_STEPS: &str =
+    "train for more `epochs`, at another `rate`, or with `features: FeatureMap::Standardize`";
 
 impl Metrics {
-    /// What is wrong with a network that answers the same to everything, or predicts numbers no better than their mean, and what
-    /// to do; `None` where it does better.
+    /// What is wrong with a network that answers the same to everything, is right less often than the largest class for all
+    /// samples would be, or predicts numbers no better than their mean, and what to do; `None` where it does better. Networks that
+    /// were trained with class weights may well be right less often than that.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
+        self.learned_nothing().or_else(|| match &self.details {
+            Details::Classes(classes) => classes.below_the_largest(),
+            Details::Labels(_) | Details::Numbers(_) => None,
+        })
+    }
+
+    /// As [`Metrics::warning`], but of a network that tells classes apart it does not matter how often it is right.
+    pub(crate) fn learned_nothing(&self) -> Option<String> {
         match &self.details {
             Details::Classes(classes) => classes.warning(self.samples),
             Details::Labels(labels) => labels.warning(self.samples),
@@ -31,6 +41,20 @@ impl ClassMetrics {
             "all {samples} predictions are `{name}`: the network has learned nothing but that. If the classes are of very different \
              size, train with `class_weights: ClassWeights::Balanced`, which also chooses by the balanced accuracy; else {MORE_STEPS}"
         ))
+    }
+
+    fn below_the_largest(&self) -> Option<String> {
+        let samples: usize = self.classes.iter().map(|class| class.samples).sum();
+        let right: usize = self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum();
+        let largest = self.classes.iter().rev().max_by_key(|class| class.samples)?;
+        (right < largest.samples).then(|| {
+            let [of_largest, found] = [largest.samples, right].map(|count| 100.0 * share(count, samples));
+            format!(
+                "`{}` for all samples would be right more often ({of_largest:.1} %) than the network ({found:.1} %): {MORE_STEPS}. If \
+                 it was trained with `class_weights`, go by the balanced accuracy",
+                largest.name
+            )
+        })
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{
         TrainError,
         config::TrainConfig,
         loss::class,
-        select::{Answers, Measure, SelectBy},
+        metrics::answers::Answers,
+        select::{Measure, SelectBy},
     },
 };
 

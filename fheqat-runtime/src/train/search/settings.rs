@@ -23,8 +23,9 @@ const FEW: usize = 2000;
 const SOME: usize = 4500;
 /// Samples that settings are chosen on, at most.
 const MOST: usize = 6000;
+const QUARTER: f32 = 0.25;
 /// Penalties that are tried, the largest first. One of `1 / n` for `n` samples is about the default of scikit-learn's.
-const RIDGES: [f32; 6] = [0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4];
+const RIDGES: [f32; 9] = [1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4, 1e-5];
 /// Those that are tried behind hidden layers.
 const HIDDEN_RIDGES: [f32; 3] = [0.1, 0.01, 1e-3];
 /// What is taken where nothing is tried.
@@ -140,17 +141,17 @@ impl Trials {
         if let Some(held_out) = held_out {
             return Ok(Self { pairs: vec![(data.clone(), held_out.clone())], held_out: held_out.clone() });
         }
-        let (few, some) = match data.len() {
-            ..=MOST => (data.clone(), data.len()),
-            rows => (data.split(1.0 - MOST as f32 / rows as f32, config.seed)?.0, MOST),
-        };
-        let folds = match some {
-            ..=FEW => 5.min(some),
-            ..=SOME => 3,
-            _ => 1,
+        let stride = data.len().div_ceil(MOST);
+        let few = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
+        let folds = if few.len() <= FEW {
+            5.min(few.len())
+        } else if few.len() <= SOME {
+            3
+        } else {
+            1
         };
         let pairs: Vec<(Dataset, Dataset)> = match folds {
-            0 | 1 => vec![few.split(0.25, config.seed)?],
+            0 | 1 => vec![few.split(QUARTER, config.seed)?],
             folds => few.folds(folds, config.seed)?.collect(),
         };
         let mut all = pairs.iter().map(|(_, held_out)| held_out.clone());
@@ -202,7 +203,7 @@ impl Trials {
 
 impl Setting {
     /// The same training with this setting.
-    pub(super) fn on(&self, config: &TrainConfig) -> TrainConfig {
+    pub(super) fn on(self, config: &TrainConfig) -> TrainConfig {
         TrainConfig { ridge: Some(self.ridge), features: self.features, progress: false, ..config.clone() }
     }
 }

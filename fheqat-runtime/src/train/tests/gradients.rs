@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::{
     Seed,
     data::{Dataset, checkerboard},
-    fixture::{Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage},
+    fixture::{Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage, fill_output},
     network::Network,
     nn::{
         Precision,
@@ -25,9 +25,9 @@ use crate::{
     },
     train::{
         calibrate::{Purpose, calibrate},
-        config::{FeatureMap, Loss},
+        config::FeatureMap,
         encode,
-        loss::score,
+        loss::{Loss, score},
     },
 };
 
@@ -159,6 +159,7 @@ fn gradients_through_a_batch_s_statistics_are_finite_differences() {
             Program::of(&Normed::<1, 0>::new(Seed(2))).unwrap()
         };
         calibrate(&mut program, &batch().features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+        fill_output(&mut program);
         let (runner, _) = gradients(&program, &batch(), Precision::Quantized, Loss::CrossEntropy);
         let Kernel::Norm(norm::Kernel::Batch(normalize)) = &runner.kernels[5] else { unreachable!() };
         let mut normalize = normalize.clone();
@@ -279,6 +280,7 @@ fn gradients_of_several_readers_sum() {
     let mut program = Program::of(&Branch::new(Seed(2))).unwrap();
     let (_, in_float) = gradients(&program, &data, Precision::Float, Loss::CrossEntropy);
     calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+    fill_output(&mut program);
     let (runner, quantized) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
     let Kernel::Quantizer(quantizer::Kernel::Requantize(staircase)) = &runner.kernels[9] else {
         unreachable!()
@@ -307,6 +309,7 @@ fn quantized_gradients_are_those_of_a_plain_loop() {
     let data = batch();
     let mut program = Program::of(&Chain::<2, 7, 2, 7, 8, true>::new(Seed(2))).unwrap();
     calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+    fill_output(&mut program);
     let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
     let Kernel::Quantizer(quantizer::Kernel::Requantize(staircase)) = &runner.kernels[4] else {
         unreachable!()
@@ -342,6 +345,7 @@ fn quantized_gradients_of_filters_are_those_of_a_plain_loop() {
     let data = images();
     let mut program = Program::of(&Image::<true>::new(Seed(2))).unwrap();
     calibrate(&mut program, &data.features(), crate::quant::Observer::MinMax, Purpose::Train).unwrap();
+    fill_output(&mut program);
     let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
     let Kernel::Quantizer(quantizer::Kernel::Requantize(staircase)) = &runner.kernels[2] else {
         unreachable!()

@@ -106,6 +106,21 @@ fn labels_are_learned_with_defaults() {
     assert!(metrics.accuracy.unwrap() > 0.95, "{metrics}");
 }
 
+/// The second class has 5 % of the points at one place and 40 % at the other, where balanced weights ask for it.
+#[test]
+fn a_network_with_class_weights_may_be_right_less_often_than_the_largest_class() {
+    let features = Array2::from_shape_fn((2000, 2), |(row, _)| f32::from(u8::from(row % 2 == 1)));
+    let class = |row: usize| usize::from(row / 2 % 20 < [1, 8][row % 2]);
+    let data = Dataset::classes(features, (0..2000).map(class).collect(), 2).unwrap();
+    let mut net = Budget::new(Seed(1));
+    let config = TrainConfig { class_weights: ClassWeights::Balanced, ..short() };
+    assert_eq!(net.train(&data, &config).unwrap().warning, None);
+    let metrics = net.evaluate(&data).unwrap();
+    assert_eq!(metrics.confusion().unwrap(), [[950, 600], [50, 400]]);
+    let warning = metrics.warning().unwrap();
+    assert!(warning.starts_with("`0` for all samples would be right more often (77.5 %)"), "{warning}");
+}
+
 #[test]
 fn numbers_have_no_probabilities() {
     let data = Dataset::values(small().features().to_owned(), Array2::from_elem((800, 2), 3.0)).unwrap();
