@@ -34,6 +34,9 @@ pub(super) const REACH: f32 = 2.0;
 /// over all of it.
 const LAST_START: f32 = 0.1;
 
+/// Budgets under which a clipped bias is held centred: narrow rows lose cells of the checkerboard where biases move.
+const TIGHT: usize = 8;
+
 /// Whether rounding starts a training or ends one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -116,6 +119,7 @@ impl Calibration<'_> {
                 Ok(())
             }
             Op::Linear(state) if state.scale.is_none() => {
+                self.forget_unused(index)?;
                 self.scale_linear(index)?;
                 let is_last = self.program.is_last(index);
                 if let Op::Linear(state) = &mut self.program.nodes[index].op
@@ -214,6 +218,30 @@ impl Calibration<'_> {
         Ok(widest)
     }
 
+    /// Starts the weights of inputs that are zero in every sample at zero, in a dense layer that reads what encodes the input: bits that
+    /// a feature has no use for would take from the budget.
+    fn forget_unused(&mut self, index: usize) -> Result<(), NetworkError> {
+        let Some(from) = self.program.nodes[index].from else { return Ok(()) };
+        let reads_input = self.program.nodes[from].from.is_none();
+        if !reads_input || self.purpose != Purpose::Train {
+            return Ok(());
+        }
+        self.run_to(from)?;
+        let levels = &self.runner.outputs[from];
+        let unused: Vec<usize> = (0..levels.ncols())
+            .filter(|&column| levels.column(column).iter().all(|level| *level == 0.0))
+            .collect();
+        if let Op::Linear(state) = &mut self.program.nodes[index].op
+            && state.filters.is_none()
+            && unused.len() < levels.ncols()
+        {
+            for column in unused {
+                state.weight.column_mut(column).fill(0.0);
+            }
+        }
+        Ok(())
+    }
+
     fn scale_linear(&mut self, index: usize) -> Result<(), NetworkError> {
         let program = &mut *self.program;
         let (step_in, levels_in) = program.input_levels(index)?;
@@ -224,6 +252,9 @@ impl Calibration<'_> {
                 state.hold = state.declared;
                 if state.hold == Bias::Clipped {
                     state.bias.fill(0.0);
+                    if state.limits.max_l1.is_some_and(|budget| budget <= TIGHT) {
+                        state.hold = Bias::Centred;
+                    }
                 }
                 state.limits.max_l1
             }

@@ -121,6 +121,17 @@ fn fit_thermometer(
     Ok(())
 }
 
+/// Whether a quantizer of the input would standardise its features where training is not told.
+pub(crate) fn standardises(program: &Program, data: &Dataset) -> bool {
+    let is_flat = program.is_flat();
+    program.nodes.iter().any(|node| match &node.op {
+        Op::Quantizer(state) if node.from.is_none() => {
+            by_default(state, data, is_flat) == FeatureMap::Standardize
+        }
+        _ => false,
+    })
+}
+
 /// Whether features can be whitened, and no step that the user fixed says in which units they are read.
 pub(crate) fn can_whiten(program: &Program, data: &Dataset) -> bool {
     let is_open = |op: &Op| match op {

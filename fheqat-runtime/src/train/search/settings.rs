@@ -19,19 +19,22 @@ use crate::{
 };
 
 /// Samples up to which each is held out once, in five folds; up to [`SOME`] in three. Of more, a quarter is held out.
-const FEW: usize = 2000;
+const FEW: usize = 1000;
 const SOME: usize = 4500;
 /// Samples that settings are chosen on, at most.
 const MOST: usize = 6000;
 const QUARTER: f32 = 0.25;
 /// Penalties that are tried, the largest first. One of `1 / n` for `n` samples is about the default of scikit-learn's.
-const RIDGES: [f32; 9] = [1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4, 1e-5];
+const RIDGES: [f32; 5] = [1.0, 0.1, 0.01, 1e-3, 1e-5];
+/// Factors on the best of them that are tried behind it, without hidden layers.
+const NEAR: [f32; 2] = [3.0, 1.0 / 3.0];
 /// Those that are tried behind hidden layers.
 const HIDDEN_RIDGES: [f32; 3] = [0.1, 0.01, 1e-3];
 /// What is taken where nothing is tried.
 const RIDGE: f32 = 1e-3;
-/// Multiplications of all these trainings, at most: some ten seconds of two cores. A count, so that the same seed tries the same.
-const MULTIPLICATIONS: f64 = 2e11;
+/// Multiplications of the trainings of one structure, at most: some twenty seconds of two cores. A count, so that the same seed tries
+/// the same.
+const MULTIPLICATIONS: f64 = 3e11;
 /// Features that are whitened on trial, at most, and samples that each of them needs.
 const WHITENED: usize = 64;
 const SAMPLES_EACH: usize = 5;
@@ -75,28 +78,35 @@ pub(super) fn choose(
 ) -> Result<(Setting, Vec<Trial>), TrainError> {
     let linear = fresh.without_hidden();
     let trials = Trials::new(data, held_out, config)?;
-    let mut left = MULTIPLICATIONS;
     let mut outcomes: Vec<Outcome> = Vec::new();
     let structures = [
         linear.as_ref().map(|linear| (linear, true)),
         (linear.as_ref() != Some(fresh)).then_some((fresh, false)),
     ];
     for (program, is_linear) in structures.into_iter().flatten() {
-        let each = trials.multiplications(program, config)?;
-        for setting in settings(program, data, is_linear, config) {
-            left -= each;
-            if left < 0.0 || deadline.is_over() {
-                break;
+        let mut left = (MULTIPLICATIONS / trials.multiplications(program, config)?) as usize;
+        let mut run = |settings: Vec<Setting>, outcomes: &mut Vec<Outcome>| {
+            for setting in settings {
+                if left == 0 || deadline.is_over() {
+                    break;
+                }
+                left -= 1;
+                match trials.run(program, setting, config, options) {
+                    Ok(outcome) => outcomes.push(outcome),
+                    // A setting that does not train is none to choose.
+                    Err(TrainError::Diverged { .. } | TrainError::Unusable(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            outcomes.push(trials.run(program, setting, config, options)?);
+            Ok::<(), TrainError>(())
+        };
+        run(settings(program, data, is_linear, config), &mut outcomes)?;
+        if let (Some(best), true, None) = (best(&outcomes, true), is_linear, config.ridge) {
+            let best = outcomes[best].setting;
+            run(NEAR.map(|factor| Setting { ridge: factor * best.ridge, ..best }).to_vec(), &mut outcomes)?;
         }
     }
-    let best = |is_linear: bool| {
-        let loss = |index: &usize| outcomes[*index].score.metrics.loss;
-        let is_of_kind = |index: &usize| outcomes[*index].setting.is_linear == is_linear;
-        (0..outcomes.len()).filter(is_of_kind).min_by(|a, b| loss(a).total_cmp(&loss(b)))
-    };
-    let chosen = match (best(true), best(false)) {
+    let chosen = match (best(&outcomes, true), best(&outcomes, false)) {
         (Some(linear), Some(hidden)) => {
             let (plain, deep) = (&outcomes[linear].score, &outcomes[hidden].score);
             Some(if plain.is_as_good(deep, options.margin / 2.0) { linear } else { hidden })
@@ -117,6 +127,13 @@ pub(super) fn choose(
     Ok((setting, outcomes.into_iter().map(|outcome| outcome.trial).collect()))
 }
 
+/// The index of the setting of one structure with the least loss.
+fn best(outcomes: &[Outcome], is_linear: bool) -> Option<usize> {
+    let loss = |index: &usize| outcomes[*index].score.metrics.loss;
+    let is_of_kind = |index: &usize| outcomes[*index].setting.is_linear == is_linear;
+    (0..outcomes.len()).filter(is_of_kind).min_by(|a, b| loss(a).total_cmp(&loss(b)))
+}
+
 /// What is tried, where the user did not say, the simplest first.
 fn settings(program: &Program, data: &Dataset, is_linear: bool, config: &TrainConfig) -> Vec<Setting> {
     let ridges = match config.ridge {
@@ -125,6 +142,9 @@ fn settings(program: &Program, data: &Dataset, is_linear: bool, config: &TrainCo
         None => HIDDEN_RIDGES.to_vec(),
     };
     let mut maps = vec![config.features];
+    if config.features == FeatureMap::Auto && encode::standardises(program, data) {
+        maps.push(FeatureMap::AsIs);
+    }
     let width = program.features;
     let has_enough = (2..=WHITENED).contains(&width) && data.len() >= SAMPLES_EACH * width;
     if config.features == FeatureMap::Auto && has_enough && encode::can_whiten(program, data) {
