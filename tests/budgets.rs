@@ -22,7 +22,9 @@ fn budgets_behind_a_narrow_layer_reach_the_ceiling() {
         let (train, _) = data::checkerboard(seed);
         let fresh = data::checkerboard_points(20_000, Seed(100 + seed.0));
         let mut net = Behind::new(seed);
-        net.train(&train, &TrainConfig { seed, progress: false, ..TrainConfig::declared() }).unwrap();
+        let features = FeatureMap::AsIs;
+        net.train(&train, &TrainConfig { seed, features, progress: false, ..TrainConfig::declared() })
+            .unwrap();
         let accuracy = net.evaluate_in(Precision::Quantized, &fresh).unwrap().accuracy.unwrap();
         assert!(accuracy >= 0.945, "{seed:?}: {accuracy}");
     }

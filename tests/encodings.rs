@@ -112,7 +112,7 @@ fn bits_train_and_are_simulated_and_saved() {
 fn bits_are_the_same_in_float() {
     let data = points();
     let mut net = Encoded::new(Seed(1));
-    net.train(&data, &TrainConfig { epochs: Some(60), progress: false, ..TrainConfig::float() }).unwrap();
+    net.train(&data, &TrainConfig { progress: false, ..TrainConfig::float() }).unwrap();
     let code = net.bits.code().unwrap().clone();
     let float = net.evaluate_in(Precision::Float, &data).unwrap().accuracy.unwrap();
     assert!(float > 0.85, "{float}");

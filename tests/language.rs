@@ -127,6 +127,7 @@ fn a_layers_option_goes_before_the_networks() {
             max_nonzero: Some(Known::Now(7)),
             max_l1: Some(Known::Now(40)),
             acc_bits: Some(Known::Now(14)),
+            bias: Bias::Centred,
             ..linear(6, 4, 4)
         })
     );

@@ -30,8 +30,8 @@ const SAMPLES: usize = 512;
 /// narrow rows lose cells of the checkerboard.
 pub(super) const REACH: f32 = 2.0;
 
-/// Where the weights of the output start, as a fraction of what fills their range: no later step forgets what is drawn at random
-/// over all of it.
+/// Where the weights of an output that reads the encoded input start, as a fraction of what fills their range: no later step forgets
+/// what is drawn at random over all of it. Behind hidden layers alone weights that round to zero would teach them nothing.
 const LAST_START: f32 = 0.1;
 
 /// Budgets under which a clipped bias is held centred: narrow rows lose cells of the checkerboard where biases move.
@@ -121,9 +121,9 @@ impl Calibration<'_> {
             Op::Linear(state) if state.scale.is_none() => {
                 self.forget_unused(index)?;
                 self.scale_linear(index)?;
-                let is_last = self.program.is_last(index);
+                let starts_small = self.program.is_last(index) && self.sees_input(index);
                 if let Op::Linear(state) = &mut self.program.nodes[index].op
-                    && is_last
+                    && starts_small
                     && self.purpose == Purpose::Train
                     && state.limits.max_l1.is_none()
                 {
@@ -216,6 +216,14 @@ impl Calibration<'_> {
             }
         }
         Ok(widest)
+    }
+
+    /// Whether the node at `index` reads levels that the client encodes, alone or beside others.
+    fn sees_input(&self, index: usize) -> bool {
+        self.program.operands(index).iter().any(|&from| {
+            let node = &self.program.nodes[from];
+            node.from.is_none() || (matches!(node.op, Op::Join(_)) && self.sees_input(from))
+        })
     }
 
     /// Starts the weights of inputs that are zero in every sample at zero, in a dense layer that reads what encodes the input: bits that

@@ -7,11 +7,15 @@ use crate::{nn::ops::linear::LinearState, quant::row::RowLimits};
 /// Of a row whose sum of magnitudes is twice its budget or more, the fraction of the rate by which its weights shrink in a step.
 const RELEASE: f32 = 0.2;
 
+/// The budget from which on rows train at the whole rate.
+const LOOSE: f32 = 32.0;
+
 /// The multiple of the rate at which weights train: one at three bits, and in proportion to the root of the largest weight.
 /// In proportion to the largest weight itself wide weights would never settle, at one rate for all they would cross their range
-/// too slowly.
+/// too slowly. Of rows with a small budget it is in proportion to the root of that too: each of their few weights counts for more.
 pub(super) fn rate_factor(limits: &RowLimits) -> f32 {
-    (limits.weights.hi as f32 / 3.0).sqrt()
+    let budget = limits.max_l1.map_or(LOOSE, |budget| LOOSE.min(budget as f32));
+    (limits.weights.hi as f32 / 3.0 * budget / LOOSE).sqrt()
 }
 
 /// Shrinks rows above their budget, in proportion to how far they are above it. The budget leaves weights out of them that still

@@ -49,7 +49,13 @@ fn counts_may_be_as_large_as_they_come() {
         max_rotations: Some(MOST),
         ..CostSearch::default()
     };
-    let searched = TrainConfig { epochs: Some(1), search: Some(search), patience: Some(MOST), ..base };
+    let searched = TrainConfig {
+        epochs: Some(1),
+        search: Some(search),
+        patience: Some(MOST),
+        validation: Validation::Fraction(0.1),
+        ..base
+    };
     assert!(!Tiny::new(Seed(1)).train(&few(), &searched).unwrap().trials.is_empty());
 }
 

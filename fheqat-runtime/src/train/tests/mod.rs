@@ -192,7 +192,8 @@ fn a_network_gets_used_to_its_noise() {
     let (train, _) = checkerboard(Seed(11));
     let after = |noise| {
         let mut net = Tolerant::<Budget, 5>::new(Seed(1));
-        let config = TrainConfig { noise, epochs: Some(10), progress: false, ..TrainConfig::declared() };
+        let config =
+            TrainConfig { noise, rate: 0.015, epochs: Some(10), progress: false, ..TrainConfig::declared() };
         net.train(&train, &config).unwrap();
         net.evaluate_noisy(&fresh, Seed(3)).unwrap().accuracy.unwrap()
     };
