@@ -301,11 +301,12 @@ impl<'a> Trainer<'a> {
             }
             (None, affine) => (1.0, affine.map(|affine| &affine.units)),
         };
-        let (factor, reach) = match reader.and_then(|reader| self.program.levels(reader).ok()) {
-            Some(_) if is_function => (1.0, REACH),
-            Some((_, levels)) if quantized => (half(levels) / half(Range::unsigned(3)), half(levels)),
-            Some(_) | None => (1.0, f32::INFINITY),
-        };
+        let (factor, reach) =
+            match reader.filter(|_| quantized).and_then(|reader| self.program.levels(reader).ok()) {
+                Some(_) if is_function => (1.0, REACH),
+                Some((_, levels)) => (half(levels) / half(Range::unsigned(3)), half(levels)),
+                None => (1.0, f32::INFINITY),
+            };
         let reach =
             if self.program.hold(index) == Bias::Clipped && quantized { reach } else { f32::INFINITY };
         let Op::Linear(state) = &mut self.program.nodes[index].op else { return };
