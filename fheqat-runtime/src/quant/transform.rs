@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
 use super::{Standardization, Whitening};
@@ -42,13 +42,18 @@ impl Transform {
     #[must_use]
     pub fn applied(&self, samples: &ArrayView2<'_, f32>) -> Array2<f32> {
         let mut transformed = Array2::zeros(samples.dim());
-        for (mut to, sample) in transformed.rows_mut().into_iter().zip(samples.rows()) {
+        self.apply_all(samples, &mut transformed.view_mut());
+        transformed
+    }
+
+    /// Writes those of samples `[n, features]` to `to`, of the same shape.
+    pub(crate) fn apply_all(&self, samples: &ArrayView2<'_, f32>, to: &mut ArrayViewMut2<'_, f32>) {
+        for (mut to, sample) in to.rows_mut().into_iter().zip(samples.rows()) {
             let sample = sample.as_slice().map_or_else(|| Cow::Owned(sample.to_vec()), Cow::Borrowed);
             if let Some(to) = to.as_slice_mut() {
                 self.apply(&sample, to);
             }
         }
-        transformed
     }
 
     /// Whether each of its numbers follows from the feature in its place alone, which may then be missing.

@@ -412,7 +412,7 @@ impl Run for Kernel {
         match self {
             Self::Encode { encoder, unit } => encode((encoder, *unit), batch),
             Self::Transform(transform) => {
-                head_mut(batch.output, batch.count).assign(&transform.applied(&batch.features));
+                transform.apply_all(&batch.features, &mut head_mut(batch.output, batch.count));
             }
             Self::Pass(curve) => {
                 let operand = match batch.from {
