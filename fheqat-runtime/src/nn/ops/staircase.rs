@@ -8,8 +8,6 @@
     reason = "only what is inlined into a dispatch is compiled for its instructions"
 )]
 
-use std::borrow::Cow;
-
 use fheqat_spec::{Bias, Range};
 
 use super::route::Route;
@@ -25,6 +23,8 @@ pub(crate) struct Staircase {
     pub(crate) gains: Vec<f32>,
     /// Of all neurons; see [`Requantize::divisor`].
     pub(crate) divisor: f32,
+    /// The gains over the divisor, where that is not 1.
+    pub(crate) shares: Vec<f32>,
     /// One for each neuron.
     pub(crate) offsets: Vec<f32>,
     pub(crate) lookup: Option<Lookup>,
@@ -36,7 +36,7 @@ pub(crate) struct Staircase {
 impl Staircase {
     pub(super) fn new(width: usize, levels: Range) -> Self {
         let (gains, offsets) = (vec![1.0; width], vec![0.0; width]);
-        Self { gains, divisor: 1.0, offsets, lookup: None, levels, unit: 1.0 }
+        Self { gains, divisor: 1.0, shares: Vec::new(), offsets, lookup: None, levels, unit: 1.0 }
     }
 
     pub(super) fn set(&mut self, channels: impl ExactSizeIterator<Item = Requantize>) {
@@ -47,6 +47,10 @@ impl Staircase {
             gains.fill(channel.gain);
             offsets.fill(channel.offset);
             (self.divisor, self.lookup) = (channel.divisor, channel.lookup);
+        }
+        if self.is_average() {
+            self.shares.clear();
+            self.shares.extend(self.gains.iter().map(|gain| gain / self.divisor));
         }
     }
 
@@ -74,12 +78,8 @@ impl Staircase {
     }
 
     /// What one unit of the sum of each neuron adds to `z`.
-    pub(crate) fn rises(&self) -> Cow<'_, [f32]> {
-        if self.is_average() {
-            Cow::Owned(self.gains.iter().map(|gain| gain / self.divisor).collect())
-        } else {
-            Cow::Borrowed(&self.gains)
-        }
+    pub(crate) fn rises(&self) -> &[f32] {
+        if self.is_average() { &self.shares } else { &self.gains }
     }
 
     /// One loop for each kind of staircase, so that the one without a function runs on vectors, and only averages are divided.
@@ -137,7 +137,7 @@ pub(super) fn back_through_steps(staircase: &Staircase, passage: Passage<'_>, lo
 fn requantize(staircase: &Staircase, passage: Passage<'_>, log_gains: &mut [f32]) {
     let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { offsets, levels, unit, .. } = staircase;
-    let rises = &*staircase.rises();
+    let rises = staircase.rises();
     let (width, unit) = (offsets.len(), *unit);
     let inside = Inside::of(*levels);
     let rows = || slopes.chunks_exact(width).zip(read.chunks_exact(width));
@@ -174,7 +174,7 @@ pub(crate) fn back_through_function(
 ) -> f32 {
     let Passage { hold, slopes, sums, read, to, route } = passage;
     let Staircase { offsets, levels, unit, .. } = staircase;
-    let rises = &*staircase.rises();
+    let rises = staircase.rises();
     let width = offsets.len();
     let inside = Inside::of(*levels);
     let mut log_rise = 0.0;

@@ -92,6 +92,7 @@ fn gradients_through_a_fine_table_are_finite_differences() {
     let sums: Vec<f32> = (0..SAMPLES).map(|k| ((k * 37) % 201) as f32 - 100.0).collect();
     let slopes: Vec<f32> = sums.iter().map(|sum| sum / 100.0 + 0.3).collect();
     let table = |gain: f32, offset: f32, step: f32| Staircase {
+        shares: Vec::new(),
         divisor: 1.0,
         gains: vec![gain],
         offsets: vec![offset],
