@@ -46,7 +46,7 @@ pub(crate) fn pruned<N: Network, const MAX_NONZERO: usize>(seed: Seed) -> Outcom
 
 fn rounded_after_training<N: Network>(mut net: N, seed: Seed) -> Outcome<Ptq> {
     let (train, fresh) = samples(seed);
-    net.train(&train, &TrainConfig { seed, progress: false, ..TrainConfig::float() })?;
+    net.train(&train, &TrainConfig { seed, ..as_the_guide(TrainConfig::float()) })?;
     let float = accuracy(&net, Precision::Float, &fresh)?;
     net.quantize(&train, &PtqConfig::default())?;
 
@@ -60,8 +60,13 @@ fn rounded_after_training<N: Network>(mut net: N, seed: Seed) -> Outcome<Ptq> {
 pub(crate) fn qat<N: Network>(seed: Seed) -> Outcome<Integers> {
     let (train, fresh) = samples(seed);
     let mut net = N::new(seed);
-    net.train(&train, &TrainConfig { seed, progress: false, ..TrainConfig::declared() })?;
+    net.train(&train, &TrainConfig { seed, ..as_the_guide(TrainConfig::declared()) })?;
     integers(&net, &train, &fresh)
+}
+
+/// Twenty epochs on features as they are.
+fn as_the_guide(config: TrainConfig) -> TrainConfig {
+    TrainConfig { epochs: Some(20), features: FeatureMap::AsIs, progress: false, ..config }
 }
 
 /// Every run with every seed, on all cores.
