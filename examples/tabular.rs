@@ -286,7 +286,10 @@ mod tests {
             for (cells, sample) in table.cells.iter().zip(table.data.samples()) {
                 let parsed = codec.parse(cells).unwrap();
                 assert!(
-                    parsed.iter().zip(&sample).all(|(a, b)| a == b || a.is_nan() && b.is_nan()),
+                    parsed
+                        .iter()
+                        .zip(&sample)
+                        .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()),
                     "{cells:?}"
                 );
             }
@@ -312,8 +315,8 @@ mod tests {
 
     #[test]
     fn numbers_are_predicted_where_they_are_too_many_for_classes() {
-        let lines: String = (0..30).map(|row| format!("{row},{}.5\n", row * row)).collect();
-        let table = read(&format!("x,y\n{lines}"), &[]).unwrap();
+        let lines: Vec<String> = (0..30).map(|row| format!("{row},{}.5", row * row)).collect();
+        let table = read(&format!("x,y\n{}\n", lines.join("\n")), &[]).unwrap();
         assert!(matches!(table.data.targets(), Targets::Values(values) if values.dim() == (30, 1)));
         assert_eq!(target(&table.data, 3), "9.5");
     }
