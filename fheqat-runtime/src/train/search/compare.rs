@@ -16,6 +16,8 @@ use crate::{
 /// Standard errors that a result keeps from the margin: of many networks the cheapest that seems near enough is one that luck
 /// favours.
 const CAUTION: f64 = 0.5;
+/// Standard errors by which what costs more must be better.
+const ONE_ERROR: f64 = 1.0;
 /// Standard errors beyond the margin that are no bad luck.
 const CERTAINTY: f64 = 2.0;
 
@@ -86,9 +88,10 @@ impl Score {
         !self.is_within(margin, other, CERTAINTY)
     }
 
-    /// Whether it is at most `margin` behind `other`, or by chance alone: by half a standard error.
+    /// Whether it is at most `margin` behind `other`, or less than a standard error (the rule of Breiman et al., 1984).
     pub(super) fn is_as_good(&self, other: &Self, margin: f64) -> bool {
-        self.is_within(margin, other, 0.0) || (!self.right.is_empty() && self.is_within(0.0, other, CAUTION))
+        self.is_within(margin, other, 0.0)
+            || (!self.right.is_empty() && self.is_within(0.0, other, ONE_ERROR))
     }
 
     /// Whether it is less than `margin` behind `other` once it is given so many standard errors.

@@ -65,7 +65,7 @@ struct Trials {
 
 /// Chooses how to train `fresh` on `data`, judged by `held_out` where there is such data, else by parts of `data`. Of the settings of one
 /// structure the one with the least loss is taken, as it changes more smoothly than the accuracy; hidden layers are taken where the network
-/// is then better, by more than `margin` and half a standard error. Gives the setting and all that was tried.
+/// is then better, by more than half of `margin` and a standard error. Gives the setting and all that was tried.
 ///
 /// # Errors
 /// When a training fails.
