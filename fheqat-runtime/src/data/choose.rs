@@ -99,6 +99,12 @@ impl Dataset {
         }
     }
 
+    /// At most `most` of the samples, evenly picked.
+    pub(crate) fn thinned(&self, most: usize) -> Self {
+        let stride = self.len().div_ceil(most);
+        self.pick(&(0..self.len()).step_by(stride).collect::<Vec<_>>())
+    }
+
     /// The samples in another order.
     #[must_use]
     pub fn shuffled(&self, seed: Seed) -> Self {

@@ -5,13 +5,12 @@ use std::io::{self, Write};
 use super::{
     class_weights::ClassWeights,
     config::{TrainConfig, Validation},
-    encode,
     error::TrainError,
-    evaluate::{Evaluator, check_data, check_features},
+    evaluate::{Evaluator, check_data},
     history::History,
     metrics::Metrics,
     search, targets,
-    trainer::train_once,
+    trainer::train_encoded,
 };
 use crate::{
     data::Dataset,
@@ -77,11 +76,7 @@ fn train_declared(
     config: &TrainConfig,
 ) -> Result<History, TrainError> {
     check_batch(program, config.batch.min(train.len()))?;
-    encode::fit(program, train, config.features)?;
-    if let Some(held) = held {
-        check_features(program, held)?;
-    }
-    train_once(program, train, held, config, &[])
+    train_encoded(program, train, held, config)
 }
 
 /// # Errors
@@ -100,8 +95,7 @@ fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
 /// What is wrong with a network that does no better on the samples it was trained on than the same answer to all. Class weights ask
 /// for rare classes at the cost of the accuracy, so with them only the same answer itself is wrong.
 fn warning(program: &Program, data: &Dataset, config: &TrainConfig) -> Result<Option<String>, TrainError> {
-    let stride = data.len().div_ceil(LOOKED_AT);
-    let data = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
+    let data = data.thinned(LOOKED_AT);
     let outputs = Evaluator::new(program, config.precision)?.predict(program, &data.features());
     let metrics = Metrics::of(&outputs.view(), &data);
     Ok(match config.class_weights {

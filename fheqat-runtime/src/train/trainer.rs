@@ -12,8 +12,9 @@ use super::{
     calibrate::{self, Purpose, REACH},
     class_weights::TargetWeights,
     config::TrainConfig,
+    encode,
     error::TrainError,
-    evaluate::Evaluator,
+    evaluate::{Evaluator, check_features},
     gain::{Gain, gain, rise},
     history::{Epoch, History},
     loss::{Objective, Tally, score},
@@ -66,6 +67,23 @@ pub(crate) fn train_once(
         control.count_network();
     }
     Ok(history)
+}
+
+/// Measures what encodes the input on `train`, then trains.
+///
+/// # Errors
+/// When features cannot be encoded, and as [`train_once`].
+pub(crate) fn train_encoded(
+    program: &mut Program,
+    train: &Dataset,
+    validation: Option<&Dataset>,
+    config: &TrainConfig,
+) -> Result<History, TrainError> {
+    encode::fit(program, train, config.features)?;
+    if let Some(held) = validation {
+        check_features(program, held)?;
+    }
+    train_once(program, train, validation, config, &[])
 }
 
 struct Trainer<'a> {

@@ -27,7 +27,7 @@ use super::{
     evaluate::{Evaluator, check_features, noisy},
     history::History,
     select::Measure,
-    trainer::train_once,
+    trainer::{train_encoded, train_once},
     trial::{Trial, Tried},
 };
 use crate::{
@@ -77,18 +77,16 @@ pub(crate) fn search(
         }
     }
     let deadline = Deadline::in_seconds(options.max_seconds);
-    let (setting, mut trials) = settings::choose(program, data, held_out, config, (options, &deadline))?;
-    let mut fresh = match program.without_hidden() {
-        Some(linear) if setting.is_linear => linear,
-        Some(_) | None => program.clone(),
-    };
+    let linear = program.without_hidden();
+    let structures = (&*program, linear.as_ref());
+    let (setting, mut trials) = settings::choose(structures, data, held_out, config, (options, &deadline))?;
     let config = &TrainConfig { progress: config.progress, ..setting.on(config) };
-    if setting.is_linear {
-        encode::fit(&mut fresh, data, config.features)?;
-        let history = train_once(&mut fresh, data, held_out, config, &[])?;
-        *program = fresh;
+    if let (Some(mut linear), true) = (linear, setting.is_linear) {
+        let history = train_encoded(&mut linear, data, held_out, config)?;
+        *program = linear;
         return Ok(History { trials, ..history });
     }
+    let mut fresh = program.clone();
     let parts = match (held_out, &config.validation) {
         (None, Validation::Fraction(fraction)) => {
             Some(data.split(held_out_fraction(*fraction, data.len()), config.seed)?)
@@ -140,11 +138,10 @@ impl<'a> Search<'a> {
         options: &'a CostSearch,
         deadline: Deadline,
     ) -> Self {
-        let stride = train.len().div_ceil(WEIGHED);
         Self {
             whole,
             train,
-            weighed: train.pick(&(0..train.len()).step_by(stride).collect::<Vec<_>>()),
+            weighed: train.thinned(WEIGHED),
             validation,
             config,
             options,

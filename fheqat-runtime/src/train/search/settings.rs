@@ -13,7 +13,7 @@ use crate::{
         encode,
         error::TrainError,
         evaluate::Evaluator,
-        trainer::train_once,
+        trainer::train_encoded,
         trial::Trial,
     },
 };
@@ -26,9 +26,9 @@ const MOST: usize = 6000;
 const QUARTER: f32 = 0.25;
 /// Penalties that are tried, the largest first. One of `1 / n` for `n` samples is about the default of scikit-learn's.
 const RIDGES: [f32; 5] = [1.0, 0.1, 0.01, 1e-3, 1e-5];
-/// Factors on the best of them that are tried behind it, without hidden layers.
+/// Factors on the best of them, which are tried next where there are no hidden layers.
 const NEAR: [f32; 2] = [3.0, 1.0 / 3.0];
-/// Those that are tried behind hidden layers.
+/// Penalties that are tried where there are hidden layers.
 const HIDDEN_RIDGES: [f32; 3] = [0.1, 0.01, 1e-3];
 /// What is taken where nothing is tried.
 const RIDGE: f32 = 1e-3;
@@ -63,26 +63,23 @@ struct Trials {
     held_out: Dataset,
 }
 
-/// Chooses how to train `fresh` on `data`, judged by `held_out` where there is such data, else by parts of `data`. Of the settings of one
+/// Chooses how to train `fresh`, or `linear`, which is `fresh` without its hidden layers, on `data`, judged by `held_out` where there is such data, else by parts of `data`. Of the settings of one
 /// structure the one with the least loss is taken, as it changes more smoothly than the accuracy; hidden layers are taken where the network
 /// is then better, by more than half of `margin` and a standard error. Gives the setting and all that was tried.
 ///
 /// # Errors
 /// When a training fails.
 pub(super) fn choose(
-    fresh: &Program,
+    (fresh, linear): (&Program, Option<&Program>),
     data: &Dataset,
     held_out: Option<&Dataset>,
     config: &TrainConfig,
     (options, deadline): (&CostSearch, &Deadline),
 ) -> Result<(Setting, Vec<Trial>), TrainError> {
-    let linear = fresh.without_hidden();
     let trials = Trials::new(data, held_out, config)?;
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let structures = [
-        linear.as_ref().map(|linear| (linear, true)),
-        (linear.as_ref() != Some(fresh)).then_some((fresh, false)),
-    ];
+    let is_all_linear = linear == Some(fresh);
+    let structures = [linear.map(|linear| (linear, true)), (!is_all_linear).then_some((fresh, false))];
     for (program, is_linear) in structures.into_iter().flatten() {
         let mut left = (MULTIPLICATIONS / trials.multiplications(program, config)?) as usize;
         let mut run = |settings: Vec<Setting>, outcomes: &mut Vec<Outcome>| {
@@ -118,7 +115,7 @@ pub(super) fn choose(
     }
     let setting = chosen.map_or_else(
         || Setting {
-            is_linear: linear.as_ref() == Some(fresh),
+            is_linear: is_all_linear,
             features: config.features,
             ridge: config.ridge.unwrap_or(RIDGE),
         },
@@ -161,8 +158,7 @@ impl Trials {
         if let Some(held_out) = held_out {
             return Ok(Self { pairs: vec![(data.clone(), held_out.clone())], held_out: held_out.clone() });
         }
-        let stride = data.len().div_ceil(MOST);
-        let few = data.pick(&(0..data.len()).step_by(stride).collect::<Vec<_>>());
+        let few = data.thinned(MOST);
         let folds = if few.len() <= FEW {
             5.min(few.len())
         } else if few.len() <= SOME {
@@ -183,7 +179,7 @@ impl Trials {
     /// Those of one setting.
     fn multiplications(&self, program: &Program, config: &TrainConfig) -> Result<f64, TrainError> {
         let mut program = program.clone();
-        for (train, _) in self.pairs.iter().take(1) {
+        if let Some((train, _)) = self.pairs.first() {
             encode::fit(&mut program, train, config.features)?;
         }
         let each = Runner::new(&program, Precision::Float, 1)?.multiplications() as f64;
@@ -202,8 +198,7 @@ impl Trials {
         let config = setting.on(config);
         let runs = self.pairs.par_iter().map(|(train, held_out)| {
             let mut program = program.clone();
-            encode::fit(&mut program, train, config.features)?;
-            train_once(&mut program, train, None, &config, &[])?;
+            train_encoded(&mut program, train, None, &config)?;
             let outputs = Evaluator::new(&program, config.precision)?.predict(&program, &held_out.features());
             Ok((outputs, program))
         });
