@@ -16,7 +16,6 @@ pub mod verify;
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use codec::Codec;
 pub use ir::Graph;
@@ -67,10 +66,6 @@ pub struct DeclaredLayer {
     /// How far the sums that it reads, or that the client reads, may be off encrypted, in steps; zero where they are exact.
     pub tolerance: f64,
 }
-
-/// Names a circuit's integers: a ciphertext, a key and a circuit go together when theirs are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Fingerprint([u8; 32]);
 
 impl DeclaredLayer {
     /// Whether what the laws say about a layer may be this: reports and advice compute with it.
@@ -129,15 +124,5 @@ impl Circuit {
     /// When the sample has another width, or a feature is NaN or infinite.
     pub fn simulate_noisy(&self, sample: &[f32], seed: Seed) -> Result<Logits, InputError> {
         Ok(self.codec.decode(self.graph.simulate_noisy(&self.codec.encode(sample)?, seed)))
-    }
-
-    /// A digest of everything the circuit computes.
-    ///
-    /// # Panics
-    /// Never: a circuit always serialises.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        let bytes = postcard::to_stdvec(self).expect("a circuit has only data that postcard can hold");
-        Fingerprint(Sha256::digest(bytes).into())
     }
 }

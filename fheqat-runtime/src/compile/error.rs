@@ -20,6 +20,14 @@ pub enum CompileError {
     /// The circuit breaks its own rules.
     #[error("the circuit is malformed: {0}")]
     Malformed(#[from] GraphError),
+    /// Parameters that the circuit cannot run under.
+    #[error(
+        "the circuit cannot run under the `parameters` that were asked for: {reason}; take those of a client half or of evaluation keys, or compile without, and have clients make new keys"
+    )]
+    Parameters {
+        /// What is wrong with them.
+        reason: String,
+    },
     /// A codec that does not fit the graph.
     #[error(
         "the circuit's codec gives {levels} levels and its graph takes {inputs}: lower the network again"

@@ -4,17 +4,18 @@
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, DynamicDistribution, Seed as TorusSeed},
     prelude::{
-        CiphertextModulus, GlweCiphertextCount, GlweSecretKeyOwned, PlaintextList, SeededGlweCiphertextList,
+        CiphertextModulus, GlweCiphertextCount, GlweSecretKey, PlaintextList, SeededGlweCiphertextList,
         Seeder, encrypt_seeded_glwe_ciphertext_list,
     },
 };
 
 use crate::{params::Parameters, vectors::on_vectors};
 
+#[cfg(feature = "client")]
 /// Encrypts one number in each coefficient; gives their bodies, of masks that `seed` draws.
 pub(super) fn encrypt(
     parameters: &Parameters,
-    key: Vec<u64>,
+    key: &GlweSecretKey<&[u64]>,
     mut plaintexts: Vec<u64>,
     seed: u128,
     seeder: &mut (dyn Seeder + 'static),
@@ -22,7 +23,6 @@ pub(super) fn encrypt(
     let (inputs, size) = (plaintexts.len(), parameters.polynomial_size);
     let ciphertexts = inputs.div_ceil(size.0);
     plaintexts.resize(ciphertexts * size.0, 0);
-    let key = GlweSecretKeyOwned::from_container(key, size);
     let mut list = SeededGlweCiphertextList::new(
         0,
         parameters.glwe_dimension.to_glwe_size(),
@@ -35,7 +35,7 @@ pub(super) fn encrypt(
     // A circuit that reads no input has nothing to encrypt.
     if ciphertexts > 0 {
         encrypt_seeded_glwe_ciphertext_list(
-            &key,
+            key,
             &mut list,
             &PlaintextList::from_container(plaintexts),
             noise,

@@ -38,7 +38,7 @@ impl Parameters {
     /// tfhe's formula, without a part that this decomposition does not have. A product that drops the digits below the last adds an
     /// error uniform over `B^-l` to each coefficient of each of the k mask polynomials, times a polynomial of key bits:
     /// their mean 1/2, and a part without mean of the same square. The product takes the mean's part out (see
-    /// `fhe::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
+    /// `fhe::server::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
     /// bit is 1. What is left differs by some percent with the ones in both keys, and the formula's part of the transforms
     /// is a fit: a 16th on top. Of the whole, sets of every shape showed 0.86 to 1.0 (`fhe::tests::noise`).
     #[must_use]

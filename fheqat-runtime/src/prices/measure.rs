@@ -15,11 +15,14 @@ use tfhe::core_crypto::{
 use super::times::Times;
 use crate::{
     fhe::{
-        ThreadError, key_switch,
-        keys::Secrets,
+        ThreadError,
         packed::PackedInputs,
-        rotate::{self, Scratch},
-        running::{add_scaled, expand},
+        secrets::Secrets,
+        server::{
+            key_switch,
+            rotate::{self, Scratch},
+            running::{add_scaled, expand},
+        },
     },
     params::{
         Decomposition, Parameters, Seconds,

@@ -6,13 +6,14 @@ use crate::params::dimension::{GlweDimension, LweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
 
 use crate::params::{
-    Bytes, Decomposition, Log2Probability, cost, modulus_switch::MAX_EXTENSION, objective::Objective,
+    Bytes, Decomposition, Log2Probability, Parameters, cost, modulus_switch::MAX_EXTENSION,
+    objective::Objective,
 };
 
 /// What the parameters must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The most that the probability may be that any value of an inference is wrong. Default: 2^-40.
+    /// The most that the probability may be that any value of an inference is wrong. Default: 2^-128.
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory. Default: 250 MB.
     pub server_key: Bytes,
@@ -23,7 +24,7 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            p_fail: Log2Probability(-40.0),
+            p_fail: Log2Probability(-128.0),
             server_key: Bytes(250_000_000),
             objective: Objective::CoreSeconds,
         }
@@ -53,6 +54,49 @@ impl Space {
     pub fn thinned(&self) -> Self {
         let lwe_dimensions = self.lwe_dimensions.iter().copied().step_by(8).collect();
         Self { lwe_dimensions, ..self.clone() }
+    }
+
+    /// The one point of the space that has these parameters, for workloads that take all or less of what their keys can do.
+    #[must_use]
+    pub(crate) fn only(&self, parameters: &Parameters) -> Self {
+        let shape = vec![(parameters.glwe_dimension, parameters.polynomial_size)];
+        Self {
+            shapes: shape.clone(),
+            unrotated: shape,
+            rotations: vec![parameters.rotation],
+            lwe_dimensions: vec![parameters.lwe_dimension],
+            key_switches: parameters.key_switch.into_iter().collect(),
+            extension: self.extension,
+        }
+    }
+
+    /// Whether a search could have found these parameters. Their noise is that of the curve, and what they take in memory is bounded.
+    ///
+    /// # Errors
+    /// Says what is not among the choices.
+    pub(crate) fn check(&self, parameters: &Parameters) -> Result<(), String> {
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = *parameters;
+        let shape = (glwe_dimension, polynomial_size);
+        let among = |found: bool, what: String| {
+            if found { Ok(()) } else { Err(format!("{what} is none of the choices")) }
+        };
+        let decomposition = |of: Decomposition| format!("{} x {}", of.base_log.0, of.levels.0);
+        let name = format!("k = {}, N = {}", glwe_dimension.0, polynomial_size.0);
+        if !parameters.rotate() {
+            among(self.unrotated.contains(&shape), name)?;
+            let is_bare = *parameters == Parameters::without_rotations(glwe_dimension, polynomial_size);
+            return among(is_bare, "a decomposition without a small key".to_owned());
+        }
+        among(self.shapes.contains(&shape), name)?;
+        among(self.lwe_dimensions.contains(&lwe_dimension), format!("n = {}", lwe_dimension.0))?;
+        among(self.rotations.contains(&rotation), format!("a bootstrap key of {}", decomposition(rotation)))?;
+        let fits = |key_switch| {
+            among(
+                self.key_switches.contains(&key_switch),
+                format!("a key switch of {}", decomposition(key_switch)),
+            )
+        };
+        key_switch.map_or(Ok(()), fits)
     }
 }
 

@@ -1,29 +1,25 @@
 //! Each operation by itself: rotations and their extractions, key switches, modulus switches.
 
-use std::sync::Arc;
-
 use tfhe::core_crypto::{
     commons::math::random::DynamicDistribution,
     prelude::{
         CiphertextModulus, DefaultRandomGenerator, EncryptionRandomGenerator, GlweDimension, LweCiphertext,
-        LweDimension, Plaintext, PolynomialSize, allocate_and_encrypt_new_lwe_ciphertext,
-        decrypt_lwe_ciphertext, keyswitch_lwe_ciphertext_with_scalar_change, new_seeder,
+        LweDimension, Plaintext, PolynomialSize, Seeder, allocate_and_encrypt_new_lwe_ciphertext,
+        decrypt_lwe_ciphertext, keyswitch_lwe_ciphertext_with_scalar_change,
     },
 };
 
-use super::{super::graphs::guide, PRECISE, Ratio, slack};
+use super::{PRECISE, Ratio, slack};
 use crate::{
-    Seed,
-    compile::CompileOptions,
     fhe::{
-        ClientKey, ServerKey, keys,
-        rotate::{self, Rotate, Scratch},
-        workers::Workers,
+        ClientKey, ServerKey,
+        entropy::SystemSeeder,
+        server::rotate::{self, Rotate, Scratch},
     },
     params::{
         Decomposition, Parameters, Slots, cost::BLOCK, modulus_switch::ModulusSwitch, noise::small_encryption,
     },
-    plan::{Plan, Rotation, encoding::half_steps},
+    plan::{Rotation, encoding::half_steps},
 };
 
 fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
@@ -37,43 +33,47 @@ fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Para
 }
 
 fn keys(parameters: Parameters) -> (ClientKey, ServerKey) {
-    let compiled = guide(Seed(1)).compile(&CompileOptions::default()).unwrap();
-    let Plan { mut client, mut server } = compiled.plan().clone();
-    client.parameters = parameters;
-    server.parameters = parameters;
-    server.stages.clear();
-    let plan = Plan { client, server };
-    let workers = Arc::new(Workers::new(None, &plan.server).unwrap());
-    keys::generate(&plan, workers)
+    let (client, evaluation) = ClientKey::generate(parameters, &mut SystemSeeder);
+    (client, ServerKey::from(evaluation))
 }
 
 struct Encryptor(EncryptionRandomGenerator<DefaultRandomGenerator>);
 
 impl Encryptor {
     fn new() -> Self {
-        let mut seeder = new_seeder();
-        Self(EncryptionRandomGenerator::new(seeder.seed(), seeder.as_mut()))
+        Self(EncryptionRandomGenerator::new(SystemSeeder.seed(), &mut SystemSeeder))
     }
 
     fn small(&mut self, key: &ClientKey, phase: u32) -> Vec<u32> {
-        let noise =
-            DynamicDistribution::<u32>::new_gaussian(small_encryption(key.plan().parameters.lwe_dimension));
+        let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(key.parameters.lwe_dimension));
         let modulus = CiphertextModulus::new_native();
-        allocate_and_encrypt_new_lwe_ciphertext(&key.small(), Plaintext(phase), noise, modulus, &mut self.0)
-            .into_container()
+        allocate_and_encrypt_new_lwe_ciphertext(
+            &key.secrets.small(),
+            Plaintext(phase),
+            noise,
+            modulus,
+            &mut self.0,
+        )
+        .into_container()
     }
 
     fn big(&mut self, key: &ClientKey, phase: u64) -> Vec<u64> {
-        let noise = DynamicDistribution::<u64>::new_gaussian(key.plan().parameters.big_encryption());
+        let noise = DynamicDistribution::<u64>::new_gaussian(key.parameters.big_encryption());
         let modulus = CiphertextModulus::new_native();
-        allocate_and_encrypt_new_lwe_ciphertext(&key.big(), Plaintext(phase), noise, modulus, &mut self.0)
-            .into_container()
+        allocate_and_encrypt_new_lwe_ciphertext(
+            &key.secrets.big(),
+            Plaintext(phase),
+            noise,
+            modulus,
+            &mut self.0,
+        )
+        .into_container()
     }
 }
 
 fn big_phase(key: &ClientKey, ciphertext: &[u64]) -> u64 {
     decrypt_lwe_ciphertext(
-        &key.big(),
+        &key.secrets.big(),
         &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
     )
     .0
@@ -81,7 +81,7 @@ fn big_phase(key: &ClientKey, ciphertext: &[u64]) -> u64 {
 
 fn small_phase(key: &ClientKey, ciphertext: &[u32]) -> u32 {
     decrypt_lwe_ciphertext(
-        &key.small(),
+        &key.secrets.small(),
         &LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native()),
     )
     .0
@@ -234,7 +234,7 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
                     &output,
                     *modulus_switch,
                     log_grid,
-                    &client.small().into_container(),
+                    client.secrets.small().into_container(),
                 );
                 let step = (-f64::from(log_grid)).exp2();
                 let exact = f64::from(after) * (-32.0_f64).exp2();

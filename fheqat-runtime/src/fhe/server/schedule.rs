@@ -46,15 +46,15 @@ impl Control {
 }
 
 /// The rotations of a plan by number, stage after stage, and which waits for which.
-pub(super) struct Schedule<'a> {
-    pub(super) rotations: Vec<&'a Rotation>,
+pub(in crate::fhe) struct Schedule<'a> {
+    pub(in crate::fhe) rotations: Vec<&'a Rotation>,
     stages: Vec<usize>,
     readers: Vec<Vec<usize>>,
     sources: Vec<usize>,
 }
 
 impl<'a> Schedule<'a> {
-    pub(super) fn new(plan: &'a ServerPlan) -> Self {
+    pub(in crate::fhe) fn new(plan: &'a ServerPlan) -> Self {
         let starts = plan.stages.iter().scan(0, |next, stage| {
             let start = *next;
             *next += stage.len();
@@ -80,7 +80,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// The rotation that gives a source.
-    pub(super) fn number(&self, source: Source) -> Option<usize> {
+    pub(in crate::fhe) fn number(&self, source: Source) -> Option<usize> {
         match source {
             Source::Input(_) => None,
             Source::Table { stage, rotation, .. } => Some(self.stages[stage] + rotation),
@@ -89,7 +89,7 @@ impl<'a> Schedule<'a> {
 }
 
 /// What one thread does next.
-pub(super) enum Work {
+pub(in crate::fhe) enum Work {
     /// Expand the inputs of a sample.
     Start(usize),
     /// Rotate, together: samples and numbers of rotations.
@@ -106,7 +106,7 @@ enum Task {
 }
 
 /// Work that is ready, and what waits for it.
-pub(super) struct Queue<'a> {
+pub(in crate::fhe) struct Queue<'a> {
     schedule: &'a Schedule<'a>,
     control: &'a Control,
     threads: usize,
@@ -132,7 +132,7 @@ struct Waiting {
 const SAMPLES_A_THREAD: usize = 4;
 
 impl<'a> Queue<'a> {
-    pub(super) fn new(
+    pub(in crate::fhe) fn new(
         schedule: &'a Schedule<'a>,
         control: &'a Control,
         samples: usize,
@@ -155,7 +155,7 @@ impl<'a> Queue<'a> {
     /// Waits for work; none when the run is over.
     ///
     /// A thread takes its share of what is ready, so that all end at about the same time.
-    pub(super) fn take(&self) -> Option<Work> {
+    pub(in crate::fhe) fn take(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
             if state.unfinished == 0 || self.control.is_cancelled() {
@@ -181,7 +181,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The inputs of a sample are there.
-    pub(super) fn started(&self, sample: usize) {
+    pub(in crate::fhe) fn started(&self, sample: usize) {
         let sources = self.schedule.sources.clone();
         let mut state = self.state();
         let ready = (0..sources.len()).filter(|&rotation| sources[rotation] == 0);
@@ -196,7 +196,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The wires of a block are there.
-    pub(super) fn rotated(&self, block: &[(usize, usize)]) {
+    pub(in crate::fhe) fn rotated(&self, block: &[(usize, usize)]) {
         self.control.rotations.fetch_add(block.len(), Ordering::Relaxed);
         let mut state = self.state();
         let State { ready, samples, .. } = &mut *state;
@@ -218,7 +218,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The outputs of a sample are there, so the next sample may start.
-    pub(super) fn finished(&self) {
+    pub(in crate::fhe) fn finished(&self) {
         let mut state = self.state();
         state.unfinished -= 1;
         if state.next < state.samples.len() {
@@ -232,7 +232,7 @@ impl<'a> Queue<'a> {
 }
 
 /// Cancels the run when its thread panics: the other threads would wait for ever for its work.
-pub(super) struct CancelOnPanic<'a>(pub(super) &'a Queue<'a>);
+pub(in crate::fhe) struct CancelOnPanic<'a>(pub(in crate::fhe) &'a Queue<'a>);
 
 impl Drop for CancelOnPanic<'_> {
     fn drop(&mut self) {
