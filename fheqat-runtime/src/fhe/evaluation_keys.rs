@@ -2,17 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::{
-    commons::math::random::{CompressionSeed, Seed as TorusSeed},
-    prelude::{CiphertextModulus, SeededLweBootstrapKeyOwned, SeededLweKeyswitchKeyOwned, Seeder},
-};
-
-use super::{entropy::KeyId, secrets::Secrets};
+use super::entropy::KeyId;
 use crate::{
     artifact::{self, Artifact, ArtifactError},
-    params::{Bytes, Decomposition, Parameters},
+    params::{Bytes, Parameters},
 };
+use serde::{Deserialize, Serialize};
 
 /// A client's evaluation keys as they are sent: seeds in place of masks. Public. [`ServerKey`](super::ServerKey) is what they expand to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,17 +23,6 @@ pub struct EvaluationKeys {
 }
 
 impl EvaluationKeys {
-    pub(crate) fn new(
-        id: KeyId,
-        secrets: &Secrets,
-        parameters: Parameters,
-        seeder: &mut (dyn Seeder + 'static),
-    ) -> Self {
-        let (bootstrap_seed, bootstrap) = secrets.bootstrap_key(&parameters, seeder);
-        let (key_switch_seed, key_switch) = secrets.key_switching_key(&parameters, seeder);
-        Self { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch }
-    }
-
     /// Names the key generation.
     #[must_use]
     pub const fn id(&self) -> KeyId {
@@ -109,36 +93,5 @@ impl fmt::Debug for EvaluationKeys {
             .field("id", &self.id)
             .field("parameters", &self.parameters)
             .finish_non_exhaustive()
-    }
-}
-
-impl Parameters {
-    pub(super) fn seeded_bootstrap_key(&self, seed: u128) -> SeededLweBootstrapKeyOwned<u64> {
-        SeededLweBootstrapKeyOwned::new(
-            0,
-            self.glwe_dimension.to_glwe_size(),
-            self.polynomial_size,
-            self.rotation.base_log,
-            self.rotation.levels,
-            self.lwe_dimension,
-            CompressionSeed::from(TorusSeed(seed)),
-            CiphertextModulus::new_native(),
-        )
-    }
-
-    pub(super) fn seeded_key_switching_key(
-        &self,
-        decomposition: Decomposition,
-        seed: u128,
-    ) -> SeededLweKeyswitchKeyOwned<u32> {
-        SeededLweKeyswitchKeyOwned::new(
-            0,
-            decomposition.base_log,
-            decomposition.levels,
-            self.big_dimension(),
-            self.lwe_dimension,
-            CompressionSeed::from(TorusSeed(seed)),
-            CiphertextModulus::new_native(),
-        )
     }
 }

@@ -9,7 +9,6 @@ pub mod client;
 pub mod entropy;
 pub mod error;
 pub mod evaluation_keys;
-pub(crate) mod packed;
 #[cfg(feature = "client")]
 pub(crate) mod secrets;
 #[cfg(feature = "server")]

@@ -7,8 +7,10 @@ pub(crate) mod encoding;
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "client")]
+use crate::circuit::verify;
 use crate::{
-    circuit::{Codec, verify::LARGEST},
+    circuit::Codec,
     params::{
         Bytes, Parameters, Slots,
         cost::BLOCK,
@@ -135,6 +137,7 @@ pub struct Tap {
     pub readers: Vec<(usize, i64)>,
 }
 
+#[cfg(feature = "fhe")]
 impl Rotation {
     /// One jump at zero, of nothing: what is measured of rotations by themselves.
     pub(crate) fn of_one_jump(parameters: &Parameters, modulus_switch: ModulusSwitch) -> Self {
@@ -182,7 +185,7 @@ impl ClientPlan {
 
 #[cfg(feature = "client")]
 fn in_size(number: i64) -> bool {
-    (-LARGEST..=LARGEST).contains(&number)
+    (-verify::LARGEST..=verify::LARGEST).contains(&number)
 }
 
 impl ServerPlan {

@@ -33,7 +33,10 @@ impl ClientKey {
     ) -> (Self, EvaluationKeys) {
         let id = KeyId(new_id(seeder));
         let secrets = Secrets::new(&parameters, seeder);
-        let evaluation = EvaluationKeys::new(id, &secrets, parameters, seeder);
+        let (bootstrap_seed, bootstrap) = secrets.bootstrap_key(&parameters, seeder);
+        let (key_switch_seed, key_switch) = secrets.key_switching_key(&parameters, seeder);
+        let evaluation =
+            EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch };
         (Self { id, parameters, secrets }, evaluation)
     }
 

@@ -2,6 +2,7 @@
 
 mod half;
 mod key;
+mod packed;
 
 use std::sync::Arc;
 
@@ -17,7 +18,6 @@ use super::{
     ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
     entropy::{KeyId, SystemSeeder},
     error::{DecryptError, EncryptError, Mismatch},
-    packed,
 };
 use crate::{
     circuit::Logits,

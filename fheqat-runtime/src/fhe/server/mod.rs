@@ -3,6 +3,7 @@
 mod half;
 mod key;
 pub(crate) mod key_switch;
+pub(crate) mod packed;
 mod product;
 pub(crate) mod rotate;
 pub(crate) mod running;

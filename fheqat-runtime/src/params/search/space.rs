@@ -57,6 +57,7 @@ impl Space {
     }
 
     /// The one point of the space that has these parameters, for workloads that take all or less of what their keys can do.
+    #[cfg(feature = "fhe")]
     #[must_use]
     pub(crate) fn only(&self, parameters: &Parameters) -> Self {
         let shape = vec![(parameters.glwe_dimension, parameters.polynomial_size)];
