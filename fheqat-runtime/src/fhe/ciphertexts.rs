@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entropy::{KeyId, ModelId};
+use super::ids::{KeyId, ModelId};
 use crate::artifact::{self, Artifact, ArtifactError};
 
 /// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads. Under the big key one mask serves

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::entropy::KeyId;
+use super::ids::KeyId;
 use crate::{
     artifact::{self, Artifact, ArtifactError},
     params::{Bytes, Parameters},

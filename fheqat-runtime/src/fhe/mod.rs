@@ -6,9 +6,11 @@
 pub mod ciphertexts;
 #[cfg(feature = "client")]
 pub mod client;
-pub mod entropy;
+#[cfg(feature = "client")]
+pub(crate) mod entropy;
 pub mod error;
 pub mod evaluation_keys;
+pub mod ids;
 #[cfg(feature = "client")]
 pub(crate) mod secrets;
 #[cfg(feature = "server")]
@@ -19,8 +21,8 @@ mod tests;
 pub use ciphertexts::{EncryptedInput, EncryptedOutput};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientHalf, ClientKey};
-pub use entropy::{KeyId, ModelId};
 pub use error::{DecryptError, EncryptError, Mismatch, RunError, ServerError, ThreadError};
 pub use evaluation_keys::EvaluationKeys;
+pub use ids::{KeyId, ModelId};
 #[cfg(feature = "server")]
 pub use server::{Control, Server, ServerHalf, ServerKey};

@@ -256,8 +256,8 @@ impl ServerPlan {
         }
     }
 
-    #[cfg(feature = "server")]
     /// A sum under the small key reads only what is under it, and another only what is under the big one.
+    #[cfg(feature = "server")]
     fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
         let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
             Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,

@@ -8,11 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     artifact::{self, Artifact, ArtifactError},
-    fhe::{
-        entropy::{KeyId, new_id},
-        evaluation_keys::EvaluationKeys,
-        secrets::Secrets,
-    },
+    fhe::{entropy::new_id, evaluation_keys::EvaluationKeys, ids::KeyId, secrets::Secrets},
     params::Parameters,
 };
 

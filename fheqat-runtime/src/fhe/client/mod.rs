@@ -16,8 +16,9 @@ use tfhe::core_crypto::{
 
 use super::{
     ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
-    entropy::{KeyId, SystemSeeder},
+    entropy::SystemSeeder,
     error::{DecryptError, EncryptError, Mismatch},
+    ids::KeyId,
 };
 use crate::{
     circuit::Logits,

@@ -12,7 +12,7 @@ use tfhe::core_crypto::{
 
 use super::rotate::Cpu;
 use crate::{
-    fhe::{entropy::KeyId, evaluation_keys::EvaluationKeys},
+    fhe::{evaluation_keys::EvaluationKeys, ids::KeyId},
     params::{Bytes, Parameters},
 };
 

@@ -14,8 +14,8 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use self::workers::Workers;
 use super::{
-    entropy::KeyId,
     error::{Mismatch, ServerError, ThreadError},
+    ids::KeyId,
 };
 use crate::{params::Bytes, plan::ServerPlan};
 

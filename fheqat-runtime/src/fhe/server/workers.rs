@@ -55,8 +55,8 @@ impl Workers {
         self.pool.current_num_threads()
     }
 
-    #[cfg(feature = "fhe")]
     /// Does the work on one of the threads; what it starts in parallel stays on these threads.
+    #[cfg(feature = "fhe")]
     pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
