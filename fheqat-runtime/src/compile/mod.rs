@@ -48,10 +48,7 @@ impl Circuit {
         if !(-256.0..=-1.0).contains(&options.p_fail.0) {
             return Err(CompileError::Probability { found: options.p_fail });
         }
-        let (levels, inputs) = (self.codec.inputs(), self.graph.inputs.len());
-        if levels != inputs {
-            return Err(CompileError::Codec { levels, inputs });
-        }
+        self.verify()?;
         let usual = Workload::of(&self.graph, options.p_fail)?;
         let others = Workload::alternatives(&usual, &self.graph, options.p_fail)?;
         let bounds = Bounds {
