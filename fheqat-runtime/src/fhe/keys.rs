@@ -12,13 +12,17 @@ use tfhe::core_crypto::{
         CiphertextModulus, DefaultRandomGenerator, Fft, FourierLweBootstrapKey, FourierLweBootstrapKeyOwned,
         GlweSecretKeyOwned, LweKeyswitchKeyOwned, LweSecretKeyOwned, SecretRandomGenerator,
         SeededLweBootstrapKey, SeededLweBootstrapKeyOwned, SeededLweKeyswitchKey, SeededLweKeyswitchKeyOwned,
-        Seeder, allocate_and_generate_new_binary_glwe_secret_key,
-        allocate_and_generate_new_binary_lwe_secret_key, generate_seeded_lwe_keyswitch_key, new_seeder,
+        Seeder, generate_seeded_lwe_keyswitch_key, new_seeder,
         par_convert_standard_lwe_bootstrap_key_to_fourier, par_generate_seeded_lwe_bootstrap_key,
     },
 };
 
-use super::{error::ThreadError, rotate::Cpu, workers::Workers};
+use super::{
+    balanced::{big_key, small_key},
+    error::ThreadError,
+    rotate::Cpu,
+    workers::Workers,
+};
 use crate::{
     Seed,
     artifact::{self, Artifact, ArtifactError},
@@ -102,17 +106,6 @@ fn generate_with(
     (client, ServerKey::expand(seeded, workers))
 }
 
-fn big_key(
-    parameters: &Parameters,
-    generator: &mut SecretRandomGenerator<DefaultRandomGenerator>,
-) -> GlweSecretKeyOwned<u64> {
-    allocate_and_generate_new_binary_glwe_secret_key(
-        parameters.glwe_dimension,
-        parameters.polynomial_size,
-        generator,
-    )
-}
-
 /// Both secret keys.
 pub(crate) struct Secrets {
     pub(super) small: LweSecretKeyOwned<u32>,
@@ -122,10 +115,7 @@ pub(crate) struct Secrets {
 impl Secrets {
     pub(crate) fn new(parameters: &Parameters, seeder: &mut (dyn Seeder + 'static)) -> Self {
         let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
-        Self {
-            small: allocate_and_generate_new_binary_lwe_secret_key(parameters.lwe_dimension, &mut generator),
-            big: big_key(parameters, &mut generator),
-        }
+        Self { small: small_key(parameters, &mut generator), big: big_key(parameters, &mut generator) }
     }
 
     /// The seed of its masks, and its bodies.

@@ -2,6 +2,7 @@
 //!
 //! A [`Plan`](crate::plan::Plan) generates keys; a client key encrypts and decrypts; a server key runs.
 
+mod balanced;
 pub mod ciphertexts;
 pub mod error;
 pub(crate) mod key_switch;
