@@ -3,6 +3,8 @@
 //! A client half generates keys; a client, which is a client half and a client key, encrypts and decrypts; a server, which is a server
 //! half and a server key, runs.
 
+#[cfg(feature = "client")]
+mod balanced;
 pub mod ciphertexts;
 #[cfg(feature = "client")]
 pub mod client;

@@ -5,13 +5,13 @@ use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, DynamicDistribution, Seed as TorusSeed},
     prelude::{
         CiphertextModulus, DefaultRandomGenerator, GlweSecretKey, LweSecretKey, SecretRandomGenerator,
-        SeededLweBootstrapKeyOwned, SeededLweKeyswitchKeyOwned, Seeder, generate_binary_glwe_secret_key,
-        generate_binary_lwe_secret_key, generate_seeded_lwe_keyswitch_key,
+        SeededLweBootstrapKeyOwned, SeededLweKeyswitchKeyOwned, Seeder, generate_seeded_lwe_keyswitch_key,
         par_generate_seeded_lwe_bootstrap_key,
     },
 };
 use zeroize::Zeroizing;
 
+use super::balanced;
 use crate::params::{Decomposition, Parameters, noise::small_encryption};
 
 /// Both secret keys, a word a bit; on files a bit a bit.
@@ -30,11 +30,8 @@ impl Secrets {
         let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
         let mut small = Zeroizing::new(vec![0; parameters.lwe_dimension.0]);
         let mut big = Zeroizing::new(vec![0; parameters.big_dimension().0]);
-        if !small.is_empty() {
-            generate_binary_lwe_secret_key(&mut LweSecretKey::from_container(&mut small[..]), &mut generator);
-        }
-        let mut key = GlweSecretKey::from_container(&mut big[..], parameters.polynomial_size);
-        generate_binary_glwe_secret_key(&mut key, &mut generator);
+        balanced::draw(&mut small, &mut generator);
+        balanced::draw(&mut big, &mut generator);
         Self { small, big }
     }
 

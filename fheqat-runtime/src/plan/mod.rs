@@ -161,9 +161,8 @@ impl ClientPlan {
     #[cfg(feature = "client")]
     pub(crate) fn check(&self) -> Result<(), String> {
         self.parameters.check()?;
-        if !self.codec.fits(self.inputs.len(), self.outputs.len()) {
-            return Err("its codec does not fit its inputs and outputs".to_owned());
-        }
+        let ends = self.codec.verify_ends(self.inputs.len(), self.outputs.len());
+        ends.map_err(|error| error.to_string())?;
         if self.inputs_under_small_key && !self.parameters.rotate() {
             return Err("its inputs are under a key that it does not have".to_owned());
         }
