@@ -3,16 +3,18 @@
 
 use rayon::prelude::*;
 
-use super::{Tried, compare::Score, deadline::Deadline, price_of, trial};
+use super::{Tried, bar, compare::Score, price_of, trial};
 use crate::{
     data::Dataset,
     nn::{Precision, program::Program, runner::Runner},
     prices::Price,
     train::{
         config::{CostSearch, FeatureMap, TrainConfig},
+        deadline::Deadline,
         encode,
         error::TrainError,
         evaluate::Evaluator,
+        history::History,
         trainer::train_encoded,
         trial::Trial,
     },
@@ -50,11 +52,28 @@ pub(super) struct Setting {
     pub(super) ridge: f32,
 }
 
+/// What was chosen, and all that was tried for it.
+pub(super) struct Chosen {
+    pub(super) setting: Setting,
+    pub(super) trials: Vec<Trial>,
+    /// A network of that setting, trained on a part of the data to choose by.
+    pub(super) on_a_part: Option<(Program, History)>,
+}
+
 /// A setting with what it gives on data held out.
 struct Outcome {
     setting: Setting,
     score: Score,
     trial: Trial,
+    /// The network of the first part.
+    network: Option<(Program, History)>,
+}
+
+/// What came of a setting.
+enum Attempt {
+    Judged(Outcome),
+    /// The time was over before all parts were trained; a network of one that was.
+    Cut(Option<(Program, History)>),
 }
 
 /// Data to choose by: pairs to train and judge on, and all that is judged.
@@ -65,7 +84,7 @@ struct Trials {
 
 /// Chooses how to train `fresh`, or `linear`, which is `fresh` without its hidden layers, on `data`, judged by `held_out` where there is such data, else by parts of `data`. Of the settings of one
 /// structure the one with the least loss is taken, as it changes more smoothly than the accuracy; hidden layers are taken where the network
-/// is then better, by more than half of `margin` and a standard error. Gives the setting and all that was tried.
+/// is then better, by more than half of `margin` and a standard error. It begins nothing in the second half of the search's time.
 ///
 /// # Errors
 /// When a training fails.
@@ -75,25 +94,30 @@ pub(super) fn choose(
     held_out: Option<&Dataset>,
     config: &TrainConfig,
     (options, deadline): (&CostSearch, &Deadline),
-) -> Result<(Setting, Vec<Trial>), TrainError> {
+) -> Result<Chosen, TrainError> {
+    let bar = bar(config, "choosing settings");
     let trials = Trials::new(data, held_out, config)?;
     let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut cut = None;
     let is_all_linear = linear == Some(fresh);
     let structures = [linear.map(|linear| (linear, true)), (!is_all_linear).then_some((fresh, false))];
     for (program, is_linear) in structures.into_iter().flatten() {
         let mut left = (MULTIPLICATIONS / trials.multiplications(program, config)?) as usize;
         let mut run = |settings: Vec<Setting>, outcomes: &mut Vec<Outcome>| {
+            bar.inc_length(settings.len().min(left) as u64);
             for setting in settings {
-                if left == 0 || deadline.is_over() {
+                if left == 0 || deadline.is_half_over() {
                     break;
                 }
                 left -= 1;
                 match trials.run(program, setting, config, options) {
-                    Ok(outcome) => outcomes.push(outcome),
+                    Ok(Attempt::Judged(outcome)) => outcomes.push(outcome),
+                    Ok(Attempt::Cut(network)) => cut = network.map(|network| (setting, network)),
                     // A setting that does not train is none to choose.
                     Err(TrainError::Diverged { .. } | TrainError::Unusable(_)) => {}
                     Err(error) => return Err(error),
                 }
+                bar.inc(1);
             }
             Ok::<(), TrainError>(())
         };
@@ -103,6 +127,7 @@ pub(super) fn choose(
             run(NEAR.map(|factor| Setting { ridge: factor * best.ridge, ..best }).to_vec(), &mut outcomes)?;
         }
     }
+    bar.finish_and_clear();
     let chosen = match (best(&outcomes, true), best(&outcomes, false)) {
         (Some(linear), Some(hidden)) => {
             let (plain, deep) = (&outcomes[linear].score, &outcomes[hidden].score);
@@ -121,7 +146,11 @@ pub(super) fn choose(
         },
         |chosen| outcomes[chosen].setting,
     );
-    Ok((setting, outcomes.into_iter().map(|outcome| outcome.trial).collect()))
+    let (setting, on_a_part) = match (chosen, cut) {
+        (None, Some((setting, network))) => (setting, Some(network)),
+        (chosen, _) => (setting, chosen.and_then(|chosen| outcomes[chosen].network.take())),
+    };
+    Ok(Chosen { setting, trials: outcomes.into_iter().map(|outcome| outcome.trial).collect(), on_a_part })
 }
 
 /// The index of the setting of one structure with the least loss.
@@ -194,25 +223,37 @@ impl Trials {
         setting: Setting,
         config: &TrainConfig,
         options: &CostSearch,
-    ) -> Result<Outcome, TrainError> {
+    ) -> Result<Attempt, TrainError> {
         let config = setting.on(config);
         let runs = self.pairs.par_iter().map(|(train, held_out)| {
             let mut program = program.clone();
-            train_encoded(&mut program, train, None, &config)?;
+            let history = train_encoded(&mut program, train, None, &config)?;
             let outputs = Evaluator::new(&program, config.precision)?.predict(&program, &held_out.features());
-            Ok((outputs, program))
+            Ok((outputs, (program, history)))
         });
-        let runs = runs.collect::<Result<Vec<_>, TrainError>>()?;
+        let every: Vec<Result<_, TrainError>> = runs.collect();
+        let mut runs = Vec::with_capacity(every.len());
+        for run in every {
+            match run {
+                Err(TrainError::OutOfTime { .. }) => {}
+                run => runs.push(run?),
+            }
+        }
+        if runs.len() < self.pairs.len() {
+            return Ok(Attempt::Cut(runs.into_iter().next().map(|(_, network)| network)));
+        }
         let views: Vec<_> = runs.iter().map(|(outputs, _)| outputs.view()).collect();
         let outputs = ndarray::concatenate(ndarray::Axis(0), &views).unwrap_or_default();
         let score = Score::of(&outputs.view(), &self.held_out, &config)?;
         let price = match runs.first() {
-            Some((_, program)) => price_of(program, options)?,
+            Some((_, (program, _))) => price_of(program, options)?,
             None => Price::default(),
         };
         let Setting { is_linear, features, ridge } = setting;
         let tried = Tried::Setting { is_linear, features, ridge };
-        Ok(Outcome { setting, trial: trial(tried, score.metrics, price, false), score })
+        let network = runs.into_iter().next().map(|(_, network)| network);
+        let trial = trial(tried, score.metrics, price, false);
+        Ok(Attempt::Judged(Outcome { setting, trial, score, network }))
     }
 }
 
