@@ -77,6 +77,7 @@ fn run<N: Network>(options: &Options) -> Result<(), MainError> {
 
     let float = TrainConfig { seed, ..TrainConfig::float() };
     let quantized = if options.declared { TrainConfig::declared() } else { TrainConfig::default() };
-    let (net, clear) = common::learned::<N>([&train, &fresh], &float, &TrainConfig { seed, ..quantized })?;
+    let quantized = TrainConfig { seed, ..quantized };
+    let (net, clear) = common::learned::<N>(&options.common, [&train, &fresh], &float, &quantized)?;
     common::predict(&options.common, &net.circuit()?, &test, &clear)
 }

@@ -13,7 +13,6 @@ mod table;
 use clap::Parser;
 use fheqat::{
     data::{FeatureKind, Targets},
-    params::Log2Probability,
     prelude::*,
     report::SearchReport,
     train::Metrics,
@@ -150,7 +149,7 @@ fn evaluate(
         let [rows, held_out] = table.split(Seed(seed))?;
         let trained = on_rows(options, table, train, [&rows, &held_out], Seed(seed))?;
         let Trained { circuit, seconds, quantized, float, linear, .. } = &trained;
-        let price = circuit.graph.price_at(Log2Probability(-options.common.p_fail));
+        let price = circuit.graph.price_at(options.common.p_fail());
         for (figures, metrics) in figures.iter_mut().zip([quantized, float, linear]) {
             figures.push(figure(metrics));
         }
@@ -200,7 +199,7 @@ fn on_rows(
     seed: Seed,
 ) -> Result<Trained, MainError> {
     let parts = [&table.data.select(rows)?, &table.data.select(held_out)?];
-    train(parts, seed, Log2Probability(-options.common.p_fail))
+    train(parts, seed, options.common.p_fail())
 }
 
 /// The accuracy, or R2 where targets are numbers.

@@ -19,7 +19,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use fheqat::{data::Targets, file, params::Log2Probability, prelude::*};
+use fheqat::{data::Targets, file, prelude::*};
 use table::Table;
 
 const IRIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/iris.csv");
@@ -111,7 +111,7 @@ fn train(folder: &Path, file: &str, options: &table::Options) -> Result<(), Main
     let [rows, held_out] = table.split(Seed(0))?;
     let options = CompileOptions::default();
     let parts = [&table.data.select(&rows)?, &table.data.select(&held_out)?];
-    let trained = train(parts, Seed(0), Log2Probability(options.p_fail.0))?;
+    let trained = train(parts, Seed(0), options.p_fail)?;
     println!("on the quarter that is held out: {}", trained.quantized);
     let compiled = trained.circuit.compile(&options)?;
     save(folder, "model.client", &compiled.client().to_bytes())?;

@@ -6,7 +6,8 @@ use fheqat::{
     error::InputError,
     prelude::*,
     quant::{ChannelCode, Transform},
-    train::TrainError,
+    report::SearchReport,
+    train::{TrainError, Trial, Tried},
 };
 use ndarray::Array2;
 
@@ -415,4 +416,35 @@ fn encrypted_is_simulated() {
     let result = server.run(&client.encrypt_text(&["", "violet", "3.5"]).unwrap()).unwrap();
     let simulated = circuit.simulate(&[f32::NAN, 3.0, 3.5]).unwrap();
     assert_eq!(client.decrypt(&result).unwrap(), simulated);
+}
+
+/// Bits reach the last layer beside sixteen units, of which a few are enough to tell opposite quarters of the plane from the others.
+#[quant_net(bits = 3)]
+struct SixteenUnits {
+    bits: Thermometer<7>,
+    #[layer(max_l1 = 16)]
+    fc1: QuantLinear<14, 16>,
+    #[layer(scale_from = bits)]
+    relu1: QuantReLU,
+    #[layer(from = [bits, relu1])]
+    both: Concat,
+    fc2: QuantLinear<30, 2>,
+}
+
+#[test]
+fn hidden_layers_start_narrow_where_that_is_enough() {
+    let place = |row: usize, step: usize| (row * step % 601) as f32 / 601.0 - 0.5;
+    let features = Array2::from_shape_fn((600, 2), |(row, column)| place(row, [157, 263][column]));
+    let labels =
+        features.rows().into_iter().map(|row| usize::from((row[0] > 0.0) != (row[1] > 0.0))).collect();
+    let data = Dataset::classes(features, labels, 2).unwrap();
+    let mut net = SixteenUnits::new(Seed(0));
+    let history = net.train(&data, &TrainConfig { progress: false, ..TrainConfig::default() }).unwrap();
+    let report = SearchReport(&history.trials).to_string();
+    let is_narrower = |trial: &Trial| matches!(trial.tried, Tried::Narrower { .. });
+    assert!(history.trials.iter().any(is_narrower), "{report}");
+    assert_eq!(history.trials.iter().filter(|trial| trial.is_kept).count(), 1, "{report}");
+    let accuracy = net.evaluate(&data).unwrap().accuracy.unwrap();
+    assert!(accuracy > 0.98, "{accuracy}\n{report}");
+    assert!((1..=8).contains(&net.circuit().unwrap().graph.price().rotations), "{report}");
 }

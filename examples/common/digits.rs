@@ -43,15 +43,20 @@ impl Recipe {
     pub(crate) fn run<N: Network>(&self, options: &Options) -> Result<(), MainError> {
         let digits = csv::read(FILE, &CsvOptions { header: false, ..CsvOptions::default() })?;
         if let Some(splits) = options.splits {
-            let on_split = |seed| Ok(self.train::<N>(&digits, seed)?.2);
+            let on_split = |seed| Ok(self.train::<N>(&options.common, &digits, seed)?.2);
             return splits::evaluate(splits, options.common.json, on_split);
         }
-        let (net, test, clear) = self.train::<N>(&digits, Seed(options.common.seed))?;
+        let (net, test, clear) = self.train::<N>(&options.common, &digits, Seed(options.common.seed))?;
         common::predict(&options.common, &net.circuit()?, &test, &clear)
     }
 
     /// A network trained on four fifths, the fifth that is held out, and how well it does there.
-    fn train<N: Network>(&self, digits: &Dataset, seed: Seed) -> Result<(N, Dataset, Clear), MainError> {
+    fn train<N: Network>(
+        &self,
+        options: &common::Options,
+        digits: &Dataset,
+        seed: Seed,
+    ) -> Result<(N, Dataset, Clear), MainError> {
         let [train, test] = digits.parts([0.8, 0.2], seed)?;
         let float = TrainConfig {
             epochs: Some(60),
@@ -69,7 +74,7 @@ impl Recipe {
             seed,
             ..TrainConfig::default()
         };
-        let (net, clear) = common::learned([&train, &test], &float, &quantized)?;
+        let (net, clear) = common::learned(options, [&train, &test], &float, &quantized)?;
         Ok((net, test, clear))
     }
 }

@@ -23,12 +23,19 @@ pub(crate) struct Options {
     /// Threads of the encrypted run; all cores by default
     #[arg(long)]
     threads: Option<NonZeroUsize>,
-    /// An inference may go wrong with a probability of 2^-P_FAIL
-    #[arg(long, default_value_t = 40.0)]
-    pub(crate) p_fail: f64,
+    /// An inference may go wrong with a probability of 2^-P_FAIL, at which a search for a cheap network prices too; 40 is for results
+    /// that stay with the key's owner
+    #[arg(long, default_value_t = 128.0)]
+    p_fail: f64,
     /// Close with one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Options {
+    pub(crate) fn p_fail(&self) -> Log2Probability {
+        Log2Probability(-self.p_fail)
+    }
 }
 
 /// What is known before anything is encrypted.
@@ -47,17 +54,22 @@ pub(crate) struct Clear {
 
 /// A network trained quantized on `train`, and how well it and the same network trained in float do on `test`.
 pub(crate) fn learned<N: Network>(
+    options: &Options,
     [train, test]: [&Dataset; 2],
     float: &TrainConfig,
     quantized: &TrainConfig,
 ) -> Result<(N, Clear), MainError> {
+    let mut quantized = quantized.clone();
+    if let Some(search) = &mut quantized.search {
+        search.p_fail = options.p_fail();
+    }
     let (reference, _) = trained::<N>(train, float)?;
-    let (net, train_s) = trained::<N>(train, quantized)?;
+    let (net, train_s) = trained::<N>(train, &quantized)?;
     let clear = Clear {
         float: accuracy(&reference, Precision::Float, test)?,
         quantized: accuracy(&net, Precision::Quantized, test)?,
         points: test.len(),
-        core_seconds: net.circuit()?.graph.price().core_seconds,
+        core_seconds: net.circuit()?.graph.price_at(options.p_fail()).core_seconds,
         train_s,
     };
     Ok((net, clear))
@@ -98,10 +110,7 @@ pub(crate) fn encrypted(
     encrypt: impl FnOnce(&Client) -> Result<Vec<EncryptedInput>, EncryptError>,
 ) -> Result<Encrypted, MainError> {
     let prices = Prices::of_this_machine()?;
-    let compile = CompileOptions::default()
-        .p_fail(Log2Probability(-options.p_fail))
-        .threads(options.threads)
-        .prices(prices);
+    let compile = CompileOptions::default().p_fail(options.p_fail()).threads(options.threads).prices(prices);
     let (compiled, compile_s) = timed(|| circuit.compile(&compile));
     let compiled = compiled?;
     let report = compiled.report();
