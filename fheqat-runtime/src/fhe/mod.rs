@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod error;
 pub mod evaluation_keys;
 pub(crate) mod packed;
+pub(crate) mod rounded;
 #[cfg(feature = "client")]
 pub(crate) mod secrets;
 #[cfg(feature = "server")]
