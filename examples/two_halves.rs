@@ -66,8 +66,8 @@ fn main() -> Result<(), MainError> {
     match (step, &common.folder) {
         (Some(step), Some(folder)) => play(&step, folder, &common),
         (Some(_), None) => Err("say where the files are: `--folder FOLDER`".into()),
-        (None, Some(folder)) => play_all(file.as_deref().unwrap_or(IRIS), folder),
-        (None, None) => play_all(file.as_deref().unwrap_or(IRIS), tempfile::tempdir()?.path()),
+        (None, Some(_)) => play_all(file.as_deref().unwrap_or(IRIS), None),
+        (None, None) => play_all(file.as_deref().unwrap_or(IRIS), Some(tempfile::tempdir()?.path())),
     }
 }
 
@@ -81,13 +81,16 @@ fn play(step: &Step, folder: &Path, common: &Common) -> Result<(), MainError> {
     }
 }
 
-/// Each step in a process of its own, with the options of this one.
-fn play_all(file: &str, folder: &Path) -> Result<(), MainError> {
+/// Each step in a process of its own, with the options of this one, and in a folder where these name none.
+fn play_all(file: &str, folder: Option<&Path>) -> Result<(), MainError> {
     let options: Vec<String> = std::env::args().skip(1).filter(|option| option != file).collect();
     for step in [&["train", file][..], &["keygen"], &["encrypt", file], &["run"], &["decrypt"]] {
         println!("\n$ two_halves {}", step.join(" "));
         let mut process = Command::new(std::env::current_exe()?);
-        process.args(step).args(&options).arg("--folder").arg(folder);
+        process.args(step).args(&options);
+        if let Some(folder) = folder {
+            process.arg("--folder").arg(folder);
+        }
         if !process.status()?.success() {
             return Err(format!("the step `{}` failed", step[0]).into());
         }
@@ -118,7 +121,8 @@ fn train(folder: &Path, file: &str, options: &table::Options) -> Result<(), Main
 fn keygen(folder: &Path) -> Result<(), MainError> {
     let half = ClientHalf::from_bytes(&file::load(folder.join("model.client"))?)?;
     let (client_key, evaluation_keys) = half.keygen();
-    save(folder, "client.key", &client_key.to_bytes())?;
+    file::save_secret(folder.join("client.key"), &client_key.to_bytes())?;
+    println!("client.key: {} bytes, for its owner only", client_key.to_bytes().len());
     save(folder, "evaluation.keys", &evaluation_keys.to_bytes())
 }
 

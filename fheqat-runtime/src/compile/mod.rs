@@ -54,10 +54,7 @@ impl Circuit {
         if !(-256.0..=-1.0).contains(&options.p_fail.0) {
             return Err(CompileError::Probability { found: options.p_fail });
         }
-        let (levels, inputs) = (self.codec.inputs(), self.graph.inputs.len());
-        if levels != inputs {
-            return Err(CompileError::Codec { levels, inputs });
-        }
+        self.verify()?;
         let usual = Workload::of(&self.graph, options.p_fail)?;
         let others = Workload::alternatives(&usual, &self.graph, options.p_fail)?;
         let bounds = Bounds {
@@ -96,7 +93,7 @@ fn space_of(
 ) -> Result<Space, CompileError> {
     let refused = |reason: &str| Err(CompileError::Parameters { reason: reason.to_owned() });
     if let Err(reason) = space.check(parameters) {
-        return refused(&format!("{reason} of a compilation"));
+        return refused(&reason);
     }
     if !parameters.rotate() && !usual.rotations.is_empty() {
         return refused("their keys have no bootstrap key, and this circuit bootstraps");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entropy::{KeyId, ModelId};
+use super::ids::{KeyId, ModelId};
 use crate::artifact::{self, Artifact, ArtifactError};
 #[cfg(feature = "fhe")]
 use crate::{params::Bytes, plan::ServerPlan};

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::entropy::{KeyId, ModelId};
+use super::ids::{KeyId, ModelId};
 use crate::{
     error::InputError,
     params::{Decomposition, Parameters},

@@ -2,17 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use tfhe::core_crypto::{
-    commons::math::random::{CompressionSeed, Seed as TorusSeed},
-    prelude::{CiphertextModulus, SeededLweBootstrapKeyOwned, SeededLweKeyswitchKeyOwned, Seeder},
-};
-
-use super::{entropy::KeyId, rounded, secrets::Secrets};
+use super::ids::KeyId;
 use crate::{
     artifact::{self, Artifact, ArtifactError},
-    params::{Bytes, Decomposition, Parameters},
+    params::{Bytes, Parameters},
 };
+use serde::{Deserialize, Serialize};
 
 /// A client's evaluation keys as they are sent: seeds in place of masks. Public. [`ServerKey`](super::ServerKey) is what they expand to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,19 +26,6 @@ pub struct EvaluationKeys {
 }
 
 impl EvaluationKeys {
-    pub(crate) fn new(
-        id: KeyId,
-        secrets: &Secrets,
-        parameters: Parameters,
-        seeder: &mut (dyn Seeder + 'static),
-    ) -> Self {
-        let (bootstrap_seed, bodies) = secrets.bootstrap_key(&parameters, seeder);
-        let mut bootstrap = Vec::new();
-        rounded::pack(&bodies, parameters.bootstrap_body_bits(), &mut bootstrap);
-        let (key_switch_seed, key_switch) = secrets.key_switching_key(&parameters, seeder);
-        Self { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch }
-    }
-
     /// Names the key generation.
     #[must_use]
     pub const fn id(&self) -> KeyId {
@@ -141,34 +123,5 @@ impl Parameters {
     /// Bodies of the key-switching key: `[kN, levels]`.
     fn key_switch_bodies(&self) -> usize {
         self.big_dimension().0 * self.key_switch.map_or(0, |decomposition| decomposition.levels.0)
-    }
-
-    pub(super) fn seeded_bootstrap_key(&self, seed: u128) -> SeededLweBootstrapKeyOwned<u64> {
-        SeededLweBootstrapKeyOwned::new(
-            0,
-            self.glwe_dimension.to_glwe_size(),
-            self.polynomial_size,
-            self.rotation.base_log,
-            self.rotation.levels,
-            self.lwe_dimension,
-            CompressionSeed::from(TorusSeed(seed)),
-            CiphertextModulus::new_native(),
-        )
-    }
-
-    pub(super) fn seeded_key_switching_key(
-        &self,
-        decomposition: Decomposition,
-        seed: u128,
-    ) -> SeededLweKeyswitchKeyOwned<u32> {
-        SeededLweKeyswitchKeyOwned::new(
-            0,
-            decomposition.base_log,
-            decomposition.levels,
-            self.big_dimension(),
-            self.lwe_dimension,
-            CompressionSeed::from(TorusSeed(seed)),
-            CiphertextModulus::new_native(),
-        )
     }
 }

@@ -3,13 +3,16 @@
 //! A client half generates keys; a client, which is a client half and a client key, encrypts and decrypts; a server, which is a server
 //! half and a server key, runs.
 
+#[cfg(feature = "client")]
+mod balanced;
 pub mod ciphertexts;
 #[cfg(feature = "client")]
 pub mod client;
-pub mod entropy;
+#[cfg(feature = "client")]
+pub(crate) mod entropy;
 pub mod error;
 pub mod evaluation_keys;
-pub(crate) mod packed;
+pub mod ids;
 pub(crate) mod rounded;
 #[cfg(feature = "client")]
 pub(crate) mod secrets;
@@ -21,8 +24,8 @@ mod tests;
 pub use ciphertexts::{EncryptedInput, EncryptedOutput};
 #[cfg(feature = "client")]
 pub use client::{Client, ClientHalf, ClientKey};
-pub use entropy::{KeyId, ModelId};
 pub use error::{DecryptError, EncryptError, Mismatch, RunError, ServerError, ThreadError};
 pub use evaluation_keys::EvaluationKeys;
+pub use ids::{KeyId, ModelId};
 #[cfg(feature = "server")]
 pub use server::{Control, Server, ServerHalf, ServerKey};

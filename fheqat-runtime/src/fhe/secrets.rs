@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::{
-    commons::math::random::DynamicDistribution,
+    commons::math::random::{CompressionSeed, DynamicDistribution, Seed as TorusSeed},
     prelude::{
-        DefaultRandomGenerator, GlweSecretKey, LweSecretKey, SecretRandomGenerator, Seeder,
-        generate_binary_glwe_secret_key, generate_binary_lwe_secret_key, generate_seeded_lwe_keyswitch_key,
+        CiphertextModulus, DefaultRandomGenerator, GlweSecretKey, LweSecretKey, SecretRandomGenerator,
+        SeededLweBootstrapKeyOwned, SeededLweKeyswitchKeyOwned, Seeder, generate_seeded_lwe_keyswitch_key,
         par_generate_seeded_lwe_bootstrap_key,
     },
 };
 use zeroize::Zeroizing;
 
-use crate::params::{Parameters, noise::small_encryption};
+use super::balanced;
+use crate::params::{Decomposition, Parameters, noise::small_encryption};
 
 /// Both secret keys, a word a bit; on files a bit a bit.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,11 +30,8 @@ impl Secrets {
         let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
         let mut small = Zeroizing::new(vec![0; parameters.lwe_dimension.0]);
         let mut big = Zeroizing::new(vec![0; parameters.big_dimension().0]);
-        if !small.is_empty() {
-            generate_binary_lwe_secret_key(&mut LweSecretKey::from_container(&mut small[..]), &mut generator);
-        }
-        let mut key = GlweSecretKey::from_container(&mut big[..], parameters.polynomial_size);
-        generate_binary_glwe_secret_key(&mut key, &mut generator);
+        balanced::draw(&mut small, &mut generator);
+        balanced::draw(&mut big, &mut generator);
         Self { small, big }
     }
 
@@ -88,6 +86,37 @@ impl Secrets {
         } else {
             Err("its secrets have other dimensions than its parameters".to_owned())
         }
+    }
+}
+
+impl Parameters {
+    fn seeded_bootstrap_key(&self, seed: u128) -> SeededLweBootstrapKeyOwned<u64> {
+        SeededLweBootstrapKeyOwned::new(
+            0,
+            self.glwe_dimension.to_glwe_size(),
+            self.polynomial_size,
+            self.rotation.base_log,
+            self.rotation.levels,
+            self.lwe_dimension,
+            CompressionSeed::from(TorusSeed(seed)),
+            CiphertextModulus::new_native(),
+        )
+    }
+
+    fn seeded_key_switching_key(
+        &self,
+        decomposition: Decomposition,
+        seed: u128,
+    ) -> SeededLweKeyswitchKeyOwned<u32> {
+        SeededLweKeyswitchKeyOwned::new(
+            0,
+            decomposition.base_log,
+            decomposition.levels,
+            self.big_dimension(),
+            self.lwe_dimension,
+            CompressionSeed::from(TorusSeed(seed)),
+            CiphertextModulus::new_native(),
+        )
     }
 }
 

@@ -15,9 +15,6 @@ pub mod search;
 mod unit;
 pub mod workload;
 
-#[cfg(any(feature = "client", feature = "server"))]
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 
 #[cfg(any(feature = "client", feature = "server"))]
@@ -62,13 +59,10 @@ impl Decomposition {
 }
 
 impl Parameters {
-    /// Refuses parameters from outside that no search chooses.
+    /// Whether they are of those that the [whole space](Space::default) has; otherwise why not.
     #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn check(&self) -> Result<(), String> {
-        static SPACE: LazyLock<Space> = LazyLock::new(Space::default);
-        SPACE
-            .check(self)
-            .map_err(|reason| format!("its parameters are none that a compilation chooses: {reason}"))
+        Space::whole().check(self)
     }
 
     /// Keys of a circuit without rotations: the big one alone.

@@ -7,8 +7,10 @@ pub(crate) mod encoding;
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "client")]
+use crate::circuit::verify;
 use crate::{
-    circuit::{Codec, verify::LARGEST},
+    circuit::Codec,
     params::{
         Bytes, Parameters, Slots, TorusBits,
         cost::BLOCK,
@@ -146,6 +148,7 @@ pub struct Tap {
     pub readers: Vec<(usize, i64)>,
 }
 
+#[cfg(feature = "fhe")]
 impl Rotation {
     /// One jump at zero, of nothing: what is measured of rotations by themselves.
     pub(crate) fn of_one_jump(parameters: &Parameters, modulus_switch: ModulusSwitch) -> Self {
@@ -169,9 +172,8 @@ impl ClientPlan {
     #[cfg(feature = "client")]
     pub(crate) fn check(&self) -> Result<(), String> {
         self.parameters.check()?;
-        if !self.codec.fits(self.inputs.len(), self.outputs.len()) {
-            return Err("its codec does not fit its inputs and outputs".to_owned());
-        }
+        let ends = self.codec.verify_ends(self.inputs.len(), self.outputs.len());
+        ends.map_err(|error| error.to_string())?;
         if self.inputs_under_small_key && !self.parameters.rotate() {
             return Err("its inputs are under a key that it does not have".to_owned());
         }
@@ -194,7 +196,7 @@ impl ClientPlan {
 
 #[cfg(feature = "client")]
 fn in_size(number: i64) -> bool {
-    (-LARGEST..=LARGEST).contains(&number)
+    (-verify::LARGEST..=verify::LARGEST).contains(&number)
 }
 
 impl ServerPlan {
@@ -205,7 +207,7 @@ impl ServerPlan {
     }
 
     /// Bytes of the numbers of a result.
-    #[must_use]
+    #[cfg(feature = "server")]
     pub(crate) fn result_length(&self) -> usize {
         let numbers = self.parameters.big_dimension().to_lwe_size().0;
         self.outputs.iter().map(|output| output.bits.bytes(numbers)).sum()
@@ -275,8 +277,8 @@ impl ServerPlan {
         }
     }
 
-    #[cfg(feature = "server")]
     /// A sum under the small key reads only what is under it, and another only what is under the big one.
+    #[cfg(feature = "server")]
     fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
         let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
             Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,

@@ -16,10 +16,10 @@ use super::times::Times;
 use crate::{
     fhe::{
         ThreadError,
-        packed::PackedInputs,
         secrets::Secrets,
         server::{
             key_switch,
+            packed::PackedInputs,
             rotate::{self, Scratch},
             running::{add_scaled, expand},
         },

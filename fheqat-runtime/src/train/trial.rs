@@ -40,6 +40,11 @@ pub enum Tried {
         /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
         ridge: f32,
     },
+    /// The best structure and way to train it so far, with fewer neurons or filters in the hidden layers from the start.
+    Narrower {
+        /// Layers, and how many each has.
+        units: Vec<(String, usize)>,
+    },
     /// Budgets of the layers.
     Budget {
         /// The largest of any layer whose sums are bootstrapped; `None` where budgets are as declared.
@@ -76,6 +81,11 @@ impl fmt::Display for Tried {
             Self::Setting { is_linear, features, ridge } => {
                 let structure = if *is_linear { "no hidden layer" } else { "all layers" };
                 write!(f, "{structure}, `features: FeatureMap::{features:?}`, `ridge: {ridge}`")
+            }
+            Self::Narrower { units } => {
+                let parts: Vec<String> =
+                    units.iter().map(|(field, count)| format!("{count} in `{field}`")).collect();
+                f.write_str(&parts.join(", "))
             }
             Self::Budget { max_l1: None } => f.write_str("the budgets as declared"),
             Self::Budget { max_l1: Some(budget) } => write!(f, "`max_l1 = {budget}`"),

@@ -11,11 +11,7 @@ use crate::{
     Seed,
     artifact::{self, Artifact, ArtifactError},
     circuit::Codec,
-    fhe::{
-        entropy::{ModelId, SystemSeeder},
-        error::Mismatch,
-        evaluation_keys::EvaluationKeys,
-    },
+    fhe::{entropy::SystemSeeder, error::Mismatch, evaluation_keys::EvaluationKeys, ids::ModelId},
     params::Parameters,
     plan::ClientPlan,
 };

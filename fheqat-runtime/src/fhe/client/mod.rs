@@ -2,6 +2,7 @@
 
 mod half;
 mod key;
+mod packed;
 
 use std::sync::Arc;
 
@@ -15,9 +16,10 @@ use tfhe::core_crypto::{
 
 use super::{
     ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
-    entropy::{KeyId, SystemSeeder},
+    entropy::SystemSeeder,
     error::{DecryptError, EncryptError, Mismatch},
-    packed, rounded,
+    ids::KeyId,
+    rounded,
 };
 use crate::{
     circuit::Logits,

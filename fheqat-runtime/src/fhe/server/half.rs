@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     artifact::{self, Artifact, ArtifactError},
-    fhe::entropy::ModelId,
+    fhe::ids::ModelId,
     params::{Bytes, Parameters},
     plan::ServerPlan,
 };

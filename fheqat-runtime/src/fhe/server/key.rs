@@ -12,7 +12,7 @@ use tfhe::core_crypto::{
 
 use super::rotate::Cpu;
 use crate::{
-    fhe::{entropy::KeyId, evaluation_keys::EvaluationKeys, rounded},
+    fhe::{evaluation_keys::EvaluationKeys, ids::KeyId, rounded},
     params::{Bytes, Parameters},
 };
 

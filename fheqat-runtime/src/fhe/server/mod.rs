@@ -3,6 +3,7 @@
 mod half;
 mod key;
 pub(crate) mod key_switch;
+pub(crate) mod packed;
 mod product;
 pub(crate) mod rotate;
 pub(crate) mod running;
@@ -13,8 +14,8 @@ use std::{num::NonZeroUsize, sync::Arc};
 
 use self::workers::Workers;
 use super::{
-    entropy::KeyId,
     error::{Mismatch, ServerError, ThreadError},
+    ids::KeyId,
 };
 use crate::{params::Bytes, plan::ServerPlan};
 

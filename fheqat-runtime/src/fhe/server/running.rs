@@ -9,6 +9,7 @@ use tfhe::core_crypto::{
 
 use super::{
     Server, key_switch,
+    packed::PackedInputs,
     rotate::{self, Rotate},
     schedule::{CancelOnPanic, Control, Queue, Schedule, Work},
     workers::Buffers,
@@ -17,7 +18,6 @@ use crate::{
     fhe::{
         ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
         error::{Mismatch, RunError},
-        packed::PackedInputs,
         rounded,
     },
     params::cost::BLOCK,

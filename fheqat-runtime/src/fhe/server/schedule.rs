@@ -237,8 +237,101 @@ pub(in crate::fhe) struct CancelOnPanic<'a>(pub(in crate::fhe) &'a Queue<'a>);
 impl Drop for CancelOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            // A thread that has seen no cancellation holds the lock until it waits: without it, this might notify before.
+            let state = self.0.state();
             self.0.control.cancel();
+            drop(state);
             self.0.changed.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+        sync::{Arc, Barrier, mpsc},
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    const WAITERS: usize = 16;
+    const ROUNDS: usize = 2000;
+
+    fn nothing() -> Schedule<'static> {
+        Schedule { rotations: Vec::new(), stages: Vec::new(), readers: Vec::new(), sources: Vec::new() }
+    }
+
+    /// One worker has all the work and panics, the others wait for it, or are about to.
+    fn a_worker_panics() {
+        let (schedule, control) = (nothing(), Control::new());
+        let queue = Queue::new(&schedule, &control, 1, WAITERS + 1);
+        let taken = Barrier::new(WAITERS + 1);
+        thread::scope(|scope| {
+            for _ in 0..WAITERS {
+                scope.spawn(|| {
+                    taken.wait();
+                    assert!(queue.take().is_none());
+                });
+            }
+            let work = || {
+                let _alarm = CancelOnPanic(&queue);
+                assert!(matches!(queue.take(), Some(Work::Start(0))));
+                taken.wait();
+                resume_unwind(Box::new("a worker"));
+            };
+            assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+        });
+    }
+
+    fn within(limit: Duration, work: impl FnOnce() + Send + 'static) -> bool {
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            work();
+            done.send(())
+        });
+        is_done.recv_timeout(limit).is_ok()
+    }
+
+    #[test]
+    fn a_panic_wakes_every_thread_that_waits() {
+        let rounds = || (0..ROUNDS).for_each(|_| a_worker_panics());
+        assert!(within(Duration::from_mins(2), rounds), "a thread waits for ever");
+    }
+
+    /// The moment that the rounds meet only now and then: a thread has looked, and does not wait yet.
+    #[test]
+    fn a_panic_waits_for_a_thread_that_is_about_to_wait() {
+        let (schedule, control): (&'static Schedule<'_>, &'static Control) =
+            (Box::leak(Box::new(nothing())), Box::leak(Box::default()));
+        let queue = Arc::new(Queue::new(schedule, control, 1, 2));
+        let (taken, is_taken) = mpsc::channel();
+        let (go, goes) = mpsc::channel::<()>();
+        let worker = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let work = || {
+                    let _alarm = CancelOnPanic(&queue);
+                    assert!(matches!(queue.take(), Some(Work::Start(0))));
+                    taken.send(()).unwrap();
+                    goes.recv().unwrap();
+                    resume_unwind(Box::new("a worker"));
+                };
+                assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+            })
+        };
+        is_taken.recv().unwrap();
+        let state = queue.state();
+        go.send(()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        assert!(!control.is_cancelled() && !worker.is_finished());
+        let (state, timeout) =
+            queue.changed.wait_timeout(state, Duration::from_mins(1)).unwrap_or_else(PoisonError::into_inner);
+        assert!(!timeout.timed_out(), "nobody notified");
+        assert!(control.is_cancelled());
+        drop(state);
+        worker.join().unwrap();
     }
 }

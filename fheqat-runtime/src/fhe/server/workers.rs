@@ -56,6 +56,7 @@ impl Workers {
     }
 
     /// Does the work on one of the threads; what it starts in parallel stays on these threads.
+    #[cfg(feature = "fhe")]
     pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
