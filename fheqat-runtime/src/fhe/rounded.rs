@@ -3,6 +3,9 @@
 
 use crate::params::TorusBits;
 
+/// Bits of a word.
+const WORD: usize = TorusBits::ALL.0 as usize;
+
 /// The nearest multiple of `2^-bits` turns; half of one rounds up.
 fn nearest(number: u64, bits: TorusBits) -> u64 {
     let dropped = TorusBits::ALL.0 - bits.0;
@@ -14,39 +17,39 @@ fn nearest(number: u64, bits: TorusBits) -> u64 {
 
 /// Rounds numbers and packs them behind `bytes`.
 pub(crate) fn pack(numbers: &[u64], bits: TorusBits, bytes: &mut Vec<u8>) {
-    bytes.reserve(bits.bytes(numbers.len()));
-    let (mut held, mut filled) = (0_u128, 0);
+    let end = bytes.len() + bits.bytes(numbers.len());
+    bytes.reserve_exact(end - bytes.len());
+    let (mut word, mut filled) = (0, 0);
     for &number in numbers {
-        held |= u128::from(nearest(number, bits) >> (TorusBits::ALL.0 - bits.0)) << filled;
+        let kept = nearest(number, bits) >> (TorusBits::ALL.0 - bits.0);
+        word |= kept << filled;
         filled += bits.0;
-        while filled >= 8 {
-            bytes.push(held as u8);
-            held >>= 8;
-            filled -= 8;
+        if filled >= TorusBits::ALL.0 {
+            bytes.extend_from_slice(&word.to_le_bytes());
+            filled -= TorusBits::ALL.0;
+            word = if filled == 0 { 0 } else { kept >> (bits.0 - filled) };
         }
     }
-    if filled > 0 {
-        bytes.push(held as u8);
-    }
+    let rest = end - bytes.len();
+    bytes.extend_from_slice(&word.to_le_bytes()[..rest]);
 }
 
-/// The first `count` numbers of a packed list.
+/// The first `count` numbers of a packed list, fewer where it has fewer.
 pub(crate) fn unpack(bytes: &[u8], bits: TorusBits, count: usize) -> Vec<u64> {
-    let mut numbers = Vec::with_capacity(count);
-    let (mut held, mut filled) = (0_u128, 0);
-    for &byte in bytes {
-        if numbers.len() == count {
-            break;
-        }
-        held |= u128::from(byte) << filled;
-        filled += 8;
-        while filled >= bits.0 && numbers.len() < count {
-            numbers.push((held as u64) << (TorusBits::ALL.0 - bits.0));
-            held >>= bits.0;
-            filled -= bits.0;
-        }
-    }
-    numbers
+    let word = |index: usize| {
+        let mut word = [0; WORD / 8];
+        let from = &bytes[(index * WORD / 8).min(bytes.len())..];
+        let length = from.len().min(word.len());
+        word[..length].copy_from_slice(&from[..length]);
+        u64::from_le_bytes(word)
+    };
+    let length = bits.0 as usize;
+    let numbers = (0..count.min(8 * bytes.len() / length)).map(|number| {
+        let (index, offset) = (number * length / WORD, number * length % WORD);
+        let behind = if offset + length > WORD { word(index + 1) << (WORD - offset) } else { 0 };
+        (word(index) >> offset | behind) << (WORD - length)
+    });
+    numbers.collect()
 }
 
 /// Adds half of what rounding the mask of a ciphertext `[mask, body]` will add to it to the body: see
