@@ -211,6 +211,15 @@ pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> 
     }
 }
 
+/// The size of the file of a value that will have fields of so many bytes where it is given empty ones.
+#[cfg(feature = "fhe")]
+pub(crate) fn size<A: Artifact>(value: &A, fields: &[usize]) -> crate::params::Bytes {
+    // Of a field's length postcard takes seven bits a byte; that of an empty one is counted with the value.
+    let field = |&bytes: &usize| bytes + bytes.max(1).ilog2() as usize / 7;
+    let value = postcard::to_allocvec(value).map_or(0, |bytes| bytes.len());
+    crate::params::Bytes((HEADER + value + fields.iter().map(field).sum::<usize>()) as u64)
+}
+
 /// A `u128` as 16 bytes: postcard would take up to 19.
 #[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod fixed {
@@ -223,6 +232,39 @@ pub(crate) mod fixed {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
         Ok(u128::from_le_bytes(<[u8; 16]>::deserialize(deserializer)?))
+    }
+}
+
+/// Bytes as they are.
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) mod bytes {
+    use std::fmt;
+
+    use serde::{
+        Deserializer, Serializer,
+        de::{Error, Visitor},
+    };
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes)
     }
 }
 

@@ -7,10 +7,12 @@ use crate::{
     },
     params::{
         Slots,
-        search::Solution,
+        search::{OutputSolution, Solution},
         workload::{Workload, WorkloadRotation, position},
     },
-    plan::{ClientPlan, Decoding, Plan, Rotation, ServerPlan, Source, Sum, Tap, encoding::half_steps},
+    plan::{
+        ClientPlan, Decoding, OutputSum, Plan, Rotation, ServerPlan, Source, Sum, Tap, encoding::half_steps,
+    },
 };
 
 impl Plan {
@@ -64,9 +66,10 @@ impl<'a> Builder<'a> {
         let outputs = workload
             .outputs
             .iter()
-            .map(|output| {
+            .zip(&self.solution.outputs)
+            .map(|(output, &OutputSolution { bits, .. })| {
                 let terms = &self.graph.outputs[output.output].terms;
-                self.sum(terms, 1, 0, output.slots)
+                OutputSum { sum: self.sum(terms, 1, 0, output.slots), bits }
             })
             .collect();
         let parameters = self.solution.parameters;
@@ -89,14 +92,18 @@ impl<'a> Builder<'a> {
     }
 
     fn decodings(&self) -> Vec<Decoding> {
-        let sums = |index| self.workload.outputs.iter().find(|output| output.output == index);
+        let sums = |index| {
+            let mut sums = self.workload.outputs.iter().zip(&self.solution.outputs);
+            sums.find(|(output, _)| output.output == index)
+        };
         self.graph
             .outputs
             .iter()
             .enumerate()
             .map(|(index, output)| match sums(index) {
-                Some(sum) => {
-                    Decoding::Sum { slots: sum.slots, range: output.range, constant: output.constant }
+                Some((sum, &OutputSolution { bits, .. })) => {
+                    let (slots, range, constant) = (sum.slots, output.range, output.constant);
+                    Decoding::Sum { slots, range, constant, bits }
                 }
                 None => Decoding::Constant(output.constant + self.constant_terms(&output.terms)),
             })

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::Variance;
 
 use crate::{
+    fhe::{EncryptedInput, EncryptedOutput, EvaluationKeys},
     params::{
         Bytes, Log2Probability, Parameters, Seconds, Slots,
         cost::Prices,
@@ -26,11 +27,11 @@ pub struct Prediction {
     pub p_fail: Log2Probability,
     /// The server key in memory, ready to run.
     pub server_key: Bytes,
-    /// The server key on the wire, with seeds in place of masks.
+    /// The file of the evaluation keys: seeds in place of masks, and rounded bodies.
     pub server_key_seeded: Bytes,
-    /// One encrypted sample: a seed and a body for each input, without the names of circuit and key.
+    /// The file of one encrypted sample: a seed and a body for each input.
     pub input: Bytes,
-    /// The encrypted outputs of one sample.
+    /// The file of the encrypted outputs of one sample.
     pub output: Bytes,
     /// One inference on one core.
     pub run: Seconds,
@@ -66,21 +67,15 @@ pub struct LayerPrediction {
 impl Prediction {
     pub(crate) fn new(workload: &Workload, solution: &Solution, plan: &Plan, prices: &Prices) -> Self {
         let parameters = solution.parameters;
-        let server_key_seeded = Bytes(
-            parameters.bootstrap_key_bytes().0 / (parameters.glwe_dimension.0 as u64 + 1)
-                + parameters.key_switching_key_bytes().0 / (parameters.lwe_dimension.0 as u64 + 1),
-        );
-        let body = if workload.inputs_under_small_key { 4 } else { 8 };
-        let output = 8 * plan.server.outputs.len() * parameters.big_dimension().to_lwe_size().0;
         Self {
             parameters,
             layers: layers(workload, solution),
-            outputs: solution.outputs.clone(),
+            outputs: solution.outputs.iter().map(|output| output.event).collect(),
             p_fail: solution.p_fail,
             server_key: parameters.server_key_bytes(),
-            server_key_seeded,
-            input: Bytes(16 + body * plan.server.inputs as u64),
-            output: Bytes(output as u64),
+            server_key_seeded: EvaluationKeys::file_size(&parameters),
+            input: EncryptedInput::file_size(&plan.server),
+            output: EncryptedOutput::file_size(&plan.server),
             run: solution.cost,
             keygen: prices.keygen(&parameters),
         }

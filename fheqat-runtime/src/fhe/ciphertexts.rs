@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{KeyId, ModelId};
 use crate::artifact::{self, Artifact, ArtifactError};
+#[cfg(feature = "fhe")]
+use crate::{params::Bytes, plan::ServerPlan};
 
 /// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads. Under the big key one mask serves
 /// as many features as a polynomial has coefficients.
@@ -22,23 +24,21 @@ pub(crate) enum Bodies {
     Big(#[serde(with = "artifact::words")] Vec<u64>),
 }
 
-/// The encrypted outputs of one sample: `[outputs that are not constant, kN + 1]`.
+/// The encrypted outputs of one sample: of each that is not constant kN + 1 numbers, rounded to as many bits as the plan says and packed,
+/// the first in the lowest bits of the first byte. Each output starts with a byte of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedOutput {
     pub(crate) model: ModelId,
     pub(crate) key: KeyId,
-    #[serde(with = "artifact::words")]
-    pub(crate) sums: Vec<u64>,
+    #[serde(with = "artifact::bytes")]
+    pub(crate) sums: Vec<u8>,
 }
 
 impl Artifact for EncryptedInput {
     const KIND: artifact::Kind = artifact::Kind::Input;
 
     fn size_hint(&self) -> usize {
-        match &self.bodies {
-            Bodies::Small(bodies) => 4 * bodies.len(),
-            Bodies::Big(bodies) => 8 * bodies.len(),
-        }
+        self.bodies.length()
     }
 }
 
@@ -46,11 +46,33 @@ impl Artifact for EncryptedOutput {
     const KIND: artifact::Kind = artifact::Kind::Output;
 
     fn size_hint(&self) -> usize {
-        8 * self.sums.len()
+        self.sums.len()
+    }
+}
+
+impl Bodies {
+    /// Bytes of them.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Self::Small(bodies) => 4 * bodies.len(),
+            Self::Big(bodies) => 8 * bodies.len(),
+        }
     }
 }
 
 impl EncryptedInput {
+    /// What it takes as a file.
+    #[cfg(feature = "fhe")]
+    pub(crate) fn file_size(plan: &ServerPlan) -> Bytes {
+        let (body, bodies) = if plan.inputs_under_small_key {
+            (4, Bodies::Small(Vec::new()))
+        } else {
+            (8, Bodies::Big(Vec::new()))
+        };
+        let (model, key) = (ModelId([0; 12]), KeyId([0; 12]));
+        artifact::size(&Self { model, key, seed: 0, bodies }, &[body * plan.inputs])
+    }
+
     /// The model that it is an input of: what a server with several models goes by.
     #[must_use]
     pub const fn model(&self) -> ModelId {
@@ -79,6 +101,13 @@ impl EncryptedInput {
 }
 
 impl EncryptedOutput {
+    /// What it takes as a file.
+    #[cfg(feature = "fhe")]
+    pub(crate) fn file_size(plan: &ServerPlan) -> Bytes {
+        let (model, key) = (ModelId([0; 12]), KeyId([0; 12]));
+        artifact::size(&Self { model, key, sums: Vec::new() }, &[plan.result_length()])
+    }
+
     /// The model that gave it.
     #[must_use]
     pub const fn model(&self) -> ModelId {

@@ -53,13 +53,11 @@ pub enum Mismatch {
         expected: KeyId,
     },
     /// A ciphertext of another shape than its key says.
-    #[error(
-        "the ciphertext has {found} integers where {expected} belong: it was damaged or cut, send it again"
-    )]
+    #[error("the ciphertext has {found} bytes where {expected} belong: it was damaged or cut, send it again")]
     Shape {
-        /// Integers found.
+        /// Bytes of its numbers.
         found: usize,
-        /// Integers expected.
+        /// Those that its plan asks for.
         expected: usize,
     },
 }

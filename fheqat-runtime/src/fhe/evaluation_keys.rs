@@ -14,9 +14,12 @@ use serde::{Deserialize, Serialize};
 pub struct EvaluationKeys {
     pub(crate) id: KeyId,
     pub(crate) parameters: Parameters,
+    #[serde(with = "artifact::fixed")]
     pub(super) bootstrap_seed: u128,
-    #[serde(with = "artifact::words")]
-    pub(super) bootstrap: Vec<u64>,
+    /// Bodies, rounded to [`Parameters::bootstrap_body_bits`] and packed.
+    #[serde(with = "artifact::bytes")]
+    pub(super) bootstrap: Vec<u8>,
+    #[serde(with = "artifact::fixed")]
     pub(super) key_switch_seed: u128,
     #[serde(with = "artifact::words")]
     pub(super) key_switch: Vec<u32>,
@@ -47,8 +50,23 @@ impl EvaluationKeys {
         artifact::to_bytes(self)
     }
 
-    /// Reads keys back. Nothing is expanded yet: [`memory`](Self::memory) says what that would take, at most 16 (k + 1) / 8 of
-    /// the bytes for the bootstrap key and n + 1 times them for the key-switching key.
+    /// What they take as a file.
+    #[cfg(feature = "fhe")]
+    pub(crate) fn file_size(parameters: &Parameters) -> Bytes {
+        let empty = Self {
+            id: KeyId([0; 12]),
+            parameters: *parameters,
+            bootstrap_seed: 0,
+            bootstrap: Vec::new(),
+            key_switch_seed: 0,
+            key_switch: Vec::new(),
+        };
+        artifact::size(&empty, &[parameters.bootstrap_length(), 4 * parameters.key_switch_bodies()])
+    }
+
+    /// Reads keys back. Nothing is expanded yet: [`memory`](Self::memory) says what that would take, at most 64 (k + 1) / b times the
+    /// bytes for the bootstrap key, b the [bits of a body](Parameters::bootstrap_body_bits), and n + 1 times them for the
+    /// key-switching key.
     ///
     /// # Errors
     /// When the bytes are something else, of another format, damaged, or of parameters that this build never chooses.
@@ -61,21 +79,15 @@ impl EvaluationKeys {
     fn check(&self) -> Result<(), String> {
         let parameters = &self.parameters;
         parameters.check()?;
-        let bootstrap = parameters.lwe_dimension.0
-            * parameters.rotation.levels.0
-            * (parameters.glwe_dimension.0 + 1)
-            * parameters.polynomial_size.0;
-        let levels = parameters.key_switch.map_or(0, |decomposition| decomposition.levels.0);
-        let key_switch = parameters.big_dimension().0 * levels;
         let same = |what: &str, found: usize, expected: usize| {
             if found == expected {
                 Ok(())
             } else {
-                Err(format!("its {what} key has {found} integers where {expected} belong"))
+                Err(format!("its {what} key has {found} bytes where {expected} belong"))
             }
         };
-        same("bootstrap", self.bootstrap.len(), bootstrap)?;
-        same("switching", self.key_switch.len(), key_switch)
+        same("bootstrap", self.bootstrap.len(), parameters.bootstrap_length())?;
+        same("switching", 4 * self.key_switch.len(), 4 * parameters.key_switch_bodies())
     }
 }
 
@@ -83,7 +95,7 @@ impl Artifact for EvaluationKeys {
     const KIND: artifact::Kind = artifact::Kind::EvaluationKeys;
 
     fn size_hint(&self) -> usize {
-        8 * self.bootstrap.len() + 4 * self.key_switch.len()
+        self.bootstrap.len() + 4 * self.key_switch.len()
     }
 }
 
@@ -93,5 +105,23 @@ impl fmt::Debug for EvaluationKeys {
             .field("id", &self.id)
             .field("parameters", &self.parameters)
             .finish_non_exhaustive()
+    }
+}
+
+impl Parameters {
+    /// Bodies of the bootstrap key: `[n, levels, k + 1, N]`.
+    pub(super) fn bootstrap_bodies(&self) -> usize {
+        let polynomials = self.rotation.levels.0 * (self.glwe_dimension.0 + 1);
+        self.lwe_dimension.0 * polynomials * self.polynomial_size.0
+    }
+
+    /// Bytes of them.
+    fn bootstrap_length(&self) -> usize {
+        self.bootstrap_body_bits().bytes(self.bootstrap_bodies())
+    }
+
+    /// Bodies of the key-switching key: `[kN, levels]`.
+    fn key_switch_bodies(&self) -> usize {
+        self.big_dimension().0 * self.key_switch.map_or(0, |decomposition| decomposition.levels.0)
     }
 }

@@ -1,7 +1,7 @@
 //! Cryptographic parameters: ranges and variances, no weights and no keys.
 //!
 //! [`workload`] reads off a circuit what each rotation needs; [`noise`] says what noise parameters give, [`modulus_switch`]
-//! how a rotation rounds; [`constraint`] turns a margin and a noise into a probability; [`cost`] prices operations; [`search`]
+//! how a rotation rounds, [`rounding`] how what is sent does; [`constraint`] turns a margin and a noise into a probability; [`cost`] prices operations; [`search`]
 //! finds the cheapest parameters.
 
 pub mod constraint;
@@ -10,6 +10,7 @@ pub mod dimension;
 pub mod modulus_switch;
 pub mod noise;
 pub mod objective;
+pub mod rounding;
 pub mod search;
 mod unit;
 pub mod workload;
@@ -22,7 +23,7 @@ use self::search::Space;
 use self::dimension::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
 };
-pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusDistance};
+pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusBits, TorusDistance};
 
 /// A gadget decomposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

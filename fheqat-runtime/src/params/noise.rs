@@ -1,7 +1,7 @@
 //! What noise parameters give: tfhe's formulas, which tests compare with tfhe's own, and the correlation of extractions.
 
 use super::{
-    Parameters,
+    Decomposition, Parameters,
     dimension::{LweDimension, Variance},
     modulus_switch::Rounding,
 };
@@ -45,11 +45,18 @@ impl Parameters {
     /// so no key has more than `1 + ONES / sqrt(n)` and `1 + ONES / sqrt(kN)` times these parts ([`ONES`]): together less
     /// than `1 + 1 / sqrt(552)`. A 16th on top covers that, with a 50th to spare for the formula's part of the transforms, which
     /// is a fit. Of the whole, sets of every shape showed 0.86 to 1.0 (`fhe::tests::noise`).
+    /// What the key's rounding adds ([`rounding`](super::rounding)) is on top of that.
     #[must_use]
     pub fn extraction(&self) -> Variance {
+        let rounding = self.bootstrap_rounding(self.bootstrap_body_bits());
+        Variance(self.unrounded_extraction() + rounding.0)
+    }
+
+    /// The same under a key whose bodies are not rounded.
+    pub(super) fn unrounded_extraction(&self) -> f64 {
         let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
         let mean_part = self.lwe_dimension.0 as f64 / 2.0 * self.big_dimension().0 as f64 * dropped / 4.0;
-        Variance((self.whole_extraction(MANTISSA) - mean_part) * KEY_SPREAD)
+        (self.whole_extraction(MANTISSA) - mean_part) * KEY_SPREAD
     }
 
     /// What extractions of one rotation have in common.
@@ -78,13 +85,17 @@ impl Parameters {
             * k.powf(1.22003)
             * size.powf(2.22003)
             * (k + 1.0).powf(1.01827);
-        let key = levels
-            * size
-            * secure(k * size, BIG_MODULUS)
-            * ((2.0 * base_log).exp2() / 12.0 + 1.0 / 6.0)
-            * (k + 1.0);
+        let key = self.key_noise_in_extraction() * secure(k * size, BIG_MODULUS);
         let rounding = k * size / 2.0 * (ulp / 48.0 + dropped / 24.0) + dropped / 24.0 - ulp / 24.0;
-        n * (transforms + key + rounding)
+        n * (transforms + rounding) + key
+    }
+
+    /// How often the noise of a number of the bootstrap key counts in an extraction: `n l (k + 1) N` times the mean square of a digit.
+    pub(super) fn key_noise_in_extraction(&self) -> f64 {
+        let Decomposition { base_log, levels } = self.rotation;
+        let polynomials = self.lwe_dimension.0 * levels.0 * (self.glwe_dimension.0 + 1);
+        let digit = (2.0 * base_log.0 as f64).exp2() / 12.0 + 1.0 / 6.0;
+        (polynomials * self.polynomial_size.0) as f64 * digit
     }
 
     /// What the key switch adds at most, whatever the keys; nothing when there is none.

@@ -20,6 +20,10 @@ pub struct Bytes(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slots(pub u32);
 
+/// How many of its most significant bits are kept of a number of the torus of 64 bits: 1 to 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TorusBits(pub u32);
+
 /// A distance on the torus, in turns.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct TorusDistance(pub f64);
@@ -46,6 +50,17 @@ impl Log2Probability {
     #[must_use]
     pub fn share(self, events: usize) -> Self {
         Self(self.0 - (events.max(1) as f64).log2())
+    }
+}
+
+impl TorusBits {
+    /// Nothing is dropped.
+    pub const ALL: Self = Self(64);
+
+    /// Whether so many can be kept.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub(crate) const fn is_possible(self) -> bool {
+        self.0 >= 1 && self.0 <= Self::ALL.0
     }
 }
 

@@ -12,7 +12,7 @@ use crate::circuit::verify;
 use crate::{
     circuit::Codec,
     params::{
-        Bytes, Parameters, Slots,
+        Bytes, Parameters, Slots, TorusBits,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         workload::KeySwitches,
@@ -56,6 +56,8 @@ pub enum Decoding {
         range: Range,
         /// Added after decryption.
         constant: i64,
+        /// What its numbers are rounded to, mask and body.
+        bits: TorusBits,
     },
 }
 
@@ -71,7 +73,7 @@ pub struct ServerPlan {
     /// By depth: the rotations of one stage need only those of earlier stages.
     pub stages: Vec<Vec<Rotation>>,
     /// Sums that go back to the client.
-    pub outputs: Vec<Sum>,
+    pub outputs: Vec<OutputSum>,
 }
 
 /// Where a ciphertext comes from.
@@ -97,6 +99,15 @@ pub struct Sum {
     pub terms: Vec<(Source, i64)>,
     /// Added to the phase, in 2^-64 turns.
     pub constant: u64,
+}
+
+/// A sum that goes back to the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputSum {
+    /// The sum.
+    pub sum: Sum,
+    /// What its numbers are rounded to, mask and body.
+    pub bits: TorusBits,
 }
 
 /// A blind rotation and what is read off it.
@@ -169,9 +180,10 @@ impl ClientPlan {
         let slots = self.inputs.iter().flatten().all(|slots| slots.is_possible());
         let outputs = self.outputs.iter().all(|output| match *output {
             Decoding::Constant(constant) => in_size(constant),
-            Decoding::Sum { slots, range: Range { lo, hi }, constant } => {
+            Decoding::Sum { slots, range: Range { lo, hi }, constant, bits } => {
                 let is_range = in_size(lo) && in_size(hi) && lo <= hi;
-                slots.is_possible() && is_range && hi - lo < i64::from(slots.0) && in_size(constant)
+                let fits = slots.is_possible() && is_range && hi - lo < i64::from(slots.0);
+                fits && in_size(constant) && bits.is_possible()
             }
         });
         if slots && outputs {
@@ -192,6 +204,13 @@ impl ServerPlan {
     #[must_use]
     pub fn rotations(&self) -> usize {
         self.stages.iter().map(Vec::len).sum()
+    }
+
+    /// Bytes of the numbers of a result.
+    #[cfg(feature = "server")]
+    pub(crate) fn result_length(&self) -> usize {
+        let numbers = self.parameters.big_dimension().to_lwe_size().0;
+        self.outputs.iter().map(|output| output.bits.bytes(numbers)).sum()
     }
 
     /// What the wires of one sample take in memory while it runs, and what one thread works in.
@@ -237,7 +256,10 @@ impl ServerPlan {
                 self.check_rotation(rotation)?;
             }
         }
-        self.outputs.iter().try_for_each(|sum| self.check_sum(sum, self.stages.len()))
+        if !self.outputs.iter().all(|output| output.bits.is_possible()) {
+            return Err("its outputs are rounded to a number of bits that is not 1 to 64".to_owned());
+        }
+        self.outputs.iter().try_for_each(|output| self.check_sum(&output.sum, self.stages.len()))
     }
 
     #[cfg(feature = "server")]

@@ -27,11 +27,11 @@ pub struct Report {
     pub p_fail: Log2Probability,
     /// The server's keys in memory.
     pub server_key: Bytes,
-    /// The server's keys on the wire.
+    /// The file of the server's keys.
     pub server_key_seeded: Bytes,
-    /// One encrypted sample.
+    /// The file of one encrypted sample.
     pub input: Bytes,
-    /// The encrypted outputs of one sample.
+    /// The file of the encrypted outputs of one sample.
     pub output: Bytes,
     /// One inference on one core, as predicted.
     pub core_seconds: Seconds,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     artifact::{self, Artifact, ArtifactError},
-    fhe::{entropy::new_id, evaluation_keys::EvaluationKeys, ids::KeyId, secrets::Secrets},
+    fhe::{entropy::new_id, evaluation_keys::EvaluationKeys, ids::KeyId, rounded, secrets::Secrets},
     params::Parameters,
 };
 
@@ -29,7 +29,9 @@ impl ClientKey {
     ) -> (Self, EvaluationKeys) {
         let id = KeyId(new_id(seeder));
         let secrets = Secrets::new(&parameters, seeder);
-        let (bootstrap_seed, bootstrap) = secrets.bootstrap_key(&parameters, seeder);
+        let (bootstrap_seed, bodies) = secrets.bootstrap_key(&parameters, seeder);
+        let mut bootstrap = Vec::new();
+        rounded::pack(&bodies, parameters.bootstrap_body_bits(), &mut bootstrap);
         let (key_switch_seed, key_switch) = secrets.key_switching_key(&parameters, seeder);
         let evaluation =
             EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch };

@@ -19,6 +19,7 @@ use super::{
     entropy::SystemSeeder,
     error::{DecryptError, EncryptError, Mismatch},
     ids::KeyId,
+    rounded,
 };
 use crate::{
     circuit::Logits,
@@ -161,20 +162,26 @@ impl Client {
     fn decrypt_one(&self, output: &EncryptedOutput) -> Result<Logits, Mismatch> {
         let plan = self.plan();
         Mismatch::check_ids((output.model, output.key), (self.half.model, self.key.id))?;
-        let length = plan.parameters.big_dimension().to_lwe_size().0;
-        let sums = plan.outputs.iter().filter(|output| matches!(output, Decoding::Sum { .. })).count();
-        if output.sums.len() != sums * length {
-            return Err(Mismatch::Shape { found: output.sums.len(), expected: sums * length });
+        let numbers = plan.parameters.big_dimension().to_lwe_size().0;
+        let length = |output: &Decoding| match output {
+            Decoding::Constant(_) => 0,
+            Decoding::Sum { bits, .. } => bits.bytes(numbers),
+        };
+        let (found, expected) = (output.sums.len(), plan.outputs.iter().map(length).sum());
+        if found != expected {
+            return Err(Mismatch::Shape { found, expected });
         }
         let key = self.key.secrets.big();
-        let mut ciphertexts = output.sums.chunks_exact(length);
+        let mut rest = &output.sums[..];
         let accumulators = plan
             .outputs
             .iter()
             .map(|output| match output {
                 Decoding::Constant(constant) => *constant,
-                Decoding::Sum { slots, range, constant } => {
-                    let ciphertext = ciphertexts.next().unwrap_or_default();
+                Decoding::Sum { slots, range, constant, bits } => {
+                    let (bytes, behind) = rest.split_at(length(output));
+                    rest = behind;
+                    let ciphertext = rounded::unpack(bytes, *bits, numbers);
                     let ciphertext =
                         LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
                     let slot = nearest_slot(decrypt_lwe_ciphertext(&key, &ciphertext).0, *slots);

@@ -12,7 +12,7 @@ use tfhe::core_crypto::{
 
 use super::rotate::Cpu;
 use crate::{
-    fhe::{evaluation_keys::EvaluationKeys, ids::KeyId},
+    fhe::{evaluation_keys::EvaluationKeys, ids::KeyId, rounded},
     params::{Bytes, Parameters},
 };
 
@@ -31,7 +31,9 @@ impl From<EvaluationKeys> for ServerKey {
     fn from(keys: EvaluationKeys) -> Self {
         let EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch } = keys;
         let cpu = parameters.rotate().then(|| {
-            let key = parameters.expand_bootstrap_key(bootstrap_seed, bootstrap);
+            let bits = parameters.bootstrap_body_bits();
+            let bodies = rounded::unpack(&bootstrap, bits, parameters.bootstrap_bodies());
+            let key = parameters.expand_bootstrap_key(bootstrap_seed, bodies);
             Cpu { key, fft: Fft::new(parameters.polynomial_size) }
         });
         let key_switch = parameters.expand_key_switching_key(key_switch_seed, key_switch);

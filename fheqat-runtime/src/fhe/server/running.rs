@@ -18,9 +18,10 @@ use crate::{
     fhe::{
         ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
         error::{Mismatch, RunError},
+        rounded,
     },
     params::cost::BLOCK,
-    plan::{Rotation, Source, Sum, encoding::to_small},
+    plan::{OutputSum, Rotation, Source, Sum, encoding::to_small},
     unoptimized,
     vectors::on_vectors,
 };
@@ -104,14 +105,14 @@ impl Server {
     fn check(&self, input: &EncryptedInput) -> Result<(), Mismatch> {
         let plan = self.plan();
         Mismatch::check_ids((input.model, input.key), (self.half.model, self.key.id()))?;
-        let (found, inputs_under_small_key) = match &input.bodies {
-            Bodies::Small(bodies) => (bodies.len(), true),
-            Bodies::Big(bodies) => (bodies.len(), false),
-        };
-        if found != plan.inputs || inputs_under_small_key != plan.inputs_under_small_key {
-            return Err(Mismatch::Shape { found, expected: plan.inputs });
+        let is_small = matches!(input.bodies, Bodies::Small(_));
+        let expected = plan.inputs * if plan.inputs_under_small_key { 4 } else { 8 };
+        let found = input.bodies.length();
+        if found == expected && is_small == plan.inputs_under_small_key {
+            Ok(())
+        } else {
+            Err(Mismatch::Shape { found, expected })
         }
-        Ok(())
     }
 
     /// The loop of one thread, until the run is over.
@@ -251,10 +252,12 @@ impl Server {
 
     pub(in crate::fhe) fn outputs(&self, schedule: &Schedule<'_>, run: &SampleRun) -> EncryptedOutput {
         let plan = self.plan();
-        let length = plan.parameters.big_dimension().to_lwe_size().0;
-        let mut sums = vec![0; plan.outputs.len() * length];
-        for (sum, output) in plan.outputs.iter().zip(sums.chunks_exact_mut(length)) {
-            run.sum_big(schedule, sum, output);
+        let mut sums = Vec::with_capacity(plan.result_length());
+        let mut ciphertext = vec![0; plan.parameters.big_dimension().to_lwe_size().0];
+        for OutputSum { sum, bits } in &plan.outputs {
+            run.sum_big(schedule, sum, &mut ciphertext);
+            rounded::centre(&mut ciphertext, *bits);
+            rounded::pack(&ciphertext, *bits, &mut sums);
         }
         EncryptedOutput { model: self.half.model, key: self.key.id(), sums }
     }

@@ -7,18 +7,19 @@ use crate::{
     Seed,
     artifact::ArtifactError,
     circuit::Circuit,
-    compile::{CompileError, CompileOptions},
+    compile::{CompileError, CompileOptions, Prediction},
     error::InputError,
     fhe::{
         Client, ClientHalf, ClientKey, DecryptError, EncryptError, EncryptedInput, EncryptedOutput,
-        EvaluationKeys, Mismatch, RunError, Server, ServerError, ServerHalf, ServerKey,
+        EvaluationKeys, Mismatch, RunError, Server, ServerError, ServerHalf, ServerKey, ciphertexts::Bodies,
     },
     params::{
-        Bytes, Decomposition, Log2Probability, Parameters,
+        Bytes, Decomposition, Log2Probability, Parameters, TorusBits,
         dimension::{GlweDimension, LweDimension, PolynomialSize},
         search::Infeasible,
         workload::GraphError,
     },
+    plan::Decoding,
 };
 
 fn small(seed: u64) -> Circuit {
@@ -91,6 +92,55 @@ fn other_models_and_other_keys() {
     assert!(two.1.run(&client.encrypt(sample).unwrap()).is_err());
 }
 
+/// Well sealed, but of another length than the plan says.
+#[test]
+fn ciphertexts_of_another_length() {
+    let (client, server) = keys(&small(1), 1);
+    let input = client.encrypt(&samples(&small(1), 1, Seed(1))[0]).unwrap();
+    let output = server.run(&input).unwrap();
+    let expected = output.sums.len();
+    for found in [0, expected - 1, expected + 1] {
+        let mut cut = output.clone();
+        cut.sums.resize(found, 0);
+        let mismatch = Mismatch::Shape { found, expected };
+        assert_eq!(client.decrypt(&cut).unwrap_err(), DecryptError::Mismatch { index: 0, mismatch });
+    }
+    let Bodies::Small(bodies) = &input.bodies else { panic!("the small key") };
+    let wide = bodies.iter().map(|&body| body.into()).collect();
+    for (bodies, found) in [
+        (Bodies::Small(bodies[1..].to_vec()), 4 * bodies.len() - 4),
+        (Bodies::Big(wide), 8 * bodies.len()),
+        (Bodies::Big(vec![0; bodies.len() / 2]), 4 * bodies.len()),
+    ] {
+        let error = server.run(&EncryptedInput { bodies, ..input.clone() }).unwrap_err();
+        let RunError::Mismatch { index: 0, mismatch: Mismatch::Shape { found: seen, .. } } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(seen, found);
+    }
+}
+
+/// Files may ask for any number of bits.
+#[test]
+fn plans_of_impossible_bits() {
+    let compiled = small(1).compile(&CompileOptions::default()).unwrap();
+    let (client, server) = (compiled.client(), compiled.server());
+    for bits in [0, 65, u32::MAX].map(TorusBits) {
+        let mut client = client.clone();
+        for output in &mut client.plan.outputs {
+            if let Decoding::Sum { bits: own, .. } = output {
+                *own = bits;
+            }
+        }
+        let error = ClientHalf::from_bytes(&client.to_bytes()).unwrap_err();
+        assert!(matches!(error, ArtifactError::Malformed { .. }), "{error}");
+        let mut server = server.clone();
+        server.plan.outputs[0].bits = bits;
+        let error = ServerHalf::from_bytes(&server.to_bytes()).unwrap_err();
+        assert!(matches!(error, ArtifactError::Malformed { .. }), "{error}");
+    }
+}
+
 /// A circuit of wider sums takes keys of other parameters.
 #[test]
 fn keys_of_other_parameters() {
@@ -138,12 +188,8 @@ fn bytes_come_back_or_are_refused() {
     let client_half = compiled.client().to_bytes();
     let server_half = compiled.server().to_bytes();
     let (key, evaluation) = (key.to_bytes(), evaluation.to_bytes());
-    let seeded = compiled.prediction().server_key_seeded;
-    assert!(
-        (evaluation.len() as f64 / seeded.0 as f64 - 1.0).abs() < 0.01,
-        "{} and {seeded}",
-        evaluation.len()
-    );
+    let Prediction { server_key_seeded, input, output, .. } = compiled.prediction();
+    let predicted = [server_key_seeded, input, output].map(|bytes| bytes.0 as usize);
     assert!(key.len() <= 2000 && client_half.len() <= 20_000, "{} and {}", key.len(), client_half.len());
     let client =
         Client::new(ClientHalf::from_bytes(&client_half).unwrap(), ClientKey::from_bytes(&key).unwrap())
@@ -151,14 +197,15 @@ fn bytes_come_back_or_are_refused() {
     let server_key = ServerKey::from(EvaluationKeys::from_bytes(&evaluation).unwrap());
     let server = Server::new(ServerHalf::from_bytes(&server_half).unwrap(), server_key, None).unwrap();
     let input = client.encrypt(sample).unwrap().to_bytes();
+    let result = server.run(&EncryptedInput::from_bytes(&input).unwrap()).unwrap().to_bytes();
+    assert_eq!([evaluation.len(), input.len(), result.len()], predicted);
     let bodies = 4 * compiled.plan().server.inputs;
     assert!(
         compiled.plan().client.inputs_under_small_key && input.len() - bodies <= 64,
         "{}",
         input.len() - bodies
     );
-    let input = EncryptedInput::from_bytes(&input).unwrap();
-    let output = EncryptedOutput::from_bytes(&server.run(&input).unwrap().to_bytes()).unwrap();
+    let output = EncryptedOutput::from_bytes(&result).unwrap();
     assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(sample).unwrap());
 
     let read = |bytes: &[u8]| ClientKey::from_bytes(bytes).unwrap_err();

@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use crate::params::dimension::{GlweDimension, PolynomialSize, Variance};
 
 use super::{
-    solution::{Event, RotationSolution, Solution},
+    solution::{Event, OutputSolution, RotationSolution, Solution},
     space::{Bounds, Space},
     undominated::Undominated,
     workload_noise::{MaxDeviations, Variances},
@@ -16,7 +16,7 @@ use crate::params::{
     cost::{CiphertextCounts, Prices},
     modulus_switch::{self, MAX_EXTENSION, ModulusSwitch, Rounding},
     objective::{Objective, Tally},
-    workload::{NoiseLimit, Workload, WorkloadRotation},
+    workload::{NoiseLimit, Workload, WorkloadOutput, WorkloadRotation},
 };
 
 /// A margin for rounding: the search rearranges inequalities that the solution checks.
@@ -238,16 +238,14 @@ impl<'a> ParameterSearch<'a> {
         let rotations: Vec<RotationSolution> = (0..workload.rotations.len())
             .map(|index| self.rotation(index, &parameters, &noise, &max_deviations))
             .collect();
-        let outputs: Vec<Event> = workload
+        let outputs: Vec<OutputSolution> = workload
             .outputs
             .iter()
             .zip(&noise.outputs)
-            .map(|(output, &noise)| {
-                let NoiseLimit { distance, tolerance } = output.limit;
-                Event::new(distance, tolerance, Variance(noise))
-            })
+            .map(|(output, &noise)| self.output(output, &parameters, Variance(noise)))
             .collect();
-        let events = rotations.iter().map(|rotation| &rotation.event).chain(&outputs);
+        let events = rotations.iter().map(|rotation| &rotation.event);
+        let events = events.chain(outputs.iter().map(|output| &output.event));
         let ends = self.prices.ciphertext_operations(&parameters, workload.io_operations).0;
         Solution {
             p_fail: Log2Probability::sum(events.map(|event| event.p_fail)),
@@ -256,6 +254,14 @@ impl<'a> ParameterSearch<'a> {
             rotations,
             outputs,
         }
+    }
+
+    fn output(&self, output: &WorkloadOutput, parameters: &Parameters, noise: Variance) -> OutputSolution {
+        let allowed = Variance(output.max_deviation(self.deviations).0.powi(2));
+        let bits = parameters.result_bits(noise, allowed);
+        let noise = Variance(noise.0 + parameters.result_rounding(bits).0);
+        let NoiseLimit { distance, tolerance } = output.limit;
+        OutputSolution { bits, event: Event::new(distance, tolerance, noise) }
     }
 
     fn rotation(

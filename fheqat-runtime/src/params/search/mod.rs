@@ -11,7 +11,7 @@ mod workload_noise;
 
 pub use infeasible::{Infeasible, Location};
 pub use quick::quick;
-pub use solution::{Event, RotationSolution, Solution};
+pub use solution::{Event, OutputSolution, RotationSolution, Solution};
 pub use space::{Bounds, Space};
 
 use self::cheapest::ParameterSearch;

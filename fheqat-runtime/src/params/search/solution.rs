@@ -4,7 +4,8 @@ use crate::params::dimension::Variance;
 use serde::{Deserialize, Serialize};
 
 use crate::params::{
-    Log2Probability, Parameters, Seconds, TorusDistance, constraint::failure, modulus_switch::ModulusSwitch,
+    Log2Probability, Parameters, Seconds, TorusBits, TorusDistance, constraint::failure,
+    modulus_switch::ModulusSwitch,
 };
 
 /// Parameters, and what they are predicted to give.
@@ -15,7 +16,7 @@ pub struct Solution {
     /// By rotation of the workload.
     pub rotations: Vec<RotationSolution>,
     /// By output of the workload.
-    pub outputs: Vec<Event>,
+    pub outputs: Vec<OutputSolution>,
     /// The probability that any value of an inference is wrong.
     pub p_fail: Log2Probability,
     /// One inference on one core.
@@ -32,6 +33,15 @@ pub struct RotationSolution {
     /// On one core, with its sum, key switch and extractions.
     pub cost: Seconds,
     /// The value that it reads, which its noise may move too far.
+    pub event: Event,
+}
+
+/// One output's share of a solution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputSolution {
+    /// What its result is rounded to, mask and body.
+    pub bits: TorusBits,
+    /// The value that the client reads, which noise and rounding may move too far.
     pub event: Event,
 }
 

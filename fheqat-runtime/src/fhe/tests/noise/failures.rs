@@ -49,8 +49,8 @@ const SHARE: f64 = 0.9;
 
 /// Of one inference, of events with so much of their noise.
 fn predicted(subject: &Subject<'_>, share: f64) -> f64 {
-    let events =
-        subject.solution.rotations.iter().map(|chosen| &chosen.event).chain(&subject.solution.outputs);
+    let events = subject.solution.rotations.iter().map(|chosen| &chosen.event);
+    let events = events.chain(subject.solution.outputs.iter().map(|output| &output.event));
     let fails = |noise: Variance| Variance(share * noise.0);
     Log2Probability::sum(events.map(|event| failure(event.margin, fails(event.noise)))).probability()
 }

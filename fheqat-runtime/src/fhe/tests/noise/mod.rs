@@ -6,6 +6,7 @@ mod circuits;
 mod failures;
 mod primitives;
 mod probe;
+mod rounding;
 
 /// What a measured variance may be of the predicted.
 const MOST: f64 = 1.0 + 1.0 / 16.0;

@@ -14,10 +14,11 @@ use crate::{
     fhe::{
         ClientKey, ServerKey,
         entropy::SystemSeeder,
+        rounded,
         server::rotate::{self, Rotate, Scratch},
     },
     params::{
-        Decomposition, Parameters, Slots,
+        Decomposition, Parameters, Slots, TorusBits,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         noise::small_encryption,
@@ -26,7 +27,7 @@ use crate::{
     plan::{Rotation, encoding::half_steps},
 };
 
-fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
+pub(super) fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
     Parameters {
         lwe_dimension: LweDimension(n),
         glwe_dimension: GlweDimension(k),
@@ -36,8 +37,14 @@ fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Para
     }
 }
 
-fn keys(parameters: Parameters) -> (ClientKey, ServerKey) {
-    let (client, evaluation) = ClientKey::generate(parameters, &mut SystemSeeder);
+/// The bodies of the bootstrap key are rounded once more, to so many bits.
+fn keys(parameters: Parameters, bits: TorusBits) -> (ClientKey, ServerKey) {
+    let (client, mut evaluation) = ClientKey::generate(parameters, &mut SystemSeeder);
+    let (own, bodies) = (parameters.bootstrap_body_bits(), parameters.bootstrap_bodies());
+    let mut coarse = Vec::new();
+    rounded::pack(&rounded::unpack(&evaluation.bootstrap, own, bodies), bits, &mut coarse);
+    evaluation.bootstrap.clear();
+    rounded::pack(&rounded::unpack(&coarse, bits, bodies), own, &mut evaluation.bootstrap);
     (client, ServerKey::from(evaluation))
 }
 
@@ -93,9 +100,11 @@ fn small_phase(key: &ClientKey, ciphertext: &[u32]) -> u32 {
 
 const TAPS: usize = 16;
 
-/// Errors in turns at coefficients `0, N / TAPS, ...` of `count` rotations for each of so many keys: `[keys * count, TAPS]`.
-fn extraction_errors(
+/// Errors in turns at coefficients `0, N / TAPS, ...` of `count` rotations for each of so many keys, of so many bits: `[keys * count,
+/// TAPS]`.
+pub(super) fn extraction_errors(
     parameters: Parameters,
+    bits: TorusBits,
     modulus_switch: ModulusSwitch,
     keys: usize,
     count: usize,
@@ -106,7 +115,7 @@ fn extraction_errors(
     let unit = half_steps(1, Slots(2));
     let mut errors = Vec::new();
     for _ in 0..keys {
-        let (client, server) = self::keys(parameters);
+        let (client, server) = self::keys(parameters, bits);
         let cpu = server.cpu.as_ref().unwrap();
         let mut scratch = Scratch::new(&parameters, modulus_switch.extension, &cpu.fft);
         let inputs: Vec<Vec<u32>> = (0..count as u32)
@@ -168,7 +177,7 @@ fn name(parameters: Parameters, modulus_switch: ModulusSwitch) -> String {
 fn extraction() {
     let parameters = parameters(560, 3, 512, (18, 1));
     let modulus_switch = ModulusSwitch { extension: 1, error_weight: 4.0 };
-    let errors = extraction_errors(parameters, modulus_switch, 1, 40);
+    let errors = extraction_errors(parameters, TorusBits::ALL, modulus_switch, 1, 40);
     check_extractions(parameters, &errors, slack(20 * TAPS)).check_roughly(&name(parameters, modulus_switch));
 }
 
@@ -226,7 +235,7 @@ fn the_search_chooses_from_what_is_measured() {
 fn measure_extraction(parameters: Parameters, modulus_switch: ModulusSwitch) {
     let mut errors = Vec::new();
     let ratio = loop {
-        errors.extend(extraction_errors(parameters, modulus_switch, 8, 48));
+        errors.extend(extraction_errors(parameters, TorusBits::ALL, modulus_switch, 8, 48));
         let ratio = check_extractions(parameters, &errors, slack(errors.len() * TAPS / 2));
         if ratio.deviation <= PRECISE {
             break ratio;
@@ -266,7 +275,7 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
             .into();
     let predicted = parameters.key_switch_noise();
     for _ in 0..keys {
-        let (client, server) = self::keys(parameters);
+        let (client, server) = self::keys(parameters, TorusBits::ALL);
         for index in 0..count {
             let phase = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let input = encryptor.big(&client, phase);

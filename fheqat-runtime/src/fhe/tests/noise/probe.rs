@@ -9,7 +9,7 @@ use super::Ratio;
 use crate::{
     circuit::{Circuit, ir::Table},
     fhe::{
-        Client, Server,
+        Client, Server, rounded,
         server::{
             rotate,
             running::{SampleRun, Wires},
@@ -21,7 +21,7 @@ use crate::{
         cost::{BLOCK, Prices},
         modulus_switch::ModulusSwitch,
         objective::Objective,
-        search::{Bounds, Event, RotationSolution, Solution, Space, cheapest},
+        search::{Bounds, OutputSolution, RotationSolution, Solution, Space, cheapest},
         workload::{self, Workload},
     },
     plan::{self, Plan, ServerPlan, Source, Sum, encoding::half_steps},
@@ -42,7 +42,7 @@ struct Probe<'a> {
     small: Vec<u32>,
     /// By stage.
     readers: &'a [Vec<ProbedRotation<'a>>],
-    outputs: &'a [Event],
+    outputs: &'a [OutputSolution],
 }
 
 /// A rotation of a circuit.
@@ -136,7 +136,8 @@ impl<'a> Subject<'a> {
         let bounds = Bounds { p_fail, server_key: Bytes(250_000_000), objective: Objective::CoreSeconds };
         let (workload, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
         let plan = Plan::new(circuit, workload, &solution);
-        for event in solution.rotations.iter().map(|chosen| &chosen.event).chain(&solution.outputs) {
+        let events = solution.rotations.iter().map(|chosen| &chosen.event);
+        for event in events.chain(solution.outputs.iter().map(|output| &output.event)) {
             assert!(event.tolerance.is_none_or(|tolerance| event.noise.0.sqrt() <= tolerance.0));
         }
         Self { circuit, workload: workload.clone(), solution, plan }
@@ -263,12 +264,15 @@ impl Probe<'_> {
         }
         if rotated == plan.stages.len() {
             let sums = self.server.outputs(&schedule, &run).sums;
-            let sums = sums.chunks_exact(plan.parameters.big_dimension().to_lwe_size().0);
-            let squares =
-                plan.outputs.iter().zip(sums).zip(self.outputs).map(|((sum, ciphertext), event)| {
-                    let error = self.phase(ciphertext).wrapping_sub(ideal(plan, sum, &inputs, &levels));
-                    turns(error).powi(2) / event.noise.0
-                });
+            let mut rest = &sums[..];
+            let numbers = plan.parameters.big_dimension().to_lwe_size().0;
+            let squares = plan.outputs.iter().zip(self.outputs).map(|(output, predicted)| {
+                let (bytes, behind) = rest.split_at(predicted.bits.bytes(numbers));
+                rest = behind;
+                let ciphertext = rounded::unpack(bytes, output.bits, numbers);
+                let error = self.phase(&ciphertext).wrapping_sub(ideal(plan, &output.sum, &inputs, &levels));
+                turns(error).powi(2) / predicted.event.noise.0
+            });
             seen.squares.push(squares.collect());
         }
         seen
