@@ -57,6 +57,10 @@ impl Stock {
         Self { whole, parts }
     }
 
+    pub(crate) fn whole(&self) -> &[Tree] {
+        &self.whole
+    }
+
     /// The payload of one of them after one to three changes.
     pub(crate) fn mutated(&self, seed: u64) -> Vec<u8> {
         let mut dice = Dice::new(seed);

@@ -153,6 +153,11 @@ impl World {
         super::sealed(&[self.header(kind), &payload].concat())
     }
 
+    /// What artefacts of a kind are mutated of.
+    pub(crate) fn whole(&self, kind: Kind) -> &[Tree] {
+        self.stocks[Kind::ALL.iter().position(|&of| of == kind).unwrap()].whole()
+    }
+
     fn header(&self, kind: Kind) -> &'static [u8] {
         static HEADERS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
         let of = |kind: &Kind| self.honest(*kind)[..super::PAYLOAD_AT].to_vec();
