@@ -122,12 +122,12 @@ fn maxima(count: usize) -> Circuit {
     let jumps = "0 [+1 at 1, +1 at 2, +1 at 3]";
     for index in 0..count {
         let before = if index == 0 { String::new() } else { format!(" + t{}.0", index - 1) };
-        text += &format!("accumulator {index} = x0 - x1{before}, range -6..=6, layer 0\n  t{index}.0 = {jumps}\n");
+        text += &format!(
+            "accumulator {index} = x0 - x1{before}, range -6..=6, layer 0\n  t{index}.0 = {jumps}\n"
+        );
     }
-    text += &format!(
-        "output 0 = x1 + t{}.0, range -6..=9\noutput 1 = 0, range 0..=0, constant 7\n",
-        count - 1
-    );
+    text +=
+        &format!("output 0 = x1 + t{}.0, range -6..=9\noutput 1 = 0, range 0..=0, constant 7\n", count - 1);
     Circuit { graph: text.parse::<Graph>().unwrap(), ..world.circuits[0].clone() }
 }
 
@@ -159,7 +159,8 @@ fn files_of_a_megabyte_take_at_most_64_megabytes() {
     measure(Kind::Circuit, "maxima", &maxima(20_000).to_bytes());
     worst.sort();
     worst.reverse();
-    let show = |(peak, time, name): &(usize, Duration, String)| format!("{peak:>11} bytes, {time:.1?}: {name}");
+    let show =
+        |(peak, time, name): &(usize, Duration, String)| format!("{peak:>11} bytes, {time:.1?}: {name}");
     println!("{}", worst.iter().take(12).map(show).collect::<Vec<_>>().join("\n"));
     worst.sort_by_key(|(_, time, _)| std::cmp::Reverse(*time));
     println!("{}", worst.iter().take(8).map(show).collect::<Vec<_>>().join("\n"));

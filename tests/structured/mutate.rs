@@ -142,8 +142,9 @@ impl Stock {
 fn replace(tree: &mut Tree, before: &Tree, after: &Tree) {
     if tree == before {
         *tree = after.clone();
+    } else {
+        tree.children_mut().iter_mut().for_each(|child| replace(child, before, after));
     }
-    tree.children_mut().iter_mut().for_each(|child| replace(child, before, after));
 }
 
 fn unsigned(number: u128, width: u32, dice: &mut Dice) -> u128 {

@@ -104,10 +104,8 @@ fn circuits() -> Vec<Circuit> {
 
 impl Party {
     fn new(parameters: Parameters, circuits: &[Circuit]) -> Self {
-        let compiled: Vec<Compiled> = circuits
-            .iter()
-            .filter_map(|circuit| circuit.compile(&options(Some(parameters))).ok())
-            .collect();
+        let compiled: Vec<Compiled> =
+            circuits.iter().filter_map(|circuit| circuit.compile(&options(Some(parameters))).ok()).collect();
         let (key, keys) = compiled[0].client().keygen_insecure_for_tests(Seed(1));
         let (key, server_key) = (Arc::new(key), Arc::new(ServerKey::from(keys.clone())));
         let model = |compiled: &Compiled| {

@@ -253,7 +253,8 @@ impl ServerPlan {
         }
         self.outputs.iter().try_for_each(|sum| {
             self.check_sum(sum, self.stages.len())?;
-            let is_small = |source: &Source| self.inputs_under_small_key && matches!(source, Source::Input(_));
+            let is_small =
+                |source: &Source| self.inputs_under_small_key && matches!(source, Source::Input(_));
             match sum.terms.iter().find(|(source, _)| is_small(source)) {
                 Some((source, _)) => Err(under_the_other_key(source)),
                 None => Ok(()),

@@ -372,10 +372,7 @@ fn samples_have_a_feature() {
     draw.linear(bits, 1, PLAIN);
     let honest = draw.finish().circuit();
     let none = |transform: Transform, code: Code| {
-        let mut circuit = Circuit {
-            graph: "output 0 = 0, range 0..=0\n".parse().unwrap(),
-            ..honest.clone()
-        };
+        let mut circuit = Circuit { graph: "output 0 = 0, range 0..=0\n".parse().unwrap(), ..honest.clone() };
         circuit.codec.encoders = vec![Encoder { transform, code }];
         circuit.codec.features = 0;
         circuit.codec.described.clear();
