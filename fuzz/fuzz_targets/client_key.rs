@@ -1,8 +1,6 @@
 #![no_main]
 
-#[path = "../../tests/corpus/targets.rs"]
-mod targets;
+#[path = "../../tests/structured/mod.rs"]
+mod structured;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    targets::client_key(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| structured::fuzz(structured::Kind::ClientKey, bytes));

@@ -110,7 +110,8 @@ fn circuit(world: &World, bytes: &[u8], rotate: bool) -> Outcome {
         if is_exact {
             let expected = expected.unwrap();
             assert_eq!(found.accumulators, expected.accumulators, "difference: party {index}, {sample:?}");
-            let bits = |logits: &Logits| logits.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            let bits =
+                |logits: &Logits| logits.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&found), bits(&expected), "difference: party {index}, {sample:?}");
         }
         outcome = Ran;
@@ -236,9 +237,8 @@ fn evaluation_keys(world: &World, bytes: &[u8]) -> Outcome {
     assert_eq!(keys.to_bytes(), bytes, "they are written otherwise");
     let (id, parameters) = (keys.id(), *keys.parameters());
     let server_key = std::sync::Arc::new(ServerKey::from(keys));
-    let new = |model: &Model| {
-        Server::new(model.server.half().clone(), server_key.clone(), Some(NonZeroUsize::MIN))
-    };
+    let new =
+        |model: &Model| Server::new(model.server.half().clone(), server_key.clone(), Some(NonZeroUsize::MIN));
     let Some(party) = world.party(&parameters) else {
         assert!(world.parties.iter().flat_map(|party| &party.models).all(|model| new(model).is_err()));
         return Read;

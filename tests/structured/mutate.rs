@@ -57,6 +57,10 @@ impl Stock {
         Self { whole, parts }
     }
 
+    pub(crate) fn whole(&self) -> &[Tree] {
+        &self.whole
+    }
+
     /// The payload of one of them after one to three changes.
     pub(crate) fn mutated(&self, seed: u64) -> Vec<u8> {
         let mut dice = Dice::new(seed);
@@ -138,8 +142,9 @@ impl Stock {
 fn replace(tree: &mut Tree, before: &Tree, after: &Tree) {
     if tree == before {
         *tree = after.clone();
+    } else {
+        tree.children_mut().iter_mut().for_each(|child| replace(child, before, after));
     }
-    tree.children_mut().iter_mut().for_each(|child| replace(child, before, after));
 }
 
 fn unsigned(number: u128, width: u32, dice: &mut Dice) -> u128 {

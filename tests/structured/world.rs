@@ -104,10 +104,8 @@ fn circuits() -> Vec<Circuit> {
 
 impl Party {
     fn new(parameters: Parameters, circuits: &[Circuit]) -> Self {
-        let compiled: Vec<Compiled> = circuits
-            .iter()
-            .filter_map(|circuit| circuit.compile(&options(Some(parameters))).ok())
-            .collect();
+        let compiled: Vec<Compiled> =
+            circuits.iter().filter_map(|circuit| circuit.compile(&options(Some(parameters))).ok()).collect();
         let (key, keys) = compiled[0].client().keygen_insecure_for_tests(Seed(1));
         let (key, server_key) = (Arc::new(key), Arc::new(ServerKey::from(keys.clone())));
         let model = |compiled: &Compiled| {
@@ -151,6 +149,11 @@ impl World {
     pub(crate) fn mutated(&self, kind: Kind, seed: u64) -> Vec<u8> {
         let payload = self.stocks[Kind::ALL.iter().position(|&of| of == kind).unwrap()].mutated(seed);
         super::sealed(&[self.header(kind), &payload].concat())
+    }
+
+    /// What artefacts of a kind are mutated of.
+    pub(crate) fn whole(&self, kind: Kind) -> &[Tree] {
+        self.stocks[Kind::ALL.iter().position(|&of| of == kind).unwrap()].whole()
     }
 
     fn header(&self, kind: Kind) -> &'static [u8] {

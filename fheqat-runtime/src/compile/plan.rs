@@ -124,18 +124,21 @@ impl<'a> Builder<'a> {
     }
 
     /// Wires are shifted so that a table's two plateaus are negatives: a level is its wire plus (base + last) / 2.
-    fn sum(&self, terms: &[Term], gain: i64, half_step_shift: i64, slots: Slots) -> Sum {
+    ///
+    /// Weights that cancel may be vast, and times the gain beyond an `i64`: on the torus only what they are modulo 2^64 counts.
+    fn sum(&self, terms: &[Term], gain: i64, half_step_shift: i128, slots: Slots) -> Sum {
         let mut sources = Vec::with_capacity(terms.len());
         let mut constant = half_step_shift;
         for term in terms {
-            let weight = term.weight * gain;
+            let weight = term.weight.wrapping_mul(gain);
             match term.wire {
                 Wire::Input(index) => {
                     sources.extend(self.inputs[index].map(|place| (Source::Input(place), weight)));
                 }
                 Wire::Table { accumulator, table } => {
                     let levels = &self.graph.accumulators[accumulator].tables[table];
-                    constant += weight * (levels.base + levels.last_level());
+                    let doubled = i128::from(levels.base + levels.last_level());
+                    constant += i128::from(term.weight) * i128::from(gain) * doubled;
                     let source = self.addresses[accumulator].and_then(|address| {
                         let table = address.tables.iter().position(|&live| live == table)?;
                         Some(Source::Table { stage: address.stage, rotation: address.rotation, table })
@@ -144,7 +147,8 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        Sum { terms: sources, constant: half_steps(constant, slots) }
+        let turn = 2 * i128::from(slots.0);
+        Sum { terms: sources, constant: half_steps(constant.rem_euclid(turn) as i64, slots) }
     }
 
     fn rotation(&self, index: usize) -> Rotation {
@@ -157,7 +161,7 @@ impl<'a> Builder<'a> {
         let sum = self.sum(
             &accumulator.terms,
             workload.gain,
-            -workload.gain * (2 * workload.first - 1),
+            -i128::from(workload.gain) * i128::from(2 * workload.first - 1),
             workload.slots,
         );
         let grid = JumpGrid { workload, coarse, extension: modulus_switch.extension };

@@ -138,6 +138,8 @@ mod bits {
     };
     use zeroize::{Zeroize, Zeroizing};
 
+    use crate::params::search::Space;
+
     pub(super) fn serialize<S: Serializer, Word: Copy + PartialEq + From<bool> + Zeroize>(
         words: &Zeroizing<Vec<Word>>,
         serializer: S,
@@ -161,7 +163,11 @@ mod bits {
                 f.write_str("the bits of a key")
             }
 
+            // A bit becomes a word: 64 times the bytes.
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                if bytes.len() > Space::whole().largest_dimension().div_ceil(8) {
+                    return Err(E::invalid_length(bytes.len(), &self));
+                }
                 let mut words = Zeroizing::new(Vec::with_capacity(8 * bytes.len()));
                 for byte in bytes {
                     words.extend((0..8).map(|bit| Word::from(byte >> bit & 1 == 1)));

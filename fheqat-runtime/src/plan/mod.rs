@@ -7,7 +7,7 @@ pub(crate) mod encoding;
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "server"))]
 use crate::circuit::verify;
 use crate::{
     circuit::Codec,
@@ -199,6 +199,20 @@ fn in_size(number: i64) -> bool {
     (-verify::LARGEST..=verify::LARGEST).contains(&number)
 }
 
+/// Whether its levels could be those of a table.
+#[cfg(feature = "server")]
+fn is_staircase(stairs: &[(u32, i64)]) -> bool {
+    let rise = |level: i64, &(_, rise): &(u32, i64)| {
+        level.checked_add(rise).filter(|level| level.unsigned_abs() <= 2 * verify::LARGEST.unsigned_abs())
+    };
+    stairs.iter().try_fold(0, rise).is_some()
+}
+
+#[cfg(feature = "server")]
+fn under_the_other_key(source: &Source) -> String {
+    format!("a sum reads {source:?}, which is under the other key")
+}
+
 impl ServerPlan {
     /// Blind rotations of one sample.
     #[must_use]
@@ -259,7 +273,15 @@ impl ServerPlan {
         if !self.outputs.iter().all(|output| output.bits.is_possible()) {
             return Err("its outputs are rounded to a number of bits that is not 1 to 64".to_owned());
         }
-        self.outputs.iter().try_for_each(|output| self.check_sum(&output.sum, self.stages.len()))
+        self.outputs.iter().try_for_each(|output| {
+            self.check_sum(&output.sum, self.stages.len())?;
+            let is_small =
+                |source: &Source| self.inputs_under_small_key && matches!(source, Source::Input(_));
+            match output.sum.terms.iter().find(|(source, _)| is_small(source)) {
+                Some((source, _)) => Err(under_the_other_key(source)),
+                None => Ok(()),
+            }
+        })
     }
 
     #[cfg(feature = "server")]
@@ -283,11 +305,11 @@ impl ServerPlan {
         let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
             Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,
             Source::Table { stage, rotation: number, table } => {
-                !rotation.key_switches.sum && !self.stages[stage][number].key_switches.wires.contains(&table)
+                !rotation.key_switches.sum && !self.stages[stage][number].key_switches.switches(table)
             }
         });
         match wrong {
-            Some((source, _)) => Err(format!("a sum reads {source:?}, which is under the other key")),
+            Some((source, _)) => Err(under_the_other_key(source)),
             None => Ok(()),
         }
     }
@@ -299,14 +321,15 @@ impl ServerPlan {
             rotation.taps.iter().flat_map(|tap| &tap.readers).map(|reader| reader.0).collect();
         readers.sort_unstable();
         readers.dedup();
-        // Each table is read somewhere: no more are asked for than the plan has bytes for.
-        let tables = readers.iter().copied().eq(0..rotation.tables);
+        // Each table is read somewhere: no more are asked for than the plan has bytes for. Nothing rotates for none.
+        let tables = rotation.tables > 0 && readers.iter().copied().eq(0..rotation.tables);
         let grid = rotation.modulus_switch.is_candidate()
             && rotation.log_grid == self.parameters.coarse_grid() + rotation.modulus_switch.extension;
         let points = 1 << rotation.log_grid.min(31);
         let stairs = rotation.stairs.is_sorted_by(|a, b| a.0 < b.0)
             && rotation.stairs.iter().all(|&(position, _)| position < points)
-            && rotation.origin < points;
+            && rotation.origin < points
+            && is_staircase(&rotation.stairs);
         let switches = rotation.key_switches.count() == 0 || self.parameters.key_switch.is_some();
         let wires = rotation.key_switches.wires.is_sorted_by(|a, b| a < b)
             && rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);

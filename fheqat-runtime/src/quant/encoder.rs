@@ -92,9 +92,10 @@ impl Encoder {
         matches!(self.code, Code::Thermometer(_)) && self.transform.keeps_features_apart()
     }
 
-    /// Whether it takes samples of so many features, and every one of its numbers may be.
+    /// Whether it takes samples of so many features, at least one, and every one of its numbers may be.
     pub(crate) fn fits(&self, features: usize) -> bool {
-        self.transform.fits(features)
+        features > 0
+            && self.transform.fits(features)
             && match &self.code {
                 Code::Round(quantizer) => quantizer.is_sound(),
                 Code::Thermometer(code) => code.fits(features),

@@ -309,3 +309,82 @@ output 0 = 1099511627776 x1 + 1099511627776 t0.0, range 0..=2199023255552
 ";
     assert_eq!(text.parse::<Graph>().unwrap().outputs[0].range, Range::new(0, 1 << 41));
 }
+
+/// Samples of four bits.
+fn of_bits(text: &str) -> Circuit {
+    let mut draw = Draw::new(&[2], Seed(1));
+    let bits = draw.thermometer(2);
+    draw.linear(bits, 1, PLAIN);
+    let circuit = Circuit { graph: text.parse().unwrap(), ..draw.finish().circuit() };
+    circuit.verify().unwrap();
+    circuit
+}
+
+/// Weights that cancel, on wires that a wide sum gives many slots: weight times gain leaves an `i64`, and the sum does not.
+#[cfg(feature = "fhe")]
+#[test]
+fn vast_weights_that_cancel_are_compiled_or_refused() {
+    // Gain 2^21 or more on weights of 2^40.
+    let switched = of_bits(
+        "\
+input x0..=x3, range 0..=1
+layer 0 \"l\" reads \"a\", bound -16..=16
+accumulator 0 = x0, range 0..=1, layer 0
+  t0.0 = 0 [+1 at 1]
+  t0.1 = 0 [+1 at 1]
+accumulator 1 = 1099511627776 t0.0 - 1099511627776 t0.1, range 0..=0, layer 0
+  t1.0 = 0 [+1 at 0]
+output 0 = x0 + 8388607 t0.0 + t1.0, range 0..=8388609
+",
+    );
+    let error = switched.compile(&CompileOptions::default()).unwrap_err();
+    assert!(matches!(error, crate::compile::CompileError::Infeasible { .. }), "{error}");
+    // Constants of 2^40, and a gain that keys can do: inputs have little noise.
+    let constant = of_bits(
+        "\
+input x0..=x3, range 0..=1
+layer 0 \"l\" reads \"a\", bound -16..=16
+accumulator 0 = x0, range 0..=1, layer 0
+  t0.0 = 1099511627776
+  t0.1 = 1099511627776
+accumulator 1 = x1 + 100 t0.0 - 100 t0.1, range 0..=1, layer 0
+  t1.0 = 0 [+1 at 1]
+output 0 = 1048576 x0 + x1, range 0..=1048577
+output 1 = t1.0, range 0..=1
+",
+    );
+    let mut constant = constant;
+    constant.codec.scale.push(1.0);
+    constant.codec.bias.push(0.0);
+    let compiled = constant.compile(&CompileOptions::default().p_fail(crate::params::Log2Probability(-40.0)));
+    let (client, server) = compiled.unwrap().keygen_insecure_for_tests(Seed(1)).unwrap();
+    for sample in [[-9.0, -9.0], [9.0, 9.0], [-9.0, 9.0]] {
+        let found = client.decrypt(&server.run(&client.encrypt(&sample).unwrap()).unwrap()).unwrap();
+        assert_eq!(found, constant.simulate(&sample).unwrap());
+    }
+}
+
+/// Nobody trains without features.
+#[test]
+fn samples_have_a_feature() {
+    let mut draw = Draw::new(&[2], Seed(1));
+    let bits = draw.thermometer(2);
+    draw.linear(bits, 1, PLAIN);
+    let honest = draw.finish().circuit();
+    let none = |transform: Transform, code: Code| {
+        let mut circuit = Circuit { graph: "output 0 = 0, range 0..=0\n".parse().unwrap(), ..honest.clone() };
+        circuit.codec.encoders = vec![Encoder { transform, code }];
+        circuit.codec.features = 0;
+        circuit.codec.described.clear();
+        reason(&circuit)
+    };
+    let empty = Whitening::of(&ndarray::Array2::zeros((2, 0)).view(), 0.0);
+    let round = || Code::Round(Quantizer { step: 1.0, levels: Range::new(0, 3) });
+    for (transform, code) in [
+        (Transform::AsIs, Code::Thermometer(ThermometerCode::unchecked(1, 0, Vec::new()))),
+        (Transform::Whiten(empty), round()),
+        (Transform::AsIs, round()),
+    ] {
+        assert!(none(transform, code).starts_with("encoder 0 of its codec does not fit 0 features"));
+    }
+}

@@ -294,10 +294,9 @@ impl SampleRun {
             let wire = match (source, &self.inputs) {
                 (Source::Table { table, .. }, _) => {
                     let Some(number) = schedule.number(source) else { continue };
-                    let place =
-                        schedule.rotations[number].key_switches.wires.iter().position(|&at| at == table);
+                    let place = schedule.rotations[number].key_switches.wires.binary_search(&table);
                     let wires = self.wires[number].get();
-                    let Some((wires, place)) = wires.zip(place) else { continue };
+                    let Some((wires, place)) = wires.zip(place.ok()) else { continue };
                     &wires.small[place][..]
                 }
                 (Source::Input(index), Inputs::Small(inputs)) => {

@@ -91,6 +91,13 @@ impl Space {
         }
     }
 
+    /// The largest dimension that a key has.
+    #[cfg(feature = "client")]
+    pub(crate) fn largest_dimension(&self) -> usize {
+        let big = self.shapes.iter().chain(&self.unrotated).map(|(k, size)| k.0 * size.0);
+        big.chain(self.lwe_dimensions.iter().map(|dimension| dimension.0)).max().unwrap_or(0)
+    }
+
     /// A part of the space, faster to search: every eighth of the small key's dimensions.
     #[must_use]
     pub fn thinned(&self) -> Self {

@@ -182,7 +182,7 @@ impl<'a> WorkloadBuilder<'a> {
     fn squares(&self, terms: &[Term], gain: i64) -> f64 {
         let tables =
             terms.iter().filter(|term| self.table(term.wire).is_some_and(|table| !table.jumps.is_empty()));
-        tables.map(|term| ((gain * term.weight) as f64).powi(2)).sum()
+        tables.map(|term| (gain as f64 * term.weight as f64).powi(2)).sum()
     }
 
     /// Wires that a rotation sums.

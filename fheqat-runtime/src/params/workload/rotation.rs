@@ -10,7 +10,7 @@ use crate::params::{Slots, TorusDistance, constraint::Deviations, cost::Cipherte
 pub struct KeySwitches {
     /// The sum that it reads, before it rotates.
     pub sum: bool,
-    /// Wires that it gives, by place in [`WorkloadRotation::tables`], before anything sums them.
+    /// Wires that it gives, by rising place in [`WorkloadRotation::tables`], before anything sums them.
     pub wires: Vec<usize>,
 }
 
@@ -100,6 +100,12 @@ impl KeySwitches {
     #[must_use]
     pub fn count(&self) -> usize {
         usize::from(self.sum) + self.wires.len()
+    }
+
+    /// Whether they switch the wire of a table.
+    #[cfg(feature = "server")]
+    pub(crate) fn switches(&self, table: usize) -> bool {
+        self.wires.binary_search(&table).is_ok()
     }
 }
 
