@@ -49,17 +49,18 @@ fn results() {
     }
 }
 
-/// Six bits fewer add four thousand times as much: ten to forty times the noise of an extraction.
+/// Five bits fewer add a thousand times as much, three to ten times the noise of an extraction; with six, errors would reach the other
+/// sign, and be read as less.
 #[test]
 fn bootstrap_keys() {
     for (parameters, rotations) in
         [(parameters(560, 3, 512, (18, 1)), 40), (parameters(560, 2, 512, (9, 2)), 40)]
     {
         let own = parameters.bootstrap_body_bits();
-        let bits = TorusBits(own.0 - 6);
+        let bits = TorusBits(own.0 - 5);
         let [usual, added] = [own, bits].map(|bits| parameters.bootstrap_rounding(bits).0);
         let predicted = parameters.extraction().0 - usual + added;
-        assert!(added > 0.9 * predicted);
+        assert!(added > 0.7 * predicted);
         let errors = extraction_errors(parameters, bits, ModulusSwitch::PLAIN, 2, rotations);
         let squares: Vec<Vec<f64>> = errors
             .iter()
