@@ -5,7 +5,6 @@ mod graphs;
 mod kinds;
 mod linear;
 mod noise;
-mod plans;
 mod refuses;
 mod security;
 mod seeds;
