@@ -143,7 +143,7 @@ fn client_half(world: &World, bytes: &[u8]) -> Outcome {
                 assert_eq!(known.client.half().model(), model);
                 // A result of the shape that this half says.
                 if expected < 1 << 20 {
-                    let fitting = with_words(&known.output, expected);
+                    let fitting = with_bytes(&known.output, expected);
                     let fitting = EncryptedOutput::from_bytes(&fitting).unwrap();
                     assert!(client.decrypt(&fitting).is_ok());
                 }
@@ -154,12 +154,12 @@ fn client_half(world: &World, bytes: &[u8]) -> Outcome {
     Ran
 }
 
-/// A result with so many integers.
-fn with_words(output: &EncryptedOutput, words: usize) -> Vec<u8> {
+/// A result with so many bytes of numbers.
+fn with_bytes(output: &EncryptedOutput, length: usize) -> Vec<u8> {
     let mut tree = Tree::of(output);
     for node in tree.children_mut() {
         if let Tree::Bytes(bytes) = node {
-            bytes.resize(8 * words, 0x5a);
+            bytes.resize(length, 0x5a);
         }
     }
     let mut bytes = output.to_bytes()[..PAYLOAD_AT].to_vec();

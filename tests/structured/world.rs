@@ -184,7 +184,7 @@ impl World {
     }
 }
 
-/// The evaluation keys of the party that rotates take megabytes, too much to mutate so often: see `large_keys`.
+/// The evaluation keys of the party that rotates take megabytes, too much to mutate so often.
 fn trees(kind: Kind, circuits: &[Circuit], parties: &[Party]) -> Vec<Tree> {
     let models = || parties.iter().flat_map(|party| &party.models);
     match kind {
