@@ -225,7 +225,6 @@ pub(crate) fn size<A: Artifact>(value: &A, fields: &[usize]) -> crate::params::B
 pub(crate) mod fixed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
     pub(crate) fn serialize<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
         number.to_le_bytes().serialize(serializer)
     }

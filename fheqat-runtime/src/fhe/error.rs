@@ -87,14 +87,10 @@ impl Mismatch {
 fn shapes(parameters: &Parameters) -> String {
     let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
     let decomposition = |of: &Decomposition| format!("{} x {}", of.base_log.0, of.levels.0);
-    let mut shapes = format!("n = {}, k = {}, N = {}", lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
-    if parameters.rotate() {
-        shapes += &format!(", bootstrap key {}", decomposition(rotation));
-    }
-    if let Some(key_switch) = key_switch {
-        shapes += &format!(", key switch {}", decomposition(key_switch));
-    }
-    shapes
+    let small = format!("n = {}, k = {}, N = {}", lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
+    let rotation = parameters.rotate().then(|| format!(", bootstrap key {}", decomposition(rotation)));
+    let switch = key_switch.as_ref().map(|switch| format!(", key switch {}", decomposition(switch)));
+    small + &rotation.unwrap_or_default() + &switch.unwrap_or_default()
 }
 
 /// Why a sample cannot be encrypted.

@@ -245,7 +245,7 @@ impl ServerPlan {
             (rotation.tables as u64).saturating_mul(big).saturating_add(switched)
         };
         let extension = rotations().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
-        let ring = 8 * (self.parameters.glwe_dimension.0 as u64 + 1) * size << extension.min(MAX_EXTENSION);
+        let ring = (8 * (self.parameters.glwe_dimension.0 as u64 + 1) * size) << extension.min(MAX_EXTENSION);
         let thread = if self.rotations() == 0 { 0 } else { ring * (BLOCK as u64 + 1) };
         let outputs = (self.outputs.len() as u64).saturating_mul(big);
         let sample = rotations().map(wires).fold(masks.saturating_add(outputs), u64::saturating_add);
