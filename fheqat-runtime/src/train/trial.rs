@@ -32,14 +32,7 @@ pub enum Tried {
         widest_at: Option<i64>,
     },
     /// A structure and a way to train it, by cross-validation where samples are few.
-    Setting {
-        /// Whether the output reads the input alone, and no hidden layer.
-        is_linear: bool,
-        /// What features go through.
-        features: FeatureMap,
-        /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
-        ridge: f32,
-    },
+    Setting(Setting),
     /// Budgets of the layers.
     Budget {
         /// The largest of any layer whose sums are bootstrapped; `None` where budgets are as declared.
@@ -66,6 +59,17 @@ pub enum Tried {
     },
 }
 
+/// What a network is trained with.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Whether the output reads the input alone, and no hidden layer.
+    pub is_linear: bool,
+    /// What features go through.
+    pub features: FeatureMap,
+    /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
+    pub ridge: f32,
+}
+
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -73,7 +77,7 @@ impl fmt::Display for Tried {
             Self::InputStep { widest_at: Some(level) } => {
                 write!(f, "input step that puts the largest feature at level {level}")
             }
-            Self::Setting { is_linear, features, ridge } => {
+            Self::Setting(Setting { is_linear, features, ridge }) => {
                 let structure = if *is_linear { "no hidden layer" } else { "all layers" };
                 write!(f, "{structure}, `features: FeatureMap::{features:?}`, `ridge: {ridge}`")
             }

@@ -14,7 +14,7 @@ use crate::{
         error::TrainError,
         evaluate::Evaluator,
         trainer::train_encoded,
-        trial::Trial,
+        trial::{Setting, Trial},
     },
 };
 
@@ -40,15 +40,6 @@ const WHITENED: usize = 64;
 const SAMPLES_EACH: usize = 5;
 /// A forward pass, and two products of the same size back.
 const PASSES: f64 = 3.0;
-
-/// What a network is trained with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Setting {
-    /// Whether the output reads the input alone, and no hidden layer.
-    pub(super) is_linear: bool,
-    pub(super) features: FeatureMap,
-    pub(super) ridge: f32,
-}
 
 /// A setting with what it gives on data held out.
 struct Outcome {
@@ -210,8 +201,7 @@ impl Trials {
             Some((_, program)) => price_of(program, options)?,
             None => Price::default(),
         };
-        let Setting { is_linear, features, ridge } = setting;
-        let tried = Tried::Setting { is_linear, features, ridge };
+        let tried = Tried::Setting(setting);
         Ok(Outcome { setting, trial: trial(tried, score.metrics, price, false), score })
     }
 }
