@@ -49,7 +49,7 @@ pub enum ArtifactError {
 }
 
 const MARK: &[u8; 6] = b"fheqat";
-const VERSION: u16 = 5;
+const VERSION: u16 = 6;
 const DIGEST: usize = 32;
 const HEADER: usize = MARK.len() + 1 + 2 + DIGEST;
 
