@@ -82,7 +82,7 @@ fn trained<N: Network>(data: &Dataset, config: TrainConfig) -> Circuit {
 }
 
 /// A server on so many threads, and encrypted samples.
-fn parties(circuit: &Circuit, threads: usize, samples: usize) -> (ServerKey, Vec<EncryptedInput>) {
+fn parties(circuit: &Circuit, threads: usize, samples: usize) -> (Server, Vec<EncryptedInput>) {
     let options = CompileOptions::default().threads(NonZeroUsize::new(threads));
     let compiled = circuit.compile(&options).expect("parameters exist");
     let (client, server) = compiled.keygen().expect("threads start");

@@ -27,6 +27,12 @@ pub use ndarray;
 
 /// What a program that trains and runs a network needs.
 pub mod prelude {
+    #[cfg(feature = "client")]
+    pub use crate::fhe::{Client, ClientHalf, ClientKey, DecryptError, EncryptError};
+    #[cfg(feature = "server")]
+    pub use crate::fhe::{Control, RunError, Server, ServerError, ServerHalf, ServerKey, ThreadError};
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub use crate::fhe::{EncryptedInput, EncryptedOutput, EvaluationKeys, Mismatch};
     pub use crate::{
         MainError, Seed,
         circuit::{Circuit, Logits},
@@ -40,7 +46,6 @@ pub mod prelude {
     #[cfg(feature = "fhe")]
     pub use crate::{
         compile::{CompileError, CompileOptions, Compiled},
-        fhe::{ClientKey, Control, DecryptError, EncryptError, RunError, ServerKey, ThreadError},
         params::{cost::Prices, objective::Objective},
     };
 }

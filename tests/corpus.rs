@@ -108,8 +108,10 @@ fn every_reader_refuses_what_it_cannot_read() {
     check("images", targets::images);
     #[cfg(feature = "fhe")]
     {
+        check("client_half", targets::client_half);
+        check("server_half", targets::server_half);
         check("client_key", targets::client_key);
-        check("server_key", targets::server_key);
+        check("evaluation_keys", targets::evaluation_keys);
         check("encrypted_input", targets::encrypted_input);
         check("encrypted_output", targets::encrypted_output);
     }
@@ -130,8 +132,6 @@ fn colours() -> data::Dataset {
 #[test]
 #[ignore = "writes files"]
 fn rewrite() {
-    use serde_json::json;
-
     let write = |target: &str, bytes: &[u8]| {
         fs::create_dir_all(folder(target)).unwrap();
         fs::write(folder(target).join("small"), bytes).unwrap();
@@ -159,35 +159,16 @@ fn rewrite() {
     let input = client.encrypt(&[0.2, 0.7]).unwrap();
     write("encrypted_input", &input.to_bytes());
     write("encrypted_output", &server.run(&input).unwrap().to_bytes());
-    write("client_key", &client.to_bytes());
+    write("client_half", &compiled.client().to_bytes());
+    write("server_half", &compiled.server().to_bytes());
+    write("client_key", &client.key().to_bytes());
 
-    // A key of these parameters takes kilobytes to keep and microseconds to expand.
-    let mut plan = server.plan().clone();
-    let coarse_grid = plan.parameters.coarse_grid();
-    let decomposition = |base: u32| json!({ "base_log": base, "levels": 1 });
-    plan.parameters = serde_json::from_value(json!({
-        "lwe_dimension": 2,
-        "glwe_dimension": 1,
-        "polynomial_size": 256,
-        "rotation": decomposition(8),
-        "key_switch": decomposition(4),
-    }))
-    .unwrap();
-    for rotation in plan.stages.iter_mut().flatten() {
-        rotation.log_grid = rotation.log_grid - coarse_grid + plan.parameters.coarse_grid();
-        for tap in &mut rotation.taps {
-            tap.coefficient %= 256;
-        }
-    }
-    let words = |bytes: usize| vec![7u8; bytes];
-    let bootstrap = words(8 * 2 * 2 * 256);
-    let key_switch = words(4 * 256);
-    let key = (client.id(), plan, 1u128, bootstrap, 2u128, key_switch);
-    let mut bytes = server.to_bytes()[..41].to_vec();
-    bytes.extend(postcard::to_stdvec(&key).unwrap());
-    let bytes = targets::sealed(&bytes);
-    ServerKey::from_bytes(&bytes).unwrap();
-    write("server_key", &bytes);
+    // A network without rotations has evaluation keys of a few bytes; those of others take megabytes.
+    let mut linear = targets::Linear::new(Seed(0));
+    linear.train(&train, &config).unwrap();
+    let compiled = linear.circuit().unwrap().compile(&CompileOptions::default()).unwrap();
+    let (_, keys) = compiled.client().keygen_insecure_for_tests(Seed(0));
+    write("evaluation_keys", &keys.to_bytes());
 }
 
 /// Numbers that no mutation of bytes would soon come upon.

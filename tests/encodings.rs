@@ -391,7 +391,11 @@ fn encrypted_is_simulated() {
         let circuit = trained::<N>(data, features).circuit().unwrap();
         let compiled = circuit.compile(&CompileOptions::default()).unwrap();
         let (client, server) = compiled.keygen().unwrap();
-        let client = ClientKey::from_bytes(&client.to_bytes()).unwrap();
+        let client = Client::new(
+            ClientHalf::from_bytes(&compiled.client().to_bytes()).unwrap(),
+            ClientKey::from_bytes(&client.key().to_bytes()).unwrap(),
+        )
+        .unwrap();
         for sample in data.samples().take(4).chain([vec![1e30; data.width()]]) {
             let encrypted = client.encrypt(&sample).unwrap();
             let result = client.decrypt(&server.run(&encrypted).unwrap()).unwrap();

@@ -38,7 +38,11 @@ fn decrypted(net: &Small, data: &Dataset) -> Vec<Logits> {
     let circuit = net.circuit().unwrap();
     let compiled = circuit.compile(&CompileOptions::default()).unwrap();
     let (client, server) = compiled.keygen().unwrap();
-    let client = ClientKey::from_bytes(&client.to_bytes()).unwrap();
+    let client = Client::new(
+        ClientHalf::from_bytes(&compiled.client().to_bytes()).unwrap(),
+        ClientKey::from_bytes(&client.key().to_bytes()).unwrap(),
+    )
+    .unwrap();
     let outputs = net.predict(Precision::Quantized, data.features()).unwrap();
     let run = |(sample, output): (Vec<f32>, fheqat::ndarray::ArrayView1<'_, f32>)| {
         let logits = client.decrypt(&server.run(&client.encrypt(&sample).unwrap()).unwrap()).unwrap();

@@ -165,7 +165,11 @@ fn the_client_standardises_and_the_server_does_not_know_how() {
     let circuit = trained().circuit().unwrap();
     let compiled = circuit.compile(&CompileOptions::default()).unwrap();
     let (client, server) = compiled.keygen().unwrap();
-    let client = ClientKey::from_bytes(&client.to_bytes()).unwrap();
+    let client = Client::new(
+        ClientHalf::from_bytes(&compiled.client().to_bytes()).unwrap(),
+        ClientKey::from_bytes(&client.key().to_bytes()).unwrap(),
+    )
+    .unwrap();
     let far = [vec![f32::MAX, -f32::MAX, 0.0], vec![-1e9, 1e-9, 7.3]];
     for sample in points(4, 3).samples().chain(far) {
         let result = server.run(&client.encrypt(&sample).unwrap()).unwrap();

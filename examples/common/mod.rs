@@ -95,7 +95,7 @@ pub(crate) struct Encrypted {
 pub(crate) fn encrypted(
     options: &Options,
     circuit: &Circuit,
-    encrypt: impl FnOnce(&ClientKey) -> Result<Vec<EncryptedInput>, EncryptError>,
+    encrypt: impl FnOnce(&Client) -> Result<Vec<EncryptedInput>, EncryptError>,
 ) -> Result<Encrypted, MainError> {
     let prices = Prices::of_this_machine()?;
     let compile = CompileOptions::default()

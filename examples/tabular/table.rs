@@ -14,6 +14,9 @@ use fheqat::{
 };
 use flate2::read::MultiGzDecoder;
 
+/// How the columns are called that make a table as wide as a network.
+const FILLER: &str = "column of zeros";
+
 /// How a file is read; without any of these as the library reads it by default.
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -74,10 +77,10 @@ impl Table {
             }
             read => read,
         }?;
-        let text = text(file)?;
-        let delimiters = delimiter.map_or_else(|| b",;\t".to_vec(), |delimiter| vec![delimiter]);
-        let mut found = delimiters.iter().filter_map(|&delimiter| options.cells(&text, delimiter, &data));
-        let cells = found.next().ok_or("the samples of the file are not found in its text again")?;
+        let cells = options.cells(file, data.described())?;
+        if cells.len() != data.len() {
+            return Err("the samples of the file are not found in its text again".into());
+        }
         Ok(Self { data, cells })
     }
 
@@ -99,7 +102,7 @@ impl Table {
         let more = width.saturating_sub(self.data.width());
         let zeros = Array2::zeros((self.data.len(), more));
         let mut described = self.data.described().to_vec();
-        let names = (1..=more).map(|index| format!("column {index} of zeros"));
+        let names = (1..=more).map(|index| format!("{FILLER} {index}"));
         described.extend(names.map(|name| Feature { name, kind: FeatureKind::Number }));
         let features = concatenate(Axis(1), &[self.data.features(), zeros.view()]).unwrap_or_default();
         self.data = with_features(&self.data, features)?.with_features(described)?;
@@ -118,8 +121,22 @@ impl Options {
         }
     }
 
-    /// The cells of the features of `data` in a text where cells stand apart by `delimiter`; `None` where they do not.
-    fn cells(&self, text: &str, delimiter: u8, data: &Dataset) -> Option<Vec<Vec<String>>> {
+    /// Of each sample of a file the cells of these features, as they stand there; a column that only makes a table wider is `0`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a feature is not among its columns.
+    pub(crate) fn cells(&self, file: &str, described: &[Feature]) -> Result<Vec<Vec<String>>, MainError> {
+        let text = text(file)?;
+        let delimiter = self.delimiter.map(u8::try_from).transpose()?;
+        let delimiters = delimiter.map_or_else(|| b",;\t".to_vec(), |delimiter| vec![delimiter]);
+        let mut found =
+            delimiters.iter().filter_map(|&delimiter| self.cells_apart_by(delimiter, &text, described));
+        let names = || described.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>().join("`, `");
+        Ok(found.next().ok_or_else(|| format!("`{file}` has not all of the columns `{}`", names()))?)
+    }
+
+    /// The same of a text where cells stand apart by `delimiter`; `None` where they do not.
+    fn cells_apart_by(&self, delimiter: u8, text: &str, described: &[Feature]) -> Option<Vec<Vec<String>>> {
         let mut reader = ReaderBuilder::new();
         reader.has_headers(false).flexible(true).trim(Trim::All).delimiter(delimiter);
         let records =
@@ -128,20 +145,20 @@ impl Options {
         let mut records = records.into_iter().filter(|record| !is_empty(record));
         let header = if self.no_header { None } else { Some(records.next()?) };
         let place = |feature: &Feature| match &header {
-            Some(header) => header.iter().position(|name| name == feature.name),
-            None => feature.name.parse().ok(),
+            _ if feature.name.starts_with(FILLER) => Some(None),
+            Some(header) => header.iter().position(|name| name == feature.name).map(Some),
+            None => feature.name.parse().ok().map(Some),
         };
-        let places = data.described().iter().map(place).collect::<Option<Vec<usize>>>()?;
-        let cell = |record: &StringRecord, (place, feature): (usize, &Feature)| {
-            let cell = record.get(place)?;
+        let places = described.iter().map(place).collect::<Option<Vec<Option<usize>>>>()?;
+        let cell = |record: &StringRecord, (place, feature): (Option<usize>, &Feature)| {
+            let cell = place.map_or(Some("0"), |place| record.get(place))?;
             let is_number = feature.kind == FeatureKind::Number;
             Some(if self.decimal_comma && is_number { cell.replace(',', ".") } else { cell.to_owned() })
         };
         let of_record = |record: StringRecord| {
-            places.iter().copied().zip(data.described()).map(|each| cell(&record, each)).collect()
+            places.iter().copied().zip(described).map(|each| cell(&record, each)).collect()
         };
-        let cells = records.map(of_record).collect::<Option<Vec<_>>>()?;
-        (cells.len() == data.len()).then_some(cells)
+        records.map(of_record).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fheqat_runtime::{
     circuit::Circuit,
     compile::CompileOptions,
-    fhe::{ClientKey, ServerKey},
+    fhe::{Client, Server},
     params::{Bytes, Log2Probability},
     spec::Range,
 };
@@ -48,7 +48,7 @@ fn widen(circuit: &mut Circuit, slots: i64) {
     }
 }
 
-fn keys(circuit: &Circuit, options: &CompileOptions) -> (ClientKey, ServerKey) {
+fn keys(circuit: &Circuit, options: &CompileOptions) -> (Client, Server) {
     let compiled = circuit.compile(options).expect("parameters exist");
     compiled.keygen().expect("one thread starts")
 }

@@ -1,4 +1,8 @@
-//! Circuits, keys and ciphertexts as bytes: a mark, a kind, a version, a checksum, and postcard.
+//! Models, keys and ciphertexts as bytes.
+//!
+//! A file begins with a mark, its kind, the format of that kind, the version of fheqat that wrote it, and a checksum. Each kind has a
+//! format of its own, which rises when its payload changes. A build reads the formats that it names; of an older one it says so, and of
+//! a newer one it says which version of fheqat wrote it.
 
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -22,15 +26,31 @@ pub enum ArtifactError {
         /// What was expected.
         expected: &'static str,
     },
-    /// Of another format.
+    /// Of a format that this build no longer reads.
     #[error(
-        "these bytes have format {found}, and this build reads {expected}: make them again with this version"
+        "the {what} has format {found}, and this build reads format {oldest} and newer: make it again, or read it with the version of fheqat that wrote it"
     )]
-    Version {
-        /// Their format.
+    Older {
+        /// What was expected.
+        what: &'static str,
+        /// Its format.
         found: u16,
-        /// This build's.
-        expected: u16,
+        /// The oldest that this build reads.
+        oldest: u16,
+    },
+    /// Of a format that this build does not know yet.
+    #[error(
+        "the {what} has format {found}, which fheqat {writer} wrote, and this build is fheqat {} and reads formats up to {newest}: update fheqat", env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// What was expected.
+        what: &'static str,
+        /// Its format.
+        found: u16,
+        /// The newest that this build reads.
+        newest: u16,
+        /// The version of fheqat that wrote it.
+        writer: Writer,
     },
     /// Damaged.
     #[error("the {what} is damaged: its checksum differs, copy it again")]
@@ -48,40 +68,91 @@ pub enum ArtifactError {
     },
 }
 
+/// The version of fheqat that wrote an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Major, minor and patch; a number of more than 255 as 255.
+    pub version: [u8; 3],
+}
+
+/// ```text
+/// bytes  0..6   6     7..9    9..12    12..20    20..
+///        mark   kind  format  writer   checksum  payload, by postcard
+/// ```
+/// Kind and format stay where they are for ever, so that every version can name what it cannot read. The checksum, the first 8 bytes
+/// of a SHA-256 of all other bytes, finds damage; it is no signature.
 const MARK: &[u8; 6] = b"fheqat";
-const VERSION: u16 = 6;
-const DIGEST: usize = 32;
-const HEADER: usize = MARK.len() + 1 + 2 + DIGEST;
+const KIND_AT: usize = MARK.len();
+const FORMAT_AT: usize = KIND_AT + 1;
+const WRITER_AT: usize = FORMAT_AT + 2;
+const CHECKSUM_AT: usize = WRITER_AT + 3;
+const HEADER: usize = CHECKSUM_AT + CHECKSUM;
+const CHECKSUM: usize = 8;
 
 /// What an artifact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Circuit = 0,
     ClientKey = 1,
-    ServerKey = 2,
+    // 2 was a server key with its plan, up to format 5.
     Input = 3,
     Output = 4,
     Prices = 5,
+    ClientHalf = 6,
+    ServerHalf = 7,
+    EvaluationKeys = 8,
 }
 
 /// Something with a byte form.
 pub(crate) trait Artifact: Serialize + DeserializeOwned {
     const KIND: Kind;
+    /// Raised when the payload of this kind changes.
+    const FORMAT: u16 = 6;
+
+    /// Bytes that the payload takes, roughly.
+    fn size_hint(&self) -> usize {
+        0
+    }
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Circuit, Self::ClientKey, Self::ServerKey, Self::Input, Self::Output, Self::Prices];
+    const ALL: [Self; 8] = [
+        Self::Circuit,
+        Self::ClientKey,
+        Self::Input,
+        Self::Output,
+        Self::Prices,
+        Self::ClientHalf,
+        Self::ServerHalf,
+        Self::EvaluationKeys,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Circuit => "circuit",
             Self::ClientKey => "client key",
-            Self::ServerKey => "server key",
             Self::Input => "encrypted input",
             Self::Output => "encrypted output",
             Self::Prices => "table of prices",
+            Self::ClientHalf => "client half",
+            Self::ServerHalf => "server half",
+            Self::EvaluationKeys => "set of evaluation keys",
         }
+    }
+}
+
+impl Writer {
+    fn this() -> Self {
+        let mut numbers =
+            env!("CARGO_PKG_VERSION").split('.').map(|number| number.parse().unwrap_or(u8::MAX));
+        Self { version: std::array::from_fn(|_| numbers.next().unwrap_or(0)) }
+    }
+}
+
+impl std::fmt::Display for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [major, minor, patch] = self.version;
+        write!(f, "{major}.{minor}.{patch}")
     }
 }
 
@@ -89,44 +160,74 @@ pub(crate) fn malformed<A: Artifact>(reason: &str) -> ArtifactError {
     ArtifactError::Malformed { what: A::KIND.name(), reason: reason.to_owned() }
 }
 
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
+    let mut hash = Sha256::new();
+    hash.update(&bytes[..CHECKSUM_AT]);
+    hash.update(&bytes[HEADER..]);
+    let digest = hash.finalize();
+    std::array::from_fn(|index| digest[index])
+}
+
 pub(crate) fn to_bytes<A: Artifact>(value: &A) -> Vec<u8> {
-    let payload = postcard::to_stdvec(value).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(HEADER + payload.len());
-    bytes.extend_from_slice(MARK);
-    bytes.push(A::KIND as u8);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&Sha256::digest(&payload));
-    bytes.extend_from_slice(&payload);
+    let mut header = Vec::with_capacity(HEADER + value.size_hint() + 256);
+    header.extend_from_slice(MARK);
+    header.push(A::KIND as u8);
+    header.extend_from_slice(&A::FORMAT.to_le_bytes());
+    header.extend_from_slice(&Writer::this().version);
+    header.extend_from_slice(&[0; CHECKSUM]);
+    let mut bytes = postcard::to_extend(value, header).unwrap_or_default();
+    let checksum = checksum(&bytes);
+    bytes[CHECKSUM_AT..HEADER].copy_from_slice(&checksum);
     bytes
 }
 
 pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> {
     let expected = A::KIND.name();
-    let (Some(header), Some(payload)) = (bytes.get(..HEADER), bytes.get(HEADER..)) else {
-        return Err(ArtifactError::Magic { expected });
-    };
-    let (mark, header) = header.split_at(MARK.len());
-    if mark != MARK {
+    if bytes.len() < HEADER || !bytes.starts_with(MARK) {
         return Err(ArtifactError::Magic { expected });
     }
-    let version = u16::from_le_bytes([header[1], header[2]]);
-    if version != VERSION {
-        return Err(ArtifactError::Version { found: version, expected: VERSION });
-    }
-    match Kind::ALL.into_iter().find(|&kind| kind as u8 == header[0]) {
+    match Kind::ALL.into_iter().find(|&kind| kind as u8 == bytes[KIND_AT]) {
         Some(kind) if kind == A::KIND => {}
         Some(kind) => return Err(ArtifactError::Kind { found: kind.name(), expected }),
-        None => return Err(ArtifactError::Magic { expected }),
+        None => {
+            return Err(ArtifactError::Kind { found: "something that this version does not know", expected });
+        }
     }
-    if Sha256::digest(payload)[..] != header[3..] {
+    let found = u16::from_le_bytes([bytes[FORMAT_AT], bytes[FORMAT_AT + 1]]);
+    if found > A::FORMAT {
+        let writer = Writer { version: std::array::from_fn(|index| bytes[WRITER_AT + index]) };
+        return Err(ArtifactError::Newer { what: expected, found, newest: A::FORMAT, writer });
+    }
+    if found < A::FORMAT {
+        return Err(ArtifactError::Older { what: expected, found, oldest: A::FORMAT });
+    }
+    if checksum(bytes)[..] != bytes[CHECKSUM_AT..HEADER] {
         return Err(ArtifactError::Checksum { what: expected });
     }
-    postcard::from_bytes(payload)
-        .map_err(|error| ArtifactError::Malformed { what: expected, reason: error.to_string() })
+    match postcard::take_from_bytes(&bytes[HEADER..]) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(malformed::<A>(&format!("it has {} bytes too many", rest.len()))),
+        Err(error) => Err(malformed::<A>(&error.to_string())),
+    }
 }
 
-#[cfg(feature = "fhe")]
+/// A `u128` as 16 bytes: postcard would take up to 19.
+#[cfg(any(feature = "client", feature = "server"))]
+pub(crate) mod fixed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+    pub(crate) fn serialize<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        number.to_le_bytes().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        Ok(u128::from_le_bytes(<[u8; 16]>::deserialize(deserializer)?))
+    }
+}
+
 /// Integers as little-endian bytes: postcard would take ten bytes for a random `u64`.
+#[cfg(any(feature = "client", feature = "server"))]
 pub(crate) mod words {
     use std::fmt;
 

@@ -6,7 +6,7 @@ pub mod circuit;
 pub mod compile;
 pub mod data;
 pub mod error;
-#[cfg(feature = "fhe")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod fhe;
 pub mod file;
 #[cfg(test)]
@@ -14,7 +14,7 @@ mod fixture;
 pub mod network;
 pub mod nn;
 pub mod params;
-#[cfg(feature = "fhe")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod plan;
 pub mod prices;
 pub mod quant;

@@ -11,15 +11,18 @@ use fheqat::{
 };
 use sha2::{Digest, Sha256};
 
-/// A mark of six bytes, a kind, two bytes of version.
-const DIGEST_AT: usize = 9;
-const PAYLOAD_AT: usize = DIGEST_AT + 32;
+/// A mark of six bytes, a kind, two bytes of format, three of the writer's version.
+const CHECKSUM_AT: usize = 12;
+pub(crate) const PAYLOAD_AT: usize = CHECKSUM_AT + 8;
 
 /// The same bytes with the checksum that belongs to them: a changed payload then reaches the reader behind it.
 pub(crate) fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut sealed = bytes.to_vec();
     if let Some(payload) = bytes.get(PAYLOAD_AT..) {
-        sealed[DIGEST_AT..PAYLOAD_AT].copy_from_slice(&Sha256::digest(payload));
+        let mut hash = Sha256::new();
+        hash.update(&bytes[..CHECKSUM_AT]);
+        hash.update(payload);
+        sealed[CHECKSUM_AT..PAYLOAD_AT].copy_from_slice(&hash.finalize()[..8]);
     }
     sealed
 }
@@ -42,6 +45,13 @@ pub(crate) struct Small {
     norm: BatchNorm,
     relu1: QuantReLU,
     fc2: QuantLinear<3, 2>,
+}
+
+#[quant_net(bits = 2)]
+pub(crate) struct Linear {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    fc: QuantLinear<2, 2>,
 }
 
 #[quant_net(bits = 2, max_l1 = 4)]
@@ -103,23 +113,33 @@ pub(crate) fn images(bytes: &[u8]) -> bool {
 }
 
 #[cfg(feature = "fhe")]
-pub(crate) use encrypted::{client_key, encrypted_input, encrypted_output, server_key};
+pub(crate) use encrypted::{
+    client_half, client_key, encrypted_input, encrypted_output, evaluation_keys, server_half,
+};
 
 #[cfg(feature = "fhe")]
 mod encrypted {
-    use fheqat::fhe::{EncryptedInput, EncryptedOutput};
+    use fheqat::fhe::{ClientHalf, ClientKey, EncryptedInput, EncryptedOutput, EvaluationKeys, ServerHalf};
 
-    use super::{ClientKey, ServerKey, sealed};
+    use super::sealed;
 
-    pub(crate) fn client_key(bytes: &[u8]) -> bool {
-        let Ok(key) = ClientKey::from_bytes(&sealed(bytes)) else { return false };
-        let _ = key.encrypt(&[0.5, 0.5]);
+    pub(crate) fn client_half(bytes: &[u8]) -> bool {
+        let Ok(half) = ClientHalf::from_bytes(&sealed(bytes)) else { return false };
+        let _ = half.codec().encode(&[0.5, 0.5]);
+        let _ = half.codec().decode(vec![0; half.plan().outputs.len()]);
         true
     }
 
-    /// Behind the checksum a key is expanded, which takes as long as its parameters say.
-    pub(crate) fn server_key(bytes: &[u8]) -> bool {
-        ServerKey::from_bytes(&sealed(bytes)).is_ok()
+    pub(crate) fn server_half(bytes: &[u8]) -> bool {
+        ServerHalf::from_bytes(&sealed(bytes)).is_ok()
+    }
+
+    pub(crate) fn client_key(bytes: &[u8]) -> bool {
+        ClientKey::from_bytes(&sealed(bytes)).is_ok()
+    }
+
+    pub(crate) fn evaluation_keys(bytes: &[u8]) -> bool {
+        EvaluationKeys::from_bytes(&sealed(bytes)).is_ok()
     }
 
     pub(crate) fn encrypted_input(bytes: &[u8]) -> bool {

@@ -82,25 +82,6 @@ impl Codec {
         ranges.reduce(Range::cover).unwrap_or(Range::new(0, 0))
     }
 
-    pub(crate) fn fits(&self, inputs: usize, outputs: usize) -> bool {
-        self.described.len() == self.features
-            && self.encoders.iter().all(|encoder| encoder.fits(self.features))
-            && self.inputs() == inputs
-            && self.scale.len() == outputs
-            && self.bias.len() == outputs
-            && self.scale.iter().chain(&self.bias).all(|number| number.is_finite())
-            && self.task.fits(outputs)
-    }
-
-    /// Whether the levels that it gives are those that the inputs of a graph may be.
-    pub(crate) fn gives(&self, inputs: &[Range]) -> bool {
-        let levels = self
-            .encoders
-            .iter()
-            .flat_map(|encoder| std::iter::repeat_n(encoder.range(), encoder.outputs(self.features)));
-        levels.eq(inputs.iter().copied())
-    }
-
     /// Scales the integers of one sample.
     #[must_use]
     pub fn decode(&self, accumulators: Vec<i64>) -> Logits {

@@ -2,6 +2,7 @@
 
 pub(crate) mod bounds;
 pub mod build;
+mod check;
 pub mod codec;
 pub mod ir;
 pub mod logits;
@@ -16,8 +17,8 @@ pub mod verify;
 
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+pub use check::{CircuitError, CodecError};
 pub use codec::Codec;
 pub use ir::Graph;
 pub use logits::{Logits, Ranked};
@@ -70,24 +71,6 @@ pub struct DeclaredLayer {
     pub tolerance: f64,
 }
 
-/// Names a circuit's integers: a ciphertext, a key and a circuit go together when theirs are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Fingerprint([u8; 32]);
-
-impl DeclaredLayer {
-    /// Whether what the laws say about a layer may be this: reports and advice compute with it.
-    fn is_lawful(&self) -> bool {
-        let in_size = |number: i64| (-verify::LARGEST..=verify::LARGEST).contains(&number);
-        let is_width = |width: Option<i64>| width.is_none_or(|bits| (1..=64).contains(&bits));
-        self.shape.iter().chain(&self.row_sum).all(|&number| number >= 0 && in_size(number))
-            && is_width(self.weight_bits)
-            && is_width(self.level_bits)
-            && self.range.is_none_or(|Range { lo, hi }| lo <= hi && in_size(lo) && in_size(hi))
-            && self.tolerance.is_finite()
-            && self.tolerance >= 0.0
-    }
-}
-
 impl Artifact for Circuit {
     const KIND: artifact::Kind = artifact::Kind::Circuit;
 }
@@ -105,15 +88,7 @@ impl Circuit {
     /// When the bytes are something else, damaged, or no circuit that keeps the laws.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let circuit: Self = artifact::from_bytes(bytes)?;
-        verify::verify(&circuit.graph).map_err(|error| artifact::malformed::<Self>(&error.to_string()))?;
-        let Graph { inputs, outputs, .. } = &circuit.graph;
-        if !circuit.codec.fits(inputs.len(), outputs.len()) || !circuit.codec.gives(inputs) {
-            return Err(artifact::malformed::<Self>("its ends do not fit its graph"));
-        }
-        if let Some(field) = circuit.fields.iter().find(|field| !field.is_lawful()) {
-            let reason = format!("a number of `{}` is beyond what a layer may have", field.name);
-            return Err(artifact::malformed::<Self>(&reason));
-        }
+        circuit.verify().map_err(|error| artifact::malformed::<Self>(&error.to_string()))?;
         Ok(circuit)
     }
 
@@ -131,15 +106,5 @@ impl Circuit {
     /// When the sample has another width, or a feature is NaN or infinite.
     pub fn simulate_noisy(&self, sample: &[f32], seed: Seed) -> Result<Logits, InputError> {
         Ok(self.codec.decode(self.graph.simulate_noisy(&self.codec.encode(sample)?, seed)))
-    }
-
-    /// A digest of everything the circuit computes.
-    ///
-    /// # Panics
-    /// Never: a circuit always serialises.
-    #[must_use]
-    pub fn fingerprint(&self) -> Fingerprint {
-        let bytes = postcard::to_stdvec(self).expect("a circuit has only data that postcard can hold");
-        Fingerprint(Sha256::digest(bytes).into())
     }
 }

@@ -3,7 +3,10 @@
 use thiserror::Error;
 
 use super::advice::Change;
-use crate::params::{Log2Probability, search::Infeasible, workload::GraphError};
+use crate::{
+    circuit::CircuitError,
+    params::{Log2Probability, search::Infeasible, workload::GraphError},
+};
 
 /// Why a circuit has no encrypted form.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -17,18 +20,19 @@ pub enum CompileError {
         /// For each option that helps, the smallest change that suffices. The network has to be trained again with it.
         changes: Vec<Change>,
     },
-    /// The circuit breaks its own rules.
-    #[error("the circuit is malformed: {0}")]
-    Malformed(#[from] GraphError),
-    /// A codec that does not fit the graph.
+    /// The circuit breaks a law.
+    #[error("the circuit is malformed ({0}): lower the network again")]
+    Malformed(#[from] CircuitError),
+    /// A number or a range that no torus holds.
+    #[error("the circuit has no encrypted form: {0}")]
+    Graph(#[from] GraphError),
+    /// Parameters that the circuit cannot run under.
     #[error(
-        "the circuit's codec gives {levels} levels and its graph takes {inputs}: lower the network again"
+        "the circuit cannot run under the `parameters` that were asked for: {reason}; take those of a client half or of evaluation keys, or compile without, and have clients make new keys"
     )]
-    Codec {
-        /// Levels that the codec gives for a sample.
-        levels: usize,
-        /// Inputs of the graph.
-        inputs: usize,
+    Parameters {
+        /// What is wrong with them.
+        reason: String,
     },
     /// An option out of range.
     #[error("`p_fail` is {found}, but must be from 2^-256 to 2^-1: ask for a probability such as 2^-40")]

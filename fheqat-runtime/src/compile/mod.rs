@@ -9,7 +9,7 @@ mod options;
 mod plan;
 mod predict;
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::num::NonZeroUsize;
 
 pub use advice::Change;
 pub use error::CompileError;
@@ -19,8 +19,13 @@ pub use predict::{LayerPrediction, Prediction};
 use crate::{
     Seed,
     circuit::Circuit,
-    fhe::{ClientKey, ServerKey, ThreadError, keys, workers::Workers},
+    fhe::{
+        Client, ClientHalf, ClientKey, EvaluationKeys, ModelId, Server, ServerHalf, ServerKey, ThreadError,
+        entropy::{SystemSeeder, new_id},
+        server::workers::Workers,
+    },
     params::{
+        Parameters,
         search::{self, Bounds, Space},
         workload::Workload,
     },
@@ -32,6 +37,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Compiled {
     circuit: Circuit,
+    model: ModelId,
     plan: Plan,
     prediction: Prediction,
     threads: Option<NonZeroUsize>,
@@ -48,10 +54,7 @@ impl Circuit {
         if !(-256.0..=-1.0).contains(&options.p_fail.0) {
             return Err(CompileError::Probability { found: options.p_fail });
         }
-        let (levels, inputs) = (self.codec.inputs(), self.graph.inputs.len());
-        if levels != inputs {
-            return Err(CompileError::Codec { levels, inputs });
-        }
+        self.verify()?;
         let usual = Workload::of(&self.graph, options.p_fail)?;
         let others = Workload::alternatives(&usual, &self.graph, options.p_fail)?;
         let bounds = Bounds {
@@ -60,39 +63,93 @@ impl Circuit {
             objective: options.objective,
         };
         let space = Space { extension: options.max_extension, ..Space::default() };
-        let (workload, solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)
+        let space = match options.parameters {
+            Some(parameters) => space_of(&parameters, &space, &usual, &others)?,
+            None => space,
+        };
+        let (workload, mut solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)
             .map_err(|reason| {
                 let changes = advice::changes(self, &reason, bounds, &space, &options.prices);
                 CompileError::Infeasible { reason, changes }
             })?;
+        // Keys may be able to do more than this circuit asks for.
+        solution.parameters = options.parameters.unwrap_or(solution.parameters);
         let plan = Plan::new(self, workload, &solution);
         let prediction = Prediction::new(workload, &solution, &plan, &options.prices);
-        Ok(Compiled { circuit: self.clone(), plan, prediction, threads: options.threads })
+        let model = ModelId(new_id(&mut SystemSeeder));
+        Ok(Compiled { circuit: self.clone(), model, plan, prediction, threads: options.threads })
     }
 }
 
+/// The part of a space that has these parameters.
+///
+/// # Errors
+/// When they are not in it, or their keys cannot do what the circuit asks for.
+fn space_of(
+    parameters: &Parameters,
+    space: &Space,
+    usual: &Workload,
+    others: &[Workload],
+) -> Result<Space, CompileError> {
+    let refused = |reason: &str| Err(CompileError::Parameters { reason: reason.to_owned() });
+    if let Err(reason) = space.check(parameters) {
+        return refused(&reason);
+    }
+    if !parameters.rotate() && !usual.rotations.is_empty() {
+        return refused("their keys have no bootstrap key, and this circuit bootstraps");
+    }
+    let switches = |workload: &Workload| workload.key_switches() > 0;
+    if parameters.key_switch.is_none() && switches(usual) && others.iter().all(switches) {
+        return refused("their keys have no key-switching key, and this circuit switches keys");
+    }
+    Ok(space.only(parameters))
+}
+
 impl Compiled {
-    /// Both keys, from the operating system's entropy.
+    /// The client half: what its clients hold.
+    #[must_use]
+    pub fn client(&self) -> ClientHalf {
+        ClientHalf { model: self.model, plan: self.plan.client.clone() }
+    }
+
+    /// The server half: what the model's owner and servers hold.
+    #[must_use]
+    pub fn server(&self) -> ServerHalf {
+        ServerHalf { model: self.model, plan: self.plan.server.clone() }
+    }
+
+    /// A client and a server with keys from the operating system's entropy, for one process that plays all parts. Between machines
+    /// [`ClientHalf::keygen`] makes the keys, where there are no weights.
     ///
     /// # Errors
     /// When the threads cannot start.
-    pub fn keygen(&self) -> Result<(ClientKey, ServerKey), ThreadError> {
+    ///
+    /// # Panics
+    /// When the operating system has no entropy.
+    pub fn keygen(&self) -> Result<(Client, Server), ThreadError> {
         unoptimized::warn();
-        let workers = self.workers()?;
-        Ok(Arc::clone(&workers).install(|| keys::generate(&self.plan, workers)))
+        self.parties(ClientHalf::keygen)
     }
 
-    /// Both keys from a seed: the same every time, so anybody can make them.
+    /// The same with keys from a seed: the same every time, so anybody can make them.
     ///
     /// # Errors
     /// When the threads cannot start.
-    pub fn keygen_insecure_for_tests(&self, seed: Seed) -> Result<(ClientKey, ServerKey), ThreadError> {
-        let workers = self.workers()?;
-        Ok(Arc::clone(&workers).install(|| keys::generate_insecure(&self.plan, workers, seed)))
+    pub fn keygen_insecure_for_tests(&self, seed: Seed) -> Result<(Client, Server), ThreadError> {
+        self.parties(|half| half.keygen_insecure_for_tests(seed))
     }
 
-    fn workers(&self) -> Result<Arc<Workers>, ThreadError> {
-        Workers::new(self.threads, &self.plan.server).map(Arc::new)
+    fn parties(
+        &self,
+        keygen: impl FnOnce(&ClientHalf) -> (ClientKey, EvaluationKeys) + Send,
+    ) -> Result<(Client, Server), ThreadError> {
+        let (client, server) = (self.client(), self.server());
+        let workers = Workers::new(self.threads, &self.plan.server)?;
+        let (client_key, server_key) = workers.install(|| {
+            let (key, evaluation) = keygen(&client);
+            (key, ServerKey::from(evaluation))
+        });
+        Ok((Client::of_parts(client, client_key), Server::of_parts(server, server_key, workers)))
     }
 
     /// The circuit that was compiled.

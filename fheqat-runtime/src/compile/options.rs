@@ -3,14 +3,16 @@
 use std::num::NonZeroUsize;
 
 use crate::params::{
-    Bytes, Log2Probability, cost::Prices, modulus_switch::MAX_EXTENSION, objective::Objective, search::Bounds,
+    Bytes, Log2Probability, Parameters, cost::Prices, modulus_switch::MAX_EXTENSION, objective::Objective,
+    search::Bounds,
 };
 
 /// What the user chooses of the cryptography.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CompileOptions {
-    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-40.
+    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-128, which leaves nothing to be
+    /// learnt of a key from results that are wrong. 2^-40 is cheaper, and for results that stay with the key's owner.
     pub p_fail: Log2Probability,
     /// The largest server key in memory that is allowed. Default: 250 MB.
     pub max_server_key: Bytes,
@@ -19,6 +21,9 @@ pub struct CompileOptions {
     pub max_extension: u32,
     /// What parameters are chosen for. Default: [`Objective::CoreSeconds`].
     pub objective: Objective,
+    /// The parameters to use: those of keys that clients already have, for another model or the same one retrained. Default: none,
+    /// which means the best.
+    pub parameters: Option<Parameters>,
     /// Threads of key generation and of the server. Default: none, which means all cores.
     pub threads: Option<NonZeroUsize>,
     /// What operations take, by which parameters are chosen and times predicted. Default: [`Prices::shipped`], which give the
@@ -34,6 +39,7 @@ impl Default for CompileOptions {
             max_server_key: server_key,
             max_extension: MAX_EXTENSION,
             objective,
+            parameters: None,
             threads: None,
             prices: Prices::shipped(),
         }
@@ -66,6 +72,13 @@ impl CompileOptions {
     #[must_use]
     pub const fn objective(mut self, objective: Objective) -> Self {
         self.objective = objective;
+        self
+    }
+
+    /// Sets [`parameters`](Self::parameters).
+    #[must_use]
+    pub const fn parameters(mut self, parameters: Parameters) -> Self {
+        self.parameters = Some(parameters);
         self
     }
 

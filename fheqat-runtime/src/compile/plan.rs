@@ -69,11 +69,9 @@ impl<'a> Builder<'a> {
                 self.sum(terms, 1, 0, output.slots)
             })
             .collect();
-        let circuit = self.circuit.fingerprint();
         let parameters = self.solution.parameters;
         Plan {
             client: ClientPlan {
-                circuit,
                 parameters,
                 codec: self.circuit.codec.clone(),
                 inputs_under_small_key: workload.inputs_under_small_key,
@@ -81,7 +79,6 @@ impl<'a> Builder<'a> {
                 outputs: self.decodings(),
             },
             server: ServerPlan {
-                circuit,
                 parameters,
                 inputs_under_small_key: workload.inputs_under_small_key,
                 inputs: self.inputs.iter().flatten().count(),

@@ -2,7 +2,11 @@
 
 use thiserror::Error;
 
-use crate::error::InputError;
+use super::ids::{KeyId, ModelId};
+use crate::{
+    error::InputError,
+    params::{Decomposition, Parameters},
+};
 
 /// Why a pool of threads could not start.
 #[derive(Debug, Error)]
@@ -14,18 +18,40 @@ pub struct ThreadError {
     pub reason: String,
 }
 
-/// A key and a ciphertext, or a key and a circuit, that do not belong together.
+/// Parts that do not belong together: of a model, keys and ciphertexts.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// They are of two circuits.
+    /// Keys and a model of different parameters.
     #[error(
-        "the ciphertext belongs to another circuit: encrypt with a key generated for the circuit that runs"
+        "the keys are for models with {}, and this one has {}: make keys with the client half of this model, or compile it for these keys with `CompileOptions::parameters`", shapes(.keys), shapes(.model)
     )]
-    Circuit,
-    /// They are of two key generations.
-    #[error("the ciphertext was made under another key: use the client and server key of one key generation")]
-    Key,
+    Parameters {
+        /// Those of the keys.
+        keys: Box<Parameters>,
+        /// Those of the model.
+        model: Box<Parameters>,
+    },
+    /// A ciphertext of another model.
+    #[error(
+        "the ciphertext belongs to model {found}, and this is {expected}: use the client and the server half of one compilation"
+    )]
+    Model {
+        /// The ciphertext's.
+        found: ModelId,
+        /// The one at hand.
+        expected: ModelId,
+    },
+    /// A ciphertext under another key.
+    #[error(
+        "the ciphertext was made under key {found}, and this is {expected}: use the client key and the evaluation keys of one key generation"
+    )]
+    Key {
+        /// The ciphertext's.
+        found: KeyId,
+        /// The one at hand.
+        expected: KeyId,
+    },
     /// A ciphertext of another shape than its key says.
     #[error(
         "the ciphertext has {found} integers where {expected} belong: it was damaged or cut, send it again"
@@ -38,6 +64,41 @@ pub enum Mismatch {
     },
 }
 
+impl Mismatch {
+    pub(crate) fn check_parameters(keys: &Parameters, model: &Parameters) -> Result<(), Self> {
+        if keys == model {
+            return Ok(());
+        }
+        Err(Self::Parameters { keys: Box::new(*keys), model: Box::new(*model) })
+    }
+
+    pub(crate) fn check_ids(
+        (model, key): (ModelId, KeyId),
+        (expected_model, expected_key): (ModelId, KeyId),
+    ) -> Result<(), Self> {
+        if model != expected_model {
+            return Err(Self::Model { found: model, expected: expected_model });
+        }
+        if key != expected_key {
+            return Err(Self::Key { found: key, expected: expected_key });
+        }
+        Ok(())
+    }
+}
+
+fn shapes(parameters: &Parameters) -> String {
+    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
+    let decomposition = |of: &Decomposition| format!("{} x {}", of.base_log.0, of.levels.0);
+    let mut shapes = format!("n = {}, k = {}, N = {}", lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
+    if parameters.rotate() {
+        shapes += &format!(", bootstrap key {}", decomposition(rotation));
+    }
+    if let Some(key_switch) = key_switch {
+        shapes += &format!(", key switch {}", decomposition(key_switch));
+    }
+    shapes
+}
+
 /// Why a sample cannot be encrypted.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
@@ -47,6 +108,18 @@ pub enum EncryptError {
     Input(#[from] InputError),
 }
 
+/// Why a server cannot be made of its parts.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// Keys of other parameters than the model.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// Threads that cannot start.
+    #[error(transparent)]
+    Threads(#[from] ThreadError),
+}
+
 /// Why a ciphertext cannot be run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -54,7 +127,7 @@ pub enum RunError {
     /// An empty batch.
     #[error("there are no ciphertexts: give at least one")]
     Empty,
-    /// A ciphertext that does not belong to the server key.
+    /// A ciphertext that does not belong to the server.
     #[error("ciphertext {index}: {mismatch}")]
     Mismatch {
         /// Its index in the batch.
@@ -62,7 +135,7 @@ pub enum RunError {
         /// What differs.
         mismatch: Mismatch,
     },
-    /// [`Control::cancel`](super::Control::cancel) stopped the run.
+    /// The run was stopped by its `Control`.
     #[error("the run was cancelled")]
     Cancelled,
     /// Threads that cannot start.
@@ -77,7 +150,7 @@ pub enum DecryptError {
     /// An empty batch.
     #[error("there are no ciphertexts: give at least one")]
     Empty,
-    /// A ciphertext that does not belong to the client key.
+    /// A ciphertext that does not belong to the client.
     #[error("ciphertext {index}: {mismatch}")]
     Mismatch {
         /// Its index in the batch.

@@ -1,21 +1,30 @@
 //! Encrypted execution: keys and ciphertexts, no decisions. Those are in [`compile`](crate::compile).
 //!
-//! A [`Plan`](crate::plan::Plan) generates keys; a client key encrypts and decrypts; a server key runs.
+//! A client half generates keys; a client, which is a client half and a client key, encrypts and decrypts; a server, which is a server
+//! half and a server key, runs.
 
+#[cfg(feature = "client")]
+mod balanced;
 pub mod ciphertexts;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub(crate) mod entropy;
 pub mod error;
-pub(crate) mod key_switch;
-pub mod keys;
-pub(crate) mod packed;
-mod product;
-pub(crate) mod rotate;
-pub(crate) mod running;
-mod schedule;
-#[cfg(test)]
+pub mod evaluation_keys;
+pub mod ids;
+#[cfg(feature = "client")]
+pub(crate) mod secrets;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(all(test, feature = "fhe"))]
 mod tests;
-pub(crate) mod workers;
 
 pub use ciphertexts::{EncryptedInput, EncryptedOutput};
-pub use error::{DecryptError, EncryptError, Mismatch, RunError, ThreadError};
-pub use keys::{ClientKey, KeyId, ServerKey};
-pub use schedule::Control;
+#[cfg(feature = "client")]
+pub use client::{Client, ClientHalf, ClientKey};
+pub use error::{DecryptError, EncryptError, Mismatch, RunError, ServerError, ThreadError};
+pub use evaluation_keys::EvaluationKeys;
+pub use ids::{KeyId, ModelId};
+#[cfg(feature = "server")]
+pub use server::{Control, Server, ServerHalf, ServerKey};

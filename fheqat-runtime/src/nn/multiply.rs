@@ -25,6 +25,9 @@ pub(crate) fn multiply(
     to: &mut ArrayViewMut2<'_, f32>,
 ) {
     let (rows, columns) = to.dim();
+    if a.is_empty() || b.is_empty() {
+        return to.map_inplace(|sum| *sum = if beta == 0.0 { 0.0 } else { beta * *sum });
+    }
     let longer = rows.max(columns);
     let parts = parts(rows, b.len()).min((longer / SIDE).max(1));
     let part = longer.div_ceil(parts);
@@ -60,6 +63,12 @@ mod tests {
             multiply(&a.view(), &b.view(), 2.0, &mut to.view_mut());
             assert_eq!(to, expected);
         }
+        let mut to = numbers(3, 4);
+        let (a, b) = (numbers(3, 0), numbers(0, 4));
+        multiply(&a.view(), &b.view(), 1.0, &mut to.view_mut());
+        assert_eq!(to, numbers(3, 4));
+        multiply(&a.view(), &b.view(), 0.0, &mut to.view_mut());
+        assert_eq!(to, Array2::<f32>::zeros((3, 4)));
         assert!(parts(300, 130 * 90) > 1 && parts(5, 130 * 7) == 1);
     }
 }

@@ -240,6 +240,14 @@ impl Program {
         }
     }
 
+    /// Whether the node at `index` reads levels that the client encodes, alone or beside others.
+    pub(crate) fn sees_input(&self, index: usize) -> bool {
+        self.operands(index).iter().any(|&from| {
+            let node = &self.nodes[from];
+            node.from.is_none() || (matches!(node.op, Op::Join(_)) && self.sees_input(from))
+        })
+    }
+
     /// Whether nothing but batch normalisations read the node at `index`.
     pub(crate) fn is_normalized(&self, index: usize) -> bool {
         !self.is_last(index) && self.readers(index).all(|reader| matches!(self.nodes[reader].op, Op::Norm(_)))

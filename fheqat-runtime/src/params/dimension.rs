@@ -1,16 +1,16 @@
 //! The numbers that keys are made of: tfhe's types, or without it those of the same names.
 
-#[cfg(feature = "fhe")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub use tfhe::core_crypto::prelude::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize, Variance,
 };
 
-#[cfg(not(feature = "fhe"))]
+#[cfg(not(any(feature = "client", feature = "server")))]
 pub use without_tfhe::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize, Variance,
 };
 
-#[cfg(not(feature = "fhe"))]
+#[cfg(not(any(feature = "client", feature = "server")))]
 mod without_tfhe {
     use serde::{Deserialize, Serialize};
 

@@ -16,6 +16,9 @@ pub mod workload;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "client", feature = "server"))]
+use self::search::Space;
+
 use self::dimension::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
 };
@@ -55,23 +58,10 @@ impl Decomposition {
 }
 
 impl Parameters {
-    #[cfg(feature = "fhe")]
+    /// Whether they are of those that the [whole space](Space::default) has; otherwise why not.
+    #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn check(&self) -> Result<(), String> {
-        let ring =
-            self.polynomial_size.0.is_power_of_two() && (256..=1 << 16).contains(&self.polynomial_size.0);
-        let dimensions = self.lwe_dimension.0 <= 1 << 12 && (1..=8).contains(&self.glwe_dimension.0);
-        let switches = self.rotate() || self.key_switch.is_none();
-        let fits = |decomposition: Decomposition, bits: usize| {
-            let (base, levels) = (decomposition.base_log.0, decomposition.levels.0);
-            (1..bits).contains(&base) && (1..bits).contains(&levels) && base * levels < bits
-        };
-        let decompositions =
-            fits(self.rotation, 64) && self.key_switch.is_none_or(|key_switch| fits(key_switch, 32));
-        if ring && dimensions && switches && decompositions {
-            Ok(())
-        } else {
-            Err("its parameters are out of range".to_owned())
-        }
+        Space::whole().check(self)
     }
 
     /// Keys of a circuit without rotations: the big one alone.

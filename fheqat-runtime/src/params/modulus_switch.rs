@@ -1,7 +1,7 @@
 //! The modulus switch of one rotation: how fine its grid is, and how each mask element is rounded to it.
 //!
 //! A rotation over `w = 2^extension` interleaved ring polynomials sees a grid of `2wN` points. A mask element on a
-//! multiple of `2^(extension - h)` grid steps needs `2^h` external products (see `fhe::rotate`), so each element is
+//! multiple of `2^(extension - h)` grid steps needs `2^h` external products (see `fhe::server::rotate`), so each element is
 //! rounded to the `h` with the least `2^h + lambda * error^2`, error in grid steps. Errors are public and the key's
 //! bits have mean 1/2, so half their sum is put back into the body and each adds `error^2 / 4` of variance.
 
@@ -44,6 +44,14 @@ pub struct Rounding {
 impl ModulusSwitch {
     /// One polynomial: the usual rotation.
     pub const PLAIN: Self = Self { extension: 0, error_weight: 0.0 };
+
+    /// Whether the search could have chosen it.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_candidate(self) -> bool {
+        let candidates = every_candidate().get(self.extension as usize);
+        self == Self::PLAIN
+            || candidates.is_some_and(|all| all.iter().any(|&(candidate, _)| candidate == self))
+    }
 
     /// Rounds a mask element of the 32-bit torus to a grid of `2^log_grid` points.
     #[must_use]

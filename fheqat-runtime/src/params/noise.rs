@@ -38,9 +38,13 @@ impl Parameters {
     /// tfhe's formula, without a part that this decomposition does not have. A product that drops the digits below the last adds an
     /// error uniform over `B^-l` to each coefficient of each of the k mask polynomials, times a polynomial of key bits:
     /// their mean 1/2, and a part without mean of the same square. The product takes the mean's part out (see
-    /// `fhe::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
-    /// bit is 1. What is left differs by some percent with the ones in both keys, and the formula's part of the transforms
-    /// is a fit: a 16th on top. Of the whole, sets of every shape showed 0.86 to 1.0 (`fhe::tests::noise`).
+    /// `fhe::server::product`): `B^-2l / 12 * 1/4` for each of kN coefficients, in the half of the n steps where the small key's
+    /// bit is 1.
+    ///
+    /// What is left of the drop is in proportion to the ones of the small key, and the part of the transforms to those of the big one,
+    /// so no key has more than `1 + ONES / sqrt(n)` and `1 + ONES / sqrt(kN)` times these parts ([`ONES`]): together less
+    /// than `1 + 1 / sqrt(552)`. A 16th on top covers that, with a 50th to spare for the formula's part of the transforms, which
+    /// is a fit. Of the whole, sets of every shape showed 0.86 to 1.0 (`fhe::tests::noise`).
     #[must_use]
     pub fn extraction(&self) -> Variance {
         let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
@@ -83,9 +87,16 @@ impl Parameters {
         n * (transforms + key + rounding)
     }
 
-    /// What the key switch adds; nothing when there is none.
+    /// What the key switch adds at most, whatever the keys; nothing when there is none.
+    ///
+    /// tfhe's formula, of a key with as many ones as zeros, and what [`ONES`] more in the big key let the dropped digits add.
     #[must_use]
     pub fn key_switch_noise(&self) -> Variance {
+        self.key_switch_noise_of(ONES)
+    }
+
+    /// The same of a big key whose ones are so many standard deviations above the half.
+    fn key_switch_noise_of(&self, ones: f64) -> Variance {
         let Some(decomposition) = self.key_switch else {
             return Variance(0.0);
         };
@@ -95,7 +106,7 @@ impl Parameters {
         let digits = (2.0 * base_log).exp2() / 12.0 + 1.0 / 6.0;
         let key = levels * dimension * secure(self.lwe_dimension.0 as f64, SMALL_MODULUS) * digits;
         let dropped = dimension * (ulp / 48.0 + (-2.0 * base_log * levels).exp2() / 24.0);
-        Variance(key + dropped - ulp / 12.0 + small_ulp / 12.0)
+        Variance(key + dropped * (1.0 + ones / dimension.sqrt()) - ulp / 12.0 + small_ulp / 12.0)
     }
 
     /// What the modulus switch adds: `error^2 / 4` for each mask element, and the rounding of the body to the fine grid.
@@ -106,6 +117,10 @@ impl Parameters {
         Variance((self.lwe_dimension.0 as f64 * rounding.error / 4.0 + body) / (coarse * coarse))
     }
 }
+
+/// How many standard deviations the ones of a key are from the half at most: for n bits, `sqrt(n) / 2` is one. Other keys are
+/// not used (`fhe::balanced`).
+pub const ONES: f64 = 1.0;
 
 const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
 

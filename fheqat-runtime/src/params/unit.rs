@@ -50,6 +50,11 @@ impl Log2Probability {
 }
 
 impl Slots {
+    /// Whether a wire can have so many.
+    pub(crate) const fn is_possible(self) -> bool {
+        self.0 > 0
+    }
+
     /// Half a slot: the noise that a value survives.
     #[must_use]
     pub fn half(self) -> TorusDistance {

@@ -16,6 +16,7 @@ pub(crate) const fn to_small(torus: u64) -> u32 {
 }
 
 /// The slot that a phase lies in, in `0..M`.
+#[cfg(feature = "client")]
 #[must_use]
 pub(crate) fn nearest_slot(phase: u64, slots: Slots) -> i64 {
     let slot = (u128::from(phase) * u128::from(slots.0) + (1 << 63)) >> 64;

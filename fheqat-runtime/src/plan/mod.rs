@@ -7,10 +7,13 @@ pub(crate) mod encoding;
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "client")]
+use crate::circuit::verify;
 use crate::{
-    circuit::{Codec, Fingerprint},
+    circuit::Codec,
     params::{
-        Parameters, Slots,
+        Bytes, Parameters, Slots,
+        cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         workload::KeySwitches,
     },
@@ -28,8 +31,6 @@ pub struct Plan {
 /// The client's half: it has no weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClientPlan {
-    /// Fingerprint of the circuit.
-    pub circuit: Fingerprint,
     /// The keys' shapes.
     pub parameters: Parameters,
     /// Features to integers, integers to logits.
@@ -61,8 +62,6 @@ pub enum Decoding {
 /// What a server computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerPlan {
-    /// Fingerprint of the circuit.
-    pub circuit: Fingerprint,
     /// The keys' shapes.
     pub parameters: Parameters,
     /// Inputs are encrypted under the small key.
@@ -138,6 +137,7 @@ pub struct Tap {
     pub readers: Vec<(usize, i64)>,
 }
 
+#[cfg(feature = "fhe")]
 impl Rotation {
     /// One jump at zero, of nothing: what is measured of rotations by themselves.
     pub(crate) fn of_one_jump(parameters: &Parameters, modulus_switch: ModulusSwitch) -> Self {
@@ -156,6 +156,37 @@ impl Rotation {
     }
 }
 
+impl ClientPlan {
+    /// Refuses a plan whose parts do not fit each other, or whose numbers are beyond what this build could have chosen.
+    #[cfg(feature = "client")]
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.parameters.check()?;
+        let ends = self.codec.verify_ends(self.inputs.len(), self.outputs.len());
+        ends.map_err(|error| error.to_string())?;
+        if self.inputs_under_small_key && !self.parameters.rotate() {
+            return Err("its inputs are under a key that it does not have".to_owned());
+        }
+        let slots = self.inputs.iter().flatten().all(|slots| slots.is_possible());
+        let outputs = self.outputs.iter().all(|output| match *output {
+            Decoding::Constant(constant) => in_size(constant),
+            Decoding::Sum { slots, range: Range { lo, hi }, constant } => {
+                let is_range = in_size(lo) && in_size(hi) && lo <= hi;
+                slots.is_possible() && is_range && hi - lo < i64::from(slots.0) && in_size(constant)
+            }
+        });
+        if slots && outputs {
+            Ok(())
+        } else {
+            Err("a number of its inputs or outputs is out of range".to_owned())
+        }
+    }
+}
+
+#[cfg(feature = "client")]
+fn in_size(number: i64) -> bool {
+    (-verify::LARGEST..=verify::LARGEST).contains(&number)
+}
+
 impl ServerPlan {
     /// Blind rotations of one sample.
     #[must_use]
@@ -163,9 +194,39 @@ impl ServerPlan {
         self.stages.iter().map(Vec::len).sum()
     }
 
-    /// Refuses a plan that reads what is not there.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// What the wires of one sample take in memory while it runs, and what one thread works in.
+    #[must_use]
+    pub fn memory(&self) -> Bytes {
+        let rotations = || self.stages.iter().flatten();
+        let big = 8 * (self.parameters.big_dimension().0 as u64 + 1);
+        let small = 4 * (self.parameters.lwe_dimension.0 as u64 + 1);
+        let size = self.parameters.polynomial_size.0 as u64;
+        let inputs = self.inputs as u64;
+        let masks = if self.inputs_under_small_key {
+            inputs.saturating_mul(small)
+        } else {
+            inputs.div_ceil(size).saturating_mul(big).saturating_add(inputs.saturating_mul(8))
+        };
+        let wires = |rotation: &Rotation| {
+            let switched = (rotation.key_switches.wires.len() as u64).saturating_mul(small);
+            (rotation.tables as u64).saturating_mul(big).saturating_add(switched)
+        };
+        let extension = rotations().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
+        let ring = 8 * (self.parameters.glwe_dimension.0 as u64 + 1) * size << extension.min(MAX_EXTENSION);
+        let thread = if self.rotations() == 0 { 0 } else { ring * (BLOCK as u64 + 1) };
+        let outputs = (self.outputs.len() as u64).saturating_mul(big);
+        let sample = rotations().map(wires).fold(masks.saturating_add(outputs), u64::saturating_add);
+        Bytes(sample.saturating_add(thread))
+    }
+
+    /// Refuses a plan that reads what is not there, is beyond what this build could have chosen, or takes more than `memory` for one
+    /// sample.
+    #[cfg(feature = "server")]
+    pub(crate) fn check(&self, memory: Bytes) -> Result<(), String> {
         self.parameters.check()?;
+        if self.memory() > memory {
+            return Err(format!("a sample takes {}, more than the {memory} that are allowed", self.memory()));
+        }
         if !self.parameters.rotate() && (self.rotations() > 0 || self.inputs_under_small_key) {
             return Err("it needs a small key, and has none".to_owned());
         }
@@ -179,6 +240,7 @@ impl ServerPlan {
         self.outputs.iter().try_for_each(|sum| self.check_sum(sum, self.stages.len()))
     }
 
+    #[cfg(feature = "server")]
     fn check_sum(&self, sum: &Sum, before: usize) -> Result<(), String> {
         let known = |source: &Source| match *source {
             Source::Input(index) => index < self.inputs,
@@ -194,6 +256,7 @@ impl ServerPlan {
     }
 
     /// A sum under the small key reads only what is under it, and another only what is under the big one.
+    #[cfg(feature = "server")]
     fn check_key(&self, rotation: &Rotation) -> Result<(), String> {
         let wrong = rotation.sum.terms.iter().find(|(source, _)| match *source {
             Source::Input(_) => self.inputs_under_small_key == rotation.key_switches.sum,
@@ -207,16 +270,25 @@ impl ServerPlan {
         }
     }
 
+    #[cfg(feature = "server")]
     fn check_rotation(&self, rotation: &Rotation) -> Result<(), String> {
-        let taps = rotation.taps.iter().all(|tap| {
-            tap.coefficient < self.parameters.polynomial_size.0
-                && tap.readers.iter().all(|&(table, _)| table < rotation.tables)
-        });
-        let grid = rotation.modulus_switch.extension <= MAX_EXTENSION
+        let taps = rotation.taps.iter().all(|tap| tap.coefficient < self.parameters.polynomial_size.0);
+        let mut readers: Vec<usize> =
+            rotation.taps.iter().flat_map(|tap| &tap.readers).map(|reader| reader.0).collect();
+        readers.sort_unstable();
+        readers.dedup();
+        // Each table is read somewhere: no more are asked for than the plan has bytes for.
+        let tables = readers.iter().copied().eq(0..rotation.tables);
+        let grid = rotation.modulus_switch.is_candidate()
             && rotation.log_grid == self.parameters.coarse_grid() + rotation.modulus_switch.extension;
+        let points = 1 << rotation.log_grid.min(31);
+        let stairs = rotation.stairs.is_sorted_by(|a, b| a.0 < b.0)
+            && rotation.stairs.iter().all(|&(position, _)| position < points)
+            && rotation.origin < points;
         let switches = rotation.key_switches.count() == 0 || self.parameters.key_switch.is_some();
-        let wires = rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);
-        if taps && grid && switches && wires && rotation.slots.0 > 0 {
+        let wires = rotation.key_switches.wires.is_sorted_by(|a, b| a < b)
+            && rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);
+        if taps && tables && grid && stairs && switches && wires && rotation.slots.is_possible() {
             Ok(())
         } else {
             Err("a rotation does not fit its parameters".to_owned())

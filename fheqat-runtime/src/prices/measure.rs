@@ -15,11 +15,14 @@ use tfhe::core_crypto::{
 use super::times::Times;
 use crate::{
     fhe::{
-        ThreadError, key_switch,
-        keys::Secrets,
-        packed::PackedInputs,
-        rotate::{self, Scratch},
-        running::{add_scaled, expand},
+        ThreadError,
+        secrets::Secrets,
+        server::{
+            key_switch,
+            packed::PackedInputs,
+            rotate::{self, Scratch},
+            running::{add_scaled, expand},
+        },
     },
     params::{
         Decomposition, Parameters, Seconds,

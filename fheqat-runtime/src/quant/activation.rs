@@ -1,6 +1,11 @@
 //! Functions of one number that `QuantAct` applies.
+//!
+//! Tables are read off them, so they are computed by the `libm` crate: the standard library's exponentials are those of the platform, which
+//! round differently from one to another, and the same weights would lower to other tables there.
 
 use std::{any::TypeId, f32::consts::FRAC_2_PI, fmt};
+
+use libm::{expf, tanhf};
 
 /// The function of a `QuantAct`: any function of one number, for a table under encryption costs the same whatever is in it.
 ///
@@ -26,7 +31,8 @@ pub trait Activation: 'static {
     /// Whether it is below zero anywhere that matters: its levels are then `-2^(b-1)..=2^(b-1)-1`, else `0..=2^b-1`.
     const SIGNED: bool;
 
-    /// The function: the same for the same `x`, always. Where it is not a number, it counts as zero; where it is infinite, or beyond
+    /// The function: the same for the same `x`, always. `x.exp()`, `x.sin()` and the like are the same on one platform; those of
+    /// the `libm` crate are on all, so that the same weights lower to the same tables. Where it is not a number, it counts as zero; where it is infinite, or beyond
     /// `2^64`, as `2^64` of that sign, which is the last level on that side. Calibration leaves such values out.
     fn apply(x: f32) -> f32;
 
@@ -60,7 +66,7 @@ impl Activation for Sigmoid {
     const SIGNED: bool = false;
 
     fn apply(x: f32) -> f32 {
-        1.0 / (1.0 + (-x).exp())
+        1.0 / (1.0 + expf(-x))
     }
 
     fn slope(x: f32) -> f32 {
@@ -73,11 +79,11 @@ impl Activation for Tanh {
     const SIGNED: bool = true;
 
     fn apply(x: f32) -> f32 {
-        x.tanh()
+        tanhf(x)
     }
 
     fn slope(x: f32) -> f32 {
-        let y = x.tanh();
+        let y = tanhf(x);
         1.0 - y * y
     }
 }
@@ -86,7 +92,7 @@ impl Gelu {
     const CUBE: f32 = 0.044_715;
 
     fn inner(x: f32) -> f32 {
-        (FRAC_2_PI.sqrt() * (x + Self::CUBE * x * x * x)).tanh()
+        tanhf(FRAC_2_PI.sqrt() * (x + Self::CUBE * x * x * x))
     }
 }
 
@@ -192,7 +198,14 @@ impl fmt::Debug for Function {
 
 #[cfg(test)]
 mod tests {
+    use fheqat_spec::Range;
+    use sha2::{Digest, Sha256};
+
     use super::*;
+    use crate::{
+        circuit::ir::Table,
+        quant::{Lookup, Requantize},
+    };
 
     struct Root;
 
@@ -226,6 +239,40 @@ mod tests {
         near(Gelu::apply(1.0), 0.841_192);
         near(Gelu::apply(-0.5), -0.154_286);
         near(LeakyReLU::apply(-2.0), -0.02);
+    }
+
+    /// Every level that the functions give at some steps, every value, and every slope: nothing of them may depend on the platform, on
+    /// the compiler or on a version.
+    #[test]
+    fn tables_are_those_of_every_platform() {
+        let mut digest = Sha256::new();
+        for function in [
+            Function::of::<Sigmoid>(),
+            Function::of::<Tanh>(),
+            Function::of::<Gelu>(),
+            Function::of::<LeakyReLU>(),
+        ] {
+            for bits in [2, 3, 4, 8] {
+                for (levels, step) in [(Range::unsigned(bits), 0.013), (Range::signed(bits), 0.1)] {
+                    let lookup = Some(Lookup { function, step });
+                    let read = Requantize { gain: 0.003, divisor: 1.0, offset: 0.21, lookup, levels };
+                    let table = Table::tabulate(Range::new(-3000, 3000), |sum| read.level(sum as f32) as i64);
+                    digest.update(table.base.to_le_bytes());
+                    for jump in &table.jumps {
+                        digest.update(jump.at.to_le_bytes());
+                        digest.update(jump.rise.to_le_bytes());
+                    }
+                }
+            }
+            for index in i16::MIN..=i16::MAX {
+                let x = f32::from(index) / 1000.0;
+                digest.update(function.apply(x).to_bits().to_le_bytes());
+                digest.update(function.slope(x).to_bits().to_le_bytes());
+            }
+        }
+        let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = digest.finalize().into();
+        let found = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        assert_eq!(found, 0x30ec_8cdc_32ee_9b8d, "{found:#018x}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Features that are not correlated, of mean 0 and deviation 1.
 
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +13,18 @@ pub const MAX_WHITENED: usize = 1 << 10;
 /// Components of less variance than this part of the largest are left out: their directions are noise.
 const LEAST_VARIANCE: f64 = 1e-6;
 
+/// Samples that each component needs: of fewer its direction is that of their noise.
+const SAMPLES_EACH: usize = 4;
+
+/// Principal components as columns, and the variances along them.
+struct Principal {
+    eigenvalues: DVector<f64>,
+    eigenvectors: DMatrix<f64>,
+}
+
 /// Whitening by principal components: features are standardised, so that their units do not matter, projected on the principal
 /// components of what that gives, and divided by their deviations. There are as many components as features, by falling variance;
-/// those whose variance is below 1e-6 of the largest are 0.
+/// those whose variance is below 1e-6 of the largest are 0, and so are those behind the first quarter of as many as there are samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Whitening {
     standardization: Standardization,
@@ -30,25 +39,12 @@ impl Whitening {
     pub(crate) fn of(samples: &ArrayView2<'_, f32>, offset: f32) -> Self {
         let (count, features) = samples.dim();
         let standardization = Standardization::of(samples);
-        let mut covariance = DMatrix::<f64>::zeros(features, features);
-        let mut deviations = vec![0.0; features];
-        for sample in samples.rows() {
-            for (feature, (to, &value)) in deviations.iter_mut().zip(sample).enumerate() {
-                *to = f64::from(standardization.apply(feature, value));
-            }
-            for (column, &there) in deviations.iter().enumerate() {
-                for (row, &here) in deviations.iter().enumerate().skip(column) {
-                    covariance[(row, column)] += here * there;
-                }
-            }
-        }
-        covariance /= count as f64;
-        covariance.fill_upper_triangle_with_lower_triangle();
-        let eigen = SymmetricEigen::new(covariance);
-        let mut order: Vec<usize> = (0..features).collect();
+        let eigen = principal(samples, &standardization);
+        let mut order: Vec<usize> = (0..eigen.eigenvalues.len()).collect();
         order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
+        order.truncate((count / SAMPLES_EACH).max(1));
         let largest = order.first().map_or(0.0, |&first| eigen.eigenvalues[first]);
-        let mut kept = Vec::with_capacity(features);
+        let mut kept = Vec::with_capacity(order.len());
         for &component in &order {
             let variance = eigen.eigenvalues[component];
             if variance > 0.0 && variance >= LEAST_VARIANCE * largest {
@@ -129,6 +125,40 @@ impl Whitening {
     }
 }
 
+/// Variances of standardised samples `[n, features]` along their principal components, and those, as columns. Of fewer samples than
+/// features there are at most as many components as samples, which follow from the products of samples `Z Z^T` instead: where
+/// `Z Z^T u = n v u`, the component is `Z^T u / sqrt(n v)`, of variance `v`.
+fn principal(samples: &ArrayView2<'_, f32>, standardization: &Standardization) -> Principal {
+    let (count, features) = samples.dim();
+    let standardised =
+        |sample: usize, feature: usize| f64::from(standardization.apply(feature, samples[[sample, feature]]));
+    if count < features {
+        let rows = DMatrix::from_fn(count, features, standardised);
+        let eigen = SymmetricEigen::new(&rows * rows.transpose() / count as f64);
+        let mut eigenvectors = rows.transpose() * &eigen.eigenvectors;
+        for (mut column, &variance) in eigenvectors.column_iter_mut().zip(&eigen.eigenvalues) {
+            column /= (count as f64 * variance).max(f64::MIN_POSITIVE).sqrt();
+        }
+        return Principal { eigenvalues: eigen.eigenvalues, eigenvectors };
+    }
+    let mut covariance = DMatrix::<f64>::zeros(features, features);
+    let mut deviations = vec![0.0; features];
+    for sample in 0..count {
+        for (feature, to) in deviations.iter_mut().enumerate() {
+            *to = standardised(sample, feature);
+        }
+        for (column, &there) in deviations.iter().enumerate() {
+            for (row, &here) in deviations.iter().enumerate().skip(column) {
+                covariance[(row, column)] += here * there;
+            }
+        }
+    }
+    covariance /= count as f64;
+    covariance.fill_upper_triangle_with_lower_triangle();
+    let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(covariance);
+    Principal { eigenvalues, eigenvectors }
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::Array2;
@@ -171,6 +201,32 @@ mod tests {
             assert!((found - expected).abs() < 1e-3, "{row} {column}: {found}");
         }
         assert!(whitened.column(3).iter().chain(whitened.column(4)).all(|&value| value.abs() <= 0.0));
+    }
+
+    /// 20 samples of 30 features; and of 6 features and of 24 that repeat two numbers, whose components are measured either way.
+    #[test]
+    fn few_samples_have_few_components_of_deviation_one() {
+        let mut rng = Seed(5).rng(0);
+        let wide = Array2::from_shape_simple_fn((20, 30), || rng.random_range(-1.0f32..1.0));
+        let whitening = Whitening::of(&wide.view(), 0.0);
+        assert!(whitening.fits(30) && whitening.components().len() == 30 * 5);
+        let mut to = Array2::<f32>::zeros(wide.dim());
+        for (mut to, sample) in to.rows_mut().into_iter().zip(wide.rows()) {
+            whitening.apply(&sample.to_vec(), to.as_slice_mut().unwrap());
+        }
+        let covariance = to.t().dot(&to) / 20.0;
+        for ((row, column), &found) in covariance.indexed_iter() {
+            let expected = if row == column && row < 5 { 1.0 } else { 0.0 };
+            assert!((found - expected).abs() < 1e-3, "{row} {column}: {found}");
+        }
+        let [narrow, padded] = [6, 24].map(|features| {
+            let repeated = Array2::from_shape_fn((20, features), |(row, column)| wide[[row, column % 2]]);
+            Whitening::of(&repeated.view(), 0.0).components().to_vec()
+        });
+        assert_eq!((narrow.len(), padded.len()), (6 * 2, 24 * 2));
+        for (narrow, padded) in narrow.iter().zip(&padded) {
+            assert!(((narrow / padded).abs() - 4.0).abs() < 0.01, "{narrow} {padded}");
+        }
     }
 
     #[test]

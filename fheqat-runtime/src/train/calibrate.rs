@@ -128,7 +128,7 @@ impl Calibration<'_> {
             Op::Linear(state) if state.scale.is_none() => {
                 self.forget_unused(index)?;
                 self.scale_linear(index)?;
-                let starts_small = self.program.is_last(index) && self.sees_input(index);
+                let starts_small = self.program.is_last(index) && self.program.sees_input(index);
                 if let Op::Linear(state) = &mut self.program.nodes[index].op
                     && starts_small
                     && self.purpose == Purpose::Train
@@ -218,14 +218,6 @@ impl Calibration<'_> {
             }
         }
         Ok(widest)
-    }
-
-    /// Whether the node at `index` reads levels that the client encodes, alone or beside others.
-    fn sees_input(&self, index: usize) -> bool {
-        self.program.operands(index).iter().any(|&from| {
-            let node = &self.program.nodes[from];
-            node.from.is_none() || (matches!(node.op, Op::Join(_)) && self.sees_input(from))
-        })
     }
 
     /// Starts the weights of inputs that are zero in every sample at zero, in a dense layer that reads what encodes the input: bits that

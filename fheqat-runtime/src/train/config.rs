@@ -38,7 +38,8 @@ pub struct TrainConfig {
     /// Default: 64.
     pub batch: usize,
     /// The largest learning rate. Of quantized weights it is in integer units of three bits: weights in `-hi..=hi` train at
-    /// `sqrt(hi / 3)` times this rate, so that all widths train alike. Default: 0.05; of [`TrainConfig::float`] 0.005.
+    /// `sqrt(hi / 3)` times this rate, so that all widths train alike, and less where `max_l1` is below 32, or `max_nonzero` leaves
+    /// weights out and is below 128. Default: 0.05; of [`TrainConfig::float`] 0.005.
     pub rate: f32,
     /// How the rate falls. Default: [`Schedule::Cosine`].
     pub schedule: Schedule,
@@ -144,7 +145,8 @@ pub enum FeatureMap {
     /// its thresholds would move with them.
     Standardize,
     /// Whitening: each layer that reads the input reads principal components of standardised features, each of deviation 1, by
-    /// falling variance; those whose variance is below 1e-6 of the largest are 0. It helps where features are correlated and
+    /// falling variance; those whose variance is below 1e-6 of the largest are 0, and so are those behind the first quarter of as many as
+    /// there are samples. It helps where features are correlated and
     /// few levels would round what tells them apart. Features must be quantities of which none is missing, at most 1024.
     Whiten,
 }

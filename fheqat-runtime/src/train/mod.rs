@@ -36,4 +36,4 @@ pub use metrics::Metrics;
 pub use ptq::PtqConfig;
 pub use schedule::Schedule;
 pub use select::SelectBy;
-pub use trial::{Setting, Trial, Tried};
+pub use trial::{Trial, Tried};

@@ -105,6 +105,8 @@ struct Trainer<'a> {
 
 /// What the optimizer remembers of one node; of nothing where the node learns nothing of a kind.
 struct Learner {
+    /// Weights of rows that were not taken away for good; the others stay zero.
+    used: usize,
     weights: Moments,
     biases: Moments,
     gammas: Moments,
@@ -132,6 +134,7 @@ impl<'a> Trainer<'a> {
         let gradients = Gradients::new(&program, batch, &trained);
         let learners =
             gains.into_iter().zip(&gradients.nodes).enumerate().map(|(index, (gain, slopes))| Learner {
+                used: program.linear(index).map_or(0, |state| state.used_rows() * state.weight.ncols()),
                 weights: Moments::new(slopes.weights.len()),
                 biases: Moments::new(slopes.biases.len()),
                 gammas: Moments::new(slopes.gammas.len()),
@@ -275,7 +278,8 @@ impl<'a> Trainer<'a> {
         let quantized = self.config.precision == Precision::Quantized;
         for (index, node) in self.program.nodes.iter_mut().enumerate() {
             let Op::Linear(state) = &mut node.op else { continue };
-            if self.frozen.contains(&index) {
+            let used = self.learners[index].used;
+            if self.frozen.contains(&index) || used == 0 {
                 continue;
             }
             let limit = if quantized {
@@ -284,9 +288,10 @@ impl<'a> Trainer<'a> {
             } else {
                 (f32::NEG_INFINITY, f32::INFINITY)
             };
-            let slopes = slice(&self.gradients.nodes[index].weights);
-            let rate = if quantized { rate.times(rate_factor(&state.limits)) } else { rate };
-            self.learners[index].weights.step(rate, slice_mut(&mut state.weight), slopes, limit);
+            let slopes = &slice(&self.gradients.nodes[index].weights)[..used];
+            let rate = if quantized { rate.times(rate_factor(state)) } else { rate };
+            let weights = &mut slice_mut(&mut state.weight)[..used];
+            self.learners[index].weights.step(rate, weights, slopes, limit);
             if quantized {
                 release(state, rate.rate);
             }

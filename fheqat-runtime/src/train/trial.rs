@@ -32,7 +32,19 @@ pub enum Tried {
         widest_at: Option<i64>,
     },
     /// A structure and a way to train it, by cross-validation where samples are few.
-    Setting(Setting),
+    Setting {
+        /// Whether the output reads the input alone, and no hidden layer.
+        is_linear: bool,
+        /// What features go through.
+        features: FeatureMap,
+        /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
+        ridge: f32,
+    },
+    /// The best structure and way to train it so far, with fewer neurons or filters in the hidden layers from the start.
+    Narrower {
+        /// Layers, and how many each has.
+        units: Vec<(String, usize)>,
+    },
     /// Budgets of the layers.
     Budget {
         /// The largest of any layer whose sums are bootstrapped; `None` where budgets are as declared.
@@ -59,17 +71,6 @@ pub enum Tried {
     },
 }
 
-/// What a network is trained with.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Setting {
-    /// Whether the output reads the input alone, and no hidden layer.
-    pub is_linear: bool,
-    /// What features go through.
-    pub features: FeatureMap,
-    /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
-    pub ridge: f32,
-}
-
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -77,9 +78,14 @@ impl fmt::Display for Tried {
             Self::InputStep { widest_at: Some(level) } => {
                 write!(f, "input step that puts the largest feature at level {level}")
             }
-            Self::Setting(Setting { is_linear, features, ridge }) => {
+            Self::Setting { is_linear, features, ridge } => {
                 let structure = if *is_linear { "no hidden layer" } else { "all layers" };
                 write!(f, "{structure}, `features: FeatureMap::{features:?}`, `ridge: {ridge}`")
+            }
+            Self::Narrower { units } => {
+                let parts: Vec<String> =
+                    units.iter().map(|(field, count)| format!("{count} in `{field}`")).collect();
+                f.write_str(&parts.join(", "))
             }
             Self::Budget { max_l1: None } => f.write_str("the budgets as declared"),
             Self::Budget { max_l1: Some(budget) } => write!(f, "`max_l1 = {budget}`"),

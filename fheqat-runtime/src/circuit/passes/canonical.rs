@@ -45,37 +45,39 @@ fn coprime(accumulator: Accumulator) -> Accumulator {
         term.weight /= divisor;
     }
     for table in &mut tables {
-        *table = divided(table, divisor);
+        *table = table.divided(divisor);
     }
     let (lo, hi) = (range.lo / divisor, range.hi / divisor);
     let (range, tolerance) = (Range::new(lo.min(hi), lo.max(hi)), tolerance.per(divisor));
     Accumulator { layer, terms, range, tolerance, tables }
 }
 
-/// The table of `x` where `table` is the table of `divisor * x`.
-///
-/// For `g > 0`, `g x >= t` is `x >= ceil(t / g)`. For `g < 0` it is `x <= floor(t / g)`: the jump starts high and
-/// falls at `floor(t / g) + 1`.
-fn divided(table: &Table, divisor: i64) -> Table {
-    let mut base = table.base;
-    let mut jumps: Vec<Jump> = Vec::with_capacity(table.jumps.len());
-    for &Jump { at, rise } in &table.jumps {
-        let magnitude = divisor.abs();
-        if divisor > 0 {
-            jumps.push(Jump { at: -(-at).div_euclid(magnitude), rise });
-        } else {
-            base += rise;
-            jumps.push(Jump { at: (-at).div_euclid(magnitude) + 1, rise: -rise });
+impl Table {
+    /// The table of `x` where this one is the table of `divisor * x`.
+    ///
+    /// For `g > 0`, `g x >= t` is `x >= ceil(t / g)`. For `g < 0` it is `x <= floor(t / g)`: the jump starts high and
+    /// falls at `floor(t / g) + 1`.
+    pub(crate) fn divided(&self, divisor: i64) -> Self {
+        let mut base = self.base;
+        let mut jumps: Vec<Jump> = Vec::with_capacity(self.jumps.len());
+        for &Jump { at, rise } in &self.jumps {
+            let magnitude = divisor.abs();
+            if divisor > 0 {
+                jumps.push(Jump { at: -(-at).div_euclid(magnitude), rise });
+            } else {
+                base += rise;
+                jumps.push(Jump { at: (-at).div_euclid(magnitude) + 1, rise: -rise });
+            }
         }
-    }
-    jumps.sort_by_key(|jump| jump.at);
-    let mut merged: Vec<Jump> = Vec::with_capacity(jumps.len());
-    for jump in jumps {
-        match merged.last_mut() {
-            Some(last) if last.at == jump.at => last.rise += jump.rise,
-            _ => merged.push(jump),
+        jumps.sort_by_key(|jump| jump.at);
+        let mut merged: Vec<Jump> = Vec::with_capacity(jumps.len());
+        for jump in jumps {
+            match merged.last_mut() {
+                Some(last) if last.at == jump.at => last.rise += jump.rise,
+                _ => merged.push(jump),
+            }
         }
+        merged.retain(|jump| jump.rise != 0);
+        Self { base, jumps: merged }
     }
-    merged.retain(|jump| jump.rise != 0);
-    Table { base, jumps: merged }
 }

@@ -2,6 +2,8 @@
 
 use fheqat_spec::{Range, Transfer};
 
+#[cfg(feature = "fhe")]
+use crate::compile::CompileOptions;
 use crate::{
     Seed,
     circuit::{
@@ -12,7 +14,7 @@ use crate::{
     data::Feature,
     fixture::drawn::{Draw, PLAIN},
     quant::{
-        ChannelCode, ClientLayer, Code, Quantizer, Standardization, ThermometerCode, Transform, Whitening,
+        ChannelCode, ClientLayer, Code, Encoder, Quantizer, Standardization, ThermometerCode, Transform, Whitening,
         client::ClientDense,
     },
 };
@@ -31,12 +33,26 @@ fn circuit() -> Circuit {
     draw.finish().lowered()
 }
 
+/// What both doors say of a circuit.
+fn reason(circuit: &Circuit) -> String {
+    let error = Circuit::from_bytes(&circuit.to_bytes()).unwrap_err().to_string();
+    let reason = error.strip_prefix("the circuit is malformed (").unwrap();
+    let reason = reason.strip_suffix("): make it again").unwrap();
+    #[cfg(feature = "fhe")]
+    {
+        let error = circuit.compile(&CompileOptions::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the circuit is malformed ({reason}): lower the network again")
+        );
+    }
+    reason.to_owned()
+}
+
 fn refused(change: impl Fn(&mut Circuit)) -> String {
     let mut circuit = circuit();
     change(&mut circuit);
-    let error = Circuit::from_bytes(&circuit.to_bytes()).unwrap_err().to_string();
-    let reason = error.strip_prefix("the circuit is malformed (").unwrap();
-    reason.strip_suffix("): make it again").unwrap().to_owned()
+    reason(&circuit)
 }
 
 fn graph(change: impl Fn(&mut Graph)) -> String {
@@ -149,29 +165,65 @@ fn only_what_comes_before_is_read() {
 
 #[test]
 fn the_ends_are_those_of_the_graph() {
-    let ends = "its ends do not fit its graph";
-    assert_eq!(refused(|circuit| circuit.codec.features = usize::MAX), ends);
+    let described = format!("its codec reads {} features and describes 2", usize::MAX);
+    assert_eq!(refused(|circuit| circuit.codec.features = usize::MAX), described);
     let encoder = circuit().codec.encoders[0].clone();
-    let twice = |circuit: &mut Circuit| {
-        circuit.codec.features = usize::MAX;
-        circuit.codec.encoders = vec![encoder.clone(); 2];
-    };
-    assert_eq!(refused(twice), ends);
+    let twice = |circuit: &mut Circuit| circuit.codec.encoders = vec![encoder.clone(); 2];
+    assert_eq!(refused(twice), "its codec gives 4 levels and its graph takes 2");
     let rounding = |change: &dyn Fn(&mut Quantizer)| {
         refused(|circuit| match &mut circuit.codec.encoders[0].code {
             Code::Round(quantizer) => change(quantizer),
             Code::Thermometer(_) => panic!("the circuit has a quantizer"),
         })
     };
-    for levels in [Range::new(0, 4), Range { lo: 3, hi: 0 }, Range { lo: i64::MIN, hi: i64::MAX }] {
-        assert_eq!(rounding(&|quantizer| quantizer.levels = levels), ends);
+    let range =
+        |levels: &str| format!("its codec gives levels in {levels} where input 0 of its graph takes 0..=3");
+    for (levels, shown) in [
+        (Range::new(0, 100), "0..=100"),
+        (Range::new(0, 4), "0..=4"),
+        (Range::new(-1, 3), "-1..=3"),
+        (Range::new(0, 1 << 22), "0..=4194304"),
+    ] {
+        assert_eq!(rounding(&|quantizer| quantizer.levels = levels), range(shown));
     }
-    for step in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-        assert_eq!(rounding(&|quantizer| quantizer.step = step), ends);
+    let encoder = "encoder 0 of its codec does not fit 2 features";
+    let full = Range { lo: i64::MIN, hi: i64::MAX };
+    for levels in [Range { lo: 3, hi: 0 }, full, Range::new(0, (1 << 22) + 1)] {
+        assert!(rounding(&|quantizer| quantizer.levels = levels).starts_with(encoder));
     }
+    for step in [0.0, -0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert!(rounding(&|quantizer| quantizer.step = step).starts_with(encoder), "{step}");
+    }
+    let outputs = "its codec does not decode 1 outputs";
     for number in [f32::NAN, f32::INFINITY] {
-        assert_eq!(refused(|circuit| circuit.codec.scale[0] = number), ends);
-        assert_eq!(refused(|circuit| circuit.codec.bias[0] = number), ends);
+        assert!(refused(|circuit| circuit.codec.scale[0] = number).starts_with(outputs));
+        assert!(refused(|circuit| circuit.codec.bias[0] = number).starts_with(outputs));
+    }
+    assert!(refused(|circuit| circuit.codec.scale.push(1.0)).starts_with(outputs));
+    assert!(refused(|circuit| circuit.codec.bias.clear()).starts_with(outputs));
+    // The second of two encoders, and inputs of their own ranges.
+    let mixed = |circuit: &mut Circuit| {
+        let mut wide = encoder_of(circuit).clone();
+        wide.code = Code::Round(Quantizer { step: 1.0, levels: Range::new(0, 7) });
+        circuit.codec.encoders.push(wide);
+        circuit.graph.inputs.extend([Range::new(0, 3); 2]);
+    };
+    let shown = "its codec gives levels in 0..=7 where input 2 of its graph takes 0..=3";
+    assert_eq!(refused(mixed), shown);
+}
+
+fn encoder_of(circuit: &Circuit) -> &Encoder {
+    &circuit.codec.encoders[0]
+}
+
+#[test]
+fn jumps_rise_and_are_not_zero() {
+    let jumps = |jumps: &[(i64, i64)]| {
+        let jumps: Vec<Jump> = jumps.iter().map(|&(at, rise)| Jump { at, rise }).collect();
+        graph(|graph| graph.accumulators[0].tables[0].jumps.clone_from(&jumps))
+    };
+    for wrong in [&[(2, 1), (1, 1)][..], &[(1, 1), (1, 1)], &[(1, 0)]] {
+        assert_eq!(jumps(wrong), "accumulator 0: the jumps of a table are not in order");
     }
 }
 
@@ -188,7 +240,7 @@ fn bits_are_those_of_a_thermometer() {
             Code::Thermometer(ThermometerCode::unchecked(bits, positions, channels));
         changed.codec.features = features;
         changed.codec.described = Feature::numbered(features.min(100)).to_vec();
-        Circuit::from_bytes(&changed.to_bytes()).is_err()
+        Circuit::from_bytes(&changed.to_bytes()).is_err() && !reason(&changed).is_empty()
     };
     let quantity =
         |thresholds: &[f32]| ChannelCode::Quantity { thresholds: thresholds.to_vec(), missing: false };

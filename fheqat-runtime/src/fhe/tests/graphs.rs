@@ -8,6 +8,7 @@ use crate::{
     circuit::{
         Circuit, Codec, Task,
         ir::{Accumulator, Graph, Jump, LayerBound, Output, Table, Term, Tolerance, Wire},
+        verify::LARGEST,
     },
     data::Feature,
     quant::Quantizer,
@@ -37,7 +38,7 @@ pub(super) fn circuit(
                 .map(|layer| LayerBound {
                     name: format!("relu{layer}"),
                     reads: format!("fc{layer}"),
-                    bound: Range::new(i64::MIN / 4, i64::MAX / 4),
+                    bound: Range::new(-LARGEST, LARGEST),
                 })
                 .collect(),
             accumulators,

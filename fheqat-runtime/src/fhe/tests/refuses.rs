@@ -6,16 +6,19 @@ use super::graphs::{RandomNetwork, random, samples};
 use crate::{
     Seed,
     artifact::ArtifactError,
-    circuit::{
-        Circuit,
-        ir::{Term, Wire},
-    },
+    circuit::Circuit,
     compile::{CompileError, CompileOptions},
     error::InputError,
     fhe::{
-        ClientKey, DecryptError, EncryptError, EncryptedInput, EncryptedOutput, Mismatch, RunError, ServerKey,
+        Client, ClientHalf, ClientKey, DecryptError, EncryptError, EncryptedInput, EncryptedOutput,
+        EvaluationKeys, Mismatch, RunError, Server, ServerError, ServerHalf, ServerKey,
     },
-    params::{Bytes, Log2Probability, search::Infeasible},
+    params::{
+        Bytes, Decomposition, Log2Probability, Parameters,
+        dimension::{GlweDimension, LweDimension, PolynomialSize},
+        search::Infeasible,
+        workload::GraphError,
+    },
 };
 
 fn small(seed: u64) -> Circuit {
@@ -30,7 +33,7 @@ fn small(seed: u64) -> Circuit {
     random(network, Seed(seed))
 }
 
-fn keys(circuit: &Circuit, seed: u64) -> (ClientKey, ServerKey) {
+fn keys(circuit: &Circuit, seed: u64) -> (Client, Server) {
     circuit.compile(&CompileOptions::default()).unwrap().keygen_insecure_for_tests(Seed(seed)).unwrap()
 }
 
@@ -58,27 +61,47 @@ fn samples_and_batches() {
 }
 
 #[test]
-fn other_circuits_and_other_keys() {
-    let (one, two) = (small(1), small(2));
-    let (client, server) = keys(&one, 1);
-    let (other_client, other_server) = keys(&two, 1);
-    let (same_client, _) = keys(&one, 2);
-    let sample = &samples(&one, 1, Seed(1))[0];
+fn other_models_and_other_keys() {
+    let compiled = [1, 2].map(|seed| small(seed).compile(&CompileOptions::default()).unwrap());
+    let [one, two] = compiled.each_ref().map(|compiled| compiled.keygen_insecure_for_tests(Seed(1)).unwrap());
+    let (client, server) = &one;
+    let (same_model, _) = compiled[0].keygen_insecure_for_tests(Seed(2)).unwrap();
+    let sample = &samples(&small(1), 1, Seed(1))[0];
     let mismatch = |input: &EncryptedInput| match server.run(input).unwrap_err() {
         RunError::Mismatch { index: 0, mismatch } => mismatch,
         error => panic!("{error}"),
     };
-    assert_eq!(mismatch(&other_client.encrypt(sample).unwrap()), Mismatch::Circuit);
-    assert_eq!(mismatch(&same_client.encrypt(sample).unwrap()), Mismatch::Key);
+    let models = (two.0.half().model(), client.half().model());
+    let is_model = |mismatch: &Mismatch| matches!(mismatch, Mismatch::Model { .. });
+    assert!(models.0 != models.1 && client.id() != same_model.id());
+    assert_eq!(
+        mismatch(&two.0.encrypt(sample).unwrap()),
+        Mismatch::Model { found: models.0, expected: models.1 }
+    );
+    let keys = Mismatch::Key { found: same_model.id(), expected: client.id() };
+    assert_eq!(mismatch(&same_model.encrypt(sample).unwrap()), keys);
     let output = server.run(&client.encrypt(sample).unwrap()).unwrap();
     assert!(client.decrypt(&output).is_ok());
-    let refused = |client: &ClientKey| match client.decrypt(&output).unwrap_err() {
+    let refused = |client: &Client| match client.decrypt(&output).unwrap_err() {
         DecryptError::Mismatch { index: 0, mismatch } => mismatch,
         error => panic!("{error}"),
     };
-    assert_eq!(refused(&other_client), Mismatch::Circuit);
-    assert_eq!(refused(&same_client), Mismatch::Key);
-    assert!(other_server.run(&client.encrypt(sample).unwrap()).is_err());
+    assert!(is_model(&refused(&two.0)));
+    assert!(matches!(refused(&same_model), Mismatch::Key { .. }));
+    assert!(two.1.run(&client.encrypt(sample).unwrap()).is_err());
+}
+
+/// A circuit of wider sums takes keys of other parameters.
+#[test]
+fn keys_of_other_parameters() {
+    let narrow = small(1).compile(&CompileOptions::default()).unwrap();
+    let wide = small(1).compile(&CompileOptions::default().p_fail(Log2Probability(-200.0))).unwrap();
+    assert_ne!(narrow.client().parameters(), wide.client().parameters());
+    let (key, evaluation) = narrow.client().keygen_insecure_for_tests(Seed(1));
+    let error = Client::new(wide.client(), key).unwrap_err();
+    assert!(matches!(error, Mismatch::Parameters { .. }), "{error}");
+    let error = Server::new(wide.server(), ServerKey::from(evaluation), None).unwrap_err();
+    assert!(matches!(error, ServerError::Mismatch(Mismatch::Parameters { .. })), "{error}");
 }
 
 #[test]
@@ -94,21 +117,13 @@ fn options_and_circuits() {
         "{error}"
     );
 
-    let mut cut = circuit.clone();
-    cut.graph.inputs.pop();
-    assert!(matches!(cut.compile(&CompileOptions::default()).unwrap_err(), CompileError::Codec { .. }));
-    for wire in
-        [Wire::Input(9), Wire::Table { accumulator: 0, table: 0 }, Wire::Table { accumulator: 5, table: 0 }]
-    {
-        let mut wrong = circuit.clone();
-        wrong.graph.accumulators[0].terms.push(Term { wire, weight: 1 });
-        let error = wrong.compile(&CompileOptions::default()).unwrap_err();
-        assert!(matches!(error, CompileError::Malformed(_)), "{error}");
-    }
     let mut wide = circuit.clone();
-    wide.graph.outputs[0].range = Range::new(i64::MIN, i64::MAX);
-    assert!(matches!(wide.compile(&CompileOptions::default()).unwrap_err(), CompileError::Malformed(_)));
+    wide.graph.layers[0].bound = Range::new(-(1 << 30), 1 << 30);
+    wide.graph.outputs[0].range = Range::new(-(1 << 30), 1 << 30);
+    let error = wide.compile(&CompileOptions::default()).unwrap_err();
+    assert!(matches!(error, CompileError::Graph(GraphError::TooWide { .. })), "{error}");
     let mut wide = circuit;
+    wide.graph.layers[0].bound = Range::new(-(1 << 20), 1 << 20);
     wide.graph.accumulators[0].range = Range::new(-(1 << 20), 1 << 20);
     let error = wide.compile(&CompileOptions::default()).unwrap_err();
     assert!(matches!(error, CompileError::Infeasible { reason: Infeasible::Noise { .. }, .. }), "{error}");
@@ -117,33 +132,132 @@ fn options_and_circuits() {
 #[test]
 fn bytes_come_back_or_are_refused() {
     let circuit = small(1);
-    let (client, server) = keys(&circuit, 1);
+    let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+    let (key, evaluation) = compiled.client().keygen_insecure_for_tests(Seed(1));
     let sample = &samples(&circuit, 1, Seed(1))[0];
-    let client_bytes = client.to_bytes();
-    let server_bytes = server.to_bytes();
-    let seeded = circuit.compile(&CompileOptions::default()).unwrap().prediction().server_key_seeded;
+    let client_half = compiled.client().to_bytes();
+    let server_half = compiled.server().to_bytes();
+    let (key, evaluation) = (key.to_bytes(), evaluation.to_bytes());
+    let seeded = compiled.prediction().server_key_seeded;
     assert!(
-        (server_bytes.len() as f64 / seeded.0 as f64 - 1.0).abs() < 0.01,
+        (evaluation.len() as f64 / seeded.0 as f64 - 1.0).abs() < 0.01,
         "{} and {seeded}",
-        server_bytes.len()
+        evaluation.len()
     );
-    let client = ClientKey::from_bytes(&client_bytes).unwrap();
-    let server = ServerKey::from_bytes(&server_bytes).unwrap();
-    let input = EncryptedInput::from_bytes(&client.encrypt(sample).unwrap().to_bytes()).unwrap();
+    assert!(key.len() <= 2000 && client_half.len() <= 20_000, "{} and {}", key.len(), client_half.len());
+    let client =
+        Client::new(ClientHalf::from_bytes(&client_half).unwrap(), ClientKey::from_bytes(&key).unwrap())
+            .unwrap();
+    let server_key = ServerKey::from(EvaluationKeys::from_bytes(&evaluation).unwrap());
+    let server = Server::new(ServerHalf::from_bytes(&server_half).unwrap(), server_key, None).unwrap();
+    let input = client.encrypt(sample).unwrap().to_bytes();
+    let bodies = 4 * compiled.plan().server.inputs;
+    assert!(
+        compiled.plan().client.inputs_under_small_key && input.len() - bodies <= 64,
+        "{}",
+        input.len() - bodies
+    );
+    let input = EncryptedInput::from_bytes(&input).unwrap();
     let output = EncryptedOutput::from_bytes(&server.run(&input).unwrap().to_bytes()).unwrap();
     assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(sample).unwrap());
 
     let read = |bytes: &[u8]| ClientKey::from_bytes(bytes).unwrap_err();
     assert!(matches!(read(&[]), ArtifactError::Magic { .. }));
     assert!(matches!(read(&[b'x'; 100]), ArtifactError::Magic { .. }));
-    assert!(matches!(read(&server_bytes), ArtifactError::Kind { found: "server key", .. }));
-    assert!(matches!(read(&client_bytes[..client_bytes.len() - 1]), ArtifactError::Checksum { .. }));
-    let mut bytes = client_bytes.clone();
-    bytes[7] += 1;
-    assert!(matches!(read(&bytes), ArtifactError::Version { found: 6, expected: 5 }));
-    for index in (9..client_bytes.len()).step_by(97) {
-        let mut bytes = client_bytes.clone();
+    assert!(matches!(read(&evaluation), ArtifactError::Kind { found: "set of evaluation keys", .. }));
+    assert!(matches!(read(&key[..key.len() - 1]), ArtifactError::Checksum { .. }));
+    let with_format = |format: u16| {
+        let mut bytes = key.to_vec();
+        bytes[7..9].copy_from_slice(&format.to_le_bytes());
+        read(&bytes)
+    };
+    assert!(matches!(with_format(5), ArtifactError::Older { found: 5, oldest: 6, .. }));
+    let newer = with_format(7);
+    assert!(matches!(newer, ArtifactError::Newer { found: 7, newest: 6, .. }));
+    assert!(newer.to_string().contains(concat!("fheqat ", env!("CARGO_PKG_VERSION"), " wrote")), "{newer}");
+    for index in 9..key.len() {
+        let mut bytes = key.to_vec();
         bytes[index] ^= 1;
         assert!(matches!(read(&bytes), ArtifactError::Checksum { .. }));
     }
+}
+
+/// Every kind of file, read as every kind.
+#[test]
+fn kinds_are_told_apart() {
+    let mut circuit = small(1);
+    // The bound of a drawn circuit is wider than a file may have.
+    circuit.graph.layers.iter_mut().for_each(|layer| layer.bound = Range::new(-1000, 1000));
+    let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+    let (client, server) = compiled.keygen_insecure_for_tests(Seed(1)).unwrap();
+    let (key, evaluation) = compiled.client().keygen_insecure_for_tests(Seed(1));
+    let input = client.encrypt(&samples(&circuit, 1, Seed(1))[0]).unwrap();
+    let files = [
+        circuit.to_bytes(),
+        compiled.client().to_bytes(),
+        compiled.server().to_bytes(),
+        key.to_bytes().to_vec(),
+        evaluation.to_bytes(),
+        input.to_bytes(),
+        server.run(&input).unwrap().to_bytes(),
+    ];
+    type Read = fn(&[u8]) -> Option<ArtifactError>;
+    let readers: [Read; 7] = [
+        |bytes| Circuit::from_bytes(bytes).err(),
+        |bytes| ClientHalf::from_bytes(bytes).err(),
+        |bytes| ServerHalf::from_bytes(bytes).err(),
+        |bytes| ClientKey::from_bytes(bytes).err(),
+        |bytes| EvaluationKeys::from_bytes(bytes).err(),
+        |bytes| EncryptedInput::from_bytes(bytes).err(),
+        |bytes| EncryptedOutput::from_bytes(bytes).err(),
+    ];
+    for (kind, file) in files.iter().enumerate() {
+        for (reader, read) in readers.iter().enumerate() {
+            let error = read(file);
+            let is_right = if kind == reader {
+                error.is_none()
+            } else {
+                matches!(error, Some(ArtifactError::Kind { .. }))
+            };
+            assert!(is_right, "file {kind} as {reader}: {error:?}");
+        }
+    }
+}
+
+/// One key runs two models, and a model that was compiled again for it.
+#[test]
+fn keys_belong_to_parameters() {
+    let first = small(1).compile(&CompileOptions::default()).unwrap();
+    let (key, evaluation) = first.client().keygen();
+    let key = std::sync::Arc::new(key);
+    let server_key = std::sync::Arc::new(ServerKey::from(evaluation));
+    for seed in 1..4 {
+        let circuit = small(seed);
+        let options = CompileOptions::default().parameters(*key.parameters());
+        let compiled = circuit.compile(&options).unwrap();
+        assert_eq!(compiled.client().parameters(), key.parameters());
+        assert!(compiled.prediction().p_fail <= options.p_fail);
+        let client = Client::new(compiled.client(), key.clone()).unwrap();
+        let server = Server::new(compiled.server(), server_key.clone(), None).unwrap();
+        for sample in samples(&circuit, 4, Seed(seed)) {
+            let output = server.run(&client.encrypt(&sample).unwrap()).unwrap();
+            assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(&sample).unwrap());
+        }
+    }
+}
+
+#[test]
+fn parameters_that_cannot_serve_are_refused() {
+    let circuit = small(1);
+    let bare = Parameters::without_rotations(GlweDimension(2), PolynomialSize(512));
+    let own = *circuit.compile(&CompileOptions::default()).unwrap().client().parameters();
+    let outside = Parameters { lwe_dimension: LweDimension(551), ..own };
+    for (parameters, what) in [(bare, "no bootstrap key"), (outside, "a small key of dimension 551")] {
+        let error = circuit.compile(&CompileOptions::default().parameters(parameters)).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    let smallest =
+        Parameters { lwe_dimension: LweDimension(552), rotation: Decomposition::new(14, 1), ..own };
+    let error = circuit.compile(&CompileOptions::default().parameters(smallest)).unwrap_err();
+    assert!(matches!(error, CompileError::Infeasible { reason: Infeasible::Noise { .. }, .. }), "{error}");
 }

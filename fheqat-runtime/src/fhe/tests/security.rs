@@ -8,13 +8,13 @@ use tfhe::core_crypto::{
     prelude::{
         CiphertextModulus, ContiguousEntityContainer, GlweDimension, LweDimension, PlaintextCount,
         PlaintextList, PolynomialSize, SeededLweBootstrapKey, Variance, decrypt_glwe_ciphertext,
-        decrypt_lwe_ciphertext, new_seeder,
+        decrypt_lwe_ciphertext,
     },
 };
 
 use super::noise::slack;
 use crate::{
-    fhe::keys::Secrets,
+    fhe::{entropy::SystemSeeder, secrets::Secrets},
     params::{Decomposition, Parameters, noise::small_encryption, search::Space},
 };
 
@@ -48,23 +48,22 @@ fn assert_is(what: &str, errors: &[f64], secure: Variance) {
 /// What a key encrypts is a multiple of its decomposition's last digit; the rest of a phase is noise.
 fn keys_carry_the_least_secure_noise(parameters: Parameters) {
     let key_switch = parameters.key_switch.unwrap();
-    let mut seeder = new_seeder();
-    let secrets = Secrets::new(&parameters, seeder.as_mut());
+    let secrets = Secrets::new(&parameters, &mut SystemSeeder);
 
-    let (seed, bodies) = secrets.key_switching_key(&parameters, seeder.as_mut());
+    let (seed, bodies) = secrets.key_switching_key(&parameters, &mut SystemSeeder);
     let key = parameters.expand_key_switching_key(seed, bodies).unwrap();
     let digits = key_switch.base_log.0 * key_switch.levels.0;
     let list = key.as_lwe_ciphertext_list();
     let errors: Vec<f64> = list
         .iter()
-        .map(|ciphertext| decrypt_lwe_ciphertext(&secrets.small, &ciphertext).0 << digits)
+        .map(|ciphertext| decrypt_lwe_ciphertext(&secrets.small(), &ciphertext).0 << digits)
         .map(|error| f64::from(error.cast_signed()) * (-32.0 - digits as f64).exp2())
         .collect();
     let secure =
         minimal_lwe_variance_for_132_bits_security_gaussian(parameters.lwe_dimension, 32.0_f64.exp2());
     assert_is("key-switching key", &errors, secure);
 
-    let (seed, bodies) = secrets.bootstrap_key(&parameters, seeder.as_mut());
+    let (seed, bodies) = secrets.bootstrap_key(&parameters, &mut SystemSeeder);
     let size = parameters.polynomial_size;
     let key = SeededLweBootstrapKey::from_container(
         bodies,
@@ -81,7 +80,7 @@ fn keys_carry_the_least_secure_noise(parameters: Parameters) {
     let mut errors = Vec::new();
     for ggsw in key.iter().take(64) {
         for glwe in ggsw.as_glwe_list().iter() {
-            decrypt_glwe_ciphertext(&secrets.big, &glwe, &mut phases);
+            decrypt_glwe_ciphertext(&secrets.ring(&parameters), &glwe, &mut phases);
             let signed = phases.as_ref().iter().map(|phase| (phase << digits).cast_signed());
             errors.extend(signed.map(|error| error as f64 * (-64.0 - digits as f64).exp2()));
         }

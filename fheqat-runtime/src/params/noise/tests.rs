@@ -52,7 +52,7 @@ fn formulas_are_those_of_tfhe() {
                     BIG_MODULUS,
                     SMALL_MODULUS,
                 );
-                same(parameters.key_switch_noise().0, theirs.0, &what);
+                same(parameters.key_switch_noise_of(0.0).0, theirs.0, &what);
                 let theirs = minimal_glwe_variance_for_132_bits_security_gaussian(
                     glwe_dimension,
                     polynomial_size,

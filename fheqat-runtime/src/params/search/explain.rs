@@ -7,7 +7,9 @@ use super::{
     infeasible::{Infeasible, Location},
     workload_noise::{MaxDeviations, Variances},
 };
-use crate::params::{Bytes, Parameters, TorusDistance, constraint::failure, workload::WorkloadRotation};
+use crate::params::{
+    Bytes, Decomposition, Parameters, TorusDistance, constraint::failure, workload::WorkloadRotation,
+};
 
 impl ParameterSearch<'_> {
     /// The limit that is hardest to keep, at the parameters that come nearest.
@@ -37,13 +39,13 @@ impl ParameterSearch<'_> {
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
             for &rotation in &self.space.rotations {
                 for &lwe_dimension in self.space.lwe_dimensions.iter().step_by(16) {
-                    for &key_switch in &self.space.key_switches {
+                    for key_switch in self.key_switch_choices() {
                         let parameters = Parameters {
                             lwe_dimension,
                             glwe_dimension,
                             polynomial_size,
                             rotation,
-                            key_switch: (self.workload.key_switches() > 0).then_some(key_switch),
+                            key_switch,
                         };
                         let (excess, reason) = self.worst(&parameters)?;
                         if nearest.as_ref().is_none_or(|(best, _)| excess < *best) {
@@ -54,6 +56,13 @@ impl ParameterSearch<'_> {
             }
         }
         nearest.map(|(_, reason)| reason)
+    }
+
+    fn key_switch_choices(&self) -> Vec<Option<Decomposition>> {
+        if self.workload.key_switches() == 0 {
+            return vec![None];
+        }
+        self.space.key_switches.iter().copied().map(Some).collect()
     }
 
     /// The value whose noise is the largest multiple of what it may be.

@@ -22,12 +22,11 @@ pub fn quick<'a>(
     bounds: Bounds,
     prices: &Prices,
 ) -> Option<Solution> {
-    static WHOLE: LazyLock<Space> = LazyLock::new(Space::default);
     static SOME: LazyLock<Space> = LazyLock::new(some_dimensions);
     let layouts: Vec<&Workload> = std::iter::once(usual).chain(others).collect();
     let mut near = each(&layouts, bounds, &SOME, prices);
     if near.is_empty() {
-        near = each(&layouts, bounds, &WHOLE, prices);
+        near = each(&layouts, bounds, Space::whole(), prices);
     }
     near.sort_by(|a, b| a.value.total_cmp(&b.value));
     let mut best: Option<Found<'_>> = None;
@@ -36,7 +35,7 @@ pub fn quick<'a>(
         best = found(workload, bounds, &around(&parameters), prices, below).or(best);
     }
     let best = best?;
-    Some(ParameterSearch::new(best.workload, bounds, &WHOLE, prices).solution(best.parameters))
+    Some(ParameterSearch::new(best.workload, bounds, Space::whole(), prices).solution(best.parameters))
 }
 
 struct Found<'a> {

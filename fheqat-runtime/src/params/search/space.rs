@@ -1,10 +1,12 @@
 //! What the parameters must keep, and where the search looks for them.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, sync::LazyLock};
 
 use crate::params::dimension::{GlweDimension, LweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "client", feature = "server"))]
+use crate::params::Parameters;
 use crate::params::{
     Bytes, Decomposition, Log2Probability, cost, modulus_switch::MAX_EXTENSION, objective::Objective,
 };
@@ -12,7 +14,7 @@ use crate::params::{
 /// What the parameters must keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// The most that the probability may be that any value of an inference is wrong. Default: 2^-40.
+    /// The most that the probability may be that any value of an inference is wrong. Default: 2^-128.
     pub p_fail: Log2Probability,
     /// The most a server key may take in memory. Default: 250 MB.
     pub server_key: Bytes,
@@ -23,21 +25,22 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            p_fail: Log2Probability(-40.0),
+            p_fail: Log2Probability(-128.0),
             server_key: Bytes(250_000_000),
             objective: Objective::CoreSeconds,
         }
     }
 }
 
-/// Where the search looks.
+/// Where the search looks. What the default has was measured: every shape and every number of levels at its smallest and its
+/// largest base (`fhe::tests::noise::primitives`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Space {
     /// (k, N).
     pub shapes: Vec<(GlweDimension, PolynomialSize)>,
     /// The same for workloads without rotations.
     pub unrotated: Vec<(GlweDimension, PolynomialSize)>,
-    /// Decompositions of external products.
+    /// Decompositions of external products, bases rising. Of larger bases than these the default's shapes have more noise.
     pub rotations: Vec<Decomposition>,
     /// n, rising from 550 on: from there the curve of secure noise was checked against the lattice estimator.
     pub lwe_dimensions: Vec<LweDimension>,
@@ -48,11 +51,66 @@ pub struct Space {
 }
 
 impl Space {
+    /// The default, made once.
+    pub(crate) fn whole() -> &'static Self {
+        static WHOLE: LazyLock<Space> = LazyLock::new(Space::default);
+        &WHOLE
+    }
+
+    /// Whether the search could choose these parameters: then their noise is the least that is secure, and what they predict was
+    /// measured. Otherwise what is wrong, in words that follow a name.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub(crate) fn check(&self, parameters: &Parameters) -> Result<(), String> {
+        let &Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
+        let shape = (glwe_dimension, polynomial_size);
+        let shapes = if parameters.rotate() { &self.shapes } else { &self.unrotated };
+        if !shapes.contains(&shape) {
+            let (k, size) = (glwe_dimension.0, polynomial_size.0);
+            return Err(format!("no search chooses a big key of {k} polynomials of {size} coefficients"));
+        }
+        if !parameters.rotate() {
+            let only = Parameters::without_rotations(glwe_dimension, polynomial_size);
+            return if *parameters == only {
+                Ok(())
+            } else {
+                Err("without rotations there is nothing to decompose".to_owned())
+            };
+        }
+        if !self.lwe_dimensions.contains(&lwe_dimension) {
+            return Err(format!("no search chooses a small key of dimension {}", lwe_dimension.0));
+        }
+        let unknown = |what: &str, Decomposition { base_log, levels }: Decomposition| {
+            format!("no search chooses {what} of {} digits of {} bits", levels.0, base_log.0)
+        };
+        if !self.rotations.contains(&rotation) {
+            return Err(unknown("rotations", rotation));
+        }
+        match key_switch.filter(|key_switch| !self.key_switches.contains(key_switch)) {
+            Some(key_switch) => Err(unknown("key switches", key_switch)),
+            None => Ok(()),
+        }
+    }
+
     /// A part of the space, faster to search: every eighth of the small key's dimensions.
     #[must_use]
     pub fn thinned(&self) -> Self {
         let lwe_dimensions = self.lwe_dimensions.iter().copied().step_by(8).collect();
         Self { lwe_dimensions, ..self.clone() }
+    }
+
+    /// The one point of the space that has these parameters, for workloads that take all or less of what their keys can do.
+    #[cfg(feature = "fhe")]
+    #[must_use]
+    pub(crate) fn only(&self, parameters: &Parameters) -> Self {
+        let shape = vec![(parameters.glwe_dimension, parameters.polynomial_size)];
+        Self {
+            shapes: shape.clone(),
+            unrotated: shape,
+            rotations: vec![parameters.rotation],
+            lwe_dimensions: vec![parameters.lwe_dimension],
+            key_switches: parameters.key_switch.into_iter().collect(),
+            extension: self.extension,
+        }
     }
 }
 
@@ -67,10 +125,75 @@ impl Default for Space {
         Self {
             shapes: cost::shapes(),
             unrotated: cost::unrotated_shapes(),
-            rotations: levels(14..=26, 1).chain(levels(9..=18, 2)).chain(levels(8..=14, 3)).collect(),
+            rotations: levels(14..=23, 1).chain(levels(9..=15, 2)).chain(levels(8..=12, 3)).collect(),
             lwe_dimensions: (552..=1060).step_by(4).map(LweDimension).collect(),
             key_switches,
             extension: MAX_EXTENSION,
+        }
+    }
+}
+
+#[cfg(all(test, feature = "fhe"))]
+mod tests {
+    use super::*;
+
+    fn some() -> Parameters {
+        Parameters {
+            lwe_dimension: LweDimension(872),
+            glwe_dimension: GlweDimension(1),
+            polynomial_size: PolynomialSize(2048),
+            rotation: Decomposition::new(23, 1),
+            key_switch: Some(Decomposition::new(3, 5)),
+        }
+    }
+
+    #[test]
+    fn what_the_search_chooses_from_is_in_the_space() {
+        let space = Space::whole();
+        for &(glwe_dimension, polynomial_size) in &space.shapes {
+            for &rotation in &space.rotations {
+                let key_switches = space.key_switches.iter().copied().map(Some).chain([None]);
+                for (key_switch, &lwe_dimension) in key_switches.zip(space.lwe_dimensions.iter().cycle()) {
+                    let parameters =
+                        Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch };
+                    assert_eq!(space.check(&parameters), Ok(()), "{parameters:?}");
+                }
+            }
+        }
+        for &(glwe_dimension, polynomial_size) in &space.unrotated {
+            let parameters = Parameters::without_rotations(glwe_dimension, polynomial_size);
+            assert_eq!(space.check(&parameters), Ok(()), "{parameters:?}");
+        }
+    }
+
+    #[test]
+    fn what_it_does_not_choose_from_is_named() {
+        let unrotated = Parameters::without_rotations(GlweDimension(3), PolynomialSize(512));
+        let digits = Some(Decomposition::new(3, 5));
+        for (parameters, expected) in [
+            (Parameters { lwe_dimension: LweDimension(1), ..some() }, "a small key of dimension 1"),
+            (Parameters { lwe_dimension: LweDimension(548), ..some() }, "a small key of dimension 548"),
+            (Parameters { lwe_dimension: LweDimension(874), ..some() }, "a small key of dimension 874"),
+            (Parameters { lwe_dimension: LweDimension(usize::MAX), ..some() }, "a small key"),
+            (Parameters { glwe_dimension: GlweDimension(7), ..some() }, "7 polynomials of 2048"),
+            (Parameters { glwe_dimension: GlweDimension(0), ..some() }, "0 polynomials"),
+            (Parameters { polynomial_size: PolynomialSize(256), ..some() }, "1 polynomials of 256"),
+            (Parameters { polynomial_size: PolynomialSize(1 << 16), ..some() }, "of 65536"),
+            (
+                Parameters { rotation: Decomposition::new(24, 1), ..some() },
+                "rotations of 1 digits of 24 bits",
+            ),
+            (Parameters { rotation: Decomposition::new(1, 1), ..some() }, "rotations of 1 digits of 1 bits"),
+            (
+                Parameters { key_switch: Some(Decomposition::new(31, 1)), ..some() },
+                "key switches of 1 digits",
+            ),
+            (Parameters { lwe_dimension: LweDimension(0), ..some() }, "nothing to decompose"),
+            (Parameters { key_switch: digits, ..unrotated }, "nothing to decompose"),
+            (Parameters { polynomial_size: PolynomialSize(2048), ..unrotated }, "3 polynomials of 2048"),
+        ] {
+            let reason = Space::whole().check(&parameters).unwrap_err();
+            assert!(reason.contains(expected), "{parameters:?}: {reason}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     GraphError, KeySwitches, NoiseForm, NoiseLimit, Workload, WorkloadOutput, WorkloadRotation,
     groups::{Groups, LARGEST},
+    masks::Masks,
 };
 use crate::{
     circuit::ir::{Accumulator, Graph, Jump, LayerBound, Table, Term, Tolerance, Wire},
@@ -34,6 +35,7 @@ pub(super) struct WorkloadBuilder<'a> {
     layout: Layout,
     live: Vec<Vec<bool>>,
     groups: Groups,
+    masks: Masks,
 }
 
 impl<'a> WorkloadBuilder<'a> {
@@ -48,6 +50,7 @@ impl<'a> WorkloadBuilder<'a> {
                 .map(|accumulator| vec![false; accumulator.tables.len()])
                 .collect(),
             groups: Groups::new(graph, layout.slot_multiple),
+            masks: Masks::default(),
         };
         for (index, output) in graph.outputs.iter().enumerate() {
             builder.mark(&format!("output {index}"), &output.terms, graph.accumulators.len())?;
@@ -63,6 +66,7 @@ impl<'a> WorkloadBuilder<'a> {
             }
         }
         builder.deviations = deviations(p_fail.share(builder.events()));
+        builder.masks = Masks::new(graph);
         Ok(builder)
     }
 
@@ -403,7 +407,10 @@ impl<'a> WorkloadBuilder<'a> {
         merged
     }
 
-    /// Extractions of one rotation are correlated; rotations are not.
+    /// Extractions of one rotation are correlated, and so may those of rotations of one mask be; others are not.
+    ///
+    /// Of m rotations of one mask nothing is assumed: whatever their correlations are, the variance of the sum of their parts is at most m
+    /// times the sum of the parts' variances (Cauchy and Schwarz).
     fn noise(&self, terms: &[Term]) -> NoiseForm {
         let mut form = NoiseForm::default();
         let mut sources: BTreeMap<usize, BTreeMap<usize, i64>> = BTreeMap::new();
@@ -415,21 +422,32 @@ impl<'a> WorkloadBuilder<'a> {
                 }
             }
         }
+        let mut of_one_mask: BTreeMap<usize, (f64, f64, f64)> = BTreeMap::new();
         for (accumulator, weights) in sources {
-            let tables = self.live_tables(accumulator);
-            if tables.len() == 1 {
-                let square = weights.get(&tables[0]).map_or(0.0, |&weight| (weight as f64).powi(2));
-                form.independent += square;
-                form.correlated += square;
-            } else {
-                let merged = self.merged(accumulator, |table| weights.get(&table).copied().unwrap_or(0));
-                let turn = f64::from(self.slots(accumulator).0) / self.gain(accumulator) as f64;
-                let (independent, correlated) = quadratic(&merged, turn);
-                form.independent += independent;
-                form.correlated += correlated.max(independent);
+            let (independent, correlated) = self.noise_of(accumulator, &weights);
+            if independent > 0.0 {
+                let sum = of_one_mask.entry(self.masks.of(accumulator)).or_default();
+                *sum = (sum.0 + 1.0, sum.1 + independent, sum.2 + correlated);
             }
         }
+        for (rotations, independent, correlated) in of_one_mask.into_values() {
+            form.independent += rotations * independent;
+            form.correlated += rotations * correlated;
+        }
         form
+    }
+
+    /// Squares of what one rotation gives, its tables with these weights: as if extractions were independent, and correlated.
+    fn noise_of(&self, accumulator: usize, weights: &BTreeMap<usize, i64>) -> (f64, f64) {
+        let tables = self.live_tables(accumulator);
+        if tables.len() == 1 {
+            let square = weights.get(&tables[0]).map_or(0.0, |&weight| (weight as f64).powi(2));
+            return (square, square);
+        }
+        let merged = self.merged(accumulator, |table| weights.get(&table).copied().unwrap_or(0));
+        let turn = f64::from(self.slots(accumulator).0) / self.gain(accumulator) as f64;
+        let (independent, correlated) = quadratic(&merged, turn);
+        (independent, correlated.max(independent))
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a circuit asks of the parameters: slots, limits of noise and how noise grows; no keys and no weights.
 //!
-//! `groups` finds the wires that must have the same slots, `build` reads a circuit into a [`Workload`], `layouts` does so in
+//! `groups` finds the wires that must have the same slots, `masks` the sums whose noise is in common, `build` reads a circuit into a [`Workload`], `layouts` does so in
 //! each way that values can lie on the torus.
 
 mod build;
 mod error;
 mod groups;
 mod layouts;
+mod masks;
 mod noise;
 mod rotation;
 

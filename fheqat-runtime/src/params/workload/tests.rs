@@ -85,6 +85,47 @@ fn jumps_of_one_rotation_merge_before_they_are_squared() {
     assert!(near.is_ok_and(|near| near > 2.0 && near < 4.0 - lag));
 }
 
+/// One sum in three ways, and another, with tables of one jump; and sums of their tables.
+#[test]
+fn rotations_of_one_mask_have_their_noise_in_common() {
+    let inputs = |one, other| vec![term(Wire::Input(0), one), term(Wire::Input(1), other)];
+    let first = |one, other, at| accumulator(0, inputs(one, other), 18, vec![steps(&[(at, 1)])]);
+    let second = |source| {
+        let terms = vec![term(table(source, 0), 1), term(table(3, 0), 2)];
+        accumulator(1, terms, 3, vec![steps(&[(1, 1)])])
+    };
+    let accumulators = vec![
+        first(1, 2, 1),
+        first(1, 2, 1),
+        first(-3, -6, 4),
+        first(2, 1, 1),
+        accumulator(0, inputs(1, 2), 18, vec![steps(&[(5, -1)])]),
+        accumulator(1, inputs(1, 0), 3, vec![Table { base: 2, jumps: vec![] }]),
+        second(0),
+        second(1),
+        second(4),
+    ];
+    let output = |sources: &[usize]| sources.iter().map(|&source| term(table(source, 0), 1)).collect();
+    let variances = [
+        (output(&[0, 1]), 4.0),
+        (output(&[0, 2]), 4.0),
+        (output(&[0, 3]), 2.0),
+        (output(&[0, 1, 2, 3]), 10.0),
+        (output(&[0, 4]), 4.0),
+        (output(&[0, 5]), 1.0),
+        // Of one mask are only sums of the same tables of it.
+        (output(&[6, 7]), 4.0),
+        (output(&[6, 8]), 2.0),
+    ];
+    let outputs = variances.iter().map(|(output, _): &(Vec<Term>, f64)| output.clone()).collect();
+    let workload = workload(&graph(accumulators, outputs));
+    for (output, (terms, variance)) in workload.outputs.iter().zip(&variances) {
+        let NoiseForm { independent, correlated, .. } = output.noise;
+        assert!((independent - variance).abs() < 1e-9, "{terms:?}: {independent}");
+        assert!((correlated - variance).abs() < 1e-9, "{terms:?}: {correlated}");
+    }
+}
+
 #[test]
 fn an_output_that_reads_an_input_needs_the_big_key() {
     let source = accumulator(0, vec![term(Wire::Input(0), 1)], 3, vec![steps(&[(0, 1)])]);

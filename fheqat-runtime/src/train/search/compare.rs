@@ -16,8 +16,8 @@ use crate::{
 /// Standard errors that a result keeps from the margin: of many networks the cheapest that seems near enough is one that luck
 /// favours.
 const CAUTION: f64 = 0.5;
-/// Standard errors by which what costs more must be better.
-const ONE_ERROR: f64 = 1.0;
+/// Standard errors by which what costs more must be better: luck alone reaches them once in twenty times.
+const WORTH: f64 = 1.64;
 /// Standard errors beyond the margin that are no bad luck.
 const CERTAINTY: f64 = 2.0;
 
@@ -88,10 +88,9 @@ impl Score {
         !self.is_within(margin, other, CERTAINTY)
     }
 
-    /// Whether it is at most `margin` behind `other`, or less than a standard error (the rule of Breiman et al., 1984).
+    /// Whether it is at most `margin` behind `other`, or less than [`WORTH`] standard errors.
     pub(super) fn is_as_good(&self, other: &Self, margin: f64) -> bool {
-        self.is_within(margin, other, 0.0)
-            || (!self.right.is_empty() && self.is_within(0.0, other, ONE_ERROR))
+        self.is_within(margin, other, 0.0) || (!self.right.is_empty() && self.is_within(0.0, other, WORTH))
     }
 
     /// Whether it is less than `margin` behind `other` once it is given so many standard errors.
@@ -164,6 +163,16 @@ mod tests {
         assert_eq!(other.metrics.accuracy, behind.metrics.accuracy);
         assert!(!other.is_near(&best, 0.0251) && other.is_near(&best, 0.0323));
     }
+
+    #[test]
+    fn what_costs_more_must_be_better_than_luck() {
+        let cheap = score(1, |sample, _| sample >= 10);
+        // Leads of 2 of 200 with an error of 0.0070, and of 4 with one of 0.0099: 1.4 and 2.0 errors.
+        let (lucky, better) = (score(1, |sample, _| sample >= 8), score(1, |sample, _| sample >= 6));
+        assert!(cheap.is_as_good(&lucky, 0.0025) && !cheap.is_as_good(&better, 0.0025));
+        assert!(cheap.is_as_good(&better, 0.02) && better.is_as_good(&cheap, 0.0));
+    }
+
     #[test]
     fn a_clear_fall_is_two_errors_beyond_the_margin() {
         let best = score(1, |sample, _| sample >= 10);

@@ -1,6 +1,6 @@
 //! The step of the input.
 
-use super::{BUDGETS, Search, Tried, best_of};
+use super::{Search, Tried, best_of, budgets::BUDGETS};
 use crate::{
     nn::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
@@ -18,7 +18,7 @@ impl Search<'_> {
         let highest = open.iter().map(|state| state.levels.hi).max();
         let Some(highest) = highest.filter(|_| widest > 0.0) else { return Ok(()) };
         let epochs = Some(self.config.epochs_of(self.train.len()).div_ceil(4));
-        let base = self.with_budget(BUDGETS[0]);
+        let base = self.fresh.with_budget(BUDGETS[0]);
         let levels = std::iter::once(None).chain((1..=highest).map(Some));
         let plans: Vec<_> = levels
             .map(|level| {
@@ -127,6 +127,11 @@ fn input_quantizers(program: &Program) -> impl Iterator<Item = &QuantizerState> 
         Op::Quantizer(state) => Some(state),
         _ => None,
     })
+}
+
+/// Whether a quantizer of the input has no step of its own, nor one that follows from what features go through.
+pub(super) fn has_open_steps(program: &Program) -> bool {
+    input_quantizers(program).any(|state| state.fixed.is_none() && state.step.is_none())
 }
 
 fn set_input_steps(program: &mut Program, step: Option<f32>) {

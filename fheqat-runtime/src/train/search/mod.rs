@@ -3,6 +3,7 @@
 //! Four things are tried in turn: the step of the input, smaller budgets of the layers, one direction for a whole layer, and
 //! fewer units. Every choice is by the validation data and by [`Price`]. What is found is trained on with all samples.
 
+mod budgets;
 mod compare;
 mod deadline;
 mod final_training;
@@ -19,7 +20,7 @@ use std::borrow::Borrow;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use self::{compare::Score, deadline::Deadline};
+use self::{budgets::BUDGETS, compare::Score, deadline::Deadline};
 use super::{
     config::{CostSearch, TrainConfig, Validation},
     encode,
@@ -32,14 +33,10 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    nn::{lower::unnamed, ops::Op, program::Program},
+    nn::{lower::unnamed, program::Program},
     prices::Price,
 };
 
-/// Budgets that are tried where they are smaller than what a layer declares, from the loosest.
-const BUDGETS: [usize; 4] = [32, 16, 8, 4];
-/// The last layer's sums are decrypted, not bootstrapped: a smaller budget loses accuracy and saves no rotation.
-const LAST_BUDGET: usize = 32;
 /// Samples that the search holds out at least, where that is not more than [`MOST_HELD_OUT`] of all.
 const HELD_OUT: f32 = 500.0;
 const MOST_HELD_OUT: f32 = 1.0 / 3.0;
@@ -86,7 +83,15 @@ pub(crate) fn search(
         *program = linear;
         return Ok(History { trials, ..history });
     }
-    let mut fresh = program.clone();
+    let mut fresh = setting.applied(program);
+    if setting.is_settled {
+        let mut whole = fresh.clone();
+        let history = train_encoded(&mut whole, data, held_out, config)?;
+        if !is_over(&whole, &price_of(&whole, options)?, options) {
+            *program = whole;
+            return Ok(History { trials, ..history });
+        }
+    }
     let parts = match (held_out, &config.validation) {
         (None, Validation::Fraction(fraction)) => {
             Some(data.split(held_out_fraction(*fraction, data.len()), config.seed)?)
@@ -197,7 +202,7 @@ impl<'a> Search<'a> {
         let config = self.config;
         let mut plans = vec![(Tried::Budget { max_l1: None }, self.fresh.clone())];
         for budget in BUDGETS {
-            let program = self.with_budget(budget);
+            let program = self.fresh.with_budget(budget);
             if program != self.fresh {
                 plans.push((Tried::Budget { max_l1: Some(budget) }, program));
             }
@@ -209,22 +214,6 @@ impl<'a> Search<'a> {
             self.note(tried_budget, candidate, index == chosen);
         }
         Ok(tried.into_iter().nth(chosen).unwrap_or_else(|| unreachable!("the choice is one of those tried")))
-    }
-
-    /// The fresh network with no layer's budget above `budget`.
-    fn with_budget(&self, budget: usize) -> Program {
-        let mut program = self.fresh.clone();
-        for index in 0..program.nodes.len() {
-            let is_last = !program.is_bootstrapped(index);
-            if let Op::Linear(state) = &mut program.nodes[index].op {
-                let budget = if is_last { budget.max(LAST_BUDGET) } else { budget };
-                let declared = state.limits.max_l1.unwrap_or(usize::MAX);
-                if budget < declared.min(state.limits.reach()) {
-                    state.limits.max_l1 = Some(budget);
-                }
-            }
-        }
-        program
     }
 
     fn train_all<'p, P: Sync>(
@@ -272,21 +261,12 @@ impl<'a> Search<'a> {
         Score::of(&outputs.view(), data, self.config)
     }
 
-    /// Whether a network is above what the user set, or has no parameters at all.
     fn is_over(&self, Candidate { program, price, .. }: &Candidate) -> bool {
-        !price.has_parameters
-            || self.options.max_rotations.is_some_and(|most| price.rotations > most)
-            || self.options.max_core_seconds.is_some_and(|most| price.core_seconds > most)
-            || self.excess(program).is_some()
+        is_over(program, price, self.options)
     }
 
-    /// A layer that may have more units than the user lets it keep, and how many more.
     fn excess(&self, program: &Program) -> Option<(usize, usize)> {
-        (0..program.nodes.len()).find_map(|node| {
-            let most = *self.options.max_neurons.get(program.nodes[node].name)?;
-            let excess = program.units_of(node).len().saturating_sub(most);
-            (excess > 0).then_some((node, excess))
-        })
+        excess(program, self.options)
     }
 
     fn consider<'c>(&mut self, candidates: impl IntoIterator<Item = &'c Candidate>) {
@@ -323,6 +303,23 @@ impl<'a> Search<'a> {
     fn note(&mut self, tried: Tried, candidate: &Candidate, is_kept: bool) {
         self.trials.push(trial(tried, candidate.score.metrics, candidate.price, is_kept));
     }
+}
+
+/// Whether a network is above what the user set, or has no parameters at all.
+fn is_over(program: &Program, price: &Price, options: &CostSearch) -> bool {
+    !price.has_parameters
+        || options.max_rotations.is_some_and(|most| price.rotations > most)
+        || options.max_core_seconds.is_some_and(|most| price.core_seconds > most)
+        || excess(program, options).is_some()
+}
+
+/// A layer that may have more units than the user lets it keep, and how many more.
+fn excess(program: &Program, options: &CostSearch) -> Option<(usize, usize)> {
+    (0..program.nodes.len()).find_map(|node| {
+        let most = *options.max_neurons.get(program.nodes[node].name)?;
+        let excess = program.units_of(node).len().saturating_sub(most);
+        (excess > 0).then_some((node, excess))
+    })
 }
 
 fn trial(tried: Tried, Measure { accuracy, loss, .. }: Measure, price: Price, is_kept: bool) -> Trial {

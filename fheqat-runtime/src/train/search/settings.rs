@@ -3,7 +3,9 @@
 
 use rayon::prelude::*;
 
-use super::{Tried, compare::Score, deadline::Deadline, price_of, trial};
+use super::{
+    Tried, budgets::BUDGETS, compare::Score, deadline::Deadline, input_step::has_open_steps, price_of, trial,
+};
 use crate::{
     data::Dataset,
     nn::{Precision, program::Program, runner::Runner},
@@ -14,7 +16,7 @@ use crate::{
         error::TrainError,
         evaluate::Evaluator,
         trainer::train_encoded,
-        trial::{Setting, Trial},
+        trial::Trial,
     },
 };
 
@@ -35,11 +37,28 @@ const RIDGE: f32 = 1e-3;
 /// Multiplications of the trainings of one structure, at most: some twenty seconds of two cores. A count, so that the same seed tries
 /// the same.
 const MULTIPLICATIONS: f64 = 3e11;
-/// Features that are whitened on trial, at most, and samples that each of them needs.
-const WHITENED: usize = 64;
-const SAMPLES_EACH: usize = 5;
+/// Features that are whitened on trial, at most.
+const WHITENED: usize = 256;
+/// Sixteenths of the units of hidden layers: all, and those of narrower layers.
+const PARTS: usize = 16;
+const NARROWER: [usize; 5] = [8, 6, 4, 2, 1];
 /// A forward pass, and two products of the same size back.
 const PASSES: f64 = 3.0;
+
+/// What a network is trained with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Setting {
+    /// Whether the output reads the input alone, and no hidden layer.
+    pub(super) is_linear: bool,
+    /// How many sixteenths of the units of hidden layers there are.
+    parts: usize,
+    /// The budget of hidden layers, where it is below what is declared.
+    max_l1: Option<usize>,
+    /// Whether width and budgets were chosen too, so that nothing is left to search.
+    pub(super) is_settled: bool,
+    pub(super) features: FeatureMap,
+    pub(super) ridge: f32,
+}
 
 /// A setting with what it gives on data held out.
 struct Outcome {
@@ -54,9 +73,11 @@ struct Trials {
     held_out: Dataset,
 }
 
-/// Chooses how to train `fresh`, or `linear`, which is `fresh` without its hidden layers, on `data`, judged by `held_out` where there is such data, else by parts of `data`. Of the settings of one
-/// structure the one with the least loss is taken, as it changes more smoothly than the accuracy; hidden layers are taken where the network
-/// is then better, by more than half of `margin` and a standard error. Gives the setting and all that was tried.
+/// Chooses how to train `fresh`, or `linear`, which is `fresh` without its hidden layers, on `data`, judged by `held_out` where there is
+/// such data, else by parts of `data`. Of the settings of one structure the one with the least loss is taken, as it changes more smoothly
+/// than the accuracy; hidden layers are taken where the network is then better, by more than half of `margin` and by more than luck
+/// explains. Where `linear` is given, narrower hidden layers and smaller budgets are tried then, and the cheapest taken that is near what
+/// is declared. Gives the setting and all that was tried.
 ///
 /// # Errors
 /// When a training fails.
@@ -68,51 +89,164 @@ pub(super) fn choose(
     (options, deadline): (&CostSearch, &Deadline),
 ) -> Result<(Setting, Vec<Trial>), TrainError> {
     let trials = Trials::new(data, held_out, config)?;
-    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut choice = Choice { trials, config, options, deadline, left: 0, outcomes: Vec::new() };
     let is_all_linear = linear == Some(fresh);
-    let structures = [linear.map(|linear| (linear, true)), (!is_all_linear).then_some((fresh, false))];
-    for (program, is_linear) in structures.into_iter().flatten() {
-        let mut left = (MULTIPLICATIONS / trials.multiplications(program, config)?) as usize;
-        let mut run = |settings: Vec<Setting>, outcomes: &mut Vec<Outcome>| {
-            for setting in settings {
-                if left == 0 || deadline.is_over() {
-                    break;
-                }
-                left -= 1;
-                match trials.run(program, setting, config, options) {
-                    Ok(outcome) => outcomes.push(outcome),
-                    // A setting that does not train is none to choose.
-                    Err(TrainError::Diverged { .. } | TrainError::Unusable(_)) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok::<(), TrainError>(())
-        };
-        run(settings(program, data, is_linear, config), &mut outcomes)?;
-        if let (Some(best), true, None) = (best(&outcomes, true), is_linear, config.ridge) {
-            let best = outcomes[best].setting;
-            run(NEAR.map(|factor| Setting { ridge: factor * best.ridge, ..best }).to_vec(), &mut outcomes)?;
+    if let Some(linear) = linear {
+        choice.allow(linear)?;
+        for features in maps(linear, data, config) {
+            choice.run_ridges(linear, features)?;
+        }
+        if let (Some(best), None) = (best(&choice.outcomes, true), config.ridge) {
+            let best = choice.outcomes[best].setting;
+            choice.run(linear, &NEAR.map(|factor| Setting { ridge: factor * best.ridge, ..best }))?;
         }
     }
-    let chosen = match (best(&outcomes, true), best(&outcomes, false)) {
-        (Some(linear), Some(hidden)) => {
-            let (plain, deep) = (&outcomes[linear].score, &outcomes[hidden].score);
-            Some(if plain.is_as_good(deep, options.margin / 2.0) { linear } else { hidden })
+    let has_linear = choice.outcomes.iter().any(|outcome| outcome.setting.is_linear);
+    // What fewer samples than features say of more weights is luck.
+    if !is_all_linear && (data.len() > data.width() || !has_linear) {
+        let best = best(&choice.outcomes, true).map(|best| choice.outcomes[best].setting.features);
+        let mut maps = maps(fresh, data, config);
+        maps.sort_by_key(|&map| Some(map) != best);
+        let ridges = config.ridge.map_or(HIDDEN_RIDGES.to_vec(), |ridge| vec![ridge]);
+        choice.allow(fresh)?;
+        for features in maps {
+            let of_ridge = |&ridge: &f32| Setting::of(false, features, ridge);
+            choice.run(fresh, &ridges.iter().map(of_ridge).collect::<Vec<_>>())?;
         }
-        (linear, hidden) => linear.or(hidden),
-    };
+    }
+    let mut chosen = choice.structure();
+    if let (Some(hidden), Some(_)) = (chosen, linear)
+        && !choice.outcomes[hidden].setting.is_linear
+    {
+        chosen = Some(choice.price(fresh, hidden)?);
+    }
+    let Choice { mut outcomes, .. } = choice;
     if let Some(chosen) = chosen {
         outcomes[chosen].trial.is_kept = true;
     }
     let setting = chosen.map_or_else(
-        || Setting {
-            is_linear: is_all_linear,
-            features: config.features,
-            ridge: config.ridge.unwrap_or(RIDGE),
-        },
+        || Setting::of(is_all_linear, config.features, config.ridge.unwrap_or(RIDGE)),
         |chosen| outcomes[chosen].setting,
     );
     Ok((setting, outcomes.into_iter().map(|outcome| outcome.trial).collect()))
+}
+
+/// What was tried, and what else may be.
+struct Choice<'a> {
+    trials: Trials,
+    config: &'a TrainConfig,
+    options: &'a CostSearch,
+    deadline: &'a Deadline,
+    /// Settings that may be tried of the structure at hand.
+    left: usize,
+    outcomes: Vec<Outcome>,
+}
+
+impl Choice<'_> {
+    fn allow(&mut self, program: &Program) -> Result<(), TrainError> {
+        self.left = (MULTIPLICATIONS / self.trials.multiplications(program, self.config)?) as usize;
+        Ok(())
+    }
+
+    /// Tries penalties for a network without hidden layers from the middle one on, smaller ones while the loss falls; where it does not,
+    /// larger ones.
+    fn run_ridges(&mut self, linear: &Program, features: FeatureMap) -> Result<(), TrainError> {
+        let of_ridge = |ridge| Setting::of(true, features, ridge);
+        if let Some(ridge) = self.config.ridge {
+            return self.run(linear, &[of_ridge(ridge)]);
+        }
+        let (larger, smaller) = RIDGES.split_at(RIDGES.len() / 2);
+        let middle = self.loss(linear, of_ridge(smaller[0]))?;
+        let mut least = middle;
+        for ridges in [smaller[1..].to_vec(), larger.iter().rev().copied().collect()] {
+            for ridge in ridges {
+                let loss = self.loss(linear, of_ridge(ridge))?;
+                if loss >= least {
+                    break;
+                }
+                least = loss;
+            }
+            if least < middle {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The loss of a setting, infinite where it was not tried.
+    fn loss(&mut self, program: &Program, setting: Setting) -> Result<f64, TrainError> {
+        let before = self.outcomes.len();
+        self.run(program, &[setting])?;
+        Ok(self.outcomes.get(before).map_or(f64::INFINITY, |outcome| outcome.score.metrics.loss))
+    }
+
+    fn run(&mut self, program: &Program, settings: &[Setting]) -> Result<(), TrainError> {
+        for &setting in settings {
+            if self.left == 0 || self.deadline.is_over() {
+                break;
+            }
+            self.left -= 1;
+            match self.trials.run(program, setting, self.config, self.options) {
+                Ok(outcome) => self.outcomes.push(outcome),
+                // A setting that does not train is none to choose.
+                Err(TrainError::Diverged { .. } | TrainError::Unusable(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of the best setting, of hidden layers only where they are worth it.
+    fn structure(&self) -> Option<usize> {
+        let outcomes = &self.outcomes;
+        match (best(outcomes, true), best(outcomes, false)) {
+            (Some(linear), Some(hidden)) => {
+                let (plain, deep) = (&outcomes[linear].score, &outcomes[hidden].score);
+                Some(if plain.is_as_good(deep, self.options.margin / 2.0) { linear } else { hidden })
+            }
+            (linear, hidden) => linear.or(hidden),
+        }
+    }
+
+    /// Tries narrower hidden layers with the setting at `hidden`, then smaller budgets. Gives the index of the cheapest outcome that is
+    /// near that of all units.
+    fn price(&mut self, fresh: &Program, hidden: usize) -> Result<usize, TrainError> {
+        let first = self.outcomes.len();
+        let whole = self.outcomes[hidden].setting;
+        self.vary(fresh, &NARROWER.map(|parts| Setting { parts, ..whole }))?;
+        let width = self.cheapest(hidden, first);
+        let best = self.outcomes[width].setting;
+        self.vary(fresh, &BUDGETS.map(|budget| Setting { max_l1: Some(budget), ..best }))?;
+        let chosen = self.cheapest(hidden, first);
+        let has_tried_all = self.left > 0 && !self.deadline.is_over();
+        // Noise and steps of the input are for the rest of the search.
+        self.outcomes[chosen].setting.is_settled =
+            has_tried_all && !fresh.is_tolerant() && !has_open_steps(fresh);
+        Ok(chosen)
+    }
+
+    /// Tries those of these settings that make another network.
+    fn vary(&mut self, fresh: &Program, settings: &[Setting]) -> Result<(), TrainError> {
+        let hidden = self.outcomes.iter().filter(|outcome| !outcome.setting.is_linear);
+        let mut known: Vec<Program> = hidden.map(|outcome| outcome.setting.applied(fresh)).collect();
+        for &setting in settings {
+            let program = setting.applied(fresh);
+            if !known.contains(&program) {
+                self.run(fresh, &[setting])?;
+                known.push(program);
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of the cheapest that is near the outcome at `hidden`, of that and those from `first` on.
+    fn cheapest(&self, hidden: usize, first: usize) -> usize {
+        let whole = &self.outcomes[hidden].score;
+        let is_near = |index: &usize| self.outcomes[*index].score.is_near(whole, self.options.margin);
+        let price = |index: &usize| self.outcomes[*index].trial.price.core_seconds;
+        let near = (first..self.outcomes.len()).filter(is_near);
+        std::iter::once(hidden).chain(near).min_by(|a, b| price(a).total_cmp(&price(b))).unwrap_or(hidden)
+    }
 }
 
 /// The index of the setting of one structure with the least loss.
@@ -122,26 +256,17 @@ fn best(outcomes: &[Outcome], is_linear: bool) -> Option<usize> {
     (0..outcomes.len()).filter(is_of_kind).min_by(|a, b| loss(a).total_cmp(&loss(b)))
 }
 
-/// What is tried, where the user did not say, the simplest first.
-fn settings(program: &Program, data: &Dataset, is_linear: bool, config: &TrainConfig) -> Vec<Setting> {
-    let ridges = match config.ridge {
-        Some(ridge) => vec![ridge],
-        None if is_linear => RIDGES.to_vec(),
-        None => HIDDEN_RIDGES.to_vec(),
-    };
+/// What features go through on trial, where the user did not say, the simplest first.
+fn maps(program: &Program, data: &Dataset, config: &TrainConfig) -> Vec<FeatureMap> {
     let mut maps = vec![config.features];
     if config.features == FeatureMap::Auto && encode::standardises(program, data) {
         maps.push(FeatureMap::AsIs);
     }
-    let width = program.features;
-    let has_enough = (2..=WHITENED).contains(&width) && data.len() >= SAMPLES_EACH * width;
-    if config.features == FeatureMap::Auto && has_enough && encode::can_whiten(program, data) {
+    let is_narrow = (2..=WHITENED).contains(&program.features);
+    if config.features == FeatureMap::Auto && is_narrow && encode::can_whiten(program, data) {
         maps.push(FeatureMap::Whiten);
     }
-    let of_map = |&features: &FeatureMap| {
-        ridges.iter().map(move |&ridge| Setting { is_linear, features, ridge }).collect::<Vec<_>>()
-    };
-    maps.iter().flat_map(of_map).collect()
+    maps
 }
 
 impl Trials {
@@ -187,6 +312,7 @@ impl Trials {
         options: &CostSearch,
     ) -> Result<Outcome, TrainError> {
         let config = setting.on(config);
+        let program = &setting.applied(program);
         let runs = self.pairs.par_iter().map(|(train, held_out)| {
             let mut program = program.clone();
             train_encoded(&mut program, train, None, &config)?;
@@ -201,14 +327,39 @@ impl Trials {
             Some((_, program)) => price_of(program, options)?,
             None => Price::default(),
         };
-        let tried = Tried::Setting(setting);
+        let Setting { is_linear, parts, max_l1, features, ridge, .. } = setting;
+        let tried = match max_l1 {
+            Some(_) => Tried::Budget { max_l1 },
+            None if parts < PARTS => Tried::Narrower { units: widths(program) },
+            None => Tried::Setting { is_linear, features, ridge },
+        };
         Ok(Outcome { setting, trial: trial(tried, score.metrics, price, false), score })
     }
 }
 
 impl Setting {
+    /// One with all units and the budgets as declared.
+    const fn of(is_linear: bool, features: FeatureMap, ridge: f32) -> Self {
+        Self { is_linear, parts: PARTS, max_l1: None, is_settled: false, features, ridge }
+    }
+
+    /// The fresh network with this part of its hidden units, and this budget.
+    pub(super) fn applied(self, fresh: &Program) -> Program {
+        let narrowed = if self.parts == PARTS { fresh.clone() } else { fresh.narrowed(self.parts, PARTS) };
+        match self.max_l1 {
+            Some(budget) => narrowed.with_budget(budget),
+            None => narrowed,
+        }
+    }
+
     /// The same training with this setting.
     pub(super) fn on(self, config: &TrainConfig) -> TrainConfig {
         TrainConfig { ridge: Some(self.ridge), features: self.features, progress: false, ..config.clone() }
     }
+}
+
+/// The units that each bootstrapped layer has.
+fn widths(program: &Program) -> Vec<(String, usize)> {
+    let bootstrapped = (0..program.nodes.len()).filter(|&node| program.is_bootstrapped(node));
+    bootstrapped.map(|node| (program.nodes[node].name.to_owned(), program.units_of(node).len())).collect()
 }

@@ -1,8 +1,10 @@
+use ndarray::Array2;
+
 use super::held_out_fraction;
 use crate::{
     Seed,
     data::{self, Dataset},
-    fixture::{Chain, Tolerant},
+    fixture::{Chain, Tolerant, WideAndDeep},
     network::Network,
     nn::program::Program,
     report::SearchReport,
@@ -106,6 +108,24 @@ fn tolerant_networks_are_judged_with_their_noise() {
         (0..8).map(|seed| net.evaluate_noisy(&fresh, Seed(seed)).unwrap().accuracy.unwrap()).sum::<f64>()
             / 8.0;
     assert!(mean >= best - 0.005 - error(best), "{mean} {best}\n{}", SearchReport(&history.trials));
+}
+
+/// Classes by whether two of four bits differ, which takes a hidden unit or two of six beside the bits.
+#[test]
+fn hidden_layers_start_narrow_where_that_is_enough() {
+    let bit = |row: usize, column: usize| (row * 7 + row / 5) >> column & 1;
+    let features = Array2::from_shape_fn((400, 4), |(row, column)| bit(row, column) as f32);
+    let labels = (0..400).map(|row| usize::from(bit(row, 0) != bit(row, 2))).collect();
+    let data = Dataset::classes(features, labels, 2).unwrap();
+    let mut net = WideAndDeep::new(Seed(0));
+    let config = TrainConfig { progress: false, ..TrainConfig::default() };
+    let history = net.train(&data, &config).unwrap();
+    let report = SearchReport(&history.trials).to_string();
+    let is_narrower = |trial: &Trial| matches!(trial.tried, Tried::Narrower { .. });
+    assert!(history.trials.iter().any(is_narrower) && report.contains("2 in `fc1`"), "{report}");
+    assert_eq!(history.trials.iter().filter(|trial| trial.is_kept).count(), 1, "{report}");
+    assert_eq!(net.evaluate(&data).unwrap().accuracy, Some(1.0));
+    assert!(net.circuit().unwrap().graph.price().rotations <= 2);
 }
 
 #[test]

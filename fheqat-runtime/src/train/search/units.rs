@@ -75,6 +75,19 @@ impl Program {
         (reads && !tables).then_some(linear)
     }
 
+    /// The program with the first `part` of each `of` units of every bootstrapped layer, at least one; the others are masked away for good.
+    pub(crate) fn narrowed(&self, part: usize, of: usize) -> Self {
+        let mut narrowed = self.clone();
+        let bootstrapped = (0..self.nodes.len()).filter(|&node| self.is_bootstrapped(node));
+        let excess = |node: usize| {
+            let rows = self.linear(node).map_or(0, |state| state.bias.len());
+            ((rows * part).div_ceil(of)..rows).map(move |row| Unit { node, row })
+        };
+        let units: Vec<Unit> = bootstrapped.flat_map(excess).collect();
+        narrowed.remove(&units);
+        narrowed
+    }
+
     /// Takes the weights of these units, and every weight that reads them, away for good. Gives for each node which of its
     /// numbers are gone then.
     pub(crate) fn remove(&mut self, units: &[Unit]) -> Vec<Vec<bool>> {
@@ -236,6 +249,21 @@ mod tests {
                 let levels = codec.encode(sample.as_slice().unwrap()).unwrap();
                 assert_eq!(codec.decode(graph.simulate(&levels)).values, logits.to_vec());
             }
+        }
+    }
+
+    #[test]
+    fn a_narrower_network_has_the_first_units_of_each_hidden_layer() {
+        let deep = Program::of(&WideAndDeep::new(Seed(0))).unwrap();
+        for (part, kept) in [(8, 6), (4, 3), (3, 3), (2, 2), (1, 1)] {
+            let mut narrowed = deep.narrowed(part, 8);
+            let rows: Vec<usize> = narrowed.units_of(1).iter().map(|unit| unit.row).collect();
+            assert_eq!(rows, (0..kept).collect::<Vec<_>>());
+            assert_eq!(narrowed == deep, part == 8);
+            let config = TrainConfig { epochs: Some(20), progress: false, ..TrainConfig::declared() };
+            train_once(&mut narrowed, &bits(), None, &config, &[]).unwrap();
+            let rotations = lower::unnamed(&narrowed).unwrap().1.price().rotations;
+            assert!(rotations <= kept, "{rotations} {kept}");
         }
     }
 

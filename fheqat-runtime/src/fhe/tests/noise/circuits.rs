@@ -269,3 +269,35 @@ fn tolerant_layers() {
     let dense = Dense { features: 24, widths: &[6, 5], outputs: 2, weight: 3, ..TOLERANT };
     check_few(&dense.circuit(Seed(11)), 40);
 }
+
+/// Pairs of rotations that turn by one mask, as in a circuit that no pass was run on, and sums that read both of each.
+fn equal_masks() -> Circuit {
+    let Circuit { graph, codec, .. } = FAN.circuit(Seed(5));
+    let (inputs, features) = (codec.input_range(), codec.features);
+    let (mut accumulators, outputs) = (graph.accumulators, graph.outputs);
+    for pair in accumulators[..4].chunks_exact_mut(2) {
+        let mut second = pair[0].clone();
+        second.tables[0].jumps.iter_mut().for_each(|jump| jump.at += 1);
+        pair[1] = second;
+    }
+    let first = accumulators[..4].to_vec();
+    for accumulator in &mut accumulators[4..] {
+        accumulator.terms.iter_mut().for_each(|term| term.weight = term.weight.abs());
+        accumulator.range = reach(&accumulator.terms, inputs, &first);
+    }
+    circuit(inputs, features, accumulators, outputs)
+}
+
+#[test]
+fn rotations_by_one_mask() {
+    let circuit = equal_masks();
+    let subject = Subject::new(&circuit, -40.0);
+    last("one mask", &subject, &subject.run(&samples(&circuit, 40, Seed(7)), 1), 1).check_roughly("one mask");
+}
+
+#[test]
+#[ignore = "a measurement of a minute: run with --nocapture"]
+fn more_rotations_by_one_mask() {
+    let circuit = equal_masks();
+    check("one mask", &Subject::new(&circuit, -40.0), 1, 60);
+}

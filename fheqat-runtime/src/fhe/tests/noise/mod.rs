@@ -69,9 +69,14 @@ impl Ratio {
 
     /// From [`LEAST`] to [`MOST`].
     fn check(&self, what: &str) {
+        self.check_above(what, LEAST);
+    }
+
+    /// From `least` to [`MOST`].
+    fn check_above(&self, what: &str, least: f64) {
         self.print(what);
         assert!(self.deviation <= PRECISE, "{what}: a deviation of {} tells nothing", self.deviation);
-        assert!((LEAST..=MOST).contains(&self.mean), "{what}: {} of the predicted", self.mean);
+        assert!((least..=MOST).contains(&self.mean), "{what}: {} of the predicted", self.mean);
     }
 
     /// The same, as nearly as few values tell.

@@ -1,6 +1,6 @@
 //! What reaches each rotation and each output of real encrypted runs, against what was predicted and promised.
 
-use std::{iter::once, sync::Arc};
+use std::iter::once;
 
 use rayon::prelude::*;
 use tfhe::core_crypto::prelude::{CiphertextModulus, LweCiphertext, decrypt_lwe_ciphertext};
@@ -9,12 +9,12 @@ use super::Ratio;
 use crate::{
     circuit::{Circuit, ir::Table},
     fhe::{
-        ClientKey, ServerKey,
-        keys::generate,
-        rotate,
-        running::{SampleRun, Wires},
-        schedule::Schedule,
-        workers::Workers,
+        Client, Server,
+        server::{
+            rotate,
+            running::{SampleRun, Wires},
+            schedule::Schedule,
+        },
     },
     params::{
         Bytes, Decomposition, Log2Probability, Parameters, Slots,
@@ -37,8 +37,8 @@ pub(super) struct Subject<'a> {
 
 /// A server, with the client's eyes.
 struct Probe<'a> {
-    client: ClientKey,
-    server: ServerKey,
+    client: Client,
+    server: Server,
     small: Vec<u32>,
     /// By stage.
     readers: &'a [Vec<ProbedRotation<'a>>],
@@ -177,15 +177,15 @@ impl<'a> Subject<'a> {
         readers
     }
 
-    pub(super) fn keys(&self) -> (ClientKey, ServerKey) {
-        generate(&self.plan, Arc::new(Workers::new(None, &self.plan.server).unwrap()))
+    pub(super) fn keys(&self) -> (Client, Server) {
+        super::super::parties(&self.plan)
     }
 
     /// What samples see under keys of their own when `rotated` stages rotate: those stages, the next, or where all rotate
     /// the outputs.
     pub(super) fn run(&self, samples: &[Vec<f32>], rotated: usize) -> Vec<SampleErrors> {
         let (client, server) = self.keys();
-        let small = client.small().into_container();
+        let small = client.key().secrets.small().into_container().to_vec();
         let readers = self.readers();
         let probe = Probe { client, server, small, readers: &readers, outputs: &self.solution.outputs };
         let run = || samples.par_iter().map(|sample| probe.run(sample, rotated)).collect();
@@ -212,7 +212,7 @@ impl StageErrors {
 impl Probe<'_> {
     fn phase(&self, ciphertext: &[u64]) -> u64 {
         let ciphertext = LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
-        decrypt_lwe_ciphertext(&self.client.big(), &ciphertext).0
+        decrypt_lwe_ciphertext(&self.client.key().secrets.big(), &ciphertext).0
     }
 
     fn run(&self, sample: &[f32], rotated: usize) -> SampleErrors {

@@ -269,20 +269,24 @@ impl LinearState {
     ) {
         /// Multiplications that take as long as rounding one weight.
         const EACH: usize = 32;
-        let (rows, width) = self.weight.dim();
+        let (rows, width) = (self.used_rows(), self.weight.ncols());
+        let weights = &slice(&self.weight)[..rows * width];
+        let (rounded, unused) = slice_mut(rounded).split_at_mut(rows * width);
+        unused.fill(0.0);
+        if rows == 0 {
+            return;
+        }
         let parts = multiply::parts(rows, width * EACH);
         if rounders.len() < parts {
             rounders.resize_with(parts, RowRounder::default);
         }
         let part = rows.div_ceil(parts) * width;
-        let rows = slice(&self.weight).par_chunks(part);
-        rows.zip(slice_mut(rounded).par_chunks_mut(part)).zip(rounders).for_each(
-            |((rows, integers), rounder)| {
-                for (row, integers) in rows.chunks_exact(width).zip(integers.chunks_exact_mut(width)) {
-                    rounder.nearest(limits, row, integers);
-                }
-            },
-        );
+        let rows = weights.par_chunks(part);
+        rows.zip(rounded.par_chunks_mut(part)).zip(rounders).for_each(|((rows, integers), rounder)| {
+            for (row, integers) in rows.chunks_exact(width).zip(integers.chunks_exact_mut(width)) {
+                rounder.nearest(limits, row, integers);
+            }
+        });
     }
 
     /// Refuses integers and biases of a file that would become others under what is declared; weights that a tighter `max_nonzero`
@@ -332,6 +336,13 @@ impl LinearState {
                 mask[[row, column]] = false;
             }
         }
+    }
+
+    /// The rows up to the last that has weights: those behind it were taken away for good.
+    pub(crate) fn used_rows(&self) -> usize {
+        let Some(mask) = &self.mask else { return self.weight.nrows() };
+        let is_used = |row: &usize| mask.row(*row).iter().any(|kept| *kept);
+        (0..mask.nrows()).rfind(is_used).map_or(0, |last| last + 1)
     }
 
     /// Sets the weights that pruning does not keep to zero.
@@ -512,6 +523,7 @@ impl Operation for LinearState {
         let has_affine = mode.precision == Precision::Float || at.is_last();
         Product {
             weights: Array2::zeros(self.weight.dim()),
+            used: self.used_rows(),
             sliding: self.filters.as_ref().map(|filters| Sliding::new(filters, mode.batch)),
             row_sums: vec![0.0; self.bias.len()],
             affine: has_affine.then(|| Affine::new(at.width)),

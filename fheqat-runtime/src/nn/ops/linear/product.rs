@@ -1,6 +1,6 @@
 //! Products of a batch with weights, and gradients back through them.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::{
     nn::{
@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Product {
     /// `[out, in]`, or `[filters, fan_in]`.
     pub(crate) weights: Array2<f32>,
+    /// Rows up to the last that has weights; the others are zero, and are not multiplied where they are no filters.
+    pub(crate) used: usize,
     /// What filters see, where the rows are filters.
     pub(crate) sliding: Option<Sliding>,
     /// The sum of each row.
@@ -40,7 +42,10 @@ impl Run for Product {
             sliding.run(&self.weights, batch.read, &mut slice_mut(batch.output)[..length]);
         } else {
             let operand = head(&batch.before[from], batch.count);
-            multiply(&operand, &self.weights.t(), 0.0, &mut head_mut(batch.output, batch.count));
+            let output = head_mut(batch.output, batch.count);
+            let (mut used, mut unused) = output.split_at(Axis(1), self.used);
+            unused.fill(0.0);
+            multiply(&operand, &head(&self.weights, self.used).t(), 0.0, &mut used);
         }
         if let Some(affine) = &self.affine {
             affine.run(&mut slice_mut(batch.output)[..length]);
@@ -77,7 +82,8 @@ impl Run for Product {
 
     fn multiplications(&self) -> usize {
         let positions = self.sliding.as_ref().map_or(1, |sliding| sliding.filters.windows.positions);
-        self.weights.len() * positions
+        let rows = if self.sliding.is_some() { self.weights.nrows() } else { self.used };
+        rows * self.weights.ncols() * positions
     }
 
     fn weights(&self) -> Option<&Array2<f32>> {
@@ -113,12 +119,13 @@ impl Product {
             let to = &mut slice_mut(to)[..length];
             return sliding.gradients(&self.weights, slopes, memory, weights, (to, route == Route::Add));
         }
-        let slopes = head(slopes, count);
-        multiply(&slopes.t(), &head(operand, count), 0.0, &mut weights.view_mut());
+        let slopes = head(slopes, count).split_at(Axis(1), self.used).0;
+        let used = head(&self.weights, self.used);
+        multiply(&slopes.t(), &head(operand, count), 0.0, &mut head_mut(weights, self.used));
         match route {
             Route::Nothing => {}
-            Route::Write => multiply(&slopes, &self.weights.view(), 0.0, &mut head_mut(to, count)),
-            Route::Add => multiply(&slopes, &self.weights.view(), 1.0, &mut head_mut(to, count)),
+            Route::Write => multiply(&slopes, &used, 0.0, &mut head_mut(to, count)),
+            Route::Add => multiply(&slopes, &used, 1.0, &mut head_mut(to, count)),
         }
     }
 }

@@ -46,15 +46,15 @@ impl Control {
 }
 
 /// The rotations of a plan by number, stage after stage, and which waits for which.
-pub(super) struct Schedule<'a> {
-    pub(super) rotations: Vec<&'a Rotation>,
+pub(in crate::fhe) struct Schedule<'a> {
+    pub(in crate::fhe) rotations: Vec<&'a Rotation>,
     stages: Vec<usize>,
     readers: Vec<Vec<usize>>,
     sources: Vec<usize>,
 }
 
 impl<'a> Schedule<'a> {
-    pub(super) fn new(plan: &'a ServerPlan) -> Self {
+    pub(in crate::fhe) fn new(plan: &'a ServerPlan) -> Self {
         let starts = plan.stages.iter().scan(0, |next, stage| {
             let start = *next;
             *next += stage.len();
@@ -80,7 +80,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// The rotation that gives a source.
-    pub(super) fn number(&self, source: Source) -> Option<usize> {
+    pub(in crate::fhe) fn number(&self, source: Source) -> Option<usize> {
         match source {
             Source::Input(_) => None,
             Source::Table { stage, rotation, .. } => Some(self.stages[stage] + rotation),
@@ -89,7 +89,7 @@ impl<'a> Schedule<'a> {
 }
 
 /// What one thread does next.
-pub(super) enum Work {
+pub(in crate::fhe) enum Work {
     /// Expand the inputs of a sample.
     Start(usize),
     /// Rotate, together: samples and numbers of rotations.
@@ -106,7 +106,7 @@ enum Task {
 }
 
 /// Work that is ready, and what waits for it.
-pub(super) struct Queue<'a> {
+pub(in crate::fhe) struct Queue<'a> {
     schedule: &'a Schedule<'a>,
     control: &'a Control,
     threads: usize,
@@ -132,7 +132,7 @@ struct Waiting {
 const SAMPLES_A_THREAD: usize = 4;
 
 impl<'a> Queue<'a> {
-    pub(super) fn new(
+    pub(in crate::fhe) fn new(
         schedule: &'a Schedule<'a>,
         control: &'a Control,
         samples: usize,
@@ -155,7 +155,7 @@ impl<'a> Queue<'a> {
     /// Waits for work; none when the run is over.
     ///
     /// A thread takes its share of what is ready, so that all end at about the same time.
-    pub(super) fn take(&self) -> Option<Work> {
+    pub(in crate::fhe) fn take(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
             if state.unfinished == 0 || self.control.is_cancelled() {
@@ -181,7 +181,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The inputs of a sample are there.
-    pub(super) fn started(&self, sample: usize) {
+    pub(in crate::fhe) fn started(&self, sample: usize) {
         let sources = self.schedule.sources.clone();
         let mut state = self.state();
         let ready = (0..sources.len()).filter(|&rotation| sources[rotation] == 0);
@@ -196,7 +196,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The wires of a block are there.
-    pub(super) fn rotated(&self, block: &[(usize, usize)]) {
+    pub(in crate::fhe) fn rotated(&self, block: &[(usize, usize)]) {
         self.control.rotations.fetch_add(block.len(), Ordering::Relaxed);
         let mut state = self.state();
         let State { ready, samples, .. } = &mut *state;
@@ -218,7 +218,7 @@ impl<'a> Queue<'a> {
     }
 
     /// The outputs of a sample are there, so the next sample may start.
-    pub(super) fn finished(&self) {
+    pub(in crate::fhe) fn finished(&self) {
         let mut state = self.state();
         state.unfinished -= 1;
         if state.next < state.samples.len() {
@@ -232,13 +232,106 @@ impl<'a> Queue<'a> {
 }
 
 /// Cancels the run when its thread panics: the other threads would wait for ever for its work.
-pub(super) struct CancelOnPanic<'a>(pub(super) &'a Queue<'a>);
+pub(in crate::fhe) struct CancelOnPanic<'a>(pub(in crate::fhe) &'a Queue<'a>);
 
 impl Drop for CancelOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            // A thread that has seen no cancellation holds the lock until it waits: without it, this might notify before.
+            let state = self.0.state();
             self.0.control.cancel();
+            drop(state);
             self.0.changed.notify_all();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+        sync::{Arc, Barrier, mpsc},
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+
+    const WAITERS: usize = 16;
+    const ROUNDS: usize = 2000;
+
+    fn nothing() -> Schedule<'static> {
+        Schedule { rotations: Vec::new(), stages: Vec::new(), readers: Vec::new(), sources: Vec::new() }
+    }
+
+    /// One worker has all the work and panics, the others wait for it, or are about to.
+    fn a_worker_panics() {
+        let (schedule, control) = (nothing(), Control::new());
+        let queue = Queue::new(&schedule, &control, 1, WAITERS + 1);
+        let taken = Barrier::new(WAITERS + 1);
+        thread::scope(|scope| {
+            for _ in 0..WAITERS {
+                scope.spawn(|| {
+                    taken.wait();
+                    assert!(queue.take().is_none());
+                });
+            }
+            let work = || {
+                let _alarm = CancelOnPanic(&queue);
+                assert!(matches!(queue.take(), Some(Work::Start(0))));
+                taken.wait();
+                resume_unwind(Box::new("a worker"));
+            };
+            assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+        });
+    }
+
+    fn within(limit: Duration, work: impl FnOnce() + Send + 'static) -> bool {
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            work();
+            done.send(())
+        });
+        is_done.recv_timeout(limit).is_ok()
+    }
+
+    #[test]
+    fn a_panic_wakes_every_thread_that_waits() {
+        let rounds = || (0..ROUNDS).for_each(|_| a_worker_panics());
+        assert!(within(Duration::from_mins(2), rounds), "a thread waits for ever");
+    }
+
+    /// The moment that the rounds meet only now and then: a thread has looked, and does not wait yet.
+    #[test]
+    fn a_panic_waits_for_a_thread_that_is_about_to_wait() {
+        let (schedule, control): (&'static Schedule<'_>, &'static Control) =
+            (Box::leak(Box::new(nothing())), Box::leak(Box::default()));
+        let queue = Arc::new(Queue::new(schedule, control, 1, 2));
+        let (taken, is_taken) = mpsc::channel();
+        let (go, goes) = mpsc::channel::<()>();
+        let worker = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let work = || {
+                    let _alarm = CancelOnPanic(&queue);
+                    assert!(matches!(queue.take(), Some(Work::Start(0))));
+                    taken.send(()).unwrap();
+                    goes.recv().unwrap();
+                    resume_unwind(Box::new("a worker"));
+                };
+                assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+            })
+        };
+        is_taken.recv().unwrap();
+        let state = queue.state();
+        go.send(()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        assert!(!control.is_cancelled() && !worker.is_finished());
+        let (state, timeout) =
+            queue.changed.wait_timeout(state, Duration::from_mins(1)).unwrap_or_else(PoisonError::into_inner);
+        assert!(!timeout.timed_out(), "nobody notified");
+        assert!(control.is_cancelled());
+        drop(state);
+        worker.join().unwrap();
     }
 }

@@ -1,17 +1,15 @@
 //! Threads, and the memory that each needs to run a block of rotations.
 
 use std::{
+    fmt,
     num::NonZeroUsize,
     sync::{Mutex, PoisonError},
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{
-    error::ThreadError,
-    rotate::{Cpu, Rotate},
-};
-use crate::{params::cost::BLOCK, plan::ServerPlan};
+use super::rotate::{Cpu, Rotate};
+use crate::{fhe::error::ThreadError, params::cost::BLOCK, plan::ServerPlan};
 
 /// Threads, each with buffers that are allocated once.
 pub(crate) struct Workers {
@@ -21,14 +19,14 @@ pub(crate) struct Workers {
 }
 
 /// What one thread works on.
-pub(super) struct Buffers {
+pub(in crate::fhe) struct Buffers {
     /// Sums of a block that are switched, `[BLOCK, kN + 1]`.
-    pub(super) big: Vec<Vec<u64>>,
+    pub(in crate::fhe) big: Vec<Vec<u64>>,
     /// What the rotations of a block read, `[BLOCK, n + 1]`: those that are switched first.
-    pub(super) small: Vec<Vec<u32>>,
+    pub(in crate::fhe) small: Vec<Vec<u32>>,
     /// One extraction, `[kN + 1]`.
-    pub(super) extracted: Vec<u64>,
-    pub(super) rotation: <Cpu as Rotate>::Buffers,
+    pub(in crate::fhe) extracted: Vec<u64>,
+    pub(in crate::fhe) rotation: <Cpu as Rotate>::Buffers,
 }
 
 impl Workers {
@@ -58,17 +56,24 @@ impl Workers {
     }
 
     /// Does the work on one of the threads; what it starts in parallel stays on these threads.
+    #[cfg(feature = "fhe")]
     pub(crate) fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
 
     /// Does the work on every thread at once.
-    pub(super) fn on_every_thread(&self, work: impl Fn() + Sync) {
+    pub(in crate::fhe) fn on_every_thread(&self, work: impl Fn() + Sync) {
         self.pool.broadcast(|_| work());
     }
 
-    pub(super) fn with_buffers<R>(&self, work: impl FnOnce(&mut Buffers) -> R) -> R {
+    pub(in crate::fhe) fn with_buffers<R>(&self, work: impl FnOnce(&mut Buffers) -> R) -> R {
         let buffers = &self.buffers[rayon::current_thread_index().unwrap_or(0)];
         work(&mut buffers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers").field("threads", &self.threads()).finish_non_exhaustive()
     }
 }

@@ -4,5 +4,5 @@
 mod targets;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    targets::server_key(bytes);
+    targets::client_half(bytes);
 });

@@ -8,16 +8,17 @@ use tfhe::core_crypto::{
 };
 
 use super::{
-    ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
-    error::{Mismatch, RunError},
-    key_switch,
-    keys::ServerKey,
+    Server, key_switch,
     packed::PackedInputs,
     rotate::{self, Rotate},
     schedule::{CancelOnPanic, Control, Queue, Schedule, Work},
     workers::Buffers,
 };
 use crate::{
+    fhe::{
+        ciphertexts::{Bodies, EncryptedInput, EncryptedOutput},
+        error::{Mismatch, RunError},
+    },
     params::cost::BLOCK,
     plan::{Rotation, Source, Sum, encoding::to_small},
     unoptimized,
@@ -25,15 +26,15 @@ use crate::{
 };
 
 /// A sample that is being run: its inputs, and by number the wires of each rotation that is done.
-pub(super) struct SampleRun {
+pub(in crate::fhe) struct SampleRun {
     inputs: Inputs,
-    pub(super) wires: Vec<OnceLock<Wires>>,
+    pub(in crate::fhe) wires: Vec<OnceLock<Wires>>,
 }
 
 /// What a rotation gives.
-pub(super) struct Wires {
+pub(in crate::fhe) struct Wires {
     /// `[tables, kN + 1]`.
-    pub(super) big: Vec<u64>,
+    pub(in crate::fhe) big: Vec<u64>,
     /// Those of [`KeySwitches::wires`](crate::params::workload::KeySwitches::wires) under the small key, `[wires, n + 1]`.
     small: Vec<Vec<u32>>,
 }
@@ -50,11 +51,11 @@ fn run_of(runs: &SampleRuns, sample: usize) -> MutexGuard<'_, Option<Arc<SampleR
     runs[sample].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl ServerKey {
+impl Server {
     /// Runs the circuit on one encrypted sample.
     ///
     /// # Errors
-    /// When the sample belongs to another circuit or key, or is damaged.
+    /// When the sample belongs to another model or key, or is damaged.
     pub fn run(&self, input: &EncryptedInput) -> Result<EncryptedOutput, RunError> {
         let mut outputs = self.run_batch(std::slice::from_ref(input))?;
         outputs.pop().ok_or(RunError::Empty)
@@ -102,12 +103,7 @@ impl ServerKey {
 
     fn check(&self, input: &EncryptedInput) -> Result<(), Mismatch> {
         let plan = self.plan();
-        if input.circuit != plan.circuit {
-            return Err(Mismatch::Circuit);
-        }
-        if input.key != self.id() {
-            return Err(Mismatch::Key);
-        }
+        Mismatch::check_ids((input.model, input.key), (self.half.model, self.key.id()))?;
         let (found, inputs_under_small_key) = match &input.bodies {
             Bodies::Small(bodies) => (bodies.len(), true),
             Bodies::Big(bodies) => (bodies.len(), false),
@@ -170,7 +166,7 @@ impl ServerKey {
     }
 
     /// A sample before its first rotation.
-    pub(super) fn start(&self, input: &EncryptedInput) -> SampleRun {
+    pub(in crate::fhe) fn start(&self, input: &EncryptedInput) -> SampleRun {
         let wires = (0..self.plan().rotations()).map(|_| OnceLock::new()).collect();
         SampleRun { inputs: self.expand_input(input), wires }
     }
@@ -187,7 +183,7 @@ impl ServerKey {
 
     /// Gives what the rotations of a block read, on the small torus, in the first of `buffers.small`; those whose sums are switched
     /// come first.
-    pub(super) fn read(
+    pub(in crate::fhe) fn read(
         &self,
         schedule: &Schedule<'_>,
         jobs: &[(&SampleRun, &Rotation)],
@@ -196,7 +192,7 @@ impl ServerKey {
         let Buffers { big, small, .. } = buffers;
         let (switched, fresh) =
             jobs.split_at(jobs.partition_point(|(_, rotation)| rotation.key_switches.sum));
-        if let Some(key) = &self.key_switch {
+        if let Some(key) = &self.key.key_switch {
             let big = &mut big[..switched.len()];
             for ((run, rotation), sum) in switched.iter().zip(&mut *big) {
                 run.sum_big(schedule, &rotation.sum, sum);
@@ -209,7 +205,7 @@ impl ServerKey {
     }
 
     /// Gives the wires of each rotation of a block; those whose sums are switched come first.
-    pub(super) fn rotate(
+    pub(in crate::fhe) fn rotate(
         &self,
         schedule: &Schedule<'_>,
         jobs: &[(&SampleRun, &Rotation)],
@@ -219,7 +215,7 @@ impl ServerKey {
         let Buffers { small, extracted, rotation, .. } = buffers;
         let block: Vec<rotate::Job<'_>> =
             jobs.iter().zip(&*small).map(|(&(_, rotation), small)| (rotation, &small[..])).collect();
-        let Some(cpu) = &self.cpu else { return Vec::new() };
+        let Some(cpu) = &self.key.cpu else { return Vec::new() };
         let components = cpu.rotate(&block, rotation);
         let length = extracted.len();
         let mut wires: Vec<Wires> = jobs
@@ -236,7 +232,7 @@ impl ServerKey {
                 Wires { big, small: vec![vec![0; small[0].len()]; rotation.key_switches.wires.len()] }
             })
             .collect();
-        if let Some(key) = &self.key_switch {
+        if let Some(key) = &self.key.key_switch {
             let (inputs, mut outputs): (Vec<&[u64]>, Vec<&mut Vec<u32>>) = jobs
                 .iter()
                 .zip(&mut wires)
@@ -253,14 +249,14 @@ impl ServerKey {
         wires
     }
 
-    pub(super) fn outputs(&self, schedule: &Schedule<'_>, run: &SampleRun) -> EncryptedOutput {
+    pub(in crate::fhe) fn outputs(&self, schedule: &Schedule<'_>, run: &SampleRun) -> EncryptedOutput {
         let plan = self.plan();
         let length = plan.parameters.big_dimension().to_lwe_size().0;
         let mut sums = vec![0; plan.outputs.len() * length];
         for (sum, output) in plan.outputs.iter().zip(sums.chunks_exact_mut(length)) {
             run.sum_big(schedule, sum, output);
         }
-        EncryptedOutput { circuit: plan.circuit, key: self.id(), sums }
+        EncryptedOutput { model: self.half.model, key: self.key.id(), sums }
     }
 }
 

@@ -1,0 +1,87 @@
+//! The client key: the one file that is secret.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tfhe::core_crypto::prelude::Seeder;
+use zeroize::Zeroizing;
+
+use crate::{
+    artifact::{self, Artifact, ArtifactError},
+    fhe::{entropy::new_id, evaluation_keys::EvaluationKeys, ids::KeyId, secrets::Secrets},
+    params::Parameters,
+};
+
+/// Secret keys: they encrypt and decrypt for every model of their parameters, and never leave the client. Their memory is
+/// overwritten when they are dropped.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ClientKey {
+    pub(crate) id: KeyId,
+    pub(crate) parameters: Parameters,
+    pub(crate) secrets: Secrets,
+}
+
+impl ClientKey {
+    /// A client's keys, and what servers need to compute under them.
+    pub(crate) fn generate(
+        parameters: Parameters,
+        seeder: &mut (dyn Seeder + 'static),
+    ) -> (Self, EvaluationKeys) {
+        let id = KeyId(new_id(seeder));
+        let secrets = Secrets::new(&parameters, seeder);
+        let (bootstrap_seed, bootstrap) = secrets.bootstrap_key(&parameters, seeder);
+        let (key_switch_seed, key_switch) = secrets.key_switching_key(&parameters, seeder);
+        let evaluation =
+            EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch };
+        (Self { id, parameters, secrets }, evaluation)
+    }
+
+    /// Names the key generation.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The keys' shapes: they serve every model with equal ones.
+    #[must_use]
+    pub const fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The key in bytes, secret as it is; they are overwritten when they are dropped. Write them with
+    /// [`file::save_secret`](crate::file::save_secret).
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(artifact::to_bytes(self))
+    }
+
+    /// Reads a key back.
+    ///
+    /// # Errors
+    /// When the bytes are something else, of another format, damaged, or of parameters that this build never chooses.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let mut key: Self = artifact::from_bytes(bytes)?;
+        key.check().map_err(|reason| artifact::malformed::<Self>(&reason))?;
+        Ok(key)
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        self.parameters.check()?;
+        self.secrets.cut(&self.parameters)
+    }
+}
+
+impl Artifact for ClientKey {
+    const KIND: artifact::Kind = artifact::Kind::ClientKey;
+
+    // Enough for all of it, so that no copy of a secret is left behind where a vector grew.
+    fn size_hint(&self) -> usize {
+        128 + (self.parameters.lwe_dimension.0 + self.parameters.big_dimension().0).div_ceil(8)
+    }
+}
+
+impl fmt::Debug for ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! The server half of a model: what its owner and servers hold.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    artifact::{self, Artifact, ArtifactError},
+    fhe::ids::ModelId,
+    params::{Bytes, Parameters},
+    plan::ServerPlan,
+};
+
+/// The half of a compiled model that computes: weights, tables and plan, but no secret of a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerHalf {
+    pub(crate) model: ModelId,
+    pub(crate) plan: ServerPlan,
+}
+
+impl ServerHalf {
+    /// What the wires of a sample may take in memory where [`from_bytes`](Self::from_bytes) reads a half: 1 GB.
+    pub const MEMORY: Bytes = Bytes(1_000_000_000);
+
+    /// Names the model.
+    #[must_use]
+    pub const fn model(&self) -> ModelId {
+        self.model
+    }
+
+    /// The shapes of the keys that the model runs under.
+    #[must_use]
+    pub const fn parameters(&self) -> &Parameters {
+        &self.plan.parameters
+    }
+
+    /// What the server computes.
+    #[must_use]
+    pub const fn plan(&self) -> &ServerPlan {
+        &self.plan
+    }
+
+    /// The half in bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        artifact::to_bytes(self)
+    }
+
+    /// Reads a half back whose samples take at most [`MEMORY`](Self::MEMORY).
+    ///
+    /// # Errors
+    /// As [`from_bytes_within`](Self::from_bytes_within).
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        Self::from_bytes_within(bytes, Self::MEMORY)
+    }
+
+    /// Reads a half back. A few bytes may ask for much: of a plan that would take more than `memory` for one sample nothing is
+    /// allocated.
+    ///
+    /// # Errors
+    /// When the bytes are something else, of another format, damaged, of no model that this build could have compiled, or of one
+    /// that takes more.
+    pub fn from_bytes_within(bytes: &[u8], memory: Bytes) -> Result<Self, ArtifactError> {
+        let half: Self = artifact::from_bytes(bytes)?;
+        half.plan.check(memory).map_err(|reason| artifact::malformed::<Self>(&reason))?;
+        Ok(half)
+    }
+}
+
+impl Artifact for ServerHalf {
+    const KIND: artifact::Kind = artifact::Kind::ServerHalf;
+}

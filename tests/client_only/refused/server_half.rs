@@ -1,0 +1,3 @@
+use fheqat::fhe::{Server, ServerHalf, ServerKey};
+
+fn main() {}

@@ -1,0 +1,3 @@
+use fheqat::fhe::{Client, ClientHalf, ClientKey};
+
+fn main() {}

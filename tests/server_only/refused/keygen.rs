@@ -1,0 +1,3 @@
+use fheqat::compile::Compiled;
+
+fn main() {}
