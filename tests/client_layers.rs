@@ -251,15 +251,41 @@ fn a_normalisation_of_the_client_needs_two_numbers() {
     assert_eq!(error, TrainError::Batch { field: "norm0".to_owned() });
 }
 
+/// Every weight of the client's layers is in the client's half, and none in the server's.
+#[cfg(feature = "fhe")]
+#[test]
+fn weights_of_the_client_are_in_its_half_alone() {
+    let net: Points = trained(&points());
+    let compiled = net.circuit().unwrap().compile(&CompileOptions::default()).unwrap();
+    let (client, server) = (compiled.client().to_bytes(), compiled.server().to_bytes());
+    let holds = |half: &[u8], weight: &f32| half.windows(4).any(|bytes| bytes == weight.to_le_bytes());
+    // Numbers that a server has for other reasons, such as 0 and 1, say nothing.
+    let is_telling = |weight: &&f32| weight.to_bits() & 0xffff != 0;
+    let (first, last) = (net.fc0.weights(), net.fc1.weights());
+    let biases = net.fc0.bias().to_owned();
+    let weights: Vec<f32> = first.iter().chain(&last).chain(&biases).filter(is_telling).copied().collect();
+    assert!(weights.len() > 100, "{}", weights.len());
+    for weight in &weights {
+        assert!(holds(&client, weight), "the client's half lacks {weight}");
+        assert!(!holds(&server, weight), "the server's half has {weight}");
+    }
+}
+
 #[cfg(feature = "fhe")]
 #[test]
 fn encrypted_is_simulated() {
     fn check<N: Network>(data: &Dataset) {
         let circuit = trained::<N>(data).circuit().unwrap();
-        let (client, server) = circuit.compile(&CompileOptions::default()).unwrap().keygen().unwrap();
-        let client = ClientKey::from_bytes(&client.to_bytes()).unwrap();
+        let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+        let (client, server) = compiled.keygen().unwrap();
+        let client = Client::new(
+            ClientHalf::from_bytes(&compiled.client().to_bytes()).unwrap(),
+            ClientKey::from_bytes(&client.key().to_bytes()).unwrap(),
+        )
+        .unwrap();
         for sample in data.samples().take(4).chain([vec![1e30; data.width()]]) {
-            let result = client.decrypt(&server.run(&client.encrypt(&sample).unwrap()).unwrap()).unwrap();
+            let encrypted = client.encrypt(&sample).unwrap();
+            let result = client.decrypt(&server.run(&encrypted).unwrap()).unwrap();
             assert_eq!(result, circuit.simulate(&sample).unwrap());
         }
     }
