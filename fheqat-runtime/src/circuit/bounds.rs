@@ -48,9 +48,12 @@ impl Graph {
         for group in
             terms.chunk_by(|a, b| a.wire.accumulator().is_some_and(|of| b.wire.accumulator() == Some(of)))
         {
-            total = total.plus(match group[0].wire {
-                Wire::Input(index) => self.inputs[index].times(Range::new(group[0].weight, group[0].weight)),
-                Wire::Table { accumulator, .. } => {
+            total = total.plus(match (group, group[0].wire) {
+                (&[Term { wire, weight }], _) => self.range(wire).times(Range::new(weight, weight)),
+                (_, Wire::Input(index)) => {
+                    self.inputs[index].times(Range::new(group[0].weight, group[0].weight))
+                }
+                (_, Wire::Table { accumulator, .. }) => {
                     let accumulator = &self.accumulators[accumulator];
                     accumulator.merged(group).levels(accumulator.range)
                 }
@@ -74,6 +77,9 @@ impl KnownSums {
     /// [`Graph::range_of`] of the graph that these are of.
     pub(crate) fn range_of(&mut self, graph: &Graph, terms: &[Term]) -> Range {
         let mut maxima = Maxima { graph, known: self };
+        if !maxima.has_one_beside(terms, 0) {
+            return graph.independent(terms);
+        }
         let ranges = [Take::Maxima, Take::All, Take::Most].into_iter().filter_map(|take| {
             let sum = maxima.rewritten(terms, take, 0)?;
             Some(maxima.range_of(&sum))
@@ -170,6 +176,22 @@ impl Maxima<'_, '_> {
         }
         sum.extend(left.into_iter().map(|(wire, weight)| (Symbol::Wire(wire), weight)));
         Some(sum.into_iter().collect())
+    }
+
+    /// Whether a table stands beside a part of what it reads; where none does, [`Maxima::rewritten`] finds no maximum, and takes far longer
+    /// to.
+    fn has_one_beside(&mut self, terms: &[Term], depth: usize) -> bool {
+        if !terms.is_sorted_by(|a, b| a.wire < b.wire) {
+            return true;
+        }
+        let stands_there = |wire: &Wire| terms.binary_search_by(|term| term.wire.cmp(wire)).is_ok();
+        terms.iter().rev().any(|term| {
+            let Wire::Table { accumulator, table } = term.wire else { return false };
+            depth < DEPTH && self.rises(accumulator, table) && {
+                let reads = self.reads(accumulator, depth + 1);
+                reads.parts.iter().any(|(_, part)| part.keys().any(stands_there))
+            }
+        })
     }
 
     /// Which of the two numbers that a table reads stands beside it in a sum, and how often the two are taken together.
@@ -278,8 +300,9 @@ impl Maxima<'_, '_> {
         }
         let terms = &self.graph.accumulators[accumulator].terms;
         let plain = terms.iter().map(|term| (Symbol::Wire(term.wire), term.weight)).collect();
-        let of_maxima = [Take::All, Take::Maxima, Take::Most];
-        let sums = of_maxima.into_iter().map(|take| self.rewritten(terms, take, depth));
+        let of_maxima: &[Take] =
+            if self.has_one_beside(terms, depth) { &[Take::All, Take::Maxima, Take::Most] } else { &[] };
+        let sums = of_maxima.iter().map(|&take| self.rewritten(terms, take, depth));
         let sums: Vec<Symbols> = sums.flatten().chain([plain]).collect();
         let reads = sums.into_iter().find_map(|sum| self.at_most_two(sum));
         let reads = Rc::new(reads.unwrap_or_default());

@@ -1,7 +1,5 @@
 //! Building a circuit sum by sum, as networks are lowered.
 
-use std::collections::BTreeMap;
-
 use fheqat_spec::Range;
 use thiserror::Error;
 
@@ -114,12 +112,17 @@ fn wire(wire: Wire) -> Vec<Term> {
 
 /// The sum of terms, with one term a wire.
 pub(crate) fn merge(terms: impl Iterator<Item = Term>) -> Vec<Term> {
-    let mut weights = BTreeMap::<Wire, i64>::new();
-    for term in terms {
-        *weights.entry(term.wire).or_default() += term.weight;
-    }
-    let terms = weights.into_iter().filter(|&(_, weight)| weight != 0);
-    terms.map(|(wire, weight)| Term { wire, weight }).collect()
+    let mut terms: Vec<Term> = terms.collect();
+    terms.sort_unstable_by_key(|term| term.wire);
+    terms.dedup_by(|next, sum| {
+        let is_same = next.wire == sum.wire;
+        if is_same {
+            sum.weight += next.weight;
+        }
+        is_same
+    });
+    terms.retain(|term| term.weight != 0);
+    terms
 }
 
 /// The sum of products; a product with zero has no term.

@@ -38,7 +38,7 @@ pub struct TrainConfig {
     /// Default: 64.
     pub batch: usize,
     /// The largest learning rate. Of quantized weights it is in integer units of three bits: weights in `-hi..=hi` train at
-    /// `sqrt(hi / 3)` times this rate, so that all widths train alike, and less where `max_l1` is below 32, or `max_nonzero` leaves
+    /// `(hi / 3)^(2/3)` times this rate, so that all widths train alike, and less where `max_l1` is below 32, or `max_nonzero` leaves
     /// weights out and is below 128. Default: 0.05; of [`TrainConfig::float`] 0.005.
     pub rate: f32,
     /// How the rate falls. Default: [`Schedule::Cosine`].
@@ -113,8 +113,10 @@ pub struct CostSearch {
     /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
     /// holds, even if the accuracy falls below the margin. Default: no limit.
     pub max_core_seconds: Option<f64>,
-    /// Seconds after which the search begins no training but the last. It then gives the best it has found, and the same seed may give
-    /// another network next time. Positive, default: 90.
+    /// Seconds after which the search ends. Trainings that run then stop: each gives its best epoch till then, and the search the best
+    /// network of all. Where none has had an epoch of the samples, it gives one that was trained on a part of them to choose how to
+    /// train, and where there is none of those either [`TrainError::OutOfTime`]. Another run of the same seed may then give another
+    /// network. Positive, default: 90.
     pub max_seconds: f64,
 }
 

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use super::deadline::Deadline;
+
 /// A handle on a training. Clones are of the same one: give one to [`TrainConfig::control`](super::TrainConfig::control) and keep another.
 ///
 /// ```
@@ -19,6 +21,8 @@ use std::sync::{
 #[derive(Clone, Debug, Default)]
 pub struct TrainControl {
     shared: Arc<Shared>,
+    /// That of the search whose trainings have this clone.
+    deadline: Deadline,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +61,15 @@ impl TrainControl {
     #[must_use]
     pub fn networks(&self) -> usize {
         self.shared.networks.load(Ordering::Relaxed)
+    }
+
+    /// The same handle, for trainings that end at `deadline`.
+    pub(super) fn until(&self, deadline: Deadline) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     pub(super) fn count_step(&self) {

@@ -180,6 +180,14 @@ pub enum TrainError {
     /// It was stopped from outside.
     #[error("the training was cancelled: the network is as it was before")]
     Cancelled,
+    /// A search whose time was over before any network was trained.
+    #[error(
+        "`max_seconds` is {max_seconds}, which was over before any network was trained for an epoch: give the search more time or fewer samples, or train what is declared with `TrainConfig::declared()`"
+    )]
+    OutOfTime {
+        /// Seconds that the search had.
+        max_seconds: f64,
+    },
     /// Training or calibration left a number with which no network can run: a step or scale that is not positive, or a number that is
     /// not finite.
     #[error(

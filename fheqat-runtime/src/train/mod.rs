@@ -4,6 +4,7 @@ pub(crate) mod calibrate;
 pub mod class_weights;
 pub mod config;
 pub mod control;
+mod deadline;
 pub(crate) mod encode;
 pub mod error;
 pub(crate) mod evaluate;

@@ -12,6 +12,7 @@ use super::{
     calibrate::{self, Purpose, REACH},
     class_weights::TargetWeights,
     config::TrainConfig,
+    control::TrainControl,
     encode,
     error::TrainError,
     evaluate::{Evaluator, check_features},
@@ -44,10 +45,12 @@ const THREE_BITS: f32 = 3.0;
 /// The stream of a seed that orders the batches.
 const BATCHES: u64 = 4;
 
-/// Trains one network; the weights of the layers in `frozen` stay as they are.
+/// Trains one network; the weights of the layers in `frozen` stay as they are. Where the time of a search is over behind the first
+/// epoch, the network is the best epoch's till then, or without validation data as it is then.
 ///
 /// # Errors
-/// When a layer cannot be calibrated, the loss diverges, or a number is left with which the network cannot run.
+/// When a layer cannot be calibrated, the loss diverges, a number is left with which the network cannot run, or the time of a search is
+/// over in the first epoch.
 pub(crate) fn train_once(
     program: &mut Program,
     train: &Dataset,
@@ -166,12 +169,19 @@ impl<'a> Trainer<'a> {
         let mut order: Vec<usize> = (0..train.len()).collect();
         let mut rng = config.seed.rng(BATCHES);
         let epochs = config.epochs_of(train.len());
+        let deadline = config.control.as_ref().map(TrainControl::deadline).unwrap_or_default();
         let bar = bar(config, epochs);
-        for epoch in 1..=epochs {
+        'epochs: for epoch in 1..=epochs {
             order.shuffle(&mut rng);
             let mut tally = Tally::default();
             let mut rate = 0.0;
             for rows in order.chunks(self.features.nrows()) {
+                if deadline.is_over() {
+                    if epoch == 1 {
+                        return Err(deadline.error());
+                    }
+                    break 'epochs;
+                }
                 rate = self.rate();
                 tally.add(self.batch(train, rows, rate)?);
             }

@@ -29,18 +29,25 @@ pub(super) const PASSES: [(&str, Pass); 6] = [
 /// When a pass leaves a circuit that breaks a law: a defect of the pass, named with the law.
 pub fn optimise(graph: Graph) -> Result<Graph, VerifyError> {
     let mut graph = graph;
-    loop {
-        let before = graph.clone();
-        for (name, pass) in PASSES {
-            let next = pass(&graph);
+    let (mut is_verified, mut in_vain) = (false, 0);
+    for (name, pass) in PASSES.into_iter().cycle() {
+        if in_vain == PASSES.len() {
+            break;
+        }
+        let next = pass(&graph);
+        let is_same = next == graph;
+        if !(is_same && is_verified) {
             match verify::verify(&next) {
-                Ok(()) => graph = next,
-                Err(error) if error.is_of_a_bound() => {}
+                Ok(()) => is_verified = true,
+                Err(error) if error.is_of_a_bound() => {
+                    in_vain += 1;
+                    continue;
+                }
                 Err(error) => return Err(error.after(name)),
             }
         }
-        if graph == before {
-            return Ok(graph);
-        }
+        in_vain = if is_same { in_vain + 1 } else { 0 };
+        graph = next;
     }
+    Ok(graph)
 }

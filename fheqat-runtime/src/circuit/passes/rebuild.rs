@@ -1,9 +1,8 @@
 //! Building a circuit from another one, wire by wire.
 
-use std::collections::BTreeMap;
-
 use crate::circuit::{
     bounds::KnownSums,
+    build::merge,
     ir::{Accumulator, Graph, Output, Table, Term, Wire},
 };
 
@@ -45,24 +44,16 @@ impl Rebuild {
 
     /// The old terms in new wires, and the constant that came out of them.
     pub(super) fn sum(&self, terms: &[Term]) -> (Vec<Term>, i64) {
-        let mut weights = BTreeMap::<Wire, i64>::new();
         let mut constant = 0;
-        for term in terms {
+        let carried = terms.iter().filter_map(|term| {
             let new = match term.wire {
                 Wire::Input(_) => Affine::wire(term.wire),
                 Wire::Table { accumulator, table } => self.replaced[accumulator][table],
             };
             constant += term.weight * new.constant;
-            if let Some(wire) = new.wire {
-                *weights.entry(wire).or_default() += term.weight * new.weight;
-            }
-        }
-        let terms = weights
-            .into_iter()
-            .filter(|&(_, weight)| weight != 0)
-            .map(|(wire, weight)| Term { wire, weight })
-            .collect();
-        (terms, constant)
+            Some(Term { wire: new.wire?, weight: term.weight * new.weight })
+        });
+        (merge(carried), constant)
     }
 
     /// The old accumulator with its terms in new wires: the constant that came out moves its jumps.

@@ -26,15 +26,24 @@ impl Search<'_> {
             ..self.config.clone()
         });
         let frozen = remove::frozen(&found.program);
-        let tried = self.train_all(&configs, |config| (&found.program, config, &frozen))?;
+        // Out of time it gives what was found: a training that was cut short is judged by nothing.
+        let (configs, tried) = match self.train_all(&configs, |config| (&found.program, config, &frozen)) {
+            Err(TrainError::OutOfTime { .. }) => return Ok(found),
+            tried => tried?,
+        };
         let chosen = best_of(&tried);
         let mut last = tried[chosen].clone();
         let mut is_accepted = !self.is_clearly_behind(&last.score) && self.is_as_cheap(&last, &found);
         if is_accepted {
             last.program = found.program.clone();
-            last.history = train_once(&mut last.program, self.whole, None, &configs[chosen], &frozen)?;
+            match train_once(&mut last.program, self.whole, None, configs[chosen], &frozen) {
+                Err(TrainError::OutOfTime { .. }) => is_accepted = false,
+                history => last.history = history?,
+            }
             last.price = self.price(&last.program)?;
-            is_accepted = self.is_as_cheap(&last, &found) && self.has_kept(&last, &found)?;
+            is_accepted &= !self.deadline.is_over()
+                && self.is_as_cheap(&last, &found)
+                && self.has_kept(&last, &found)?;
         }
         for (index, (config, rehearsed)) in configs.iter().zip(&tried).enumerate() {
             let tried = Tried::FinalTraining { epochs: config.epochs_of(self.train.len()) };
@@ -60,9 +69,14 @@ mod tests {
     use ndarray::{Array2, ArrayView1};
     use rand::RngExt;
 
-    use super::{super::deadline::Deadline, *};
+    use super::*;
     use crate::{
-        Seed, data::Dataset, fixture::Chain, network::Network, nn::program::Program, train::CostSearch,
+        Seed,
+        data::Dataset,
+        fixture::Chain,
+        network::Network,
+        nn::program::Program,
+        train::{CostSearch, deadline::Deadline},
     };
 
     /// Points that a plane parts. Rows of so many inputs share no rotation, so the price stays.

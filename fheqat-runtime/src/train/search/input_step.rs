@@ -1,6 +1,6 @@
 //! The step of the input.
 
-use super::{Search, Tried, best_of, budgets::BUDGETS};
+use super::{Candidate, Search, Tried, best_of, budgets::BUDGETS};
 use crate::{
     nn::{
         ops::{Op, linear::LinearState, quantizer::QuantizerState},
@@ -10,13 +10,14 @@ use crate::{
 };
 
 impl Search<'_> {
-    /// Tries the widest feature at each level for the quantizers that read the input and have no step of their own.
-    pub(super) fn choose_input_steps(&mut self) -> Result<(), TrainError> {
+    /// Tries the widest feature at each level for the quantizers that read the input and have no step of their own. Gives the best of the
+    /// networks that were trained in part for that.
+    pub(super) fn choose_input_steps(&mut self) -> Result<Option<Candidate>, TrainError> {
         let open: Vec<&QuantizerState> =
             input_quantizers(&self.fresh).filter(|state| state.step.is_none()).collect();
         let widest = open.iter().fold(0.0f32, |most, state| most.max(self.widest(state)));
         let highest = open.iter().map(|state| state.levels.hi).max();
-        let Some(highest) = highest.filter(|_| widest > 0.0) else { return Ok(()) };
+        let Some(highest) = highest.filter(|_| widest > 0.0) else { return Ok(None) };
         let epochs = Some(self.config.epochs_of(self.train.len()).div_ceil(4));
         let base = self.fresh.with_budget(BUDGETS[0]);
         let levels = std::iter::once(None).chain((1..=highest).map(Some));
@@ -28,15 +29,18 @@ impl Search<'_> {
             })
             .collect();
         let short = TrainConfig { epochs, ..self.config.clone() };
-        let mut tried = self.train_all(&plans, |(_, program)| (program, &short, &[]))?;
+        let (plans, mut tried) = match self.train_all(&plans, |(_, program)| (program, &short, &[])) {
+            Err(TrainError::OutOfTime { .. }) => return Ok(None),
+            tried => tried?,
+        };
         // Trained in part, none of them is a bar for those trained in full.
         let chosen = best_of(&tried);
         for (index, ((step, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
-            self.note(step, candidate, index == chosen);
+            self.note(step.clone(), candidate, index == chosen);
         }
         self.refine_input_steps(&mut tried[chosen].program)?;
         copy_input_steps(&tried[chosen].program, &mut self.fresh);
-        Ok(())
+        Ok(Some(tried.swap_remove(chosen)))
     }
 
     /// The largest magnitude that a quantizer of the input rounds.

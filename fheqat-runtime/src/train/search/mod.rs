@@ -5,7 +5,6 @@
 
 mod budgets;
 mod compare;
-mod deadline;
 mod final_training;
 mod input_step;
 mod one_direction;
@@ -20,9 +19,10 @@ use std::borrow::Borrow;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
-use self::{budgets::BUDGETS, compare::Score, deadline::Deadline};
+use self::{budgets::BUDGETS, compare::Score, settings::Chosen};
 use super::{
     config::{CostSearch, TrainConfig, Validation},
+    deadline::Deadline,
     encode,
     error::TrainError,
     evaluate::{Evaluator, check_features, noisy},
@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    nn::{lower::unnamed, program::Program},
+    nn::{Precision, lower::unnamed, program::Program, runner::Runner},
     prices::Price,
 };
 
@@ -42,6 +42,8 @@ const HELD_OUT: f32 = 500.0;
 const MOST_HELD_OUT: f32 = 1.0 / 3.0;
 /// Training samples, at most, that say what a unit brings.
 const WEIGHED: usize = 2000;
+/// Multiplications of a training's forward passes from which on it takes all threads: some ten seconds.
+const LONG: f64 = 1e11;
 /// Runs of each validation sample of a network that tolerates noise.
 const DRAWS: usize = 4;
 
@@ -58,7 +60,7 @@ struct Candidate {
 /// the samples to judge by, which are not trained on; without them parts of `data` do.
 ///
 /// # Errors
-/// When training fails.
+/// When training fails, or the time is over before a network is trained.
 pub(crate) fn search(
     program: &mut Program,
     data: &Dataset,
@@ -74,24 +76,63 @@ pub(crate) fn search(
         }
     }
     let deadline = Deadline::in_seconds(options.max_seconds);
+    let control = config.control.clone().unwrap_or_default().until(deadline);
+    let config = &TrainConfig { control: Some(control), ..config.clone() };
     let linear = program.without_hidden();
     let structures = (&*program, linear.as_ref());
-    let (setting, mut trials) = settings::choose(structures, data, held_out, config, (options, &deadline))?;
+    let Chosen { setting, mut trials, on_a_part } =
+        settings::choose(structures, data, held_out, config, (options, &deadline))?;
     let config = &TrainConfig { progress: config.progress, ..setting.on(config) };
-    if let (Some(mut linear), true) = (linear, setting.is_linear) {
-        let history = train_encoded(&mut linear, data, held_out, config)?;
-        *program = linear;
-        return Ok(History { trials, ..history });
-    }
-    let mut fresh = setting.applied(program);
-    if setting.is_settled {
-        let mut whole = fresh.clone();
-        let history = train_encoded(&mut whole, data, held_out, config)?;
-        if !is_over(&whole, &price_of(&whole, options)?, options) {
-            *program = whole;
-            return Ok(History { trials, ..history });
+    let (found, history) = match linear {
+        Some(mut linear) if setting.is_linear => {
+            let history = train_encoded(&mut linear, data, held_out, config);
+            match (history, on_a_part) {
+                (Err(TrainError::OutOfTime { .. }), Some(on_a_part)) => on_a_part,
+                (history, _) => (linear, history?),
+            }
+        }
+        Some(_) | None => {
+            let fresh = setting.applied(program);
+            let whole =
+                if setting.is_settled { settled(&fresh, (data, held_out), config, options)? } else { None };
+            match whole {
+                Some(whole) => whole,
+                None => cheap(&fresh, (data, held_out), config, (options, deadline), on_a_part)?,
+            }
+        }
+    };
+    *program = found;
+    trials.extend(history.trials);
+    Ok(History { trials, ..history })
+}
+
+/// A network of which nothing is left to choose, trained on all samples; none where the user set less, or the time is over.
+fn settled(
+    fresh: &Program,
+    (data, held_out): (&Dataset, Option<&Dataset>),
+    config: &TrainConfig,
+    options: &CostSearch,
+) -> Result<Option<(Program, History)>, TrainError> {
+    let mut whole = fresh.clone();
+    match train_encoded(&mut whole, data, held_out, config) {
+        Err(TrainError::OutOfTime { .. }) => Ok(None),
+        history => {
+            let history = history?;
+            let is_over = is_over(&whole, &price_of(&whole, options)?, options);
+            Ok((!is_over).then_some((whole, history)))
         }
     }
+}
+
+/// The cheapest network that is good enough, and its log; of one that was trained `on_a_part` where there is time for no other.
+fn cheap(
+    fresh: &Program,
+    (data, held_out): (&Dataset, Option<&Dataset>),
+    config: &TrainConfig,
+    (options, deadline): (&CostSearch, Deadline),
+    on_a_part: Option<(Program, History)>,
+) -> Result<(Program, History), TrainError> {
+    let mut fresh = fresh.clone();
     let parts = match (held_out, &config.validation) {
         (None, Validation::Fraction(fraction)) => {
             Some(data.split(held_out_fraction(*fraction, data.len()), config.seed)?)
@@ -105,11 +146,15 @@ pub(crate) fn search(
     encode::fit(&mut fresh, train, config.features)?;
     check_features(&fresh, held_out)?;
     let mut search = Search::new(&fresh, [data, train, held_out], config, options, deadline);
-    let found = search.run()?;
+    let found = match (search.run(), on_a_part) {
+        (Err(TrainError::OutOfTime { .. }), Some((program, history))) => {
+            let (score, price) = (search.measure(&program, held_out)?, search.price(&program)?);
+            search.within_limits(Candidate { program, history, score, price })?
+        }
+        (found, _) => found?,
+    };
     search.bar.finish_and_clear();
-    *program = found.program;
-    trials.append(&mut search.trials);
-    Ok(History { trials, ..found.history })
+    Ok((found.program, History { trials: search.trials, ..found.history }))
 }
 
 /// The part of so many samples that the search holds out: `fraction`, and more where that tells no networks apart.
@@ -151,7 +196,7 @@ impl<'a> Search<'a> {
             config,
             options,
             deadline,
-            bar: bar(config),
+            bar: bar(config, "searching"),
             best: None,
             trials: Vec::new(),
             fresh: fresh.clone(),
@@ -159,11 +204,14 @@ impl<'a> Search<'a> {
     }
 
     fn run(&mut self) -> Result<Candidate, TrainError> {
-        self.choose_input_steps()?;
-        let mut finalists = vec![self.budgets()?];
-        if !self.deadline.is_over() {
-            let of_one_direction = self.one_direction(&finalists[0])?;
-            finalists.extend(of_one_direction);
+        let trained_in_part = self.choose_input_steps()?;
+        let mut finalists = match (self.budgets(), trained_in_part) {
+            (Err(TrainError::OutOfTime { .. }), Some(best)) => return self.within_limits(best),
+            (best, _) => vec![best?],
+        };
+        match self.one_direction(&finalists[0]) {
+            Err(TrainError::OutOfTime { .. }) => {}
+            of_one_direction => finalists.extend(of_one_direction?),
         }
         self.bar.inc_length(finalists.len() as u64);
         let branches = finalists
@@ -184,6 +232,15 @@ impl<'a> Search<'a> {
         }
         self.refine(&mut found)?;
         self.final_training(found)
+    }
+
+    /// A network without the units that are too many for what the user set, when the time is over.
+    fn within_limits(&self, found: Candidate) -> Result<Candidate, TrainError> {
+        let steps = self.remove_units(found)?;
+        let last = steps.into_iter().next_back();
+        Ok(last
+            .map(|(_, candidate)| candidate)
+            .unwrap_or_else(|| unreachable!("the first is what was given")))
     }
 
     /// Moves the steps of the input, unless that does worse.
@@ -207,30 +264,54 @@ impl<'a> Search<'a> {
                 plans.push((Tried::Budget { max_l1: Some(budget) }, program));
             }
         }
-        let tried = self.train_all(&plans, |(_, program)| (program, config, &[]))?;
+        let (plans, mut tried) = self.train_all(&plans, |(_, program)| (program, config, &[]))?;
         self.consider(&tried);
         let chosen = self.cheapest(&tried);
         for (index, ((tried_budget, _), candidate)) in plans.into_iter().zip(&tried).enumerate() {
-            self.note(tried_budget, candidate, index == chosen);
+            self.note(tried_budget.clone(), candidate, index == chosen);
         }
-        Ok(tried.into_iter().nth(chosen).unwrap_or_else(|| unreachable!("the choice is one of those tried")))
+        Ok(tried.swap_remove(chosen))
     }
 
+    /// The plans that were trained for an epoch before the time was over, and their networks.
+    ///
+    /// # Errors
+    /// When a training fails, or the time was over for all of them.
     fn train_all<'p, P: Sync>(
         &self,
         plans: &'p [P],
         plan: impl Fn(&'p P) -> (&'p Program, &'p TrainConfig, &'p [usize]) + Sync,
-    ) -> Result<Vec<Candidate>, TrainError> {
+    ) -> Result<(Vec<&'p P>, Vec<Candidate>), TrainError> {
         self.bar.inc_length(plans.len() as u64);
-        plans
-            .par_iter()
-            .map(|each| {
-                let (program, config, frozen) = plan(each);
-                let candidate = self.train_one(program, config, frozen);
-                self.bar.inc(1);
-                candidate
-            })
-            .collect()
+        let train = |each: &'p P| {
+            let (program, config, frozen) = plan(each);
+            let candidate = self.train_one(program, config, frozen);
+            self.bar.inc(1);
+            candidate
+        };
+        let tried: Vec<_> = if self.takes_all_threads()? {
+            plans.iter().map(train).collect()
+        } else {
+            plans.par_iter().map(train).collect()
+        };
+        let (mut left, mut candidates) = (Vec::new(), Vec::new());
+        for (plan, candidate) in plans.iter().zip(tried) {
+            match candidate {
+                Err(TrainError::OutOfTime { .. }) => {}
+                candidate => {
+                    candidates.push(candidate?);
+                    left.push(plan);
+                }
+            }
+        }
+        if left.is_empty() { Err(self.deadline.error()) } else { Ok((left, candidates)) }
+    }
+
+    /// Whether a training is so long that the first shall be done before the next begins, lest the time end all of them halfway.
+    fn takes_all_threads(&self) -> Result<bool, TrainError> {
+        let each = Runner::new(&self.fresh, Precision::Float, 1)?.multiplications() as f64;
+        let samples = self.train.len() as f64 * self.config.epochs_of(self.train.len()) as f64;
+        Ok(each * samples >= LONG)
     }
 
     fn train_one(
@@ -240,8 +321,13 @@ impl<'a> Search<'a> {
         frozen: &[usize],
     ) -> Result<Candidate, TrainError> {
         let config = TrainConfig { progress: false, ..config.clone() };
+        let is_trained = is_trained(program);
         let mut program = program.clone();
-        let history = train_once(&mut program, self.train, Some(self.validation), &config, frozen)?;
+        let history = match train_once(&mut program, self.train, Some(self.validation), &config, frozen) {
+            // What it was trained to before.
+            Err(TrainError::OutOfTime { .. }) if is_trained => History::default(),
+            history => history?,
+        };
         let (score, price) = (self.measure(&program, self.validation)?, self.price(&program)?);
         Ok(Candidate { program, history, score, price })
     }
@@ -322,6 +408,10 @@ fn excess(program: &Program, options: &CostSearch) -> Option<(usize, usize)> {
     })
 }
 
+fn is_trained(program: &Program) -> bool {
+    (0..program.nodes.len()).filter_map(|index| program.linear(index)).all(|state| state.scale.is_some())
+}
+
 fn trial(tried: Tried, Measure { accuracy, loss, .. }: Measure, price: Price, is_kept: bool) -> Trial {
     Trial { tried, accuracy, loss, price, is_kept }
 }
@@ -340,10 +430,10 @@ fn better(candidates: &[impl Borrow<Candidate>], a: usize, b: usize) -> usize {
     if is_better { b } else { a }
 }
 
-fn bar(config: &TrainConfig) -> ProgressBar {
+fn bar(config: &TrainConfig, doing: &str) -> ProgressBar {
     if !config.progress {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("searching {bar:32} {pos}/{len} {msg}");
+    let style = ProgressStyle::with_template(&format!("{doing} {{bar:32}} {{pos}}/{{len}} {{msg}}"));
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

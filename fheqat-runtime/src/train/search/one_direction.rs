@@ -36,11 +36,11 @@ impl Search<'_> {
         let calibrated = self.calibrated(&base)?;
         let frozen = [node];
         let config = self.config;
-        let mut plans = directions
+        let plans = directions
             .iter()
             .map(|direction| Ok((direction, 1, on_direction(&base, &calibrated, node, direction)?)))
             .collect::<Result<Vec<_>, TrainError>>()?;
-        let mut tried = self.train_all(&plans, |(_, _, program)| (program, config, &frozen))?;
+        let (mut plans, mut tried) = self.train_all(&plans, |(_, _, program)| (program, config, &frozen))?;
         let best = plans[self.cheapest(&tried)].0;
         let restarts = (1..RESTARTS)
             .map(|restart| {
@@ -50,8 +50,14 @@ impl Search<'_> {
                 Ok((best, restart + 1, program))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        tried.extend(self.train_all(&restarts, |(_, _, program)| (program, config, &frozen))?);
-        plans.extend(restarts);
+        match self.train_all(&restarts, |(_, _, program)| (program, config, &frozen)) {
+            Err(TrainError::OutOfTime { .. }) => {}
+            restarted => {
+                let (restarts, restarted) = restarted?;
+                plans.extend(restarts);
+                tried.extend(restarted);
+            }
+        }
         self.consider(&tried);
         let mut finalists: Vec<usize> =
             (0..tried.len()).filter(|&index| self.is_enough(&tried[index].score)).collect();
@@ -59,8 +65,8 @@ impl Search<'_> {
         finalists.sort_by(|a, b| price(a).total_cmp(&price(b)));
         finalists.truncate(FINALISTS);
         for (index, (direction, start, _)) in plans.into_iter().enumerate() {
-            let direction = direction.clone();
-            let plan = Tried::OneDirection { field: field.to_owned(), direction, start };
+            let direction = direction.to_vec();
+            let plan = Tried::OneDirection { field: field.to_owned(), direction, start: *start };
             self.note(plan, &tried[index], finalists.contains(&index));
         }
         Ok(finalists.into_iter().map(|index| tried[index].clone()).collect())

@@ -1,20 +1,21 @@
 //! What a network is trained with, chosen on data held out, the simplest first: whether it needs its hidden layers, how its features
 //! are read, and the penalty on large weights.
 
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 
-use super::{
-    Tried, budgets::BUDGETS, compare::Score, deadline::Deadline, input_step::has_open_steps, price_of, trial,
-};
+use super::{Tried, bar, budgets::BUDGETS, compare::Score, input_step::has_open_steps, price_of, trial};
 use crate::{
     data::Dataset,
     nn::{Precision, program::Program, runner::Runner},
     prices::Price,
     train::{
         config::{CostSearch, FeatureMap, TrainConfig},
+        deadline::Deadline,
         encode,
         error::TrainError,
         evaluate::Evaluator,
+        history::History,
         trainer::train_encoded,
         trial::Trial,
     },
@@ -60,11 +61,28 @@ pub(super) struct Setting {
     pub(super) ridge: f32,
 }
 
+/// What was chosen, and all that was tried for it.
+pub(super) struct Chosen {
+    pub(super) setting: Setting,
+    pub(super) trials: Vec<Trial>,
+    /// A network of that setting, trained on a part of the data to choose by.
+    pub(super) on_a_part: Option<(Program, History)>,
+}
+
 /// A setting with what it gives on data held out.
 struct Outcome {
     setting: Setting,
     score: Score,
     trial: Trial,
+    /// The network of the first part.
+    network: Option<(Program, History)>,
+}
+
+/// What came of a setting.
+enum Attempt {
+    Judged(Outcome),
+    /// The time was over before all parts were trained; a network of one that was.
+    Cut(Option<(Program, History)>),
 }
 
 /// Data to choose by: pairs to train and judge on, and all that is judged.
@@ -77,7 +95,7 @@ struct Trials {
 /// such data, else by parts of `data`. Of the settings of one structure the one with the least loss is taken, as it changes more smoothly
 /// than the accuracy; hidden layers are taken where the network is then better, by more than half of `margin` and by more than luck
 /// explains. Where `linear` is given, narrower hidden layers and smaller budgets are tried then, and the cheapest taken that is near what
-/// is declared. Gives the setting and all that was tried.
+/// is declared. It begins nothing in the second half of the search's time.
 ///
 /// # Errors
 /// When a training fails.
@@ -87,9 +105,11 @@ pub(super) fn choose(
     held_out: Option<&Dataset>,
     config: &TrainConfig,
     (options, deadline): (&CostSearch, &Deadline),
-) -> Result<(Setting, Vec<Trial>), TrainError> {
+) -> Result<Chosen, TrainError> {
+    let bar = bar(config, "choosing settings");
     let trials = Trials::new(data, held_out, config)?;
-    let mut choice = Choice { trials, config, options, deadline, left: 0, outcomes: Vec::new() };
+    let mut choice =
+        Choice { trials, config, options, deadline, bar, left: 0, outcomes: Vec::new(), cut: None };
     let is_all_linear = linear == Some(fresh);
     if let Some(linear) = linear {
         choice.allow(linear)?;
@@ -120,7 +140,8 @@ pub(super) fn choose(
     {
         chosen = Some(choice.price(fresh, hidden)?);
     }
-    let Choice { mut outcomes, .. } = choice;
+    let Choice { bar, mut outcomes, cut, .. } = choice;
+    bar.finish_and_clear();
     if let Some(chosen) = chosen {
         outcomes[chosen].trial.is_kept = true;
     }
@@ -128,7 +149,11 @@ pub(super) fn choose(
         || Setting::of(is_all_linear, config.features, config.ridge.unwrap_or(RIDGE)),
         |chosen| outcomes[chosen].setting,
     );
-    Ok((setting, outcomes.into_iter().map(|outcome| outcome.trial).collect()))
+    let (setting, on_a_part) = match (chosen, cut) {
+        (None, Some((setting, network))) => (setting, Some(network)),
+        (chosen, _) => (setting, chosen.and_then(|chosen| outcomes[chosen].network.take())),
+    };
+    Ok(Chosen { setting, trials: outcomes.into_iter().map(|outcome| outcome.trial).collect(), on_a_part })
 }
 
 /// What was tried, and what else may be.
@@ -137,9 +162,12 @@ struct Choice<'a> {
     config: &'a TrainConfig,
     options: &'a CostSearch,
     deadline: &'a Deadline,
+    bar: ProgressBar,
     /// Settings that may be tried of the structure at hand.
     left: usize,
     outcomes: Vec<Outcome>,
+    /// The last that the time cut off.
+    cut: Option<(Setting, (Program, History))>,
 }
 
 impl Choice<'_> {
@@ -181,17 +209,20 @@ impl Choice<'_> {
     }
 
     fn run(&mut self, program: &Program, settings: &[Setting]) -> Result<(), TrainError> {
+        self.bar.inc_length(settings.len().min(self.left) as u64);
         for &setting in settings {
-            if self.left == 0 || self.deadline.is_over() {
+            if self.left == 0 || self.deadline.is_half_over() {
                 break;
             }
             self.left -= 1;
             match self.trials.run(program, setting, self.config, self.options) {
-                Ok(outcome) => self.outcomes.push(outcome),
+                Ok(Attempt::Judged(outcome)) => self.outcomes.push(outcome),
+                Ok(Attempt::Cut(network)) => self.cut = network.map(|network| (setting, network)),
                 // A setting that does not train is none to choose.
                 Err(TrainError::Diverged { .. } | TrainError::Unusable(_)) => {}
                 Err(error) => return Err(error),
             }
+            self.bar.inc(1);
         }
         Ok(())
     }
@@ -218,7 +249,7 @@ impl Choice<'_> {
         let best = self.outcomes[width].setting;
         self.vary(fresh, &BUDGETS.map(|budget| Setting { max_l1: Some(budget), ..best }))?;
         let chosen = self.cheapest(hidden, first);
-        let has_tried_all = self.left > 0 && !self.deadline.is_over();
+        let has_tried_all = self.left > 0 && !self.deadline.is_half_over();
         // Noise and steps of the input are for the rest of the search.
         self.outcomes[chosen].setting.is_settled =
             has_tried_all && !fresh.is_tolerant() && !has_open_steps(fresh);
@@ -310,21 +341,31 @@ impl Trials {
         setting: Setting,
         config: &TrainConfig,
         options: &CostSearch,
-    ) -> Result<Outcome, TrainError> {
+    ) -> Result<Attempt, TrainError> {
         let config = setting.on(config);
         let program = &setting.applied(program);
         let runs = self.pairs.par_iter().map(|(train, held_out)| {
             let mut program = program.clone();
-            train_encoded(&mut program, train, None, &config)?;
+            let history = train_encoded(&mut program, train, None, &config)?;
             let outputs = Evaluator::new(&program, config.precision)?.predict(&program, &held_out.features());
-            Ok((outputs, program))
+            Ok((outputs, (program, history)))
         });
-        let runs = runs.collect::<Result<Vec<_>, TrainError>>()?;
+        let every: Vec<Result<_, TrainError>> = runs.collect();
+        let mut runs = Vec::with_capacity(every.len());
+        for run in every {
+            match run {
+                Err(TrainError::OutOfTime { .. }) => {}
+                run => runs.push(run?),
+            }
+        }
+        if runs.len() < self.pairs.len() {
+            return Ok(Attempt::Cut(runs.into_iter().next().map(|(_, network)| network)));
+        }
         let views: Vec<_> = runs.iter().map(|(outputs, _)| outputs.view()).collect();
         let outputs = ndarray::concatenate(ndarray::Axis(0), &views).unwrap_or_default();
         let score = Score::of(&outputs.view(), &self.held_out, &config)?;
         let price = match runs.first() {
-            Some((_, program)) => price_of(program, options)?,
+            Some((_, (program, _))) => price_of(program, options)?,
             None => Price::default(),
         };
         let Setting { is_linear, parts, max_l1, features, ridge, .. } = setting;
@@ -333,7 +374,9 @@ impl Trials {
             None if parts < PARTS => Tried::Narrower { units: widths(program) },
             None => Tried::Setting { is_linear, features, ridge },
         };
-        Ok(Outcome { setting, trial: trial(tried, score.metrics, price, false), score })
+        let trial = trial(tried, score.metrics, price, false);
+        let network = runs.into_iter().next().map(|(_, network)| network);
+        Ok(Attempt::Judged(Outcome { setting, score, trial, network }))
     }
 }
 

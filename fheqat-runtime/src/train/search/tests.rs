@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use ndarray::Array2;
 
 use super::held_out_fraction;
@@ -185,4 +187,45 @@ fn little_data_is_held_out_by_a_third_at_most() {
     for (fraction, samples, held) in parts {
         assert_eq!((held_out_fraction(fraction, samples) * samples as f32).round() as usize, held);
     }
+}
+
+/// What a search gives in so many seconds, of trainings that take far longer, and the seconds it took.
+fn hurried(epochs: usize, max_seconds: f64) -> (Result<History, TrainError>, Guide, f64) {
+    let mut net = Guide::new(Seed(0));
+    let options = CostSearch { max_seconds, ..CostSearch::default() };
+    let started = Instant::now();
+    let history = net.train(&points(), &TrainConfig { epochs: Some(epochs), ..quiet(options) });
+    (history, net, started.elapsed().as_secs_f64())
+}
+
+#[test]
+fn trainings_that_run_when_the_time_is_over_end() {
+    // So many epochs that nothing is tried to choose how to train, and so few that something is.
+    for epochs in [100_000_000, 30_000] {
+        let (history, net, seconds) = hurried(epochs, 2.0);
+        let history = history.unwrap();
+        assert!(seconds < 20.0, "{seconds}");
+        assert!(!history.epochs.is_empty() && history.epochs.len() < epochs);
+        let accuracy = net.evaluate(&fresh()).unwrap().accuracy.unwrap();
+        assert!(accuracy > 0.55, "{accuracy}");
+        net.circuit().unwrap();
+    }
+}
+
+#[test]
+fn a_search_without_time_for_an_epoch_says_so_and_leaves_the_network_as_it_was() {
+    let (error, net, _) = hurried(6, 1e-9);
+    let error = error.unwrap_err();
+    assert_eq!(error, TrainError::OutOfTime { max_seconds: 1e-9 });
+    assert!(error.to_string().contains("`max_seconds` is 0.000000001"), "{error}");
+    assert!(net.circuit().is_err());
+}
+
+#[test]
+fn without_time_to_train_on_units_are_removed_until_what_the_user_set_holds() {
+    let train = points();
+    let mut net = Guide::new(Seed(0));
+    let options = CostSearch { max_seconds: 2.0, max_rotations: Some(3), ..CostSearch::default() };
+    net.train(&train, &TrainConfig { epochs: Some(100_000_000), ..quiet(options) }).unwrap();
+    assert!(net.circuit().unwrap().graph.price().rotations <= 3);
 }
