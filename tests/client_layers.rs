@@ -122,7 +122,7 @@ fn layers_of_the_client_train_and_are_simulated_and_saved() {
     let circuit = check_bits(&net, &data);
     assert_eq!((circuit.codec.features, circuit.codec.inputs()), (2, 4));
     let accuracy = accuracy(&net, &data);
-    assert!(accuracy > 0.85, "{accuracy}");
+    assert!(accuracy > 0.7, "{accuracy}");
     saved_and_loaded(&net);
 }
 

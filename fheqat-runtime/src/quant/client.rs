@@ -71,6 +71,15 @@ impl ClientLayer {
         }
     }
 
+    /// How many numbers it takes to give so many; those that [fit](Self::fits).
+    pub(crate) const fn inputs(&self, outputs: usize) -> usize {
+        match self {
+            Self::Dense(dense) => dense.weights.len() / dense.bias.len(),
+            Self::Filters(filters) => filters.channels * filters.area,
+            Self::Affine(_) | Self::Rectify | Self::Same => outputs,
+        }
+    }
+
     /// How many numbers it was given by training: weights, biases, factors and offsets.
     #[must_use]
     pub const fn parameters(&self) -> usize {
@@ -231,6 +240,7 @@ mod tests {
         let run = |layer: &ClientLayer, from: &[f32]| {
             let mut to = vec![7.0; layer.fits(from.len()).unwrap()];
             layer.apply(from, &mut to);
+            assert_eq!(layer.inputs(to.len()), from.len());
             to
         };
         assert_eq!(run(&dense(&[1.0, 2.0, 3.0, 4.0], &[0.5, -1.0]), &[10.0, 100.0]), [310.5, 419.0]);

@@ -421,7 +421,8 @@ impl Run for Kernel {
     fn back(&self, mut back: Back<'_>) {
         let read = if self.transform.is_some() { &self.features } else { back.read };
         let (count, width, route) = (back.count, back.at.width, back.route());
-        let shape = [count, read.len() / count.max(1)];
+        let shape @ [_, inputs] = [count, self.layer.inputs(width)];
+        let read = &read[..count * inputs];
         if let Some(normalize) = &self.batch {
             let mut nothing = [];
             let (to, route) = match back.at.from {
@@ -430,7 +431,7 @@ impl Run for Kernel {
             };
             let length = count * width;
             let by = (back.own.gammas.as_mut_slice(), back.own.biases.as_mut_slice());
-            normalize.back(&slice(back.slopes)[..length], &read[..length], to, route, by);
+            normalize.back(&slice(back.slopes)[..length], read, to, route, by);
             return;
         }
         match &self.layer {
