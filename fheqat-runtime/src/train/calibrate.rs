@@ -13,7 +13,6 @@ use crate::{
             Kernel, Op,
             norm::moments,
             operation::{Context, Mode},
-            quantizer::QuantizerState,
         },
         precision::Statistics,
         program::Program,
@@ -120,9 +119,6 @@ impl Calibration<'_> {
                     state.step = Some(step);
                 }
                 self.is_fresh[index] = true;
-                if self.program.is_last(index) && self.purpose == Purpose::Train {
-                    self.spread_levels(index)?;
-                }
                 Ok(())
             }
             Op::Linear(state) if state.scale.is_none() => {
@@ -332,28 +328,6 @@ impl Calibration<'_> {
         if let Op::Linear(state) = &mut self.program.nodes[index].op {
             state.set_scale(1.0 / (deviation * step_in));
             state.bias.fill(0.0);
-        }
-        Ok(())
-    }
-
-    /// Scales a quantizer that gives the output, and the fresh dense layer in front, so that its levels have a standard deviation of 1: as
-    /// targets have, which fresh sums say nothing of.
-    fn spread_levels(&mut self, index: usize) -> Result<(), NetworkError> {
-        let Some(from) = self.program.nodes[index].from else { return Ok(()) };
-        let is_alone = self.program.readers(from).count() == 1 && self.program.function(index).is_none();
-        if !self.is_fresh[from] || !is_alone || self.program.linear(from).is_none() {
-            return Ok(());
-        }
-        self.run_to(index)?;
-        let deviation = deviation(slice(&self.runner.outputs[index]));
-        if deviation <= f32::EPSILON {
-            return Ok(());
-        }
-        if let Op::Linear(state) = &mut self.program.nodes[from].op {
-            state.stretch(1.0 / deviation);
-        }
-        if let Op::Quantizer(QuantizerState { step: Some(step), .. }) = &mut self.program.nodes[index].op {
-            *step /= deviation;
         }
         Ok(())
     }

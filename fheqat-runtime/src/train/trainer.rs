@@ -251,7 +251,6 @@ impl<'a> Trainer<'a> {
         let objective = Objective { loss: config.loss, smoothing: config.smoothing, weights: &self.weights };
         let tally = score(objective, &outputs, train.targets(), rows, slopes);
         self.gradients.run(&self.program, &self.runner, rows.len());
-        self.add_step_of_output(rows.len());
         ridge::add(&self.program, &self.runner, &mut self.gradients, config.ridge.unwrap_or(0.0));
         for (node, kernel) in self.program.nodes.iter_mut().zip(&self.runner.kernels) {
             node.op.observe(kernel);
@@ -437,39 +436,16 @@ impl<'a> Trainer<'a> {
         if matches!(read, Op::Norm(_)) {
             return;
         }
-        if let Some(step) = self.step_to_follow(index, from, step) {
+        let held = match self.program.linear(from) {
+            Some(linear) if linear.weight_scale == WeightScale::PerChannel => step,
+            _ => self.program.held_step(index),
+        };
+        if let Some(step) = held {
             if matches!(read, Op::Linear(_)) {
                 self.set_units(from, index, step);
             }
         } else if let Ok(unit) = self.program.unit(from) {
             self.set_step(index, unit / self.learners[index].gain.values[0]);
-        }
-    }
-
-    /// The step that the scales in front of the quantizer at `index` follow; `None` where the step follows its gain.
-    fn step_to_follow(&self, index: usize, from: usize, step: Option<f32>) -> Option<f32> {
-        match self.program.linear(from) {
-            Some(linear) if linear.weight_scale == WeightScale::PerChannel => step,
-            _ => self.program.held_step(index),
-        }
-    }
-
-    /// Levels that are the output, `y = level * step`, become smaller as what the step follows grows; the other slopes by that tell only
-    /// which levels they are.
-    fn add_step_of_output(&mut self, count: usize) {
-        let index = self.program.nodes.len() - 1;
-        let node = &self.program.nodes[index];
-        let (Op::Quantizer(state), Some(from)) = (&node.op, node.from) else { return };
-        let length = count * node.width;
-        let slopes = &slice(&self.gradients.outputs[index])[..length];
-        let outputs = &slice(&self.runner.outputs[index])[..length];
-        let by_size: f32 = slopes.iter().zip(outputs).map(|(slope, output)| slope * output).sum();
-        let follows_gain = self.step_to_follow(index, from, state.step).is_none();
-        let own = &mut self.gradients.nodes[index];
-        if self.learners[index].rise.learns {
-            own.log_rise -= by_size;
-        } else if let ([log_gain], true) = (own.log_gains.as_mut_slice(), follows_gain) {
-            *log_gain -= by_size;
         }
     }
 
