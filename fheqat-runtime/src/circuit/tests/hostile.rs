@@ -14,8 +14,8 @@ use crate::{
     data::Feature,
     fixture::drawn::{Draw, PLAIN},
     quant::{
-        ChannelCode, ClientLayer, Code, Encoder, Quantizer, Standardization, ThermometerCode, Transform, Whitening,
-        client::ClientDense,
+        ChannelCode, ClientLayer, Code, Encoder, Quantizer, Standardization, ThermometerCode, Transform,
+        Whitening, client::ClientDense,
     },
 };
 
