@@ -1,6 +1,6 @@
 //! Layers that the client runs in float before it encodes, with their weights.
 //!
-//! Training at rest, exact integers, simulation and the client run a sample through the one [`ClientLayer::apply`], each sum in one
+//! Training at rest, exact integers, simulation and the client run a sample through the one `ClientLayer::apply`, each sum in one
 //! order, so that they agree to the last bit.
 
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ pub struct ClientAffine {
 }
 
 impl ClientLayer {
-    /// How many numbers it gives for so many; those that [fit](Self::fits).
+    /// How many numbers it gives for so many; those that fit.
     #[must_use]
     pub const fn outputs(&self, inputs: usize) -> usize {
         match self {
@@ -71,7 +71,7 @@ impl ClientLayer {
         }
     }
 
-    /// How many numbers it takes to give so many; those that [fit](Self::fits).
+    /// How many numbers it takes to give so many; those that fit.
     pub(crate) const fn inputs(&self, outputs: usize) -> usize {
         match self {
             Self::Dense(dense) => dense.weights.len() / dense.bias.len(),
@@ -140,6 +140,10 @@ fn held(number: f32) -> f32 {
 }
 
 impl ClientDense {
+    #[expect(
+        clippy::inline_always,
+        reason = "only what is inlined into a dispatch is compiled for its instructions"
+    )]
     #[inline(always)]
     fn apply(&self, from: &[f32], to: &mut [f32]) {
         to.copy_from_slice(&self.bias);
