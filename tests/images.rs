@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use fheqat::{
+    nn::tensors::WeightsError,
     prelude::*,
     spec::{Known, Range, Shape, judge_all},
     train::PtqConfig,
@@ -196,4 +197,42 @@ fn shapes_and_ranges_follow_the_windows() {
     assert_eq!(facts[5].range, Known::Now(Range::new(0, 28)));
     let [.., global] = judge_all::<8>(&Pooled::SPEC).map(|verdict| verdict.fact);
     assert_eq!((global.shape, global.range), (shape(&[3]), Known::Now(Range::new(0, 180))));
+}
+
+/// Weights say nothing of how a filter slides, so the file does.
+#[test]
+fn filters_that_slide_otherwise_are_not_loaded() {
+    macro_rules! network {
+        ($name:ident, $($option:tt)*) => {
+            #[quant_net(bits = 3, input = [4, 8, 8])]
+            struct $name {
+                quant_inp: QuantIdentity,
+                #[layer($($option)*)]
+                conv: QuantConv2d<4, 4, 3>,
+                relu: QuantReLU,
+                pool: GlobalAvgPool2d,
+                quant: QuantIdentity,
+                fc: QuantLinear<4, 2>,
+            }
+        };
+    }
+    network!(Plain, stride = 1);
+    network!(Strided, stride = 2);
+    network!(Padded, padding = 1);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    Strided::new(Seed(0)).save(&path).unwrap();
+    let mut strided = Strided::new(Seed(1));
+    strided.load(&path).unwrap();
+    let refused = |error: WeightsError, part: &str| {
+        let error = error.to_string();
+        assert!(error.starts_with(&format!("the file was trained with {part}")), "{error}");
+    };
+    refused(Plain::new(Seed(0)).load(&path).unwrap_err(), "`stride` 2 of `conv`, but the network declares 1");
+    Padded::new(Seed(0)).save(&path).unwrap();
+    refused(
+        Plain::new(Seed(0)).load(&path).unwrap_err(),
+        "`padding` 1 of `conv`, but the network declares 0",
+    );
 }

@@ -72,10 +72,10 @@ fn check_laws(ctxt: &Ctxt, model: &Model) -> Checked {
     Checked {
         tolerances: (0..fields.len()).map(|index| net.tolerance_of(index)).collect(),
         broken: (0..fields.len()).map(|index| broken(index).map(Issue::law).collect()).collect(),
-        bootstraps: fields
+        bootstraps: verdicts
             .iter()
-            .zip(&verdicts)
-            .map(|(field, verdict)| fheqat_spec::rules::bootstraps(field, &verdict.fact))
+            .enumerate()
+            .map(|(index, verdict)| fheqat_spec::rules::bootstraps(&net, index, &verdict.fact))
             .collect(),
         facts: verdicts.iter().map(|verdict| verdict.fact).collect(),
     }

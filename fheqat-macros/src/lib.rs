@@ -40,6 +40,7 @@ mod suggest;
 /// | `#[layer(...)]` | on | meaning | default |
 /// |---|---|---|---|
 /// | `from = a`, `from = [a, b]` | any layer; `Add`, `Concat` | reads earlier fields, or `input` | the field before; required |
+/// | `client` | `Linear`, `Conv1d`, `Conv2d`, `ReLU`, which need it; `BatchNorm`, `Flatten`, `Reshape` | the client runs it in float, before what encodes the features, and sees its weights | it runs encrypted |
 /// | `bits` | `QuantIdentity`, `QuantReLU`, `QuantAct` | width of its levels | `act_bits` of the struct |
 /// | `thresholds = uniform`, `quantiles` | `Thermometer` | where the thresholds of its bits lie, chosen on the training samples: equal steps between the least and the largest value, or as many samples between any two | `uniform` where the input has channels and axes, else `quantiles` |
 /// | `signed = false` | `QuantIdentity`, `QuantAct` | levels `0..=2^b-1` instead of `-2^(b-1)..=2^(b-1)-1`; a function says by itself | `true` |
@@ -47,9 +48,9 @@ mod suggest;
 /// | `weight_bits`, `per_channel`, `narrow_range`, `max_nonzero`, `max_l1` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | as on the struct | the struct's |
 /// | `acc_bits` | these, pools and `Add` | as on the struct | the struct's |
 /// | `tolerance` | `QuantIdentity`, `QuantReLU`, `QuantAct` behind sums; the layer with weights that gives the output | as on the struct; 0 is exact | the struct's |
-/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `AvgPool2d`, `MaxPool2d` | steps of the window; zeros around the input, which a maximum leaves out | 1, of a pool its window; 0 |
+/// | `stride`, `padding` | `QuantConv1d`, `QuantConv2d`, `Conv1d`, `Conv2d`, `AvgPool2d`, `MaxPool2d` | steps of the window; zeros around the input, which a maximum leaves out | 1, of a pool its window; 0 |
 /// | `p = 0.1` | `Dropout` | the probability that a level is set to zero while the network trains | 0.5 |
-/// | `groups` | `QuantConv1d`, `QuantConv2d` | parts of the channels, of which a filter reads one | 1 |
+/// | `groups` | `QuantConv1d`, `QuantConv2d`, `Conv1d`, `Conv2d` | parts of the channels, of which a filter reads one | 1 |
 /// | `bias = clipped`, `centred`, `free`, `none` | `QuantLinear`, `QuantConv1d`, `QuantConv2d` | how the float bias trains | `clipped` before a quantizer, `none` before a `BatchNorm`, `free` in the last layer |
 /// | `shape = [4, 4]`, `axes = [1, 0]` | `Reshape`, `Transpose` | the shape given; the order of axes | required |
 #[proc_macro_attribute]

@@ -1,8 +1,9 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Dropout, Known, Linear, MaxPool, Pool, Quantizer, Reshape, Scale, Shape, Source,
-    Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window, limits,
+    Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pool, Quantizer, Reshape,
+    Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
+    limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -217,6 +218,7 @@ impl Given<'_> {
     fn layer(&self, scale: Scale<Written>) -> Option<Layer> {
         let own = &self.field.options;
         let quantizer = |transfer| self.quantizer(transfer, scale);
+        let is_of_client = own.client == Some(true);
         Some(match self.layer.kind {
             Kind::Identity if own.signed == Some(false) => quantizer(Transfer::Unsigned),
             Kind::Identity => quantizer(Transfer::Signed),
@@ -231,7 +233,8 @@ impl Given<'_> {
             Kind::Concat => Layer::Concat,
             Kind::Reshape => {
                 let dims = self.required("shape", own.shape.as_deref(), "[4, 4]")?;
-                Layer::Reshape(Reshape { shape: shape(dims) })
+                let reshape = Reshape { shape: shape(dims) };
+                if is_of_client { Layer::Client(Client::Reshape(reshape)) } else { Layer::Reshape(reshape) }
             }
             Kind::Transpose => {
                 let axes = self.required("axes", own.axes.as_deref(), "[1, 0]")?;
@@ -252,8 +255,14 @@ impl Given<'_> {
                 let p = own.p.clone().unwrap_or_else(|| Amount::now(limits::DEFAULT_P));
                 Layer::Dropout(Dropout { p })
             }
+            Kind::Flatten if is_of_client => Layer::Client(Client::Flatten),
             Kind::Flatten => Layer::Flatten,
+            Kind::BatchNorm if is_of_client => Layer::Client(Client::BatchNorm),
             Kind::BatchNorm => Layer::BatchNorm,
+            Kind::FloatLinear => Layer::Client(Client::Linear(self.channels())),
+            Kind::FloatConv1d => Layer::Client(Client::Conv(self.filters(1))),
+            Kind::FloatConv2d => Layer::Client(Client::Conv(self.filters(2))),
+            Kind::FloatReLU => Layer::Client(Client::ReLU),
         })
     }
 
@@ -294,8 +303,24 @@ impl Given<'_> {
         Layer::Conv(Conv {
             filters: self.linear(),
             window: self.window(axes, self.number(2), Amount::now(1)),
-            groups: self.field.options.groups.clone().unwrap_or_else(|| Amount::now(1)),
+            groups: self.groups(),
         })
+    }
+
+    fn channels(&self) -> Dense<Written> {
+        Dense { inputs: self.number(0), outputs: self.number(1) }
+    }
+
+    fn filters(&self, axes: usize) -> Filters<Written> {
+        Filters {
+            channels: self.channels(),
+            window: self.window(axes, self.number(2), Amount::now(1)),
+            groups: self.groups(),
+        }
+    }
+
+    fn groups(&self) -> Amount<i64> {
+        self.field.options.groups.clone().unwrap_or_else(|| Amount::now(1))
     }
 
     fn window(&self, axes: usize, kernel: Amount<i64>, stride: Amount<i64>) -> Window<Written> {

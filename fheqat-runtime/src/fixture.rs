@@ -1,17 +1,15 @@
 //! Networks for tests, written down as `#[quant_net]` would.
 
-pub(crate) mod drawn;
-
 use fheqat_spec::{
-    self as spec, Axes, Bias, Conv, Field, Known, Layer, Linear, MaxPool, Net, Pool, Quantizer, Scale, Shape,
-    Source, Transfer, WeightRange, WeightScale, Window,
+    self as spec, Axes, Bias, Field, Known, Layer, Linear, Net, Quantizer, Scale, Shape, Source, Transfer,
+    WeightRange, WeightScale,
 };
 
 use crate::{
     nn::{
         layers::{
-            Add, AvgPool2d, BatchNorm, Concat, Dropout, Flatten, MaxPool2d, QuantAct, QuantConv2d,
-            QuantIdentity, QuantLinear, QuantReLU, Reshape, Thermometer, Transpose,
+            Add, BatchNorm, Concat, QuantAct, QuantIdentity, QuantLinear, QuantReLU, Reshape, Thermometer,
+            Transpose,
         },
         module::{Init, LayerMut, LayerRef, Layers, Module},
         ops::{Op, operation::Context},
@@ -36,6 +34,12 @@ macro_rules! layers {
         }
     };
 }
+
+pub(crate) mod client;
+pub(crate) mod drawn;
+pub(crate) mod images;
+
+pub(crate) use self::images::{Image, MaxPooled, NormedImage};
 
 /// Two bits of input, three bits everywhere else; `L1` of 0 is no budget.
 #[derive(Clone, Debug)]
@@ -302,61 +306,6 @@ impl<const BIAS: u8, const L1: i64> Layers for Normed<BIAS, L1> {
     );
 }
 
-/// Batch normalisation of images: of levels, behind a convolution, behind a pool.
-#[derive(Clone, Debug)]
-pub(crate) struct NormedImage<const BIAS: u8> {
-    pub(crate) quant_inp: QuantIdentity,
-    pub(crate) norm0: BatchNorm,
-    pub(crate) quant0: QuantIdentity,
-    pub(crate) conv: QuantConv2d<4, 6, 3>,
-    pub(crate) norm1: BatchNorm,
-    pub(crate) quant1: QuantIdentity,
-    pub(crate) pool: AvgPool2d<2>,
-    pub(crate) norm2: BatchNorm,
-    pub(crate) quant_pool: QuantIdentity,
-    pub(crate) flatten: Flatten,
-    pub(crate) fc: QuantLinear<24, 2>,
-}
-
-impl<const BIAS: u8> Layers for NormedImage<BIAS> {
-    const SPEC: Net<'static> = Net {
-        name: "NormedImage",
-        max_bootstraps: None,
-        tolerance: None,
-        input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
-        fields: &[
-            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
-            Field { name: "norm0", layer: Layer::BatchNorm, from: &[Source::Field(0)] },
-            Field { name: "quant0", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(1)] },
-            Field {
-                name: "conv",
-                layer: Layer::Conv(Conv {
-                    filters: Linear {
-                        max_nonzero: Some(Known::Now(18)),
-                        ..biased(4, 6, 0, BIAS, WeightScale::PerChannel)
-                    },
-                    window: window(3, 2, 1),
-                    groups: Known::Now(2),
-                }),
-                from: &[Source::Field(2)],
-            },
-            Field { name: "norm1", layer: Layer::BatchNorm, from: &[Source::Field(3)] },
-            Field { name: "quant1", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(4)] },
-            Field {
-                name: "pool",
-                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: None }),
-                from: &[Source::Field(5)],
-            },
-            Field { name: "norm2", layer: Layer::BatchNorm, from: &[Source::Field(6)] },
-            Field { name: "quant_pool", layer: quantizer(Transfer::Signed, 3), from: &[Source::Field(7)] },
-            Field { name: "flatten", layer: Layer::Flatten, from: &[Source::Field(8)] },
-            Field { name: "fc", layer: linear(24, 2, 24, 0, false), from: &[Source::Field(9)] },
-        ],
-    };
-
-    layers!(quant_inp, norm0, quant0, conv, norm1, quant1, pool, norm2, quant_pool, flatten, fc);
-}
-
 /// A quantizer behind a quantizer, a step the user fixed behind a layer with a budget, and levels as the output.
 #[derive(Clone, Debug)]
 pub(crate) struct Stairs {
@@ -426,102 +375,6 @@ impl<const FIXED: bool> Layers for Positive<FIXED> {
     };
 
     layers!(quant_inp, fc1, relu1, fc2, relu2);
-}
-
-/// A strided, padded convolution in two groups, and windows of a pool that overlap.
-#[derive(Clone, Debug)]
-pub(crate) struct Image<const CENTRED: bool> {
-    pub(crate) quant_inp: QuantIdentity,
-    pub(crate) conv: QuantConv2d<4, 6, 3>,
-    pub(crate) relu: QuantReLU,
-    pub(crate) pool: AvgPool2d<2>,
-    pub(crate) quant_pool: QuantIdentity,
-    pub(crate) flatten: Flatten,
-    pub(crate) fc: QuantLinear<24, 2>,
-}
-
-const fn window(kernel: i64, stride: i64, padding: i64) -> Window {
-    Window { axes: 2, kernel: Known::Now(kernel), stride: Known::Now(stride), padding: Known::Now(padding) }
-}
-
-impl<const CENTRED: bool> Layers for Image<CENTRED> {
-    const SPEC: Net<'static> = Net {
-        name: "Image",
-        max_bootstraps: None,
-        tolerance: None,
-        input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
-        fields: &[
-            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
-            Field {
-                name: "conv",
-                layer: Layer::Conv(Conv {
-                    filters: row(4, 6, 18, 0, CENTRED),
-                    window: window(3, 2, 1),
-                    groups: Known::Now(2),
-                }),
-                from: &[Source::Field(0)],
-            },
-            Field { name: "relu", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
-            Field {
-                name: "pool",
-                layer: Layer::Pool(Pool { window: Some(window(2, 1, 0)), acc_bits: None }),
-                from: &[Source::Field(2)],
-            },
-            Field { name: "quant_pool", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Field(3)] },
-            Field { name: "flatten", layer: Layer::Flatten, from: &[Source::Field(4)] },
-            Field { name: "fc", layer: linear(24, 2, 24, 0, false), from: &[Source::Field(5)] },
-        ],
-    };
-
-    layers!(quant_inp, conv, relu, pool, quant_pool, flatten, fc);
-}
-
-/// Largest levels of windows that overlap and are padded, and numbers that training leaves out.
-#[derive(Clone, Debug)]
-pub(crate) struct MaxPooled {
-    pub(crate) quant_inp: QuantIdentity,
-    pub(crate) conv: QuantConv2d<4, 6, 3>,
-    pub(crate) relu: QuantReLU,
-    pub(crate) pool: MaxPool2d<3>,
-    pub(crate) dropout: Dropout,
-    pub(crate) flatten: Flatten,
-    pub(crate) fc: QuantLinear<54, 2>,
-}
-
-impl Layers for MaxPooled {
-    const SPEC: Net<'static> = Net {
-        name: "MaxPooled",
-        max_bootstraps: None,
-        tolerance: None,
-        input: Some(Shape::new(&[Known::Now(4), Known::Now(5), Known::Now(6)])),
-        fields: &[
-            Field { name: "quant_inp", layer: quantizer(Transfer::Unsigned, 3), from: &[Source::Input] },
-            Field {
-                name: "conv",
-                layer: Layer::Conv(Conv {
-                    filters: row(4, 6, 18, 0, true),
-                    window: window(3, 2, 1),
-                    groups: Known::Now(2),
-                }),
-                from: &[Source::Field(0)],
-            },
-            Field { name: "relu", layer: quantizer(Transfer::ReLU, 3), from: &[Source::Field(1)] },
-            Field {
-                name: "pool",
-                layer: Layer::MaxPool(MaxPool { window: window(3, 1, 1), acc_bits: None }),
-                from: &[Source::Field(2)],
-            },
-            Field {
-                name: "dropout",
-                layer: Layer::Dropout(spec::Dropout { p: Known::Now(0.2) }),
-                from: &[Source::Field(3)],
-            },
-            Field { name: "flatten", layer: Layer::Flatten, from: &[Source::Field(4)] },
-            Field { name: "fc", layer: linear(54, 2, 54, 0, false), from: &[Source::Field(5)] },
-        ],
-    };
-
-    layers!(quant_inp, conv, relu, pool, dropout, flatten, fc);
 }
 
 /// An operand that comes twice, axes in another order, three quantizers of one scale, and fields with several readers.

@@ -36,7 +36,7 @@ fn emitted(sketch: &Sketch, spelling: Spelling) -> Emitted {
 fn most_bootstraps(net: &Net<'static>) -> Option<i64> {
     let verdicts = judge_each(net);
     let each =
-        net.fields.iter().zip(&verdicts).map(|(field, verdict)| bootstraps(field, &verdict.fact).get());
+        verdicts.iter().enumerate().map(|(index, verdict)| bootstraps(net, index, &verdict.fact).get());
     each.sum()
 }
 

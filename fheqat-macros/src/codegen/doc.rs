@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fheqat_spec::{
-    Fact, Known, Linear, Range, Source,
+    Client, Dense, Fact, Known, Linear, Range, Source,
     layers::{
         properties::Gives,
         shown::{Formula, Terms},
@@ -36,6 +36,9 @@ pub(crate) fn table(model: &Model, checked: &Checked) -> Vec<Attribute> {
         let shape = shape(model, member, fact, &shapes);
         let (range, bits) = match fact.range {
             Known::Now(range) => (code(&format!("{}..={}", range.lo, range.hi)), range.bits().to_string()),
+            Known::Later if matches!(member.layer, Layer::Client(_)) => {
+                ("float, run by the client".to_owned(), String::new())
+            }
             Known::Later => (code(&later(model, member, facts)), String::new()),
         };
         let bootstraps = total.add(bootstraps[index], &shape);
@@ -122,7 +125,11 @@ fn shape(model: &Model, member: &Member, fact: &Fact, before: &[Vec<String>]) ->
         };
     }
     if let Layer::Thermometer(thermometer) = &member.layer {
-        return encoded(model, member, fact, &thermometer.bits);
+        let operand = match member.from.first() {
+            Some(Source::Field(index)) => before.get(*index).cloned().unwrap_or_default(),
+            Some(Source::Input | Source::Broken) | None => input(model),
+        };
+        return encoded((model, member), operand, fact, &thermometer.bits);
     }
     let unknown = || "_".to_owned();
     let Known::Now(shape) = fact.shape else { return vec![unknown()] };
@@ -139,14 +146,18 @@ fn shape(model: &Model, member: &Member, fact: &Fact, before: &[Vec<String>]) ->
         .collect()
 }
 
-/// The dimensions of the bits of the input: as the first layer that takes them says, else channels times bits.
-fn encoded(model: &Model, member: &Member, fact: &Fact, bits: &Amount<i64>) -> Vec<String> {
+/// The dimensions of the bits of what has these: as the first layer that takes them says, else channels times bits.
+fn encoded(
+    (model, member): (&Model, &Member),
+    mut dims: Vec<String>,
+    fact: &Fact,
+    bits: &Amount<i64>,
+) -> Vec<String> {
     let channels = match fact.shape {
         Known::Now(shape) => shape.channels(),
         Known::Later => Known::Later,
     };
     let reader = model.fields.iter().find(|other| is_read_by(model, member, other));
-    let mut dims = input(model);
     if let Some(first) = dims.first_mut() {
         *first = match (channels, reader.map(|reader| &reader.layer), &model.input) {
             (Known::Now(channels), ..) => channels.to_string(),
@@ -173,6 +184,7 @@ fn texts(dims: &[Amount<i64>]) -> Vec<String> {
 
 fn input(model: &Model) -> Vec<String> {
     let first = model.fields.iter().find_map(|member| match &member.layer {
+        Layer::Client(Client::Linear(Dense { inputs, .. })) => Some((inputs, None)),
         Layer::Linear(Linear { inputs, .. }) => Some((inputs, encoder_of(model, member))),
         _ => None,
     });
@@ -213,7 +225,7 @@ fn later(model: &Model, member: &Member, facts: &[Fact]) -> String {
             format!("{} * {range} * {}", terms(&count), operands(", "))
         }
         Formula::Sum(count) => format!("{} * {}", terms(&count), operands(", ")),
-        Formula::Unknown => String::new(),
+        Formula::Floats | Formula::Unknown => String::new(),
     }
 }
 
@@ -246,7 +258,9 @@ fn operand(model: &Model, facts: &[Fact], index: usize) -> String {
         (Known::Later, Formula::Bits(bits)) => width(bits),
         (Known::Later, _) => match known(layer).properties().gives {
             Gives::Levels | Gives::Normalized => operands(model, facts, &model.fields[index]).join(", "),
-            Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Sums | Gives::Unknown => String::new(),
+            Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Sums | Gives::Plain | Gives::Unknown => {
+                String::new()
+            }
         },
     }
 }

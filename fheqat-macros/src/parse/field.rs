@@ -36,7 +36,26 @@ pub(crate) fn read(reader: &mut Reader<'_>, field: &mut Field) -> FieldAst {
         layer::brace(&mut field.ty);
     }
     let options = options(reader, layer.as_ref().map(|layer| layer.kind), lists);
+    let layer = layer.filter(|layer| has_place(reader.ctxt, layer, &ty, &options));
     FieldAst { ident, ty, layer, options }
+}
+
+/// Refuses a layer of floats that is not the client's.
+fn has_place(ctxt: &Ctxt, layer: &LayerType, ty: &Type, options: &LayerOptions) -> bool {
+    let Some(encrypted) = layer.kind.encrypted() else { return true };
+    let is_meant = options.meant.iter().any(|meant| meant == "client" || meant.is_empty());
+    if options.client == Some(true) || (is_meant && options.client.is_none()) {
+        return true;
+    }
+    let message =
+        Message::new(format!("`{}` computes with floats, which cannot be encrypted", layer.kind.name()))
+            .help(format!(
+                "write `{}`",
+                encrypted.with(layer.numbers.iter().map(|number| number.text.clone()))
+            ))
+            .help("or let the client run it, before the features are encoded: `#[layer(client)]`");
+    ctxt.error(ty, message);
+    false
 }
 
 /// Takes `#[layer]` and `#[cfg]` off a field, also where they depend on a `cfg_attr`.
@@ -163,6 +182,13 @@ fn list_of(ctxt: &Ctxt, meta: Meta) -> TokenStream {
 
 fn misplaced(ctxt: &Ctxt, key: &Ident, kind: Kind, on: &[Kind]) {
     let takes = LayerOptions::RULES.iter().filter(|rule| rule.on.contains(&kind)).map(|rule| rule.name);
+    if key == "client" {
+        let message = Message::new(format!("`{}` cannot run on the client", kind.name()))
+            .note(format!("the client runs {}, in float", list(on.iter().map(|kind| kind.name()), "and")));
+        let of_client = kind.of_client().map(|kind| format!("write `{}`", kind.signature()));
+        ctxt.error(key, message.help(of_client.unwrap_or_else(|| "leave `client` out".to_owned())));
+        return;
+    }
     let message = Message::new(format!("`{key}` does not apply to `{}`", kind.name()))
         .note(format!("it is an option of {}", list(on.iter().map(|kind| kind.name()), "and")))
         .help(format!("`{}` takes {}", kind.name(), list(takes, "and")));

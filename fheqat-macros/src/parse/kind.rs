@@ -42,22 +42,26 @@ macro_rules! kinds {
 
 kinds! {
     Identity: "QuantIdentity", [], ["Identity", "QuantInput", "QuantStub"];
-    ReLU: "QuantReLU", [], ["ReLU", "Relu"];
+    ReLU: "QuantReLU", [], ["Relu"];
     Act: "QuantAct", [], ["Act", "Activation", "QuantActivation"];
     Thermometer: "Thermometer", [THERMOMETER], ["ThermometerEncoding", "QuantThermometer", "Thermo", "OneHot"];
-    Linear: "QuantLinear", [INPUTS, OUTPUTS], ["Linear", "Dense"];
+    Linear: "QuantLinear", [INPUTS, OUTPUTS], ["Dense"];
     Add: "Add", [], ["Residual", "Sum", "QuantAdd"];
     Concat: "Concat", [], ["Cat", "Concatenate", "QuantCat"];
     Reshape: "Reshape", [], ["View", "Unflatten"];
     Transpose: "Transpose", [], ["Permute", "Swapaxes"];
-    Conv1d: "QuantConv1d", [INPUTS, OUTPUTS, KERNEL], ["Conv1d", "Conv1D"];
-    Conv2d: "QuantConv2d", [INPUTS, OUTPUTS, KERNEL], ["Conv2d", "Conv2D"];
+    Conv1d: "QuantConv1d", [INPUTS, OUTPUTS, KERNEL], ["Conv1D"];
+    Conv2d: "QuantConv2d", [INPUTS, OUTPUTS, KERNEL], ["Conv2D"];
     AvgPool2d: "AvgPool2d", [KERNEL], ["AvgPool", "AveragePooling2D", "SumPool2d"];
     GlobalAvgPool2d: "GlobalAvgPool2d", [], ["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"];
     MaxPool2d: "MaxPool2d", [KERNEL], ["MaxPool", "MaxPooling2D"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
     Dropout: "Dropout", [], ["Dropout1d", "Dropout2d", "QuantDropout"];
+    FloatLinear: "Linear", [INPUTS, OUTPUTS], [];
+    FloatConv1d: "Conv1d", [INPUTS, OUTPUTS, KERNEL], [];
+    FloatConv2d: "Conv2d", [INPUTS, OUTPUTS, KERNEL], [];
+    FloatReLU: "ReLU", [], [];
 }
 
 /// Layers whose levels may be signed or not.
@@ -80,9 +84,10 @@ pub(super) const SUMMING: &[Kind] = &[
 pub(super) const TOLERANT: &[Kind] =
     &[Kind::Identity, Kind::ReLU, Kind::Act, Kind::Linear, Kind::Conv1d, Kind::Conv2d];
 /// Layers with filters.
-pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d];
+pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::FloatConv1d, Kind::FloatConv2d];
 /// Layers with a window.
-pub(super) const SLIDING: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::MaxPool2d];
+pub(super) const SLIDING: &[Kind] =
+    &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::MaxPool2d, Kind::FloatConv1d, Kind::FloatConv2d];
 /// Layers that encode the input as bits.
 pub(super) const ENCODERS: &[Kind] = &[Kind::Thermometer];
 /// Layers that are given a shape.
@@ -91,12 +96,38 @@ pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
 pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
 /// Layers that leave numbers out while they train.
 pub(super) const DROPPING: &[Kind] = &[Kind::Dropout];
+/// Layers that the client may run in float, in front of what encodes the input.
+pub(super) const CLIENT: &[Kind] = &[
+    Kind::FloatLinear,
+    Kind::FloatConv1d,
+    Kind::FloatConv2d,
+    Kind::FloatReLU,
+    Kind::BatchNorm,
+    Kind::Flatten,
+    Kind::Reshape,
+];
 /// Layers that take two operands or more.
 pub(crate) const JOINT: &[Kind] = &[Kind::Add, Kind::Concat];
 
 impl Kind {
     pub(super) fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// The layer of integers that stands for it where it runs encrypted; `None` where it is one.
+    pub(super) const fn encrypted(self) -> Option<Self> {
+        match self {
+            Self::FloatLinear => Some(Self::Linear),
+            Self::FloatConv1d => Some(Self::Conv1d),
+            Self::FloatConv2d => Some(Self::Conv2d),
+            Self::FloatReLU => Some(Self::ReLU),
+            _ => None,
+        }
+    }
+
+    /// The layer of floats that stands for it where the client runs it.
+    pub(super) fn of_client(self) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.encrypted() == Some(self))
     }
 
     pub(super) fn like(name: &str) -> Option<Self> {

@@ -61,7 +61,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Options that are `true` where they stand alone.
-const FLAGS: [&str; 3] = ["narrow_range", "per_channel", "signed"];
+const FLAGS: [&str; 4] = ["client", "narrow_range", "per_channel", "signed"];
 
 /// A table of options: one line for each is all that reading it takes. Without `on`, it applies to every layer.
 macro_rules! options {

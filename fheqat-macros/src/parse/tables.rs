@@ -5,7 +5,7 @@ use syn::Path;
 
 use super::{
     kind::{
-        CONVOLUTIONS, DROPPING, ENCODERS, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT,
+        CLIENT, CONVOLUTIONS, DROPPING, ENCODERS, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT,
         TRANSPOSED, WEIGHTED,
     },
     number::Amount,
@@ -37,6 +37,7 @@ options! {
     /// The options of a layer.
     LayerOptions {
         "from" => from: Wire = wire;
+        "client" => client: bool = flag, on CLIENT;
         "bits" => bits: Amount<i64> = count(limits::QUANTIZER_BITS), on QUANTIZERS;
         "signed" => signed: bool = flag, on SIGNED;
         "scale" => scale: Amount<f64> = step, on QUANTIZERS;

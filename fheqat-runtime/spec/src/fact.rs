@@ -35,7 +35,7 @@ impl<N: Numbers> Part<N> for Source {
 /// What the values on a wire are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// The network's input: floats that nothing has quantized yet.
+    /// The network's input, or what the client makes of it: floats that nothing has quantized yet.
     Plain,
     /// Integer levels. The scale is owned by the quantizer at this index.
     Quantized {

@@ -112,7 +112,7 @@ const fn of_field<'a>(
         Gives::Encoded { .. } => {
             asked.gives.form = Known::Now(Form::Quantized { scale: net.first_encoder(index) });
         }
-        Gives::Levels | Gives::Normalized | Gives::Sums | Gives::Unknown => {}
+        Gives::Levels | Gives::Normalized | Gives::Sums | Gives::Plain | Gives::Unknown => {}
     }
     Verdict {
         fact: Fact { shape: admitted(asked.gives.shape), ..asked.gives },

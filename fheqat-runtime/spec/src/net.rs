@@ -122,6 +122,34 @@ impl<'a> Net<'a> {
         None
     }
 
+    /// Whether the field at `index` reads the network's input, or what the client makes of it in float.
+    #[must_use]
+    pub const fn reads_plain(&self, index: usize) -> bool {
+        let from = self.fields[index].from;
+        let mut operand = 0;
+        while operand < from.len() {
+            match from[operand] {
+                Source::Input => return true,
+                Source::Field(source) if self.is_of_client(source) => return true,
+                Source::Field(_) | Source::Broken => operand += 1,
+            }
+        }
+        false
+    }
+
+    /// Whether the client runs the field at `index` in float.
+    #[must_use]
+    pub const fn is_of_client(&self, index: usize) -> bool {
+        matches!(self.fields[index].layer.properties().gives, Gives::Plain)
+    }
+
+    /// Whether the client makes levels of what the field at `index` reads, and encrypts them.
+    #[must_use]
+    pub const fn is_encoder(&self, index: usize) -> bool {
+        let gives = self.fields[index].layer.properties().gives;
+        self.reads_plain(index) && matches!(gives, Gives::Rounded { .. } | Gives::Encoded { .. })
+    }
+
     /// The first field that encodes the input as bits, at `index` or before.
     pub(crate) const fn first_encoder(&self, index: usize) -> usize {
         let mut first = 0;
@@ -166,6 +194,7 @@ impl<'a> Net<'a> {
                 | Gives::Encoded { .. }
                 | Gives::Levels
                 | Gives::Normalized
+                | Gives::Plain
                 | Gives::Sums => Some(index),
             };
         }
@@ -209,9 +238,9 @@ impl<'a> Net<'a> {
     #[must_use]
     pub const fn may_be_off(&self, index: usize) -> bool {
         match self.fields[index].layer.properties().gives {
-            Gives::Rounded { .. } => !self.fields[index].reads_plain_input(),
+            Gives::Rounded { .. } => !self.reads_plain(index),
             Gives::Sums | Gives::Normalized => self.is_output(index),
-            Gives::Encoded { .. } | Gives::Levels | Gives::Unknown => false,
+            Gives::Encoded { .. } | Gives::Levels | Gives::Plain | Gives::Unknown => false,
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{logits::Logits, task::Task};
 use crate::{
-    data::{Feature, FeatureKind, csv::MISSING_MARKS},
+    data::{Feature, FeatureKind, csv::MISSING_MARKS, feature::name_of_number},
     error::{InputError, check_sample},
     quant::{Encoder, transition::decode},
 };
@@ -95,10 +95,9 @@ impl Codec {
     }
 }
 
-/// Whether two cells name one category: `1` and `1.0` do.
+/// Whether two cells name one category, by the law of CSV files.
 fn is_same(name: &str, text: &str) -> bool {
-    let numbers = (name.parse::<f64>(), text.parse::<f64>());
-    name == text || matches!(numbers, (Ok(name), Ok(text)) if (name - text).abs() <= 0.0)
+    name == text || name_of_number(name).is_some_and(|name| name_of_number(text) == Some(name))
 }
 
 /// The number of a feature whose cell has this text.

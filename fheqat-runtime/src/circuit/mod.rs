@@ -53,8 +53,10 @@ pub struct DeclaredLayer {
     pub kind: String,
     /// Shape of one sample's output.
     pub shape: Vec<i64>,
-    /// Which encoder of the [`Codec`] it is, where it reads the network's input.
+    /// Which encoder of the [`Codec`] it is, where it encodes the network's input.
     pub encoder: Option<usize>,
+    /// How many numbers that training has given it, where the client runs it in float, and so has them.
+    pub client_parameters: Option<usize>,
     /// The field whose weights its sums are of: itself, or what it normalizes.
     pub weights_of: Option<String>,
     /// Width of an integer weight, where it has weights.

@@ -34,6 +34,19 @@ impl Feature {
     }
 }
 
+/// The name that a class or category has which is written as a number, so that `1` and `1.0` are one; `None` of other text.
+pub(crate) fn name_of_number(text: &str) -> Option<String> {
+    const WHOLE: f64 = (1u64 << 53) as f64;
+    if let Ok(whole) = text.parse::<i128>() {
+        return Some(whole.to_string());
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.fract() == 0.0 && number.abs() < WHOLE => Some((number as i64).to_string()),
+        Ok(number) if number.is_finite() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {

@@ -79,7 +79,7 @@ mod checkerboard;
 mod choose;
 pub mod csv;
 mod error;
-mod feature;
+pub(crate) mod feature;
 pub mod idx;
 mod rows;
 mod shift;

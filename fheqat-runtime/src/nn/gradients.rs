@@ -80,8 +80,9 @@ impl Gradients {
 fn what_learns(program: &Program, gains: &[usize]) -> Vec<bool> {
     let mut learns = Vec::with_capacity(program.nodes.len());
     for (index, node) in program.nodes.iter().enumerate() {
-        let itself =
-            matches!(node.op, Op::Linear(_)) || gains[index] > 0 || program.function(index).is_some();
+        let itself = matches!(node.op, Op::Linear(_) | Op::Client(_))
+            || gains[index] > 0
+            || program.function(index).is_some();
         let reads_one = program.operands(index).iter().any(|&from| learns[from]);
         learns.push(itself || reads_one);
     }

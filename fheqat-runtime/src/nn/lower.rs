@@ -7,7 +7,11 @@ use fheqat_spec::{Fact, Net, Range, Shape, Source, layers::properties::Gives};
 use thiserror::Error;
 
 use super::{
-    error::NetworkError, module::Layers, ops::operation::Lowering, program::Program, quantized::Quantized,
+    error::NetworkError,
+    module::Layers,
+    ops::{Integers, operation::Lowering},
+    program::Program,
+    quantized::Quantized,
 };
 use crate::circuit::{
     Circuit, Codec, DeclaredLayer, Graph,
@@ -98,9 +102,9 @@ fn integers(quantized: &Quantized, facts: &[Fact]) -> Result<(Codec, Graph), Cir
     Ok((codec, graph))
 }
 
-/// How many fields before that at `index` read the network's input; each has an encoder.
+/// How many fields before that at `index` encode the network's input.
 fn encoders_before(net: &Net<'static>, index: usize) -> usize {
-    net.fields[..index].iter().filter(|field| field.reads_plain_input()).count()
+    (0..index).filter(|&index| net.is_encoder(index)).count()
 }
 
 fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<DeclaredLayer> {
@@ -120,13 +124,17 @@ fn describe(net: &Net<'static>, facts: &[Fact], quantized: &Quantized) -> Vec<De
             });
             let level_bits = match properties.gives {
                 Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Levels => fact.range.get().map(bits),
-                Gives::Normalized | Gives::Sums | Gives::Unknown => None,
+                Gives::Normalized | Gives::Sums | Gives::Plain | Gives::Unknown => None,
             };
             let shape = fact.shape.get();
             DeclaredLayer {
                 name: field.name.to_owned(),
                 kind: field.layer.kind().to_owned(),
-                encoder: field.reads_plain_input().then(|| encoders_before(net, index)),
+                encoder: net.is_encoder(index).then(|| encoders_before(net, index)),
+                client_parameters: match &quantized.fields[index].op {
+                    Integers::Client(client) => Some(client.0.parameters()),
+                    _ => None,
+                },
                 shape: shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect(),
                 weights_of: weights_of[index].map(|index| net.fields[index].name.to_owned()),
                 weight_bits,

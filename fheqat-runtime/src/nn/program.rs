@@ -22,7 +22,7 @@ use crate::{
     Seed,
     circuit::Task,
     data::Feature,
-    quant::{activation::Function, transition::Dequantize},
+    quant::{ClientLayer, Transform, activation::Function, transition::Dequantize},
 };
 
 /// The stream of a seed that draws weights again.
@@ -275,11 +275,32 @@ impl Program {
 
     /// How the layers that read the network's input read it, where training has chosen it.
     fn readings(&self) -> impl Iterator<Item = &Reading> {
-        self.nodes.iter().filter_map(|node| match &node.op {
+        (0..self.nodes.len()).filter_map(|index| self.reading(index))
+    }
+
+    /// How the encoder at `index` reads the network's input, where it is one and training has chosen it.
+    pub(crate) fn reading(&self, index: usize) -> Option<&Reading> {
+        match &self.nodes[index].op {
             Op::Quantizer(state) => state.reading.as_ref(),
             Op::Thermometer(state) => state.chosen.as_ref().map(|(reading, _)| reading),
             _ => None,
-        })
+        }
+    }
+
+    /// The layers of the client between the network's input and the encoder at `index`, in the order they run; none where it reads
+    /// the input itself, or encodes nothing.
+    pub(crate) fn client_path(&self, index: usize) -> Vec<usize> {
+        let mut path = Vec::new();
+        if !self.encodes(index) {
+            return path;
+        }
+        let mut at = self.nodes[index].from;
+        while let Some(node) = at {
+            path.push(node);
+            at = self.nodes[node].from;
+        }
+        path.reverse();
+        path
     }
 
     /// What the features of a sample were in training.
@@ -371,6 +392,26 @@ impl Context for Program {
         let linear = self.linear(self.source(index));
         let row_sums = linear.map(|state| row_sums(&state.integers())).unwrap_or_default();
         self.dequantize(index, &row_sums)
+    }
+
+    fn encodes(&self, index: usize) -> bool {
+        let node = &self.nodes[index];
+        matches!(node.op, Op::Quantizer(_) | Op::Thermometer(_))
+            && node.from.is_none_or(|from| matches!(self.nodes[from].op, Op::Client(_)))
+    }
+
+    fn client_layers(&self, index: usize) -> Vec<ClientLayer> {
+        let states = self.client_path(index).into_iter().filter_map(|node| match &self.nodes[node].op {
+            Op::Client(state) => Some(state.layer()),
+            _ => None,
+        });
+        states.collect()
+    }
+
+    fn transform_before(&self, index: usize) -> Transform {
+        let encoder = (index..self.nodes.len()).find(|&node| self.client_path(node).first() == Some(&index));
+        let reading = encoder.and_then(|encoder| self.reading(encoder));
+        reading.map_or(Transform::AsIs, |reading| reading.transform.clone())
     }
 
     fn not_calibrated(&self, index: usize) -> NetworkError {

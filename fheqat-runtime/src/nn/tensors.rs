@@ -140,7 +140,7 @@ impl TensorWriter {
         self.tensors.push(Tensor { name: format!("{}.{part}", self.field), shape: shape.to_vec(), bytes });
     }
 
-    pub(super) fn note(&mut self, part: &str, value: &str) {
+    pub(crate) fn note(&mut self, part: &str, value: &str) {
         self.notes.insert(format!("{}.{part}", self.field), value.to_owned());
     }
 
@@ -215,7 +215,7 @@ impl<'a> TensorReader<'a> {
     }
 
     /// Refuses a file whose layer was trained as something else than is declared; files of old say nothing.
-    pub(super) fn agrees(
+    pub(crate) fn agrees(
         &self,
         part: &str,
         option: &'static str,

@@ -5,7 +5,8 @@
 //! `[1]` unless it has that of another, and `levels` `[2]`, the least and the greatest, where training left some of them out. What
 //! reads the network's input has notes which `encoder` it is, what the `features` are, and which `transform` they go through;
 //! `mean` and `deviation` `[features]` where that is to standardise or whiten, and `components` `[features, kept]` and `offset` `[1]`
-//! where it is to whiten. A thermometer has `thresholds` `[channels, bits]` and a note `categories`. A batch normalisation has `weight`, `bias`,
+//! where it is to whiten. A layer that the client runs has `weight` and `bias`. Beside the weights of filters the metadata note their
+//! `stride`, `padding` and `groups`. A thermometer has `thresholds` `[channels, bits]` and a note `categories`. A batch normalisation has `weight`, `bias`,
 //! `running_mean` and `running_var`, `[channels]` each. The last layer with weights has `target_offset` and `target_deviation`
 //! `[outputs]` where the network predicts numbers, its outputs times the one and plus the other. A scale or step that nothing has
 //! chosen yet is left out. The metadata, in the order of names, say of a layer that is calibrated what its numbers mean: the `range`
@@ -19,7 +20,7 @@ mod tests;
 use std::path::Path;
 
 use super::{
-    ops::operation::AtLoad,
+    ops::operation::{AtLoad, Context},
     program::Program,
     targets::TargetState,
     tensors::{TensorReader, TensorWriter, WeightsError},
@@ -53,11 +54,16 @@ pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
     let mut reader = TensorReader::new(&bytes)?;
     let owners: Vec<Option<&str>> = (0..program.nodes.len()).map(|index| owner(program, index)).collect();
     let features = program.features;
-    for (node, owner) in program.nodes.iter_mut().zip(owners) {
-        reader.start(node.name);
-        let owns_step = owner == Some(node.name);
-        let at = AtLoad { owner, owns_step, features: node.from.is_none().then_some(features) };
-        node.op.state_mut().load(at, &mut reader)?;
+    for (index, owner) in owners.into_iter().enumerate() {
+        let name = program.nodes[index].name;
+        reader.start(name);
+        let at = AtLoad {
+            owner,
+            owns_step: owner == Some(name),
+            features: program.encodes(index).then_some(features),
+            reads: program.nodes[index].from.map_or(features, |from| program.nodes[from].width),
+        };
+        program.nodes[index].op.state_mut().load(at, &mut reader)?;
     }
     let (name, outputs) = (last_with_weights(program), program.outputs());
     if let (Some(name), Some(targets)) = (name, program.targets_mut()) {

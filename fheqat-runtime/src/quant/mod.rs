@@ -4,6 +4,7 @@
 //! simulation and the encrypted run agree bit for bit.
 
 pub mod activation;
+pub mod client;
 pub mod encoder;
 pub mod observer;
 pub mod row;
@@ -17,6 +18,7 @@ pub mod whitening;
 use fheqat_spec::Range;
 use serde::{Deserialize, Serialize};
 
+pub use client::ClientLayer;
 pub use encoder::{Code, Encoder};
 pub use observer::Observer;
 pub use standardization::Standardization;

@@ -103,6 +103,16 @@ impl ChannelCode {
         }
     }
 
+    /// The mean distance between two thresholds of a quantity; 1 where there are not two.
+    pub(crate) fn reach(&self) -> f32 {
+        let Self::Quantity { thresholds, .. } = self else { return 1.0 };
+        let used = thresholds.partition_point(|threshold| *threshold < f32::MAX);
+        match thresholds[..used] {
+            [first, .., last] if last > first => (last - first) / (used - 1) as f32,
+            _ => 1.0,
+        }
+    }
+
     /// The bit that a category sets.
     fn bit_of(&self, value: f32) -> Option<u16> {
         match self {

@@ -37,7 +37,9 @@ pub struct LayerReport {
     pub kind: String,
     /// Shape of one sample's output.
     pub shape: Vec<i64>,
-    /// What the client encrypts of it, where it reads the network's input.
+    /// How many numbers that training has given it the client sees, where the client runs it in float.
+    pub client_parameters: Option<usize>,
+    /// What the client encrypts of it, where it encodes the network's input.
     pub encoding: Option<EncodingReport>,
     /// Width of an integer weight, where it has weights.
     pub weight_bits: Option<i64>,
@@ -54,6 +56,10 @@ pub struct LayerReport {
 pub struct EncodingReport {
     /// Features of a sample.
     pub features: usize,
+    /// Numbers that it makes levels of: the features, or what the layers that it runs make of them.
+    pub numbers: usize,
+    /// Whether it runs layers.
+    pub has_layers: bool,
     /// Levels that the client encrypts, and sends.
     pub levels: usize,
     /// Width of each.
@@ -121,6 +127,7 @@ impl Circuit {
                 field: field.name.clone(),
                 kind: field.kind.clone(),
                 shape: field.shape.clone(),
+                client_parameters: field.client_parameters,
                 encoding: field.encoder.and_then(|encoder| self.codec.encoding(encoder)),
                 weight_bits: field.weight_bits,
                 activation_bits: field.level_bits,
@@ -149,6 +156,8 @@ impl Codec {
         let encoder = self.encoders.get(encoder)?;
         Some(EncodingReport {
             features: self.features,
+            numbers: encoder.numbers(self.features),
+            has_layers: !encoder.layers.is_empty(),
             levels: encoder.outputs(self.features),
             bits: encoder.range().bits(),
             transform: match encoder.transform {
@@ -166,7 +175,7 @@ impl Codec {
 
 impl fmt::Display for EncodingReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { features, levels, bits, transform, code } = self;
+        let Self { features, numbers, has_layers, levels, bits, transform, code } = self;
         let bits = if *bits == 1 { "1 bit".to_owned() } else { format!("{bits} bits") };
         write!(f, "the client sends {levels} levels of {bits}: {features} features")?;
         f.write_str(match transform {
@@ -174,9 +183,12 @@ impl fmt::Display for EncodingReport {
             TransformKind::Standardized => ", standardised,",
             TransformKind::Whitened => ", whitened,",
         })?;
+        if *has_layers {
+            write!(f, " through its own layers to {numbers} numbers,")?;
+        }
         match code {
             CodeKind::Rounded => f.write_str(" rounded"),
-            CodeKind::Thermometer => write!(f, " by {} bits each", levels / features.max(&1)),
+            CodeKind::Thermometer => write!(f, " by {} bits each", levels / numbers.max(&1)),
         }
     }
 }
@@ -219,6 +231,15 @@ impl fmt::Display for CircuitReport {
             if let Some(encoding) = &layer.encoding {
                 write!(f, "\n{}: {encoding}", layer.field)?;
             }
+        }
+        let seen: Vec<&str> = self
+            .layers
+            .iter()
+            .filter(|layer| layer.client_parameters > Some(0))
+            .map(|layer| layer.field.as_str())
+            .collect();
+        if !seen.is_empty() {
+            write!(f, "\nthe client sees the weights of {}, which it runs in float", seen.join(", "))?;
         }
         Ok(())
     }

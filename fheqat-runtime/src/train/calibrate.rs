@@ -11,6 +11,7 @@ use crate::{
         matrix::slice,
         ops::{
             Kernel, Op,
+            norm::moments,
             operation::{Context, Mode},
         },
         precision::Statistics,
@@ -76,7 +77,9 @@ pub(crate) fn calibrate(
         Calibration { program, sample, observer, purpose, runner: Runner::empty(mode), is_fresh };
     for index in 0..calibration.program.nodes.len() {
         calibration.node(index)?;
-        if starts && calibration.program.nodes[index].from.is_none() {
+        let node = &calibration.program.nodes[index];
+        // What stands behind layers of the client moves as they train.
+        if starts && node.from.is_none() && matches!(node.op, Op::Quantizer(_) | Op::Thermometer(_)) {
             calibration.keep_reached(index, features)?;
         }
     }
@@ -167,12 +170,7 @@ impl Calibration<'_> {
         let Some(from) = self.program.nodes[index].from else { return Ok(()) };
         let values = self.values_of(from)?;
         if let Op::Norm(state) = &mut self.program.nodes[index].op {
-            let positions = values.ncols() / state.mean.len();
-            let channels = values.axis_chunks_iter(Axis(1), positions);
-            for ((columns, mean), variance) in channels.zip(&mut state.mean).zip(&mut state.variance) {
-                let (of_mean, of_variance) = moments(columns.iter().copied());
-                (*mean, *variance) = (of_mean as f32, of_variance as f32);
-            }
+            state.measure(&values);
         }
         Ok(())
     }
@@ -401,11 +399,4 @@ fn regular(values: &[f32]) -> Vec<f32> {
 fn deviation(values: &[f32]) -> f32 {
     let deviation = moments(values.iter().copied()).1.sqrt() as f32;
     if deviation > 0.0 { deviation } else { f32::EPSILON }
-}
-
-/// Mean and variance.
-fn moments(values: impl ExactSizeIterator<Item = f32> + Clone) -> (f64, f64) {
-    let count = values.len().max(1) as f64;
-    let mean = values.clone().map(f64::from).sum::<f64>() / count;
-    (mean, values.map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fheqat_spec::Range;
+use ndarray::Array2;
 
 use super::{config::FeatureMap, error::TrainError, evaluate::check_features};
 use crate::{
@@ -33,16 +34,74 @@ pub(crate) fn fit(program: &mut Program, data: &Dataset, map: FeatureMap) -> Res
     let is_flat = program.is_flat();
     for index in 0..program.nodes.len() {
         let owns_step = program.owner(index) == Some(index);
+        let path = program.client_path(index);
         let node = &mut program.nodes[index];
         match &mut node.op {
+            Op::Quantizer(_) | Op::Thermometer(_) if !path.is_empty() => {
+                fit_behind_client(program, index, &path, (data, map));
+            }
             Op::Quantizer(state) if node.from.is_none() => {
                 fit_quantizer(state, data, map, (is_flat, owns_step));
             }
             Op::Thermometer(state) => fit_thermometer(state, data, map, (is_flat, node.name))?,
-            _ => {}
+            Op::Quantizer(_)
+            | Op::Linear(_)
+            | Op::Norm(_)
+            | Op::Sum(_)
+            | Op::Join(_)
+            | Op::Permute(_)
+            | Op::Pool(_)
+            | Op::MaxPool(_)
+            | Op::LeaveOut(_)
+            | Op::Client(_) => {}
         }
     }
     Ok(())
+}
+
+/// Chooses what features go through before layers of the client, the statistics that their normalisations start from, and the
+/// thresholds behind them: of what fresh layers give, for their weights learn around those. All of it stays once it is chosen.
+fn fit_behind_client(
+    program: &mut Program,
+    index: usize,
+    path: &[usize],
+    (data, map): (&Dataset, FeatureMap),
+) {
+    if program.reading(index).is_some() {
+        return;
+    }
+    let samples = data.features();
+    let transform = match map {
+        FeatureMap::AsIs => Transform::AsIs,
+        FeatureMap::Auto if !has_plain_quantities(data, program.is_flat()) => Transform::AsIs,
+        FeatureMap::Auto | FeatureMap::Standardize => Transform::Standardize(Standardization::of(&samples)),
+        FeatureMap::Whiten => Transform::Whiten(Whitening::of(&samples, 0.0)),
+    };
+    let mut values = transform.applied(&samples);
+    for &node in path {
+        if let Some(state) = program.nodes[node].op.norm_mut() {
+            state.measure(&values);
+        }
+        if let Op::Client(state) = &program.nodes[node].op {
+            let (layer, before) = (state.layer(), values);
+            values = Array2::zeros((before.nrows(), program.nodes[node].width));
+            for (mut to, from) in values.rows_mut().into_iter().zip(before.rows()) {
+                if let (Some(from), Some(to)) = (from.as_slice(), to.as_slice_mut()) {
+                    layer.apply(from, to);
+                }
+            }
+        }
+    }
+    let reading = Reading { described: data.described().into(), transform };
+    match &mut program.nodes[index].op {
+        Op::Quantizer(state) => state.reading = Some(reading),
+        Op::Thermometer(state) => {
+            let (numbers, size) = (Feature::numbered(values.ncols()), (state.bits, state.positions));
+            let code = ThermometerCode::of(&values.view(), &numbers, size, state.thresholds);
+            state.chosen = Some((reading, code));
+        }
+        _ => {}
+    }
 }
 
 fn fit_quantizer(
@@ -74,13 +133,17 @@ fn fit_quantizer(
 
 /// Features whose units say nothing are standardised.
 fn by_default(state: &QuantizerState, data: &Dataset, is_flat: bool) -> FeatureMap {
-    let is_quantity = |feature: &Feature| feature.kind == FeatureKind::Number;
     let is_signed = state.declared.lo < 0;
-    if is_flat && is_signed && state.fixed.is_none() && data.described().iter().all(is_quantity) {
+    if is_signed && state.fixed.is_none() && has_plain_quantities(data, is_flat) {
         FeatureMap::Standardize
     } else {
         FeatureMap::AsIs
     }
+}
+
+/// Whether features have no order, as those of images have, and are all quantities.
+fn has_plain_quantities(data: &Dataset, is_flat: bool) -> bool {
+    is_flat && data.described().iter().all(|feature| feature.kind == FeatureKind::Number)
 }
 
 /// The step of few levels, of which as many are below zero as above, that reach as far as they should; `None` for others.
@@ -124,10 +187,9 @@ fn fit_thermometer(
 /// Whether a quantizer of the input would standardise its features where training is not told.
 pub(crate) fn standardises(program: &Program, data: &Dataset) -> bool {
     let is_flat = program.is_flat();
-    program.nodes.iter().any(|node| match &node.op {
-        Op::Quantizer(state) if node.from.is_none() => {
-            by_default(state, data, is_flat) == FeatureMap::Standardize
-        }
+    program.nodes.iter().filter(|node| node.from.is_none()).any(|node| match &node.op {
+        Op::Quantizer(state) => by_default(state, data, is_flat) == FeatureMap::Standardize,
+        Op::Client(_) => has_plain_quantities(data, is_flat),
         _ => false,
     })
 }
@@ -136,7 +198,7 @@ pub(crate) fn standardises(program: &Program, data: &Dataset) -> bool {
 pub(crate) fn can_whiten(program: &Program, data: &Dataset) -> bool {
     let is_open = |op: &Op| match op {
         Op::Quantizer(state) => state.fixed.is_none(),
-        Op::Thermometer(_) => true,
+        Op::Thermometer(_) | Op::Client(_) => true,
         _ => false,
     };
     let mut readers = program.nodes.iter().filter(|node| node.from.is_none());

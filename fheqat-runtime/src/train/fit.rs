@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     data::Dataset,
-    nn::{Precision, ops::Op, program::Program},
+    nn::{Precision, program::Program},
 };
 
 /// Samples that are looked at, at most, to see whether a network has learned anything.
@@ -83,7 +83,7 @@ fn train_declared(
 /// When a batch normalisation has one number of a channel in each batch.
 fn check_batch(program: &Program, batch: usize) -> Result<(), TrainError> {
     for node in &program.nodes {
-        if let Op::Norm(state) = &node.op
+        if let Some(state) = node.op.norm()
             && batch.saturating_mul(node.width / state.gamma.len()) < 2
         {
             return Err(TrainError::Batch { field: node.name.to_owned() });

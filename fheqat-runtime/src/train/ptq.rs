@@ -67,6 +67,7 @@ fn standardize(program: &mut Program, data: &Dataset) -> Result<(), TrainError> 
                 let transform = Transform::Standardize(measured.clone());
                 state.reading = Some(Reading { described: data.described().into(), transform });
             }
+            (Op::Client(_), None) => return Err(TrainError::Standardize { field: node.name.to_owned() }),
             _ => continue,
         }
         for reader in program.readers(encoder) {

@@ -31,7 +31,7 @@ use crate::{
         gradients::Gradients,
         matrix::{head, head_mut, slice, slice_mut},
         noise::Noise,
-        ops::{Kernel, Op, linear::LinearState, operation::Context},
+        ops::{Kernel, Op, client::ClientState, linear::LinearState, operation::Context},
         program::Program,
         prune,
         runner::Runner,
@@ -40,6 +40,8 @@ use crate::{
 
 /// How far beyond its range a float weight may go before it is held: not so far that it takes long to come back.
 const MARGIN: f32 = 0.45;
+/// The largest weight of three bits, at which weights train at the whole rate.
+const THREE_BITS: f32 = 3.0;
 /// The stream of a seed that orders the batches.
 const BATCHES: u64 = 4;
 
@@ -305,6 +307,7 @@ impl<'a> Trainer<'a> {
             state.apply_mask();
         }
         for index in 0..self.program.nodes.len() {
+            self.update_client(index, rate);
             self.update_bias(index, rate);
             self.update_norm(index, rate);
         }
@@ -360,10 +363,25 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// Quantized, floats of the client cross the range in which they are drawn in as many steps as three-bit weights cross theirs.
+    fn update_client(&mut self, index: usize, rate: StepRate) {
+        let Op::Client(ClientState::Linear(state)) = &mut self.program.nodes[index].op else { return };
+        let rate = match self.config.precision {
+            Precision::Quantized => rate.times(state.reach() / THREE_BITS),
+            Precision::Float => rate,
+        };
+        let free = (f32::NEG_INFINITY, f32::INFINITY);
+        let (learner, slopes) = (&mut self.learners[index], &self.gradients.nodes[index]);
+        learner.weights.step(rate, slice_mut(&mut state.weight), slice(&slopes.weights), free);
+        if let Some(bias) = state.bias.as_slice_mut() {
+            learner.biases.step(rate, bias, &slopes.biases, free);
+        }
+    }
+
     fn update_norm(&mut self, index: usize, rate: StepRate) {
         let is_centred =
             self.config.precision == Precision::Quantized && self.program.hold(index).has_centre();
-        let Op::Norm(state) = &mut self.program.nodes[index].op else { return };
+        let Some(state) = self.program.nodes[index].op.norm_mut() else { return };
         let free = (f32::NEG_INFINITY, f32::INFINITY);
         let (learner, slopes) = (&mut self.learners[index], &self.gradients.nodes[index]);
         if let Some(gamma) = state.gamma.as_slice_mut() {
@@ -390,7 +408,9 @@ impl<'a> Trainer<'a> {
     /// so that its gains are as trained. What a normalisation reads keeps its unit, and with it the running averages.
     fn apply_gains(&mut self, index: usize) {
         let node = &self.program.nodes[index];
-        if let (Op::Quantizer(state), Some(from)) = (&node.op, node.from) {
+        if let (Op::Quantizer(state), Some(from)) = (&node.op, node.from)
+            && !self.program.encodes(index)
+        {
             let step = state.step;
             self.apply_gains_of_a_quantizer(index, from, step);
         } else if matches!(node.op, Op::Linear(_))

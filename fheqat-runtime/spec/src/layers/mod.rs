@@ -3,6 +3,7 @@
 
 mod add;
 mod batch_norm;
+mod client;
 mod concat;
 mod conv;
 mod dropout;
@@ -24,6 +25,7 @@ use shown::Shown;
 pub use self::{
     add::Add,
     batch_norm::BatchNorm,
+    client::{Client, Dense, Filters},
     concat::Concat,
     conv::Conv,
     dropout::Dropout,
@@ -131,6 +133,8 @@ layers! {
     MaxPool,
     /// `Dropout`: does nothing but where a network trains.
     Dropout,
+    /// What the client runs in float.
+    Client,
     ---
     /// `Concat`: tensors of levels one after the other along axis 0.
     Concat,

@@ -52,6 +52,11 @@ impl Operands {
 /// What an operand may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
+    /// Floats that nothing has quantized, for the client runs it.
+    Plain {
+        /// The layer that does the same encrypted.
+        encrypted_kind: &'static str,
+    },
     /// Floats that nothing has quantized, and nothing else.
     Features,
     /// Floats that nothing has quantized, levels, or sums.
@@ -149,6 +154,8 @@ pub enum Gives {
     Normalized,
     /// What it [sums](Properties::sums).
     Sums,
+    /// Floats that the client computes, of which nothing is encrypted.
+    Plain,
     /// Nothing, for it was refused.
     Unknown,
 }

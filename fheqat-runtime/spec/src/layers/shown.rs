@@ -30,6 +30,8 @@ pub enum Formula<'l, N: Numbers> {
     },
     /// It is that of so many numbers of the operand.
     Sum(Terms<'l, N>),
+    /// It is of floats that the client computes.
+    Floats,
     /// Nothing is known of it.
     Unknown,
 }

@@ -1,7 +1,7 @@
 //! One sample needs no more bootstraps than the network may.
 
 use crate::{
-    Fact, Field, Known, Source, Text,
+    Fact, Known, Net, Source, Text,
     asked::Asked,
     blame::{Blame, Cause, LawTraits},
     layers::properties::Outputs,
@@ -59,11 +59,12 @@ pub struct Fewer<'a> {
     pub most: i64,
 }
 
-/// How many bootstraps one sample needs at most for a field of which `fact` is known: for each number that it gives as many
-/// as its layer says, unless the client does its work.
+/// How many bootstraps one sample needs at most for the field at `index`, of which `fact` is known: for each number that it gives as
+/// many as its layer says, unless the client does its work.
 #[must_use]
-pub const fn bootstraps(field: &Field<'_>, fact: &Fact) -> Known<i64> {
-    let tables = if field.reads_plain_input() { Known::Now(0) } else { field.layer.properties().tables };
+pub const fn bootstraps(net: &Net<'_>, index: usize, fact: &Fact) -> Known<i64> {
+    let tables =
+        if net.reads_plain(index) { Known::Now(0) } else { net.fields[index].layer.properties().tables };
     match (tables, fact.shape) {
         (Known::Now(0), _) => Known::Now(0),
         (Known::Now(tables), Known::Now(shape)) => match shape.elements() {
@@ -90,7 +91,7 @@ pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<TooMany<'a>> {
     while at <= asked.index {
         let fact = if at == asked.index { &asked.gives } else { &asked.facts[at] };
         let field = &asked.net.fields[at];
-        let Known::Now(own) = bootstraps(field, fact) else {
+        let Known::Now(own) = bootstraps(asked.net, at, fact) else {
             return None;
         };
         if own > 0 {

@@ -97,7 +97,7 @@ macro_rules! laws {
 }
 
 laws! {
-    /// The first layer that touches the input is a `QuantIdentity` or a `Thermometer`, and a `Thermometer` touches nothing else.
+    /// The first layer that touches the input is a `QuantIdentity`, a `Thermometer` or one of the client; the last two touch nothing else.
     Input = input::Misread;
     /// Every layer but a quantizer takes quantized tensors, never a raw accumulator.
     Quantized = quantized::RawOperand;

@@ -39,7 +39,7 @@ pub struct Wires<'a> {
 
 pub(crate) const fn check<'a>(asked: &Asked<'a, '_>) -> Option<RawOperand<'a>> {
     match asked.layer.takes {
-        Takes::Features | Takes::Anything | Takes::Integers => return None,
+        Takes::Plain { .. } | Takes::Features | Takes::Anything | Takes::Integers => return None,
         Takes::Levels => {}
     }
     let mut position = 0;
@@ -63,9 +63,12 @@ const fn raw_operand<'a>(asked: &Asked<'a, '_>, position: usize, producer: usize
         producer_kind: layer.kind,
         gives: match layer.gives {
             Gives::Normalized => "integers with a factor and an offset",
-            Gives::Sums | Gives::Rounded { .. } | Gives::Encoded { .. } | Gives::Levels | Gives::Unknown => {
-                layer.sums.text()
-            }
+            Gives::Sums
+            | Gives::Rounded { .. }
+            | Gives::Encoded { .. }
+            | Gives::Levels
+            | Gives::Plain
+            | Gives::Unknown => layer.sums.text(),
         },
         range: asked.operand(position).range.get(),
         wires: if asked.layer.operands.are_several() || producer + 1 != asked.index {

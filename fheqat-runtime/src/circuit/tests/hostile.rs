@@ -13,7 +13,10 @@ use crate::{
     },
     data::Feature,
     fixture::drawn::{Draw, PLAIN},
-    quant::{ChannelCode, Code, Encoder, Quantizer, Standardization, ThermometerCode, Transform, Whitening},
+    quant::{
+        ChannelCode, ClientLayer, Code, Encoder, Quantizer, Standardization, ThermometerCode, Transform,
+        Whitening, client::ClientDense,
+    },
 };
 
 /// Two inputs, two neurons of two quantizers, one output.
@@ -275,6 +278,29 @@ fn maps_of_features_are_those_of_as_many() {
     assert!(!changed(Transform::Whiten(Whitening::of(&ndarray::array![[0.0, 1.0]].view(), f32::NAN))));
     let standardization = Standardization::of(&ndarray::Array2::zeros((2, 3)).view());
     assert!(!changed(Transform::Standardize(standardization)));
+}
+
+/// What each layer of the client refuses is tested beside it.
+#[test]
+fn layers_of_the_client_fit_one_another_and_the_graph() {
+    let dense = |inputs: usize, outputs: usize| {
+        ClientLayer::Dense(ClientDense { weights: vec![0.5; inputs * outputs], bias: vec![0.0; outputs] })
+    };
+    let width = circuit().codec.features;
+    let accepted = |layers: Vec<ClientLayer>| {
+        let mut circuit = circuit();
+        circuit.codec.encoders[0].layers = layers;
+        Circuit::from_bytes(&circuit.to_bytes()).is_ok()
+    };
+    assert!(accepted(vec![dense(width, 3), ClientLayer::Rectify, dense(3, width)]));
+    assert!(!accepted(vec![dense(width, 3), dense(4, width)]));
+    assert!(!accepted(vec![dense(width + 1, width)]));
+    assert!(!accepted(vec![dense(width, width + 1)]));
+    let mut infinite = dense(width, width);
+    if let ClientLayer::Dense(dense) = &mut infinite {
+        dense.weights[0] = f32::INFINITY;
+    }
+    assert!(!accepted(vec![infinite]));
 }
 
 #[test]

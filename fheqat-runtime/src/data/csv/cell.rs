@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Column, CsvError, CsvOptions, Missing};
-use crate::data::LARGEST;
+use crate::data::{LARGEST, feature::name_of_number};
 
 /// How cells are read.
 #[derive(Clone, Copy)]
@@ -72,16 +72,8 @@ impl Reading<'_> {
 
     /// A name of a class or category: of a number its value, so that `1` and `1.0` are one.
     pub(super) fn name(&self, text: &str) -> String {
-        const WHOLE: f64 = (1u64 << 53) as f64;
-        let Some(decimal) = self.decimal(text) else { return text.to_owned() };
-        if let Ok(whole) = decimal.parse::<i128>() {
-            return whole.to_string();
-        }
-        match decimal.parse::<f64>() {
-            Ok(number) if number.fract() == 0.0 && number.abs() < WHOLE => (number as i64).to_string(),
-            Ok(number) if number.is_finite() => number.to_string(),
-            _ => text.to_owned(),
-        }
+        let number = self.decimal(text).and_then(|decimal| name_of_number(&decimal));
+        number.unwrap_or_else(|| text.to_owned())
     }
 
     /// A number that training can square.

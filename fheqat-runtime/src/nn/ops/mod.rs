@@ -1,6 +1,7 @@
 //! The ops of a network, one file each: what it has learned, how it runs forward and back, what it lowers to, how it is saved.
 
 pub(crate) mod affine;
+pub(crate) mod client;
 pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
@@ -22,6 +23,7 @@ pub(crate) mod window;
 /// The layers that a struct may have.
 pub mod layers {
     pub use super::{
+        client::{Conv1d, Conv2d, Linear, ReLU},
         dropout::Dropout,
         join::{Concat, Flatten, Reshape},
         linear::{QuantConv1d, QuantConv2d, QuantLinear},
@@ -38,6 +40,7 @@ pub mod layers {
 use fheqat_spec::Layer;
 
 use self::{
+    client::ClientState,
     dropout::LeaveOut,
     join::Join,
     linear::LinearState,
@@ -172,9 +175,27 @@ ops! {
     MaxPool(MaxPool);
     /// Levels, of which training leaves out some.
     LeaveOut(LeaveOut);
+    /// Floats to floats, on the client.
+    Client(ClientState);
 }
 
 impl Op {
+    /// The normalisation, where it is one, of sums or on the client.
+    pub(crate) fn norm(&self) -> Option<&NormState> {
+        match self {
+            Self::Norm(state) | Self::Client(ClientState::Norm(state)) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The normalisation, where it is one, of sums or on the client, to change.
+    pub(crate) fn norm_mut(&mut self) -> Option<&mut NormState> {
+        match self {
+            Self::Norm(state) | Self::Client(ClientState::Norm(state)) => Some(state),
+            _ => None,
+        }
+    }
+
     /// The op of a layer, and how many numbers it gives; `None` where the layer is not what its specification says.
     pub(crate) fn placed(layer: &Layer, state: LayerRef<'_>, place: &Place<'_>) -> Option<(usize, Self)> {
         fn op<S>(placed: Option<(usize, S)>, op: fn(S) -> Op) -> Option<(usize, Op)> {
@@ -199,6 +220,7 @@ impl Op {
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
             Layer::MaxPool(pool) => op(MaxPool::placed(&pool.window, place), Self::MaxPool),
             Layer::Dropout(dropout) => op(LeaveOut::placed(dropout, place), Self::LeaveOut),
+            Layer::Client(layer) => op(ClientState::placed(layer, state, place), Self::Client),
             Layer::Unknown => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Batch normalisation: a factor and an offset for each channel, which the table behind it holds, or the client.
 
 use fheqat_spec::{self as spec, Bias, Range};
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rand_chacha::ChaCha8Rng;
 
 use super::{
@@ -112,11 +112,21 @@ impl NormState {
         Some((place.operand_width()?, state.clone())).filter(|_| fits)
     }
 
-    fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
+    pub(super) fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
         let learned = self.gamma.iter().zip(&self.beta);
         learned
             .zip(self.mean.iter().zip(&self.variance))
             .map(|((&gamma, &beta), (&mean, &variance))| Channel { gamma, beta, mean, variance })
+    }
+
+    /// Takes the statistics of values `[n, width]`, to start its averages from.
+    pub(crate) fn measure(&mut self, values: &Array2<f32>) {
+        let positions = values.ncols() / self.mean.len();
+        let channels = values.axis_chunks_iter(Axis(1), positions);
+        for ((columns, mean), variance) in channels.zip(&mut self.mean).zip(&mut self.variance) {
+            let (of_mean, of_variance) = moments(columns.iter().copied());
+            (*mean, *variance) = (of_mean as f32, of_variance as f32);
+        }
     }
 
     /// Makes every output `ratio` times as large.
@@ -124,6 +134,13 @@ impl NormState {
         self.gamma *= ratio;
         self.beta *= ratio;
     }
+}
+
+/// Mean and variance.
+pub(crate) fn moments(values: impl ExactSizeIterator<Item = f32> + Clone) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.clone().map(f64::from).sum::<f64>() / count;
+    (mean, values.map(|value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count)
 }
 
 const WEIGHT: &str = "weight";
@@ -216,16 +233,9 @@ impl Operation for NormState {
     type Integers = Integers;
 
     fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
-        let affine = Affine::new(at.width);
         match mode.statistics {
-            Statistics::Running => Kernel::Running(affine),
-            Statistics::Batch => Kernel::Batch(Normalize {
-                inputs: Vec::new(),
-                channels: Vec::new(),
-                affine,
-                seen: vec![Seen::default(); self.gamma.len()],
-                count: 0,
-            }),
+            Statistics::Running => Kernel::Running(Affine::new(at.width)),
+            Statistics::Batch => Kernel::Batch(Normalize::new(self, at.width)),
         }
     }
 
@@ -350,7 +360,18 @@ pub(crate) struct Seen {
 }
 
 impl Normalize {
-    fn set(&mut self, state: &NormState, inputs: &[Dequantize]) {
+    /// A normalisation of so many numbers of a sample.
+    pub(super) fn new(state: &NormState, width: usize) -> Self {
+        Self {
+            inputs: Vec::new(),
+            channels: Vec::new(),
+            affine: Affine::new(width),
+            seen: vec![Seen::default(); state.gamma.len()],
+            count: 0,
+        }
+    }
+
+    pub(super) fn set(&mut self, state: &NormState, inputs: &[Dequantize]) {
         self.inputs.clear();
         self.inputs.extend(inputs.iter().cycle().take(self.seen.len()));
         self.channels.clear();
@@ -397,7 +418,7 @@ impl Normalize {
     }
 
     /// Moves running averages to the statistics of the last batch, the variance as if estimated from a sample.
-    fn average_into(&self, state: &mut NormState) {
+    pub(super) fn average_into(&self, state: &mut NormState) {
         if !self.has_variance() {
             return;
         }

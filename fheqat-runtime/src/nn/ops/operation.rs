@@ -14,7 +14,7 @@ use crate::{
         tensors::{TensorReader, TensorWriter, WeightsError},
         usable::Bad,
     },
-    quant::{row::RowRounder, transition::Dequantize},
+    quant::{ClientLayer, Transform, row::RowRounder, transition::Dequantize},
 };
 
 /// The factor of an op without scales.
@@ -48,6 +48,15 @@ pub(crate) trait Context {
 
     /// What the integers of the node at `index` stand for, with the weights as they are now.
     fn dequantized(&self, index: usize) -> Result<Vec<Dequantize>, NetworkError>;
+
+    /// Whether the client makes levels of what the node at `index` reads.
+    fn encodes(&self, index: usize) -> bool;
+
+    /// What the client runs between the features and the node at `index`.
+    fn client_layers(&self, index: usize) -> Vec<ClientLayer>;
+
+    /// What features go through before the layer of the client at `index` reads them.
+    fn transform_before(&self, index: usize) -> Transform;
 
     /// The error of a node that no data has calibrated.
     fn not_calibrated(&self, index: usize) -> NetworkError;
@@ -177,8 +186,10 @@ pub(crate) struct AtLoad {
     /// The quantizer whose step its levels have, or those that it adds.
     pub(crate) owner: Option<&'static str>,
     pub(crate) owns_step: bool,
-    /// Features of a sample, where it reads the network's input.
+    /// Features of a sample, where it encodes the network's input.
     pub(crate) features: Option<usize>,
+    /// Numbers that it reads.
+    pub(crate) reads: usize,
 }
 
 /// An op that runs, with its numbers ready for batches, and lowers.

@@ -15,7 +15,7 @@ use super::{
     place::Place,
     reading::Reading,
     route::Route,
-    staircase::{Passage, Staircase, back_through_function, back_through_steps},
+    staircase::{Inside, Passage, Staircase, back_through_function, back_through_steps},
 };
 use crate::{
     circuit::{
@@ -24,14 +24,14 @@ use crate::{
     },
     nn::{
         error::NetworkError,
-        matrix::{head, head_mut, slice, slice_mut},
+        matrix::{head, head_mut, matrix, slice, slice_mut},
         module::{LayerMut, LayerRef, Module},
         precision::Precision,
         tensors::{TensorReader, TensorWriter, WeightsError, noted_range},
         usable::{Bad, no_unit},
     },
     quant::{
-        Code, Encoder, Quantizer, Requantize, Standardization, Transform,
+        ClientLayer, Code, Encoder, Quantizer, Requantize, Standardization, Transform,
         activation::{Activation, Function},
     },
 };
@@ -231,11 +231,11 @@ impl QuantizerState {
         self.step.map(|step| Quantizer { step, levels: self.levels })
     }
 
-    /// From features to levels.
-    fn encoder(&self, step: f32) -> Encoder {
+    /// From features to levels, through these layers of the client.
+    fn encoder(&self, step: f32, layers: Vec<ClientLayer>) -> Encoder {
         let quantizer = Quantizer { step, levels: self.levels };
         let transform = self.reading.as_ref().map_or(Transform::AsIs, |reading| reading.transform.clone());
-        Encoder { transform, code: Code::Round(quantizer) }
+        Encoder { transform, layers, code: Code::Round(quantizer) }
     }
 
     /// Whether it reads features as they are.
@@ -328,9 +328,14 @@ impl Operation for QuantizerState {
 
     fn kernel(&self, at: At<'_>, mode: Mode) -> Kernel {
         match (mode.precision, &self.reading, at.from) {
-            (Precision::Float, Some(reading), _) => Kernel::Transform(reading.transform.clone()),
-            (Precision::Float, None, _) => Kernel::Pass(self.curve),
-            (Precision::Quantized, _, None) => Kernel::Encode { encoder: self.encoder(1.0), unit: 1.0 },
+            (Precision::Float, Some(reading), None) => Kernel::Transform(reading.transform.clone()),
+            (Precision::Float, _, _) => Kernel::Pass(self.curve),
+            (Precision::Quantized, _, None) => {
+                Kernel::Encode { encoder: self.encoder(1.0, Vec::new()), unit: 1.0 }
+            }
+            (Precision::Quantized, _, Some(_)) if at.network.encodes(at.index) => {
+                Kernel::Encode { encoder: Quantizer { step: 1.0, levels: self.levels }.into(), unit: 1.0 }
+            }
             (Precision::Quantized, _, Some(_)) => Kernel::Requantize(Staircase::new(at.width, self.levels)),
         }
     }
@@ -357,8 +362,9 @@ impl Operation for QuantizerState {
     }
 
     fn integers(&self, at: At<'_>) -> Result<Integers, NetworkError> {
-        let Some(from) = at.from else {
-            return Ok(Integers::Encode(self.encoder(at.step()?)));
+        let Some(from) = at.from.filter(|_| !at.network.encodes(at.index)) else {
+            let layers = at.network.client_layers(at.index);
+            return Ok(Integers::Encode(self.encoder(at.step()?, layers)));
         };
         let (step, levels) = at.network.levels(at.index)?;
         let function = self.curve.function();
@@ -371,7 +377,7 @@ impl Operation for QuantizerState {
 /// What a quantizer does to a batch.
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
-    /// Features to levels.
+    /// Features, or what the client makes of them, to levels.
     Encode {
         /// The rounding.
         encoder: Encoder,
@@ -386,9 +392,13 @@ pub(crate) enum Kernel {
     Transform(Transform),
 }
 
-/// Encodes the features of a batch, blocks of samples beside each other; a level counts so many units.
+/// Encodes what is read of a batch, blocks of samples beside each other; a level counts so many units.
 pub(super) fn encode((encoder, unit): (&Encoder, f32), batch: Batch<'_>) {
-    let Batch { features, count, output, .. } = batch;
+    let Batch { features, count, output, from, read, .. } = batch;
+    let features = match from {
+        Some(_) => matrix(read, [count, read.len() / count.max(1)]),
+        None => features,
+    };
     let width = output.ncols();
     let samples = (NUMBERS / width).max(1);
     let blocks = slice_mut(output)[..count * width].par_chunks_mut(samples * width).enumerate();
@@ -434,7 +444,15 @@ impl Run for Kernel {
         let given = slice(&back.outputs[from]);
         let (slopes, to) = (&slice(back.slopes)[..length], slice_mut(&mut back.before[from]));
         match self {
-            Self::Encode { .. } | Self::Transform(_) => {}
+            Self::Transform(_) => {}
+            // Straight through the rounding, where it gives a level of its own.
+            Self::Encode { encoder, unit } => {
+                let Some(Quantizer { step, levels }) = encoder.quantizer() else { return };
+                let inside = Inside::of(levels);
+                for ((to, slope), value) in to.iter_mut().zip(slopes).zip(given) {
+                    route.pass(to, inside.keep(value / step, slope * unit) / step);
+                }
+            }
             Self::Pass(curve) => curve.back(slopes, &given[..length], &mut to[..length], route),
             Self::Requantize(staircase) => {
                 let numbers = back.numbers;

@@ -97,18 +97,18 @@ impl Staircase {
 
 /// Where the rounded value is a level.
 #[derive(Clone, Copy)]
-struct Inside {
+pub(super) struct Inside {
     lo: f32,
     hi: f32,
 }
 
 impl Inside {
-    fn of(levels: Range) -> Self {
+    pub(super) fn of(levels: Range) -> Self {
         Self { lo: levels.lo as f32 - 0.5, hi: levels.hi as f32 + 0.5 }
     }
 
     #[inline(always)]
-    fn keep(self, z: f32, slope: f32) -> f32 {
+    pub(super) fn keep(self, z: f32, slope: f32) -> f32 {
         if self.lo <= z && z <= self.hi { slope } else { 0.0 }
     }
 }

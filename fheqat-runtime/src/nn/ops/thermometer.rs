@@ -18,7 +18,7 @@ use crate::{
         tensors::{TensorReader, TensorWriter, WeightsError},
         usable::Bad,
     },
-    quant::{ChannelCode, Code, Encoder, ThermometerCode, Transform},
+    quant::{ChannelCode, ClientLayer, Code, Encoder, ThermometerCode, Transform},
 };
 
 /// Encodes the network's input as levels 0 and 1, on the client: each feature becomes `K` bits, `[c, ...]` becomes `[c * K, ...]`.
@@ -30,6 +30,7 @@ use crate::{
 /// - Of a category, a bit for each category that training saw, which is set for it alone. Where there are more than `K`, the most
 ///   frequent have bits of their own, and all others, with those that training never saw, share the last. Where there are not, a
 ///   category that training never saw sets no bit.
+/// - Behind layers that the client runs (`#[layer(client)]`), thresholds are of what those give before they train, and stay.
 /// - A feature with missing values (NaN) in training gives its last bit to them. Elsewhere a missing value sets no bit.
 #[derive(Clone, Debug)]
 pub struct Thermometer<const K: usize> {
@@ -89,7 +90,7 @@ impl ThermometerState {
         Self { bits, positions: 1, thresholds, chosen: None }
     }
 
-    /// A thermometer in a network.
+    /// A thermometer in a network, which reads its input, or what the client makes of it.
     pub(super) fn placed(
         layer: &spec::Thermometer,
         state: LayerRef<'_>,
@@ -98,16 +99,15 @@ impl ThermometerState {
         let (features, channels) = (place.operand_width()?, *place.dims.first()?);
         let positions = features.checked_div(channels)?;
         let state = Self { positions, ..state.state::<Self>()?.clone() };
-        let fits = place.operands.is_none()
-            && layer.bits.get() == Some(state.bits as i64)
-            && layer.thresholds == state.thresholds;
+        let fits = layer.bits.get() == Some(state.bits as i64) && layer.thresholds == state.thresholds;
         Some((features.checked_mul(state.bits)?, state)).filter(|_| fits)
     }
 
-    fn encoder(&self, at: At<'_>) -> Result<Encoder, NetworkError> {
+    /// From features to bits, through these layers of the client.
+    fn encoder(&self, at: At<'_>, layers: Vec<ClientLayer>) -> Result<Encoder, NetworkError> {
         match &self.chosen {
-            Some((reading, code)) => {
-                Ok(Encoder { transform: reading.transform.clone(), code: Code::Thermometer(code.clone()) })
+            Some((Reading { transform, .. }, code)) => {
+                Ok(Encoder { transform: transform.clone(), layers, code: Code::Thermometer(code.clone()) })
             }
             None => Err(at.network.not_calibrated(at.index)),
         }
@@ -156,10 +156,10 @@ impl State for ThermometerState {
     }
 
     fn load(&mut self, at: AtLoad, from: &mut TensorReader<'_>) -> Result<(), WeightsError> {
-        let features = at.features.unwrap_or_default();
+        let (features, reads) = (at.features.unwrap_or_default(), at.reads);
         self.chosen = None;
         let Some(reading) = Reading::load(ENCODER, from, features)? else { return Ok(()) };
-        let channels = features / self.positions.max(1);
+        let channels = reads / self.positions.max(1);
         let thresholds = from.required(THRESHOLDS, &[channels, self.bits])?;
         let noted = from.noted(CATEGORIES).and_then(|text| serde_json::from_str::<Noted>(text).ok());
         let mut noted = noted.unwrap_or_default();
@@ -168,7 +168,7 @@ impl State for ThermometerState {
                 *thresholds = row[..row.len() - usize::from(*missing)].to_vec();
             }
         }
-        let code = ThermometerCode::checked(self.bits, self.positions, noted, features);
+        let code = ThermometerCode::checked(self.bits, self.positions, noted, reads);
         match code {
             Some(code) => self.chosen = Some((reading, code)),
             None => return Err(from.stray_note(CATEGORIES)),
@@ -188,7 +188,12 @@ impl Operation for ThermometerState {
     type Integers = Integers;
 
     fn kernel(&self, at: At<'_>, _: Mode) -> Kernel {
-        Kernel(self.encoder(at).ok())
+        let encoder = self.encoder(at, Vec::new()).ok();
+        Kernel(encoder.map(|encoder| match at.from {
+            None => encoder,
+            // The layer before has read the features.
+            Some(_) => Encoder { transform: Transform::AsIs, ..encoder },
+        }))
     }
 
     fn refresh(&self, kernel: &mut Kernel, refresh: &mut Refresh<'_>) -> Result<(), NetworkError> {
@@ -199,7 +204,7 @@ impl Operation for ThermometerState {
     }
 
     fn integers(&self, at: At<'_>) -> Result<Integers, NetworkError> {
-        Ok(Integers(self.encoder(at)?))
+        Ok(Integers(self.encoder(at, at.network.client_layers(at.index))?))
     }
 }
 
@@ -214,7 +219,31 @@ impl Run for Kernel {
         }
     }
 
-    fn back(&self, _: Back<'_>) {}
+    /// Behind layers of the client: a bit counts as if it rose in a straight line, from one mean distance between the thresholds of its
+    /// channel below its own to one above; a channel of one threshold has a distance of 1.
+    fn back(&self, mut back: Back<'_>) {
+        let Some(Encoder { code: Code::Thermometer(code), .. }) = &self.0 else { return };
+        let (read, route, bits) = (back.read, back.route(), code.bits());
+        let Some(from) = back.at.from else { return };
+        let width = back.before[from].ncols();
+        let positions = width / code.channels().len();
+        for ((to, slopes), read) in back.samples().zip(read.chunks_exact(width)) {
+            for (channel, own) in code.channels().iter().enumerate() {
+                let ChannelCode::Quantity { thresholds, .. } = own else { continue };
+                let reach = own.reach();
+                for position in 0..positions {
+                    let number = channel * positions + position;
+                    let near = thresholds
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, threshold)| (read[number] - **threshold).abs() <= reach);
+                    let slope: f32 =
+                        near.map(|(bit, _)| slopes[(channel * bits + bit) * positions + position]).sum();
+                    route.pass(&mut to[number], slope / (2.0 * reach));
+                }
+            }
+        }
+    }
 }
 
 /// Features to bits.

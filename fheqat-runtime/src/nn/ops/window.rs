@@ -2,6 +2,8 @@
 
 use fheqat_spec as spec;
 
+use crate::nn::tensors::{TensorReader, TensorWriter, WeightsError};
+
 /// A window over `[channels, length]` or `[channels, height, width]`, as a table of indices that every channel shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Windows {
@@ -28,7 +30,15 @@ pub(crate) struct Filters {
     pub(crate) count: usize,
     /// Parts that channels and filters fall into.
     pub(crate) groups: usize,
+    /// The distance between two positions.
+    stride: usize,
+    /// Zeros before and behind each axis.
+    padding: usize,
 }
+
+const STRIDE: &str = "stride";
+const PADDING: &str = "padding";
+const GROUPS: &str = "groups";
 
 /// Along one axis: the index of element `k` at position `p`.
 struct Axis {
@@ -41,7 +51,6 @@ struct Axis {
 
 impl Axis {
     fn of(window: &spec::Window, length: usize) -> Option<Self> {
-        let number = |known: spec::Known<i64>| known.get().and_then(|value| usize::try_from(value).ok());
         let (kernel, stride, padding) =
             (number(window.kernel)?, number(window.stride)?, number(window.padding)?);
         let room = (length + 2 * padding).checked_sub(kernel)?;
@@ -56,6 +65,11 @@ impl Axis {
         let index = (position * self.stride + element).checked_sub(self.padding)?;
         (index < self.length).then_some(index)
     }
+}
+
+/// A number that is known.
+fn number(known: spec::Known<i64>) -> Option<usize> {
+    known.get().and_then(|value| usize::try_from(value).ok())
 }
 
 impl Windows {
@@ -94,6 +108,11 @@ impl Windows {
             positions: rows.positions * columns.positions,
             seen,
         })
+    }
+
+    /// The index in a channel of each element at each position, `[elements, positions]`; `None` in the padding.
+    pub(crate) fn seen(&self) -> &[Option<usize>] {
+        &self.seen
     }
 
     /// The index in a channel of an element at a position; `None` in the padding.
@@ -187,6 +206,43 @@ impl Windows {
 }
 
 impl Filters {
+    /// So many filters, in so many groups, over a tensor of `shape`, channels first; `None` where the window does not fit.
+    pub(crate) fn new(
+        window: &spec::Window,
+        shape: &[usize],
+        [count, groups]: [spec::Known<i64>; 2],
+    ) -> Option<Self> {
+        Some(Self {
+            windows: Windows::new(window, shape)?,
+            count: number(count)?,
+            groups: number(groups)?,
+            stride: number(window.stride)?,
+            padding: number(window.padding)?,
+        })
+    }
+
+    /// Notes how they slide, beside their weights.
+    pub(super) fn save(&self, to: &mut TensorWriter) {
+        for (part, number) in [(STRIDE, self.stride), (PADDING, self.padding), (GROUPS, self.groups)] {
+            to.note(part, &number.to_string());
+        }
+    }
+
+    /// Refuses a file whose filters slid otherwise; files of old say nothing.
+    ///
+    /// # Errors
+    /// When they did.
+    pub(super) fn agrees(&self, from: &TensorReader<'_>) -> Result<(), WeightsError> {
+        for (part, option, number) in [
+            (STRIDE, "`stride`", self.stride),
+            (PADDING, "`padding`", self.padding),
+            (GROUPS, "`groups`", self.groups),
+        ] {
+            from.agrees(part, option, &number.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Numbers of a sample.
     pub(crate) const fn inputs(&self) -> usize {
         self.windows.channels * self.windows.area
@@ -262,8 +318,7 @@ mod tests {
 
     #[test]
     fn a_filter_reads_its_own_group() {
-        let windows = Windows::new(&window(1, 1, 1, 0), &[4, 2]).unwrap();
-        let filters = Filters { windows, count: 6, groups: 2 };
+        let filters = Filters::new(&window(1, 1, 1, 0), &[4, 2], [Known::Now(6), Known::Now(2)]).unwrap();
         assert_eq!(filters.at(2, 1).collect::<Vec<_>>(), [(0, 1), (1, 3)]);
         assert_eq!(filters.at(3, 1).collect::<Vec<_>>(), [(0, 5), (1, 7)]);
     }

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::nn::{
-    ops::{Op, linear::LinearState, operation::Ends},
-    program::{Node, Program},
+    ops::{
+        Op,
+        linear::LinearState,
+        operation::{Context, Ends},
+    },
+    program::Program,
 };
 
 /// A row of a layer that is bootstrapped: a neuron or a filter.
@@ -58,9 +62,11 @@ impl Program {
             bootstrapped.flat_map(|node| (0..rows(node)).map(move |row| Unit { node, row })).collect();
         let gone = linear.remove(&units);
         let is_left = |node: usize| gone[node].iter().any(|gone| !gone);
-        let has_tables =
-            |node: &Node| node.from.is_some() && matches!(node.op, Op::Quantizer(_) | Op::MaxPool(_));
-        let tables = linear.nodes.iter().enumerate().any(|(index, node)| has_tables(node) && is_left(index));
+        let has_tables = |index: usize| {
+            let op = &linear.nodes[index].op;
+            matches!(op, Op::Quantizer(_) | Op::MaxPool(_)) && !linear.encodes(index)
+        };
+        let tables = (0..linear.nodes.len()).any(|index| has_tables(index) && is_left(index));
         let output = self.source(self.nodes.len() - 1);
         let reads = match &linear.nodes[output].op {
             Op::Linear(state) => state.mask.as_ref().is_none_or(|mask| mask.iter().any(|kept| *kept)),

@@ -6,21 +6,30 @@ use ndarray::Array2;
 use crate::{
     Seed,
     data::{Dataset, checkerboard},
-    fixture::{Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage, fill_output},
+    fixture::{
+        Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage,
+        client::{BitsOfClient, ImageOnClient, OnClient},
+        fill_output,
+    },
     network::Network,
     nn::{
         Precision,
         gradients::Gradients,
         ops::{
-            Kernel, Op, norm, quantizer,
+            Kernel, Op,
+            client::{ClientState, FloatState},
+            norm,
+            operation::Context,
+            quantizer,
             route::Route,
             staircase::{Passage, Staircase, back_through_function},
+            thermometer::ThermometerState,
         },
         program::Program,
         runner::Runner,
     },
     quant::{
-        Lookup,
+        ChannelCode, Lookup,
         activation::{Function, Gelu, Sigmoid, Tanh},
     },
     train::{
@@ -258,11 +267,11 @@ fn check_norms_against_finite_differences(program: &Program, data: &Dataset, nor
         for &index in norms {
             for channel in 0..found.nodes[index].gammas.len() {
                 let gamma = slope(program, data, criterion, |program, delta| {
-                    let Op::Norm(state) = &mut program.nodes[index].op else { unreachable!() };
+                    let state = program.nodes[index].op.norm_mut().unwrap();
                     state.gamma[channel] += delta;
                 });
                 let beta = slope(program, data, criterion, |program, delta| {
-                    let Op::Norm(state) = &mut program.nodes[index].op else { unreachable!() };
+                    let state = program.nodes[index].op.norm_mut().unwrap();
                     state.beta[channel] += delta;
                 });
                 let found_gamma = f64::from(found.nodes[index].gammas[channel]);
@@ -272,6 +281,91 @@ fn check_norms_against_finite_differences(program: &Program, data: &Dataset, nor
             }
         }
     }
+}
+
+/// Of the client's layers at these indices, by some of their weights and biases.
+fn check_client(program: &Program, data: &Dataset, layers: &[usize], weights: &[(usize, usize)]) {
+    for criterion in [Loss::CrossEntropy, Loss::MeanSquaredError] {
+        let (_, found) = gradients(program, data, Precision::Float, criterion);
+        for (&index, &(row, column)) in
+            layers.iter().flat_map(|layer| weights.iter().map(move |at| (layer, at)))
+        {
+            let moved = |change: &dyn Fn(&mut FloatState, f32)| {
+                slope(program, data, criterion, |program, delta| {
+                    let Op::Client(ClientState::Linear(state)) = &mut program.nodes[index].op else {
+                        unreachable!()
+                    };
+                    change(state, delta);
+                })
+            };
+            let weight = moved(&|state, delta| state.weight[[row, column]] += delta);
+            let bias = moved(&|state, delta| state.bias[row] += delta);
+            let found_weight = f64::from(found.nodes[index].weights[[row, column]]);
+            let found_bias = f64::from(found.nodes[index].biases[row]);
+            assert!((weight - found_weight).abs() < 2e-3, "{index}: {weight} {found_weight}");
+            assert!((bias - found_bias).abs() < 2e-3, "{index}: {bias} {found_bias}");
+        }
+    }
+}
+
+#[test]
+fn float_gradients_of_layers_of_the_client_are_finite_differences() {
+    let mut program = Program::of(&OnClient::new(Seed(2))).unwrap();
+    encode::fit(&mut program, &batch(), FeatureMap::Auto).unwrap();
+    check_client(&program, &batch(), &[0, 3], &[(0, 0), (1, 1)]);
+    check_norms_against_finite_differences(&program, &batch(), &[1]);
+    check_against_finite_differences(&program, &batch(), &[5, 7], &[(0, 0), (1, 1)]);
+    let program = Program::of(&ImageOnClient::new(Seed(4))).unwrap();
+    check_client(&program, &images(), &[0, 2], &[(0, 0), (1, 4), (1, 17)]);
+}
+
+/// Quantized, the slopes behind the encoder are what its levels ask for, and a level's slope passes where it is none of the ends.
+#[test]
+fn quantized_gradients_pass_straight_through_what_encodes_the_client_s_numbers() {
+    let data = batch();
+    let mut program = Program::of(&OnClient::new(Seed(2))).unwrap();
+    encode::fit(&mut program, &data, FeatureMap::Auto).unwrap();
+    calibrate(&mut program, &data.features(), crate::quant::Observer::Percentile(0.8), Purpose::Train)
+        .unwrap();
+    fill_output(&mut program);
+    let (runner, found) = gradients(&program, &data, Precision::Quantized, Loss::CrossEntropy);
+    let step = program.levels(4).unwrap().0;
+    let mut kinds = [0, 0];
+    for (number, value) in runner.outputs[3].iter().enumerate() {
+        let at = (number / 5, number % 5);
+        let (passed, slope) = (found.outputs[3][at], found.outputs[4][at]);
+        let is_inside = (-4.5..=3.5).contains(&(value / step));
+        let expected = if is_inside { slope / step } else { 0.0 };
+        assert!((passed - expected).abs() < 1e-6, "{value} {passed} {expected}");
+        kinds[usize::from(is_inside)] += 1;
+    }
+    assert!(kinds[0] > 0 && kinds[1] > 0, "{kinds:?}");
+    assert!(found.nodes[0].weights.iter().any(|slope| *slope != 0.0));
+}
+
+/// Averaged over how near a number is to a threshold, a bit's slope is that of a ramp from 0 to 1.
+#[test]
+fn slopes_of_bits_are_those_of_ramps() {
+    let data = batch();
+    let mut program = Program::of(&BitsOfClient::new(Seed(2))).unwrap();
+    encode::fit(&mut program, &data, FeatureMap::Auto).unwrap();
+    let (runner, found) = gradients(&program, &data, Precision::Float, Loss::CrossEntropy);
+    let Op::Thermometer(ThermometerState { chosen: Some((_, code)), .. }) = &program.nodes[1].op else {
+        unreachable!()
+    };
+    for sample in 0..BATCH {
+        for (channel, own) in code.channels().iter().enumerate() {
+            let ChannelCode::Quantity { thresholds, .. } = own else { unreachable!() };
+            let (value, reach) =
+                (runner.outputs[0][[sample, channel]], (thresholds[2] - thresholds[0]) / 2.0);
+            let ramp = |bit: usize| if (value - thresholds[bit]).abs() <= reach { 0.5 / reach } else { 0.0 };
+            let expected: f32 =
+                (0..3).map(|bit| ramp(bit) * found.outputs[1][[sample, 3 * channel + bit]]).sum();
+            let passed = found.outputs[0][[sample, channel]];
+            assert!((passed - expected).abs() < 1e-5, "{passed} {expected}");
+        }
+    }
+    assert!(found.nodes[0].weights.iter().any(|slope| *slope != 0.0));
 }
 
 /// What each field's readers ask of it, put together again by hand, in both precisions.

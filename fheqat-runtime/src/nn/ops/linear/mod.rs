@@ -5,7 +5,7 @@ mod product;
 
 use std::sync::Arc;
 
-use fheqat_spec::{self as spec, Bias, Known, Range};
+use fheqat_spec::{self as spec, Bias, Range};
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +20,7 @@ use super::{
     operation::{At, AtLoad, Ends, Mode, Operation, Refresh, Slopes, State},
     place::Place,
     sliding::{Sliding, SlidingGradients},
-    window::{Filters, Windows, pairs},
+    window::{Filters, pairs},
 };
 use crate::{
     nn::{
@@ -195,12 +195,7 @@ impl LinearState {
         place: &Place<'_>,
     ) -> Option<(usize, Self)> {
         let state: &Self = layer.state()?;
-        let number = |known: Known<i64>| known.get().and_then(|number| usize::try_from(number).ok());
-        let filters = Filters {
-            windows: Windows::new(&conv.window, &place.dims)?,
-            count: number(conv.filters.outputs)?,
-            groups: number(conv.groups)?,
-        };
+        let filters = Filters::new(&conv.window, &place.dims, [conv.filters.outputs, conv.groups])?;
         if state.weight.dim() != (filters.count, filters.fan_in()) || state.limits.max_nonzero == 0 {
             return None;
         }
@@ -478,6 +473,9 @@ impl State for LinearState {
             let ones = mask.mapv(|kept| f32::from(u8::from(kept)));
             to.tensor("mask", mask.shape(), &ones);
         }
+        if let Some(filters) = &self.filters {
+            filters.save(to);
+        }
         to.note("bias", held(self.hold));
         if let Some(budget) = self.limits.max_l1 {
             to.note(MAX_L1, &budget.to_string());
@@ -485,6 +483,9 @@ impl State for LinearState {
     }
 
     fn load(&mut self, _: AtLoad, from: &mut TensorReader<'_>) -> Result<(), WeightsError> {
+        if let Some(filters) = &self.filters {
+            filters.agrees(from)?;
+        }
         let (rows, columns) = self.weight.dim();
         self.weight = shaped(from.required("weight", &[rows, columns])?, (rows, columns));
         self.bias = Array1::from_vec(from.required("bias", &[rows])?);
