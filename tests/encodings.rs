@@ -449,21 +449,22 @@ fn hidden_layers_start_narrow_where_that_is_enough() {
     assert!((1..=8).contains(&net.circuit().unwrap().graph.price().rotations), "{report}");
 }
 
+#[quant_net(bits = 3)]
+struct Ids {
+    bits: Thermometer<5>,
+    fc: QuantLinear<5, 2>,
+}
+
 /// Names are those of the CSV reader, which tells whole numbers apart that no float does.
 #[test]
 fn categories_are_found_by_the_law_of_csv_files() {
     use fheqat::data::csv::{Column, CsvOptions, parse};
 
     let ids = ["9007199254740993", "9007199254740992", "1.50", "7.0", "red"];
-    let rows: String = (0..60).map(|row| format!("{},{}\n", ids[row % 5], row % 2)).collect();
+    let rows: Vec<String> = (0..60).map(|row| format!("{},{}\n", ids[row % 5], row % 2)).collect();
+    let rows = rows.concat();
     let options = CsvOptions { header: false, categories: vec![Column::Index(0)], ..CsvOptions::default() };
     let data = parse(rows.as_bytes(), "ids", &options).unwrap();
-
-    #[quant_net(bits = 3)]
-    struct Ids {
-        bits: Thermometer<5>,
-        fc: QuantLinear<5, 2>,
-    }
 
     let codec = trained::<Ids>(&data, FeatureMap::Auto).circuit().unwrap().codec;
     for (row, id) in ids.iter().enumerate() {

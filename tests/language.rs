@@ -250,8 +250,10 @@ fn a_normalisation_takes_the_place_of_a_bias_nobody_asked_for() {
 fn the_most_bootstraps_are_those_of_every_number_that_is_quantized_encrypted() {
     assert_eq!(Normalized::SPEC.max_bootstraps, Some(Known::Now(136)));
     let verdicts: [_; 10] = judge_all(&Normalized::SPEC);
-    let each = Normalized::SPEC.fields.iter().zip(&verdicts);
-    let counts: Vec<_> = each.filter_map(|(field, verdict)| bootstraps(field, &verdict.fact).get()).collect();
+    let each = verdicts.iter().enumerate();
+    let counts: Vec<_> = each
+        .filter_map(|(index, verdict)| bootstraps(&Normalized::SPEC, index, &verdict.fact).get())
+        .collect();
     assert_eq!(counts, [0, 0, 0, 128, 0, 0, 0, 8, 0, 0]);
     let one_less = Net { max_bootstraps: Some(Known::Now(135)), ..Normalized::SPEC };
     let verdicts: [_; 10] = judge_all(&one_less);

@@ -118,17 +118,20 @@ fn with(header: &[u8], tree: &Tree, number: usize, node: Tree) -> Vec<u8> {
 /// A long chain of tables beside what they read: what is known of one is used for the next.
 fn maxima(count: usize) -> Circuit {
     let world = World::get();
-    let mut text = "input x0..=x1, range 0..=3\nlayer 0 \"relu\" reads \"add\", bound -6..=6\n".to_owned();
+    let mut lines =
+        vec!["input x0..=x1, range 0..=3\nlayer 0 \"relu\" reads \"add\", bound -6..=6\n".to_owned()];
     let jumps = "0 [+1 at 1, +1 at 2, +1 at 3]";
     for index in 0..count {
         let before = if index == 0 { String::new() } else { format!(" + t{}.0", index - 1) };
-        text += &format!(
+        lines.push(format!(
             "accumulator {index} = x0 - x1{before}, range -6..=6, layer 0\n  t{index}.0 = {jumps}\n"
-        );
+        ));
     }
-    text +=
-        &format!("output 0 = x1 + t{}.0, range -6..=9\noutput 1 = 0, range 0..=0, constant 7\n", count - 1);
-    Circuit { graph: text.parse::<Graph>().unwrap(), ..world.circuits[0].clone() }
+    lines.push(format!(
+        "output 0 = x1 + t{}.0, range -6..=9\noutput 1 = 0, range 0..=0, constant 7\n",
+        count - 1
+    ));
+    Circuit { graph: lines.concat().parse::<Graph>().unwrap(), ..world.circuits[0].clone() }
 }
 
 #[test]

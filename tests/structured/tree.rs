@@ -142,8 +142,8 @@ struct Growing {
 }
 
 impl Growing {
-    fn of(parent: Tree) -> Result<Self, NoTree> {
-        Ok(Self { parent, children: Vec::new() })
+    fn of(parent: Tree) -> Self {
+        Self { parent, children: Vec::new() }
     }
 
     fn push(&mut self, child: &(impl Serialize + ?Sized)) -> Result<(), NoTree> {
@@ -151,12 +151,12 @@ impl Growing {
         Ok(())
     }
 
-    fn grown(self) -> Grown {
-        Ok(match self.parent {
+    fn grown(self) -> Tree {
+        match self.parent {
             Tree::Group(name, _) => Tree::Group(name, self.children),
             Tree::Variant(name, variant, _) => Tree::Variant(name, variant, self.children),
             _ => Tree::Sequence(self.children),
-        })
+        }
     }
 }
 
@@ -227,15 +227,15 @@ impl Serializer for Grow {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Growing, NoTree> {
-        Growing::of(Tree::Sequence(Vec::new()))
+        Ok(Growing::of(Tree::Sequence(Vec::new())))
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Growing, NoTree> {
-        Growing::of(Tree::Group("", Vec::new()))
+        Ok(Growing::of(Tree::Group("", Vec::new())))
     }
 
     fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Growing, NoTree> {
-        Growing::of(Tree::Group(name, Vec::new()))
+        Ok(Growing::of(Tree::Group(name, Vec::new())))
     }
 
     fn serialize_tuple_variant(
@@ -245,7 +245,7 @@ impl Serializer for Grow {
         _: &'static str,
         _: usize,
     ) -> Result<Growing, NoTree> {
-        Growing::of(Tree::Variant(name, variant, Vec::new()))
+        Ok(Growing::of(Tree::Variant(name, variant, Vec::new())))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Growing, NoTree> {
@@ -253,7 +253,7 @@ impl Serializer for Grow {
     }
 
     fn serialize_struct(self, name: &'static str, _: usize) -> Result<Growing, NoTree> {
-        Growing::of(Tree::Group(name, Vec::new()))
+        Ok(Growing::of(Tree::Group(name, Vec::new())))
     }
 
     fn serialize_struct_variant(
@@ -263,7 +263,7 @@ impl Serializer for Grow {
         _: &'static str,
         _: usize,
     ) -> Result<Growing, NoTree> {
-        Growing::of(Tree::Variant(name, variant, Vec::new()))
+        Ok(Growing::of(Tree::Variant(name, variant, Vec::new())))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -282,7 +282,7 @@ macro_rules! compound {
             }
 
             fn end(self) -> Grown {
-                self.grown()
+                Ok(self.grown())
             }
         })*
     };
@@ -303,7 +303,7 @@ macro_rules! compound_of_fields {
             }
 
             fn end(self) -> Grown {
-                self.grown()
+                Ok(self.grown())
             }
         })*
     };
@@ -334,6 +334,6 @@ impl SerializeMap for Growing {
     }
 
     fn end(self) -> Grown {
-        self.grown()
+        Ok(self.grown())
     }
 }

@@ -98,7 +98,9 @@ fn circuits() -> Vec<Circuit> {
     let whitened = read(include_bytes!("../corpus/circuit/whitened"));
     let bits = read(include_bytes!("../corpus/circuit/bits"));
     let all = vec![of_text(LINEAR), of_text(MAXIMA), bits, whitened, small.clone()];
-    all.iter().for_each(|circuit| circuit.verify().unwrap());
+    for circuit in &all {
+        circuit.verify().unwrap();
+    }
     all
 }
 

@@ -66,6 +66,7 @@ impl TorusBits {
 
 impl Slots {
     /// Whether a wire can have so many.
+    #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) const fn is_possible(self) -> bool {
         self.0 > 0
     }

@@ -229,6 +229,8 @@ fn bytes_come_back_or_are_refused() {
     }
 }
 
+type Read = fn(&[u8]) -> Option<ArtifactError>;
+
 /// Every kind of file, read as every kind.
 #[test]
 fn kinds_are_told_apart() {
@@ -248,7 +250,6 @@ fn kinds_are_told_apart() {
         input.to_bytes(),
         server.run(&input).unwrap().to_bytes(),
     ];
-    type Read = fn(&[u8]) -> Option<ArtifactError>;
     let readers: [Read; 7] = [
         |bytes| Circuit::from_bytes(bytes).err(),
         |bytes| ClientHalf::from_bytes(bytes).err(),

@@ -15,7 +15,8 @@ const SEED: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
 
 fn digest(bytes: impl IntoIterator<Item = u8>) -> String {
     let digest = Sha256::digest(bytes.into_iter().collect::<Vec<u8>>());
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let start: [u8; 8] = std::array::from_fn(|index| digest[index]);
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 #[test]

@@ -238,9 +238,7 @@ impl<'a> Search<'a> {
     fn within_limits(&self, found: Candidate) -> Result<Candidate, TrainError> {
         let steps = self.remove_units(found)?;
         let last = steps.into_iter().next_back();
-        Ok(last
-            .map(|(_, candidate)| candidate)
-            .unwrap_or_else(|| unreachable!("the first is what was given")))
+        Ok(last.map_or_else(|| unreachable!("the first is what was given"), |(_, candidate)| candidate))
     }
 
     /// Moves the steps of the input, unless that does worse.

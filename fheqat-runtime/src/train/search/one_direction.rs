@@ -65,7 +65,7 @@ impl Search<'_> {
         finalists.sort_by(|a, b| price(a).total_cmp(&price(b)));
         finalists.truncate(FINALISTS);
         for (index, (direction, start, _)) in plans.into_iter().enumerate() {
-            let direction = direction.to_vec();
+            let direction = (*direction).clone();
             let plan = Tried::OneDirection { field: field.to_owned(), direction, start: *start };
             self.note(plan, &tried[index], finalists.contains(&index));
         }

@@ -80,7 +80,7 @@ struct Outcome {
 
 /// What came of a setting.
 enum Attempt {
-    Judged(Outcome),
+    Judged(Box<Outcome>),
     /// The time was over before all parts were trained; a network of one that was.
     Cut(Option<(Program, History)>),
 }
@@ -216,7 +216,7 @@ impl Choice<'_> {
             }
             self.left -= 1;
             match self.trials.run(program, setting, self.config, self.options) {
-                Ok(Attempt::Judged(outcome)) => self.outcomes.push(outcome),
+                Ok(Attempt::Judged(outcome)) => self.outcomes.push(*outcome),
                 Ok(Attempt::Cut(network)) => self.cut = network.map(|network| (setting, network)),
                 // A setting that does not train is none to choose.
                 Err(TrainError::Diverged { .. } | TrainError::Unusable(_)) => {}
@@ -376,7 +376,7 @@ impl Trials {
         };
         let trial = trial(tried, score.metrics, price, false);
         let network = runs.into_iter().next().map(|(_, network)| network);
-        Ok(Attempt::Judged(Outcome { setting, score, trial, network }))
+        Ok(Attempt::Judged(Box::new(Outcome { setting, score, trial, network })))
     }
 }
 
