@@ -33,7 +33,7 @@ struct Points {
 
 /// The same without a hidden layer that is encrypted, and bits in place of levels.
 #[quant_net(bits = 3)]
-struct Bits {
+struct OfBits {
     #[layer(client)]
     fc0: Linear<2, 24>,
     #[layer(client)]
@@ -46,7 +46,7 @@ struct Bits {
 
 /// Levels and bits of the same numbers of the client.
 #[quant_net(bits = 3)]
-struct Both {
+struct TwoEncoders {
     #[layer(client)]
     fc0: Linear<2, 6>,
     quant: QuantIdentity,
@@ -130,8 +130,8 @@ fn layers_of_the_client_train_and_are_simulated_and_saved() {
 #[test]
 fn bits_behind_the_client_train_it() {
     let data = points();
-    let net: Bits = trained(&data);
-    assert_ne!(net.fc0.weights(), Bits::new(Seed(1)).fc0.weights());
+    let net: OfBits = trained(&data);
+    assert_ne!(net.fc0.weights(), OfBits::new(Seed(1)).fc0.weights());
     let circuit = check_bits(&net, &data);
     assert_eq!((circuit.codec.inputs(), circuit.graph.accumulators.len()), (20, 0));
     let accuracy = accuracy(&net, &data);
@@ -142,7 +142,7 @@ fn bits_behind_the_client_train_it() {
 #[test]
 fn several_encoders_read_the_client() {
     let data = points();
-    let net: Both = trained(&data);
+    let net: TwoEncoders = trained(&data);
     let circuit = check_bits(&net, &data);
     assert_eq!((circuit.codec.encoders.len(), circuit.codec.inputs()), (2, 18));
     saved_and_loaded(&net);
@@ -165,7 +165,7 @@ fn the_search_trains_layers_of_the_client() {
     let mut net = Points::new(Seed(1));
     net.train(&data, &TrainConfig { progress: false, epochs: Some(20), ..TrainConfig::default() }).unwrap();
     check_bits(&net, &data);
-    let mut net = Bits::new(Seed(1));
+    let mut net = OfBits::new(Seed(1));
     net.train(&data, &TrainConfig { progress: false, epochs: Some(20), ..TrainConfig::default() }).unwrap();
     check_bits(&net, &data);
 }
@@ -240,7 +240,7 @@ fn weights_of_the_client_are_checked_when_they_are_read() {
     let mut net = Points::new(Seed(0));
     assert!(matches!(net.load(&path).unwrap_err(), WeightsError::Value { .. }));
     std::fs::write(&path, bytes).unwrap();
-    let error = Bits::new(Seed(0)).load(&path).unwrap_err().to_string();
+    let error = OfBits::new(Seed(0)).load(&path).unwrap_err().to_string();
     assert!(error.contains("load the weights of a network with the same"), "{error}");
 }
 
@@ -291,7 +291,7 @@ fn encrypted_is_simulated() {
     }
 
     check::<Points>(&points());
-    check::<Bits>(&points());
-    check::<Both>(&points());
+    check::<OfBits>(&points());
+    check::<TwoEncoders>(&points());
     check::<Image>(&images());
 }
