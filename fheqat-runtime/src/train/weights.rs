@@ -13,8 +13,8 @@ const BY_WIDTH: f32 = 2.0 / 3.0;
 /// The budget from which on rows train at the whole rate.
 const LOOSE: f32 = 32.0;
 
-/// The budget that a limit on the count of weights stands for, as a part of it, where it leaves some out. Of the guide's networks those with
-/// 10 of 100 weights a neuron keep every cell of the checkerboard at this rate; at 1.4 times the rate some of them lose a cell.
+/// The budget that a limit on the count of weights stands for, as a part of it, where it leaves some out. At a half of it some of the guide's
+/// networks with 10 of 100 weights a neuron lose a cell of the checkerboard.
 const OF_NONZERO: f32 = 0.25;
 
 /// The multiple of the rate at which weights train: one at three bits, and in proportion to the power [`BY_WIDTH`] of the largest weight.
