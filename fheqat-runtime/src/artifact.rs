@@ -1,24 +1,24 @@
 //! Models, keys and ciphertexts as bytes.
 //!
-//! A file begins with a mark, its kind, the format of that kind, the version of fheqat that wrote it, and a checksum. Each kind has a
-//! format of its own, which rises when its payload changes. A build reads the formats that it names; of an older one it says so, and of
-//! a newer one it says which version of fheqat wrote it.
+//! A file begins with the signature `fheqat`, its kind, the format of that kind, the version of fheqat that wrote it, and a checksum. Each
+//! kind has its own format, a number that rises when its payload changes. A build refuses formats that it does not read; of a newer one it
+//! says which version of fheqat wrote it.
 
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// Why bytes are not what they should be.
+/// Why bytes cannot be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
-    /// Not one of ours.
+    /// Not a file of fheqat.
     #[error("these bytes are no {expected} of fheqat: they start with another mark")]
     Magic {
         /// What was expected.
         expected: &'static str,
     },
-    /// Ours, but something else.
+    /// A file of fheqat, but of another kind.
     #[error("these bytes are a {found}, not a {expected}")]
     Kind {
         /// What they are.
@@ -26,7 +26,7 @@ pub enum ArtifactError {
         /// What was expected.
         expected: &'static str,
     },
-    /// Of a format that this build no longer reads.
+    /// A format that this build no longer reads.
     #[error(
         "the {what} has format {found}, and this build reads format {oldest} and newer: make it again, or read it with the version of fheqat that wrote it"
     )]
@@ -38,7 +38,7 @@ pub enum ArtifactError {
         /// The oldest that this build reads.
         oldest: u16,
     },
-    /// Of a format that this build does not know yet.
+    /// A format that this build does not know yet.
     #[error(
         "the {what} has format {found}, which fheqat {writer} wrote, and this build is fheqat {} and reads formats up to {newest}: update fheqat", env!("CARGO_PKG_VERSION")
     )]
@@ -52,13 +52,13 @@ pub enum ArtifactError {
         /// The version of fheqat that wrote it.
         writer: Writer,
     },
-    /// Damaged.
+    /// Damaged: the checksum differs.
     #[error("the {what} is damaged: its checksum differs, copy it again")]
     Checksum {
         /// What was expected.
         what: &'static str,
     },
-    /// Well copied, but not made by us.
+    /// The checksum is right, but fheqat writes no such content.
     #[error("the {what} is malformed ({reason}): make it again")]
     Malformed {
         /// What was expected.
@@ -71,7 +71,7 @@ pub enum ArtifactError {
 /// The version of fheqat that wrote an artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Writer {
-    /// Major, minor and patch; a number of more than 255 as 255.
+    /// Major, minor and patch; numbers above 255 become 255.
     pub version: [u8; 3],
 }
 
@@ -79,8 +79,8 @@ pub struct Writer {
 /// bytes  0..6   6     7..9    9..12    12..20    20..
 ///        mark   kind  format  writer   checksum  payload, by postcard
 /// ```
-/// Kind and format stay where they are for ever, so that every version can name what it cannot read. The checksum, the first 8 bytes
-/// of a SHA-256 of all other bytes, finds damage; it is no signature.
+/// The places of kind and format never change, so that every version can name what it cannot read. The checksum, the first 8 bytes
+/// of a SHA-256 of all other bytes, finds damage; it proves nothing about who made the file.
 const MARK: &[u8; 6] = b"fheqat";
 const KIND_AT: usize = MARK.len();
 const FORMAT_AT: usize = KIND_AT + 1;
@@ -103,13 +103,13 @@ pub(crate) enum Kind {
     EvaluationKeys = 8,
 }
 
-/// Something with a byte form.
+/// What can be written as a file.
 pub(crate) trait Artifact: Serialize + DeserializeOwned {
     const KIND: Kind;
     /// Raised when the payload of this kind changes.
     const FORMAT: u16 = 6;
 
-    /// Bytes that the payload takes, roughly.
+    /// About how many bytes the payload takes.
     fn size_hint(&self) -> usize {
         0
     }
@@ -211,7 +211,7 @@ pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> 
     }
 }
 
-/// The size of the file of a value that will have fields of so many bytes where it is given empty ones.
+/// The size of a value's file: `value` has empty fields, which will take the bytes in `fields`.
 #[cfg(feature = "fhe")]
 pub(crate) fn size<A: Artifact>(value: &A, fields: &[usize]) -> crate::params::Bytes {
     // Of a field's length postcard takes seven bits a byte; that of an empty one is counted with the value.

@@ -95,7 +95,7 @@ impl Circuit {
     /// The logits of one sample of shape `[features]`, in the clear.
     ///
     /// # Errors
-    /// When the sample has another width, or a feature is NaN or infinite.
+    /// As [`Codec::encode`].
     pub fn simulate(&self, sample: &[f32]) -> Result<Logits, InputError> {
         Ok(self.codec.decode(self.graph.simulate(&self.codec.encode(sample)?)))
     }
@@ -103,7 +103,7 @@ impl Circuit {
     /// The logits of one sample of shape `[features]`, in the clear, when every sum is off by noise as large as it may be.
     ///
     /// # Errors
-    /// When the sample has another width, or a feature is NaN or infinite.
+    /// As [`Codec::encode`].
     pub fn simulate_noisy(&self, sample: &[f32], seed: Seed) -> Result<Logits, InputError> {
         Ok(self.codec.decode(self.graph.simulate_noisy(&self.codec.encode(sample)?, seed)))
     }

@@ -158,7 +158,7 @@ impl Compiled {
         &self.circuit
     }
 
-    /// What will run; it is public.
+    /// What client and server will do, as data: weights, but no secret key.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan

@@ -11,22 +11,22 @@ use crate::params::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CompileOptions {
-    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-128, which leaves nothing to be
-    /// learnt of a key from results that are wrong. 2^-40 is cheaper, and for results that stay with the key's owner.
+    /// The probability that any value of a whole inference is wrong, 2^-256 to 1/2. Default: 2^-128, at which nobody ever sees a wrong
+    /// result, which would say something of the key. 2^-40 is cheaper, but only for results that stay with the key's owner.
     pub p_fail: Log2Probability,
-    /// The largest server key in memory that is allowed. Default: 250 MB.
+    /// The most memory that a server key may take. Default: 250 MB.
     pub max_server_key: Bytes,
-    /// log2 of the most polynomials that a rotation may interleave; 0 gives the usual rotation. Default:
+    /// The base-2 logarithm of the most polynomials that a rotation may interleave; 0 is the usual rotation, of one. Default:
     /// [`MAX_EXTENSION`], which is 5.
     pub max_extension: u32,
-    /// What parameters are chosen for. Default: [`Objective::CoreSeconds`].
+    /// What parameters minimise. Default: [`Objective::CoreSeconds`].
     pub objective: Objective,
     /// The parameters to use: those of keys that clients already have, for another model or the same one retrained. Default: none,
-    /// which means the best.
+    /// which means the best by `objective`.
     pub parameters: Option<Parameters>,
-    /// Threads of key generation and of the server. Default: none, which means all cores.
+    /// Threads of [`Compiled::keygen`](super::Compiled::keygen) and its server. Default: none, which means one a core.
     pub threads: Option<NonZeroUsize>,
-    /// What operations take, by which parameters are chosen and times predicted. Default: [`Prices::shipped`], which give the
+    /// How long operations take, by which parameters are chosen and times predicted. Default: [`Prices::shipped`], which gives the
     /// same parameters everywhere; with [`Prices::of_this_machine`] the predicted times are those of this machine.
     pub prices: Prices,
 }

@@ -7,8 +7,8 @@ use crate::artifact::{self, Artifact, ArtifactError};
 #[cfg(feature = "fhe")]
 use crate::{params::Bytes, plan::ServerPlan};
 
-/// One encrypted sample: a seed for the masks, and a body for each feature that the circuit reads. Under the big key one mask serves
-/// as many features as a polynomial has coefficients.
+/// One encrypted sample: a seed for the masks, and a body for each level that the circuit reads. Under the big key one mask serves as many
+/// levels as a polynomial has coefficients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedInput {
     pub(crate) model: ModelId,
@@ -24,8 +24,8 @@ pub(crate) enum Bodies {
     Big(#[serde(with = "artifact::words")] Vec<u64>),
 }
 
-/// The encrypted outputs of one sample: of each that is not constant kN + 1 numbers, rounded to as many bits as the plan says and packed,
-/// the first in the lowest bits of the first byte. Each output starts with a byte of its own.
+/// The encrypted outputs of one sample: for each that is not constant, kN + 1 numbers, rounded to the plan's number of bits and packed,
+/// the first in the lowest bits of the first byte. Each output starts at a new byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedOutput {
     pub(crate) model: ModelId,
@@ -51,7 +51,7 @@ impl Artifact for EncryptedOutput {
 }
 
 impl Bodies {
-    /// Bytes of them.
+    /// Bytes that they take.
     pub(crate) fn length(&self) -> usize {
         match self {
             Self::Small(bodies) => 4 * bodies.len(),
@@ -73,13 +73,13 @@ impl EncryptedInput {
         artifact::size(&Self { model, key, seed: 0, bodies }, &[body * plan.inputs])
     }
 
-    /// The model that it is an input of: what a server with several models goes by.
+    /// The model that it is for, by which a server with several models chooses.
     #[must_use]
     pub const fn model(&self) -> ModelId {
         self.model
     }
 
-    /// The key that it was encrypted under: what a server with several clients goes by.
+    /// The key that it was encrypted under, by which a server with several clients chooses.
     #[must_use]
     pub const fn key(&self) -> KeyId {
         self.key

@@ -1,4 +1,4 @@
-//! What can go wrong with keys and ciphertexts, and what to do about it.
+//! What can go wrong with keys and ciphertexts.
 
 use thiserror::Error;
 
@@ -18,18 +18,18 @@ pub struct ThreadError {
     pub reason: String,
 }
 
-/// Parts that do not belong together: of a model, keys and ciphertexts.
+/// A model, keys or ciphertexts that do not belong together.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Mismatch {
-    /// Keys and a model of different parameters.
+    /// Keys and a model with different parameters.
     #[error(
         "the keys are for models with {}, and this one has {}: make keys with the client half of this model, or compile it for these keys with `CompileOptions::parameters`", shapes(.keys), shapes(.model)
     )]
     Parameters {
-        /// Those of the keys.
+        /// The keys' parameters.
         keys: Box<Parameters>,
-        /// Those of the model.
+        /// The model's parameters.
         model: Box<Parameters>,
     },
     /// A ciphertext of another model.
@@ -52,12 +52,12 @@ pub enum Mismatch {
         /// The one at hand.
         expected: KeyId,
     },
-    /// A ciphertext of another shape than its key says.
+    /// A ciphertext of another length than its model's plan says.
     #[error("the ciphertext has {found} bytes where {expected} belong: it was damaged or cut, send it again")]
     Shape {
-        /// Bytes of its numbers.
+        /// How many bytes its numbers have.
         found: usize,
-        /// Those that its plan asks for.
+        /// How many the plan says.
         expected: usize,
     },
 }
@@ -97,7 +97,7 @@ fn shapes(parameters: &Parameters) -> String {
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EncryptError {
-    /// The sample.
+    /// The sample does not fit the model.
     #[error(transparent)]
     Input(#[from] InputError),
 }
@@ -106,10 +106,10 @@ pub enum EncryptError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Keys of other parameters than the model.
+    /// The keys have other parameters than the model.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
-    /// Threads that cannot start.
+    /// The threads could not start.
     #[error(transparent)]
     Threads(#[from] ThreadError),
 }
@@ -132,7 +132,7 @@ pub enum RunError {
     /// The run was stopped by its `Control`.
     #[error("the run was cancelled")]
     Cancelled,
-    /// Threads that cannot start.
+    /// The threads could not start.
     #[error(transparent)]
     Threads(#[from] ThreadError),
 }

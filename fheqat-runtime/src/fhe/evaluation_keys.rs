@@ -1,4 +1,4 @@
-//! What a server needs to compute under one client key: neither weights nor plan, so one set serves every model of its parameters.
+//! What a server needs to compute under one client key. One set serves every model of its parameters.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A client's evaluation keys as they are sent: seeds in place of masks. Public. [`ServerKey`](super::ServerKey) is what they expand to.
+/// A client's evaluation keys as they are sent: not secret, and with seeds in place of random masks. [`ServerKey`](super::ServerKey) is
+/// what they expand to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluationKeys {
     pub(crate) id: KeyId,
@@ -26,19 +27,19 @@ pub struct EvaluationKeys {
 }
 
 impl EvaluationKeys {
-    /// Names the key generation.
+    /// The random id that evaluation keys and their client key share.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The keys' shapes: they serve every model with equal ones.
+    /// The keys' parameters: the keys serve every model with equal ones.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// What they take in memory once they are expanded.
+    /// The memory that their [`ServerKey`](super::ServerKey) takes once they are expanded.
     #[must_use]
     pub fn memory(&self) -> Bytes {
         self.parameters.server_key_bytes()
@@ -64,12 +65,12 @@ impl EvaluationKeys {
         artifact::size(&empty, &[parameters.bootstrap_length(), 4 * parameters.key_switch_bodies()])
     }
 
-    /// Reads keys back. Nothing is expanded yet: [`memory`](Self::memory) says what that would take, at most 64 (k + 1) / b times the
-    /// bytes for the bootstrap key, b the [bits of a body](Parameters::bootstrap_body_bits), and n + 1 times them for the
-    /// key-switching key.
+    /// Reads keys back. They are not expanded yet, and [`memory`](Self::memory) says what that would take: for the bootstrap key at most
+    /// 64 (k + 1) / b times its bytes, where a body has b [bits](Parameters::bootstrap_body_bits), and for the key-switching key n + 1 times
+    /// its bytes.
     ///
     /// # Errors
-    /// When the bytes are something else, of another format, damaged, or of parameters that this build never chooses.
+    /// When the bytes are something else, of another format, damaged, or have parameters that this build never chooses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let keys: Self = artifact::from_bytes(bytes)?;
         keys.check().map_err(|reason| artifact::malformed::<Self>(&reason))?;
@@ -115,7 +116,7 @@ impl Parameters {
         self.lwe_dimension.0 * polynomials * self.polynomial_size.0
     }
 
-    /// Bytes of them.
+    /// Bytes that they take.
     fn bootstrap_length(&self) -> usize {
         self.bootstrap_body_bits().bytes(self.bootstrap_bodies())
     }

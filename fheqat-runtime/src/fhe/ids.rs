@@ -1,12 +1,12 @@
-//! What names keys and models.
+//! Ids of keys and models.
 
 use serde::{Deserialize, Serialize};
 
-/// Names one key generation. Random, so it says nothing of the key.
+/// The id of a client key and its evaluation keys, drawn at random when they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyId(pub(crate) Id);
 
-/// Names one compilation of one circuit. Random, so it says nothing of the weights.
+/// The id of a compiled model, drawn at random: compiling again gives another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModelId(pub(crate) Id);
 
@@ -14,7 +14,7 @@ pub struct ModelId(pub(crate) Id);
 pub(crate) type Id = [u8; 12];
 
 impl KeyId {
-    /// Its bytes: a name for a file or a record.
+    /// Its bytes, to name a file or a record by.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -22,7 +22,7 @@ impl KeyId {
 }
 
 impl ModelId {
-    /// Its bytes: a name for a file or a record.
+    /// Its bytes, to name a file or a record by.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -107,8 +107,8 @@ pub struct CostSearch {
     /// The most blind rotations of one inference. Neurons or filters are removed until the limit holds, even if the accuracy
     /// falls below the margin. Default: no limit.
     pub max_rotations: Option<usize>,
-    /// The probability that any value of an inference is wrong, at which networks are priced: that of the `CompileOptions` that the
-    /// network will be compiled with. 2^-256 to 1/2, default: 2^-40, as theirs.
+    /// The probability that any value of an inference is wrong, at which networks are priced: give it the value of the
+    /// `CompileOptions` that the network will be compiled with. 2^-256 to 1/2, default: 2^-128, as there.
     pub p_fail: Log2Probability,
     /// The most core-seconds of one inference, by [`Price`](crate::prices::Price). Neurons or filters are removed until the limit
     /// holds, even if the accuracy falls below the margin. Default: no limit.

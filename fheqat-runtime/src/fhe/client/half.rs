@@ -1,4 +1,4 @@
-//! The client half of a model: what every client may know, and all that it needs.
+//! The client half of a model: all that a client needs besides its key.
 
 use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::{
@@ -25,13 +25,13 @@ pub struct ClientHalf {
 }
 
 impl ClientHalf {
-    /// Names the model.
+    /// The model's random id.
     #[must_use]
     pub const fn model(&self) -> ModelId {
         self.model
     }
 
-    /// The shapes of the keys that the model runs under.
+    /// The parameters of the keys that the model runs under.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.plan.parameters
@@ -43,14 +43,14 @@ impl ClientHalf {
         &self.plan.codec
     }
 
-    /// What the client does.
+    /// What the client does, as data.
     #[must_use]
     pub const fn plan(&self) -> &ClientPlan {
         &self.plan
     }
 
-    /// Both keys, from the operating system's entropy, on the threads of the pool that it is called in. They serve every model of
-    /// the same parameters.
+    /// A client's secret key and its evaluation keys, from the operating system's entropy, on the threads of rayon's current pool. They
+    /// serve every model of the same parameters.
     ///
     /// # Panics
     /// When the operating system has no entropy.
@@ -59,7 +59,7 @@ impl ClientHalf {
         ClientKey::generate(self.plan.parameters, &mut SystemSeeder)
     }
 
-    /// Both keys from a seed: the same every time, so anybody can make them.
+    /// As [`keygen`](Self::keygen), from a seed: whoever knows the seed has the secret key.
     #[must_use]
     pub fn keygen_insecure_for_tests(&self, seed: Seed) -> (ClientKey, EvaluationKeys) {
         let mut seeder = DeterministicSeeder::<DefaultRandomGenerator>::new(TorusSeed(seed.0.into()));
@@ -81,7 +81,7 @@ impl ClientHalf {
     /// Reads a half back.
     ///
     /// # Errors
-    /// When the bytes are something else, of another format, damaged, or of no model that this build could have compiled.
+    /// When the bytes are something else, of another format, damaged, or describe a model that this build would not compile.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let half: Self = artifact::from_bytes(bytes)?;
         half.plan.check().map_err(|reason| artifact::malformed::<Self>(&reason))?;

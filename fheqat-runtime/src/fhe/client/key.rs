@@ -1,4 +1,4 @@
-//! The client key: the one file that is secret.
+//! The client key, the only secret file.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
     params::Parameters,
 };
 
-/// Secret keys: they encrypt and decrypt for every model of their parameters, and never leave the client. Their memory is
+/// A client's secret keys: they encrypt and decrypt for every model of their parameters, and never leave the client. Their memory is
 /// overwritten when they are dropped.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ClientKey {
@@ -38,19 +38,19 @@ impl ClientKey {
         (Self { id, parameters, secrets }, evaluation)
     }
 
-    /// Names the key generation.
+    /// The random id that a client key and its evaluation keys share.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The keys' shapes: they serve every model with equal ones.
+    /// The keys' parameters: the keys serve every model with equal ones.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The key in bytes, secret as it is; they are overwritten when they are dropped. Write them with
+    /// The key in bytes, which are secret too, and overwritten when they are dropped. Write them with
     /// [`file::save_secret`](crate::file::save_secret).
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
@@ -60,7 +60,7 @@ impl ClientKey {
     /// Reads a key back.
     ///
     /// # Errors
-    /// When the bytes are something else, of another format, damaged, or of parameters that this build never chooses.
+    /// When the bytes are something else, of another format, damaged, or have parameters that this build never chooses.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let mut key: Self = artifact::from_bytes(bytes)?;
         key.check().map_err(|reason| artifact::malformed::<Self>(&reason))?;

@@ -1,4 +1,4 @@
-//! A client: the client half of a model with a client key. It encrypts samples and decrypts results.
+//! A client: the client half of a model and a client key. It encrypts samples and decrypts results.
 
 mod half;
 mod key;
@@ -45,14 +45,14 @@ impl Client {
     /// Joins the half of a model and a key of the same parameters. One key, in an `Arc`, may serve several models.
     ///
     /// # Errors
-    /// When the key is of other parameters than the model.
+    /// When the key has other parameters than the model.
     pub fn new(half: impl Into<Arc<ClientHalf>>, key: impl Into<Arc<ClientKey>>) -> Result<Self, Mismatch> {
         let client = Self { half: half.into(), key: key.into() };
         client.half.check_key(&client.key)?;
         Ok(client)
     }
 
-    /// Of parts that were made for each other.
+    /// From parts that were made for each other.
     #[cfg(feature = "fhe")]
     pub(crate) fn of_parts(half: ClientHalf, key: ClientKey) -> Self {
         Self { half: half.into(), key: key.into() }
@@ -70,22 +70,23 @@ impl Client {
         &self.key
     }
 
-    /// Names the key generation.
+    /// The key's random id, which its evaluation keys share.
     #[must_use]
     pub fn id(&self) -> KeyId {
         self.key.id
     }
 
-    /// What the client does.
+    /// What the client does, as data.
     #[must_use]
     pub fn plan(&self) -> &ClientPlan {
         &self.half.plan
     }
 
-    /// Encrypts one sample of shape `[features]`; features outside the quantizer's range saturate, as in training.
+    /// Encrypts one sample, its features in a row; features outside the quantizer's range saturate, as in training. Categories and
+    /// missing values are as [`Codec::encode`](crate::circuit::Codec::encode) says.
     ///
     /// # Errors
-    /// When the sample has another width, or a feature is NaN or infinite.
+    /// As [`Codec::encode`](crate::circuit::Codec::encode).
     ///
     /// # Panics
     /// When the operating system has no entropy.
@@ -110,17 +111,15 @@ impl Client {
         Ok(EncryptedInput { model: self.half.model, key: self.key.id, seed, bodies })
     }
 
-    /// Encrypts one sample from its cells in a file, one for each feature, as they stand there: see
-    /// [`Codec::parse`](crate::circuit::Codec::parse).
+    /// Encrypts one sample from the text of its cells in a CSV file, one for each feature.
     ///
     /// # Errors
-    /// When there is another number of cells than of features, one is no number where a number is expected, or a value is missing
-    /// that an encoder rounds.
+    /// As [`Codec::parse`](crate::circuit::Codec::parse) and [`Codec::encode`](crate::circuit::Codec::encode).
     pub fn encrypt_text<S: AsRef<str>>(&self, cells: &[S]) -> Result<EncryptedInput, EncryptError> {
         self.encrypt(&self.half.plan.codec.parse(cells)?)
     }
 
-    /// Encrypts samples, each to a ciphertext of its own.
+    /// Encrypts samples, each to an [`EncryptedInput`] of its own.
     ///
     /// # Errors
     /// As [`encrypt`](Self::encrypt), of the first sample that cannot be encrypted; and when there are no samples.
@@ -137,12 +136,12 @@ impl Client {
     /// Decrypts the outputs of one sample.
     ///
     /// # Errors
-    /// When they belong to another model or key, or are damaged.
+    /// When they belong to another model or key, or have the wrong length.
     pub fn decrypt(&self, output: &EncryptedOutput) -> Result<Logits, DecryptError> {
         self.decrypt_one(output).map_err(|mismatch| DecryptError::Mismatch { index: 0, mismatch })
     }
 
-    /// Decrypts samples.
+    /// Decrypts the outputs of several samples.
     ///
     /// # Errors
     /// As [`decrypt`](Self::decrypt), of the first output that cannot be decrypted; and when there are no outputs.

@@ -1,5 +1,4 @@
-//! Inputs under the big key: as many in one ciphertext as its polynomials have coefficients, so that a mask is sent and drawn once for N
-//! inputs.
+//! Inputs under the big key: one ciphertext holds N, one in each coefficient of its polynomial, so that N inputs share a mask.
 
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, DynamicDistribution, Seed as TorusSeed},
@@ -11,7 +10,7 @@ use tfhe::core_crypto::{
 
 use crate::params::Parameters;
 
-/// Encrypts one number in each coefficient; gives their bodies, of masks that `seed` draws.
+/// Encrypts one number in each coefficient and returns their bodies; the masks are drawn from `seed`.
 pub(super) fn encrypt(
     parameters: &Parameters,
     key: &GlweSecretKey<&[u64]>,

@@ -9,7 +9,7 @@ use crate::{
     plan::ServerPlan,
 };
 
-/// The half of a compiled model that computes: weights, tables and plan, but no secret of a client.
+/// The half of a compiled model that computes: weights, tables and parameters, but no secret of a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerHalf {
     pub(crate) model: ModelId,
@@ -17,22 +17,22 @@ pub struct ServerHalf {
 }
 
 impl ServerHalf {
-    /// What the wires of a sample may take in memory where [`from_bytes`](Self::from_bytes) reads a half: 1 GB.
+    /// The most memory that a sample may take while it runs, in a half that [`from_bytes`](Self::from_bytes) accepts: 1 GB.
     pub const MEMORY: Bytes = Bytes(1_000_000_000);
 
-    /// Names the model.
+    /// The model's random id.
     #[must_use]
     pub const fn model(&self) -> ModelId {
         self.model
     }
 
-    /// The shapes of the keys that the model runs under.
+    /// The parameters of the keys that the model runs under.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.plan.parameters
     }
 
-    /// What the server computes.
+    /// What the server computes, as data.
     #[must_use]
     pub const fn plan(&self) -> &ServerPlan {
         &self.plan
@@ -44,7 +44,7 @@ impl ServerHalf {
         artifact::to_bytes(self)
     }
 
-    /// Reads a half back whose samples take at most [`MEMORY`](Self::MEMORY).
+    /// Reads a half back whose samples take at most [`MEMORY`](Self::MEMORY) each.
     ///
     /// # Errors
     /// As [`from_bytes_within`](Self::from_bytes_within).
@@ -52,12 +52,12 @@ impl ServerHalf {
         Self::from_bytes_within(bytes, Self::MEMORY)
     }
 
-    /// Reads a half back. A few bytes may ask for much: of a plan that would take more than `memory` for one sample nothing is
-    /// allocated.
+    /// Reads a half back. Few bytes can describe much work: a half whose samples would take more than `memory` each is refused before
+    /// that is allocated.
     ///
     /// # Errors
-    /// When the bytes are something else, of another format, damaged, of no model that this build could have compiled, or of one
-    /// that takes more.
+    /// When the bytes are something else, of another format, damaged, or describe a model that this build would not compile or
+    /// that takes more than `memory`.
     pub fn from_bytes_within(bytes: &[u8], memory: Bytes) -> Result<Self, ArtifactError> {
         let half: Self = artifact::from_bytes(bytes)?;
         half.plan.check(memory).map_err(|reason| artifact::malformed::<Self>(&reason))?;

@@ -1,4 +1,4 @@
-//! Evaluation keys in the form that runs.
+//! Evaluation keys, expanded to the form that a server computes with.
 
 use std::fmt;
 
@@ -16,18 +16,18 @@ use crate::{
     params::{Bytes, Parameters},
 };
 
-/// Evaluation keys, expanded: what a server keeps in memory for one client, whatever the models it runs for it. Public.
+/// Evaluation keys, expanded: what a server keeps in memory for each client, however many models it runs for it. Not secret.
 pub struct ServerKey {
     id: KeyId,
     parameters: Parameters,
-    /// Nothing rotates without it.
+    /// None where the parameters have no rotations.
     pub(in crate::fhe) cpu: Option<Cpu>,
     pub(in crate::fhe) key_switch: Option<LweKeyswitchKeyOwned<u32>>,
 }
 
 impl From<EvaluationKeys> for ServerKey {
-    /// Expands them, on the threads of the pool that it is called in. While it lasts the masks of the bootstrap key are there
-    /// twice: at most 1.5 times [`EvaluationKeys::memory`] beside the bytes.
+    /// Expands them, on the threads of rayon's current pool. Meanwhile the masks of the bootstrap key are in memory twice: it takes at
+    /// most 1.5 times [`EvaluationKeys::memory`], beside the evaluation keys themselves.
     fn from(keys: EvaluationKeys) -> Self {
         let EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch } = keys;
         let cpu = parameters.rotate().then(|| {
@@ -42,13 +42,13 @@ impl From<EvaluationKeys> for ServerKey {
 }
 
 impl ServerKey {
-    /// Names the key generation.
+    /// The random id that evaluation keys and their client key share.
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The keys' shapes: they serve every model with equal ones.
+    /// The keys' parameters: the keys serve every model with equal ones.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.parameters

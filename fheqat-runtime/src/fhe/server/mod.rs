@@ -1,4 +1,4 @@
-//! A server: the server half of a model with the expanded evaluation keys of one client. It runs encrypted samples.
+//! A server: the server half of a model and the expanded evaluation keys of one client. It runs encrypted samples.
 
 mod half;
 mod key;
@@ -32,11 +32,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Joins the half of a model and keys of the same parameters, and starts so many threads; none means as many as cores. One half
-    /// may serve several clients and one key several models, each in an `Arc`.
+    /// Joins the half of a model and keys of the same parameters, and starts `threads` threads; `None` means one a core. In an `Arc`, one
+    /// half may serve several clients and one key several models.
     ///
     /// # Errors
-    /// When the keys are of other parameters than the model, or the threads cannot start.
+    /// When the keys have other parameters than the model, or the threads cannot start.
     pub fn new(
         half: impl Into<Arc<ServerHalf>>,
         key: impl Into<Arc<ServerKey>>,
@@ -48,7 +48,7 @@ impl Server {
         Ok(Self { half, key, workers })
     }
 
-    /// Of parts that were made for each other.
+    /// From parts that were made for each other.
     #[cfg(feature = "fhe")]
     pub(crate) fn of_parts(half: ServerHalf, key: ServerKey, workers: Workers) -> Self {
         Self { half: half.into(), key: key.into(), workers: workers.into() }
@@ -66,13 +66,13 @@ impl Server {
         &self.key
     }
 
-    /// Names the key generation.
+    /// The keys' random id, which the client key shares.
     #[must_use]
     pub fn id(&self) -> KeyId {
         self.key.id()
     }
 
-    /// What the server computes.
+    /// What the server computes, as data.
     #[must_use]
     pub fn plan(&self) -> &ServerPlan {
         &self.half.plan
@@ -90,7 +90,7 @@ impl Server {
         self.workers.threads()
     }
 
-    /// Runs on so many threads from here on; none means as many as cores. Results do not depend on it.
+    /// Runs on `threads` threads from now on; `None` means one a core. Results do not depend on it.
     ///
     /// # Errors
     /// When the threads cannot start.

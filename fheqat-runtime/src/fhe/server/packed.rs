@@ -1,5 +1,5 @@
-//! Inputs under the big key: as many in one ciphertext as its polynomials have coefficients. A sum reads the coefficient of an input as a
-//! ciphertext of its own.
+//! Inputs under the big key: one ciphertext holds N, one in each coefficient of its polynomial. A sum reads the coefficient of an input as
+//! if it were a ciphertext of its own.
 
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
@@ -44,7 +44,7 @@ impl PackedInputs {
         Self { masks, bodies: bodies.to_vec(), size, dimension }
     }
 
-    /// Adds so many times an input to a sum `[mask, body]`.
+    /// Adds `factor` times an input to a sum `[mask, body]`.
     ///
     /// Coefficient p of the product of a mask A and a key S is `sum A[p - t] S[t]` for t up to p less `sum A[N + p - t] S[t]` for
     /// those behind.

@@ -56,7 +56,7 @@ impl Server {
     /// Runs the circuit on one encrypted sample.
     ///
     /// # Errors
-    /// When the sample belongs to another model or key, or is damaged.
+    /// When the sample belongs to another model or key, or has the wrong length.
     pub fn run(&self, input: &EncryptedInput) -> Result<EncryptedOutput, RunError> {
         let mut outputs = self.run_batch(std::slice::from_ref(input))?;
         outputs.pop().ok_or(RunError::Empty)
@@ -70,9 +70,8 @@ impl Server {
         self.run_watched(inputs, &Control::new())
     }
 
-    /// As [`run_batch`](Self::run_batch), while other threads may watch how far it is and stop it through `control`. It blocks its
-    /// thread: an asynchronous server runs it on a thread for blocking work (`tokio::task::spawn_blocking`), with the control in an
-    /// `Arc`.
+    /// As [`run_batch`](Self::run_batch); through `control` other threads can watch its progress and stop it. It blocks its
+    /// thread: an asynchronous server calls it in `tokio::task::spawn_blocking`, with the control in an `Arc`.
     ///
     /// # Errors
     /// As [`run_batch`](Self::run_batch), and when it was stopped.

@@ -21,24 +21,24 @@ pub struct Control {
 }
 
 impl Control {
-    /// Of one run.
+    /// A control for one run.
     #[must_use]
     pub const fn new() -> Self {
         Self { rotations: AtomicUsize::new(0), cancelled: AtomicBool::new(false) }
     }
 
-    /// Blind rotations that are done, of [`ServerPlan::rotations`] for each sample.
+    /// How many blind rotations are done; each sample takes [`ServerPlan::rotations`].
     #[must_use]
     pub fn rotations(&self) -> usize {
         self.rotations.load(Ordering::Relaxed)
     }
 
-    /// Stops the run as soon as the rotations that have begun are done.
+    /// Stops the run once the rotations that have begun are done.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was stopped.
+    /// Whether [`cancel`](Self::cancel) was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
