@@ -35,7 +35,7 @@ pub enum CompileError {
         reason: String,
     },
     /// An option out of range.
-    #[error("`p_fail` is {found}, but must be from 2^-256 to 2^-1: ask for a probability such as 2^-40")]
+    #[error("`p_fail` is {found}, but must be from 2^-256 to 2^-1: ask for a probability such as 2^-128")]
     Probability {
         /// The value.
         found: Log2Probability,

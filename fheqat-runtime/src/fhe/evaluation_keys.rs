@@ -88,7 +88,7 @@ impl EvaluationKeys {
             }
         };
         same("bootstrap", self.bootstrap.len(), parameters.bootstrap_length())?;
-        same("switching", 4 * self.key_switch.len(), 4 * parameters.key_switch_bodies())
+        same("key-switching", 4 * self.key_switch.len(), 4 * parameters.key_switch_bodies())
     }
 }
 
