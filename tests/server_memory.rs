@@ -34,14 +34,7 @@ fn memory_is_what_it_is_said_to_be() {
     net.train(&train, &TrainConfig { epochs: Some(40), progress: false, ..TrainConfig::declared() }).unwrap();
     let compiled = net.circuit().unwrap().compile(&CompileOptions::default()).unwrap();
     let (_, keys) = compiled.client().keygen();
-    // Bodies are whole words in memory, and fewer bits on the wire.
-    let parameters = *keys.parameters();
-    let bodies = parameters.lwe_dimension.0
-        * parameters.rotation.levels.0
-        * (parameters.glwe_dimension.0 + 1)
-        * parameters.polynomial_size.0;
-    let switched = parameters.key_switch.map_or(0, |switch| switch.levels.0 * parameters.big_dimension().0);
-    let held = (8 * bodies + 4 * switched) as f64;
+    let held = keys.to_bytes().len() as f64;
     let memory = keys.memory();
     let said = memory.0 as f64;
 
