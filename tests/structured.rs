@@ -173,7 +173,9 @@ fn server_halves_that_no_compilation_gives() {
             small += 1;
             let input = Tree::Variant("Source", 0, vec![Tree::Unsigned(0, 64)]);
             let term = Tree::Group("", vec![input, Tree::Signed(1, 64)]);
-            let message = refused("ServerPlan.4[]", &|sum| push(&mut sum.children_mut()[0], term.clone()));
+            let message = refused("ServerPlan.4[]", &|output| {
+                push(&mut output.children_mut()[0].children_mut()[0], term.clone());
+            });
             assert!(message.contains("a sum reads Input(0), which is under the other key"), "{message}");
         }
     }
