@@ -178,3 +178,22 @@ fn save(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), MainError> {
     println!("{name}: {} bytes", bytes.len());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Steps get the options of the whole, which stand behind them.
+    #[test]
+    fn options_may_stand_behind_a_step() {
+        let options = ["--no-header", "--target", "3", "--samples", "2", "--folder", "f"];
+        let step = ["two_halves", "train", "table.csv"];
+        let parsed = Options::try_parse_from(step.iter().chain(&options)).unwrap();
+        assert!(matches!(&parsed.step, Some(Step::Train { file }) if file == "table.csv"));
+        assert_eq!((parsed.common.samples, parsed.common.folder), (2, Some("f".into())));
+        let whole = Options::try_parse_from(["two_halves", "table.csv"].iter().chain(&options)).unwrap();
+        assert_eq!((whole.step.is_none(), whole.file.as_deref()), (true, Some("table.csv")));
+    }
+}

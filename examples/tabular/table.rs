@@ -21,25 +21,25 @@ const FILLER: &str = "column of zeros";
 #[derive(Args, Default)]
 pub(crate) struct Options {
     /// The column to predict, several times for several numbers; the last by default
-    #[arg(long)]
+    #[arg(long, global = true)]
     target: Vec<String>,
     /// The target is a number, not a class
-    #[arg(long)]
+    #[arg(long, global = true)]
     values: bool,
     /// A column that is neither feature nor target
-    #[arg(long)]
+    #[arg(long, global = true)]
     ignore: Vec<String>,
     /// A column of categories that are written as numbers
-    #[arg(long)]
+    #[arg(long, global = true)]
     category: Vec<String>,
     /// What stands between two cells, where it is not found
-    #[arg(long)]
+    #[arg(long, global = true)]
     delimiter: Option<char>,
     /// Numbers have a decimal comma
-    #[arg(long)]
+    #[arg(long, global = true)]
     decimal_comma: bool,
     /// The first line is a sample; columns are named by their number, from 0
-    #[arg(long)]
+    #[arg(long, global = true)]
     no_header: bool,
 }
 
