@@ -121,8 +121,9 @@ fn train(folder: &Path, file: &str, options: &table::Options) -> Result<(), Main
 fn keygen(folder: &Path) -> Result<(), MainError> {
     let half = ClientHalf::from_bytes(&file::load(folder.join("model.client"))?)?;
     let (client_key, evaluation_keys) = half.keygen();
-    file::save_secret(folder.join("client.key"), &client_key.to_bytes())?;
-    println!("client.key: {} bytes, for its owner only", client_key.to_bytes().len());
+    let secret = client_key.to_bytes();
+    file::save_secret(folder.join("client.key"), &secret)?;
+    println!("client.key: {} bytes, for its owner only", secret.len());
     save(folder, "evaluation.keys", &evaluation_keys.to_bytes())
 }
 

@@ -9,8 +9,12 @@ use fheqat::{
 };
 use ndarray::Array2;
 
-use self::exact::check_bits;
+use self::{
+    encoded::{images, saved_and_loaded},
+    exact::check_bits,
+};
 
+mod encoded;
 mod exact;
 
 /// The client finds the cells of the checkerboard; what is encrypted reads four levels.
@@ -81,14 +85,6 @@ fn points() -> Dataset {
     data::checkerboard_points(600, Seed(1))
 }
 
-fn images() -> Dataset {
-    let pixels = Array2::from_shape_fn((240, 50), |(sample, pixel)| {
-        ((sample * 37 + pixel * pixel * 11) % 29) as f32
-            + if pixel < 25 { 9.0 * (sample % 2) as f32 } else { 100.0 }
-    });
-    Dataset::classes(pixels, (0..240).map(|sample| sample % 2).collect(), 2).unwrap()
-}
-
 fn config() -> TrainConfig {
     TrainConfig { epochs: Some(100), batch: 32, progress: false, ..TrainConfig::declared() }
 }
@@ -101,17 +97,6 @@ fn trained<N: Network>(data: &Dataset) -> N {
 
 fn accuracy<N: Network>(net: &N, data: &Dataset) -> f64 {
     net.evaluate(data).unwrap().accuracy.unwrap()
-}
-
-fn saved_and_loaded<N: Network>(net: &N) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("net.safetensors");
-    net.save(&path).unwrap();
-    let mut loaded = N::new(Seed(9));
-    loaded.load(&path).unwrap();
-    let circuit = net.circuit().unwrap();
-    assert_eq!(loaded.circuit().unwrap(), circuit);
-    assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
 }
 
 #[test]

@@ -11,8 +11,12 @@ use fheqat::{
 };
 use ndarray::Array2;
 
-use self::exact::check_bits;
+use self::{
+    encoded::{images, saved_and_loaded},
+    exact::check_bits,
+};
 
+mod encoded;
 mod exact;
 
 #[quant_net(bits = 3, max_l1 = 16)]
@@ -69,26 +73,6 @@ fn trained<N: Network>(data: &Dataset, features: FeatureMap) -> N {
     let mut net = N::new(Seed(1));
     net.train(data, &TrainConfig { features, ..config() }).unwrap();
     net
-}
-
-/// Images of two channels whose classes differ in the brightness of the first.
-fn images() -> Dataset {
-    let pixels = Array2::from_shape_fn((240, 50), |(sample, pixel)| {
-        ((sample * 37 + pixel * pixel * 11) % 29) as f32
-            + if pixel < 25 { 9.0 * (sample % 2) as f32 } else { 100.0 }
-    });
-    Dataset::classes(pixels, (0..240).map(|sample| sample % 2).collect(), 2).unwrap()
-}
-
-fn saved_and_loaded<N: Network>(net: &N) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("net.safetensors");
-    net.save(&path).unwrap();
-    let mut loaded = N::new(Seed(9));
-    loaded.load(&path).unwrap();
-    let circuit = net.circuit().unwrap();
-    assert_eq!(loaded.circuit().unwrap(), circuit);
-    assert_eq!(Circuit::from_bytes(&circuit.to_bytes()).unwrap(), circuit);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //! accepted. `cargo test --test corpus` and the targets in `fuzz` call the same ones.
 #![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
+#[path = "sealed.rs"]
+mod sealed;
+
 use fheqat::{
     data::{
         csv::{self, Column, CsvOptions, Missing, Target},
@@ -9,23 +12,7 @@ use fheqat::{
     },
     prelude::*,
 };
-use sha2::{Digest, Sha256};
-
-/// A mark of six bytes, a kind, two bytes of format, three of the writer's version.
-const CHECKSUM_AT: usize = 12;
-pub(crate) const PAYLOAD_AT: usize = CHECKSUM_AT + 8;
-
-/// The same bytes with the checksum that belongs to them: a changed payload then reaches the reader behind it.
-pub(crate) fn sealed(bytes: &[u8]) -> Vec<u8> {
-    let mut sealed = bytes.to_vec();
-    if let Some(payload) = bytes.get(PAYLOAD_AT..) {
-        let mut hash = Sha256::new();
-        hash.update(&bytes[..CHECKSUM_AT]);
-        hash.update(payload);
-        sealed[CHECKSUM_AT..PAYLOAD_AT].copy_from_slice(&hash.finalize()[..8]);
-    }
-    sealed
-}
+pub(crate) use sealed::sealed;
 
 /// Behind the checksum a circuit keeps its laws, so it can be simulated.
 pub(crate) fn circuit(bytes: &[u8]) -> bool {

@@ -3,34 +3,20 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 mod mutate;
+#[path = "../corpus/sealed.rs"]
+mod sealed;
 mod tree;
 mod world;
 
 use std::num::NonZeroUsize;
 
 use fheqat::{circuit::ir::Tolerance, params::Bytes, plan::ServerPlan, prelude::*};
-use sha2::{Digest, Sha256};
 
 pub(crate) use mutate::Dice;
+pub(crate) use sealed::{PAYLOAD_AT, sealed};
 pub(crate) use tree::Tree;
 pub(crate) use world::{Kind, Model, Party, World};
 use world::{options, sample};
-
-/// A mark of six bytes, a kind, two bytes of format, three of the writer's version.
-const CHECKSUM_AT: usize = 12;
-pub(crate) const PAYLOAD_AT: usize = CHECKSUM_AT + 8;
-
-/// The same bytes with the checksum that belongs to them: a changed payload then reaches the reader behind it.
-pub(crate) fn sealed(bytes: &[u8]) -> Vec<u8> {
-    let mut sealed = bytes.to_vec();
-    if let Some(payload) = bytes.get(PAYLOAD_AT..) {
-        let mut hash = Sha256::new();
-        hash.update(&bytes[..CHECKSUM_AT]);
-        hash.update(payload);
-        sealed[CHECKSUM_AT..PAYLOAD_AT].copy_from_slice(&hash.finalize()[..8]);
-    }
-    sealed
-}
 
 /// What became of an artefact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
