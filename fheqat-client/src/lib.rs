@@ -1,0 +1,4 @@
+//! A client of fheqat's prediction service.
+
+pub mod frames;
+pub mod wire;

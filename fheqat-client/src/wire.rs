@@ -1,0 +1,164 @@
+//! What goes over the wire between the service and its clients. docs/service.md lists the requests.
+
+use serde::{Deserialize, Serialize};
+
+/// A version of a model that a server has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Model {
+    /// The folder's name.
+    pub name: String,
+    /// From 1.
+    pub version: u32,
+    /// The id of the compiled model, 24 hexadecimal digits.
+    pub model: String,
+    /// Equal for models that the same keys serve: the SHA-256 of their parameters.
+    pub parameters: String,
+    /// Bytes of the client half.
+    pub client_half: u64,
+    /// Bytes of evaluation keys as they are sent.
+    pub evaluation_keys: u64,
+    /// Bytes that they take on the server once expanded.
+    pub expanded_keys: u64,
+    /// Encrypted numbers of a sample.
+    pub inputs: usize,
+    /// Blind rotations of a sample.
+    pub rotations: usize,
+}
+
+/// A model in the folder that cannot be served, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Broken {
+    /// The folder's name.
+    pub name: String,
+    /// From 1.
+    pub version: u32,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// All models of a server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Models {
+    /// Those that can be used, by name and version.
+    pub models: Vec<Model>,
+    /// Those that cannot.
+    pub broken: Vec<Broken>,
+}
+
+/// A set of evaluation keys, registered or on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Key {
+    /// Of the whole file, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Bytes of the whole file.
+    pub length: u64,
+    /// Bytes that the server has.
+    pub offset: u64,
+    /// The key's id, 24 hexadecimal digits, once the file is complete.
+    pub key: Option<String>,
+}
+
+/// The registered keys of a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Keys {
+    /// In the order of their hashes.
+    pub keys: Vec<Key>,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It waits for a worker.
+    Queued,
+    /// It runs.
+    Running {
+        /// Blind rotations done, of all its samples.
+        done: usize,
+        /// Blind rotations in all.
+        of: usize,
+    },
+    /// Its result can be fetched.
+    Done,
+    /// It has no result.
+    Failed {
+        /// Why.
+        error: Failure,
+    },
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Job {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// The model's id.
+    pub model: String,
+    /// The key's id.
+    pub key: String,
+    /// Encrypted samples.
+    pub samples: usize,
+    /// How far it is.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+/// An error of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Failure {
+    /// For programs.
+    pub code: Code,
+    /// For people: what is wrong, and what to do.
+    pub message: String,
+    /// Seconds after which the same request may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
+}
+
+/// What kind of error it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// 400: the request or its body cannot be read.
+    BadRequest,
+    /// 401: no token, or an unknown one.
+    Unauthorized,
+    /// 404: there is no such model, key, job or path, or it belongs to another client.
+    NotFound,
+    /// 405: the path has no such method.
+    MethodNotAllowed,
+    /// 408: the body came too slowly.
+    Timeout,
+    /// 409: a chunk begins where the upload does not end.
+    WrongOffset,
+    /// 409: the input names a model that the server does not have, or has no longer.
+    UnknownModel,
+    /// 409: the input names a key that the client has not registered.
+    UnknownKey,
+    /// 409: the key has other parameters than the model.
+    OtherParameters,
+    /// 410: the job was cancelled.
+    Cancelled,
+    /// 413: a body, key or batch is larger than the server allows.
+    TooLarge,
+    /// 422: the bytes are not what they should be.
+    Malformed,
+    /// 429: the client has as many keys as the server allows.
+    TooManyKeys,
+    /// 429: too many jobs wait.
+    QueueFull,
+    /// 503: the server stops, or cannot write to its disk.
+    Unavailable,
+    /// 500: a fault of the server.
+    Internal,
+}

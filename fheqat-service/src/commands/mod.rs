@@ -1,0 +1,3 @@
+//! The commands, a file each: its options and what it does.
+
+pub(crate) mod completions;
