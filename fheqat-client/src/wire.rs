@@ -48,6 +48,92 @@ pub struct Models {
     pub broken: Vec<Broken>,
 }
 
+/// What a server does, for its page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Status {
+    /// The version of fheqat that serves.
+    pub fheqat: String,
+    /// Seconds since the process started.
+    pub uptime: u64,
+    /// Whether it accepts jobs.
+    pub ready: bool,
+    /// Those that can be used, by name and version.
+    pub models: Vec<ModelStatus>,
+    /// Those that cannot.
+    pub broken: Vec<Broken>,
+    /// Jobs that wait or run.
+    pub waiting: usize,
+    /// Registered evaluation keys.
+    pub keys: usize,
+    /// Bytes of memory of the process.
+    pub memory: u64,
+    /// What ran lately.
+    pub activity: Activity,
+    /// Who runs jobs.
+    pub workers: Vec<Worker>,
+}
+
+/// A model, and what ran of it lately.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ModelStatus {
+    /// The model.
+    #[serde(flatten)]
+    pub model: Model,
+    /// Samples that ran in the time of [`Activity`].
+    pub samples: u64,
+    /// Seconds that a sample took on average, where any ran.
+    pub seconds: Option<f64>,
+    /// What `compile` reported, where the folder has it: layers, prices and promises.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub report: Option<serde_json::Value>,
+}
+
+/// What ran in the last five minutes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Activity {
+    /// Seconds of a slot of `samples`.
+    pub slot: u32,
+    /// Samples that ended in each slot, the oldest first.
+    pub samples: Vec<u64>,
+    /// Seconds that jobs waited before they ran.
+    pub wait: Option<Percentiles>,
+    /// Seconds that batches ran.
+    pub run: Option<Percentiles>,
+}
+
+/// The middle and the slow end of times, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Percentiles {
+    /// Half of them are at most this.
+    pub p50: f64,
+    /// 19 of 20 are at most this.
+    pub p95: f64,
+    /// 99 of 100 are at most this.
+    pub p99: f64,
+}
+
+/// A process that runs jobs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Worker {
+    /// Its name.
+    pub name: String,
+    /// Threads that compute.
+    pub threads: usize,
+    /// Jobs that it runs now.
+    pub running: usize,
+    /// Evaluation keys that it has expanded.
+    pub keys: usize,
+    /// Bytes of memory that these take.
+    pub key_memory: u64,
+    /// Seconds since it was last heard of.
+    pub silent: f64,
+}
+
 /// A set of evaluation keys, registered or on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,5 +1,6 @@
 //! `fheqat`: makes, inspects and runs encrypted models, and serves them over HTTP.
 
+mod activity;
 mod clock;
 mod commands;
 mod config;

@@ -3,7 +3,7 @@
 use std::{
     fmt::Error,
     sync::atomic::{AtomicI64, AtomicU64},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use prometheus_client::{
@@ -15,6 +15,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+
+use crate::activity::Activity;
 
 type Labels<const N: usize> = [(&'static str, String); N];
 type Histograms = Family<Labels<1>, Histogram, fn() -> Histogram>;
@@ -28,6 +30,8 @@ pub(crate) struct Metrics {
     ran: Histograms,
     samples: Family<Labels<1>, Counter>,
     gauges: Gauges,
+    /// What the page shows of waits and runs.
+    pub(crate) activity: Activity,
 }
 
 /// What is measured when somebody asks.
@@ -84,7 +88,8 @@ impl Metrics {
         registry.register("samples", "Encrypted samples that ran, by model", samples.clone());
         let gauges = Gauges::default();
         gauges.register(&mut registry);
-        Self { registry, requests, latency, waited, ran, samples, gauges }
+        let activity = Activity::default();
+        Self { registry, requests, latency, waited, ran, samples, gauges, activity }
     }
 
     /// A request was answered.
@@ -100,6 +105,7 @@ impl Metrics {
     /// A job began to run.
     pub(crate) fn waited(&self, waited: Duration) {
         self.waited.observe(waited.as_secs_f64());
+        self.activity.waited(Instant::now(), waited);
     }
 
     /// A batch ran.
@@ -107,6 +113,7 @@ impl Metrics {
         let labels = [("model", model.to_owned())];
         self.ran.get_or_create(&labels).observe(took.as_secs_f64());
         self.samples.get_or_create(&labels).inc_by(samples as u64);
+        self.activity.ran(Instant::now(), model, samples, took);
     }
 
     /// All metrics as text.
@@ -153,7 +160,7 @@ impl Gauges {
 }
 
 /// Bytes of memory that this process takes; 0 where the system does not say.
-fn process_memory() -> u64 {
+pub(crate) fn process_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());

@@ -1,8 +1,10 @@
-//! Models in a folder, `NAME/VERSION.server` and `NAME/VERSION.client`, and halves that only jobs still need.
+//! Models in a folder, `NAME/VERSION.server`, `NAME/VERSION.client` and, for the page, `NAME/VERSION.report.json`, and halves that only jobs
+//! still need.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
     time::SystemTime,
@@ -14,6 +16,7 @@ use fheqat::{
     params::{Bytes as Memory, Parameters},
 };
 use fheqat_client::wire;
+use serde_json::Value;
 
 use crate::store::{Files, ids::Sha256};
 
@@ -26,7 +29,12 @@ pub(crate) struct Loaded {
     pub(crate) wire: wire::Model,
     /// What the result of a sample takes, a few bytes more or less.
     pub(crate) result: Memory,
+    /// What `compile` reported, where there is a file of it.
+    report: Option<Value>,
 }
+
+/// Bytes of a report that are read at most.
+const REPORT: u64 = 1 << 20;
 
 /// All models.
 pub(crate) struct Models {
@@ -45,8 +53,8 @@ struct Table {
 
 type Name = (String, u32);
 
-/// What changes when one of the two files does.
-type Stamp = [Option<(u64, SystemTime)>; 2];
+/// What changes when one of the files does.
+type Stamp = [Option<(u64, SystemTime)>; 3];
 
 impl Models {
     /// Reads the folder.
@@ -120,6 +128,11 @@ impl Models {
         let (first, last) = version.map_or((0, u32::MAX), |version| (version, version));
         let mut of_name = table.versions.range((name.to_owned(), first)..=(name.to_owned(), last)).rev();
         of_name.find_map(|(_, (_, loaded))| loaded.as_ref().ok().cloned())
+    }
+
+    /// What `compile` reported of a version.
+    pub(crate) fn report(&self, name: &str, version: u32) -> Option<Value> {
+        self.get(name, Some(version))?.report.clone()
     }
 
     /// The model that an input names.
@@ -209,8 +222,18 @@ impl Loaded {
             rotations: plan.rotations(),
         };
         let sha256 = Sha256::of(&client);
-        Ok(Self { half: Arc::new(half), client: client.into(), sha256, wire, result })
+        let report = report(&file("report.json"));
+        Ok(Self { half: Arc::new(half), client: client.into(), sha256, wire, result, report })
     }
+}
+
+/// A report; none if there is no file that can be read.
+fn report(path: &Path) -> Option<Value> {
+    let file = fs::File::open(path).ok()?;
+    let mut bytes = Vec::new();
+    file.take(REPORT).read_to_end(&mut bytes).ok()?;
+    let report = serde_json::from_slice(&bytes);
+    report.inspect_err(|error| tracing::warn!(%error, path = %path.display(), "cannot read a report")).ok()
 }
 
 /// About what evaluation keys take as a file: the numbers in it.
@@ -247,7 +270,7 @@ fn versions(folder: &Path) -> io::Result<Vec<(Name, Stamp)>> {
 /// The version and the half that a file's name says.
 fn version(name: &str) -> Option<(u32, usize)> {
     let (version, half) = name.split_once('.')?;
-    let place = ["server", "client"].into_iter().position(|of| of == half)?;
+    let place = ["server", "client", "report.json"].into_iter().position(|of| of == half)?;
     let number: u32 = version.parse().ok().filter(|number| *number > 0)?;
     (number.to_string() == version).then_some((number, place))
 }
@@ -260,6 +283,7 @@ mod tests {
     fn only_names_of_versions_count() {
         assert_eq!(version("1.server"), Some((1, 0)));
         assert_eq!(version("20.client"), Some((20, 1)));
+        assert_eq!(version("3.report.json"), Some((3, 2)));
         for name in ["0.server", "01.server", "+1.server", "1.server.part", ".client", "1", "1.key"] {
             assert_eq!(version(name), None, "{name}");
         }

@@ -15,7 +15,7 @@ use fheqat::{
 };
 use fheqat_client::{
     frames,
-    wire::{Code, Failure},
+    wire::{Code, Failure, Worker},
 };
 
 use super::{
@@ -61,6 +61,7 @@ struct Shared {
     models: Arc<Models>,
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
+    threads: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -113,7 +114,8 @@ impl Local {
             stops: false,
         };
         let state = Mutex::new(state);
-        let shared = Arc::new(Shared { jobs, models, engine, metrics, state, changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { jobs, models, engine, metrics, threads, state, changed: Condvar::new() });
         let (ends, arriving) = mpsc::sync_channel(UNWRITTEN);
         let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name).spawn(work).map(drop)
@@ -183,6 +185,19 @@ impl Executor for Local {
         if self.ends.send(Ends::Flush(answer)).is_ok() {
             let _ = answered.recv_timeout(CANCELLED);
         }
+    }
+
+    fn workers(&self) -> Vec<Worker> {
+        let running = self.shared.state().running.values().map(|running| running.parts.len()).sum();
+        let cache = self.shared.engine.cache_use();
+        vec![Worker {
+            name: "this process".to_owned(),
+            threads: self.shared.threads,
+            running,
+            keys: cache.keys,
+            key_memory: cache.bytes,
+            silent: 0.0,
+        }]
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fheqat::fhe::ModelId;
-use fheqat_client::wire::Failure;
+use fheqat_client::wire::{Failure, Worker};
 
 use crate::store::ids::{Client, JobId, Sha256};
 
@@ -41,4 +41,7 @@ pub(crate) trait Executor: Send + Sync {
     /// Begins no other job. Blocks until those that have begun are done, at most so long; what then still runs is stopped, and runs
     /// again after the next start.
     fn stop(&self, timeout: Duration);
+
+    /// The processes that run jobs.
+    fn workers(&self) -> Vec<Worker>;
 }

@@ -10,6 +10,7 @@ mod keys;
 mod models;
 mod openapi;
 mod page;
+mod status;
 
 use std::{
     sync::{Arc, atomic::AtomicUsize},
@@ -49,7 +50,9 @@ type Shared = Arc<Service>;
 
 /// Every route.
 pub(crate) fn router(service: Shared) -> Router {
+    status::start();
     let v1 = Router::new()
+        .route("/v1/status", get(status::status))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{name}/{version}/client", get(models::client_half))
         .route("/v1/keys", get(keys::list))

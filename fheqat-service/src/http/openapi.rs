@@ -6,12 +6,13 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{health, jobs, keys, models};
+use super::{health, jobs, keys, models, status};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "fheqat", description = "Encrypted predictions over HTTP"),
     paths(
+        status::status,
         models::list,
         models::client_half,
         keys::list,

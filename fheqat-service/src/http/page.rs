@@ -1,22 +1,17 @@
-//! The page at `/`.
+//! The page at `/`. It is the same for everybody, and asks `/v1/status` for what it shows.
 
 use axum::{
-    extract::State,
+    http::header,
     response::{Html, IntoResponse, Response},
 };
 
-use super::Shared;
+const PAGE: &str = include_str!("page.html");
 
-/// A page about the server.
-pub(super) async fn page(State(service): State<Shared>) -> Response {
-    let waiting = service.store.jobs.waiting();
-    let expanded = service.engine.cache_use().keys;
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>fheqat</title>\
-         <h1>fheqat</h1><p>{waiting} jobs wait or run, {expanded} keys are expanded.</p>\
-         <p><a href=\"/openapi.json\">Requests</a>, <a href=\"/metrics\">metrics</a></p></html>"
-    ))
-    .into_response()
+/// It loads nothing from elsewhere, and sends nothing elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
+     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page.
+pub(super) async fn page() -> Response {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }

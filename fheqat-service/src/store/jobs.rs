@@ -217,6 +217,11 @@ impl Jobs {
         self.index().jobs.len()
     }
 
+    /// The processes that run jobs.
+    pub(crate) fn workers(&self) -> Vec<wire::Worker> {
+        self.executor.get().map(|executor| executor.workers()).unwrap_or_default()
+    }
+
     /// Files of keys that unfinished jobs need.
     pub(crate) fn keys_in_use(&self) -> HashSet<Sha256> {
         let index = self.index();
