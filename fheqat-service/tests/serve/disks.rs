@@ -62,12 +62,14 @@ async fn a_full_disk_loses_nothing() {
     let mut fills = std::fs::File::create(&filler).unwrap();
     while std::io::Write::write_all(&mut fills, &[0; 4096]).is_ok() {}
     // What is in the file may have room; a bigger job has not.
-    let mut accepted = vec![job.id];
+    let mut accepted = vec![job.clone()];
     let mut refused = 0;
     for _ in 0..40 {
         let response = asker.submit(model.inputs(&owner, 20), 0).await;
         match response.status() {
-            StatusCode::ACCEPTED => accepted.push(response.headers()["fheqat-job"].to_str().unwrap().to_owned()),
+            StatusCode::ACCEPTED | StatusCode::OK => {
+                accepted.push(response.headers()["fheqat-job"].to_str().unwrap().to_owned())
+            }
             _ => {
                 assert_eq!(code(response).await, (503, Code::Unavailable));
                 refused += 1;
@@ -107,7 +109,10 @@ async fn a_read_only_disk_loses_nothing() {
     // A file system with open files cannot become read-only, but a process may lose the right to write.
     let limit = |size: &str| {
         let pid = server.child.id().to_string();
-        Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={size}")]).status().is_ok_and(|done| done.success())
+        Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--fsize={size}")])
+            .status()
+            .is_ok_and(|done| done.success())
     };
     if !limit("1:unlimited") {
         eprintln!("SKIPPED: there is no prlimit");
@@ -119,7 +124,7 @@ async fn a_read_only_disk_loses_nothing() {
     assert_eq!(code(upload).await, (503, Code::Unavailable));
     assert!(limit("unlimited:unlimited"));
     until(&asker, StatusCode::OK).await;
-    model.check(&owner, &asker.results(&job.id).await, 2);
+    model.check(&owner, &asker.results(&job).await, 2);
     let response = asker.submit(model.inputs(&owner, 3), 20).await;
     model.check(&owner, &response.bytes().await.unwrap(), 3);
 }

@@ -166,13 +166,13 @@ impl Asker {
         self.request(Method::POST, &format!("/v1/jobs?wait={wait}")).body(body).send().await.unwrap()
     }
 
-    /// Submits a job that is not waited for.
-    pub(crate) async fn accepted(&self, body: Vec<u8>) -> wire::Job {
+    /// Submits a job that is not waited for, though it may be done at once; gives its id.
+    pub(crate) async fn accepted(&self, body: Vec<u8>) -> String {
         let response = self.submit(body, 0).await;
         let status = response.status();
-        let text = response.text().await.unwrap();
-        assert_eq!(status, StatusCode::ACCEPTED, "{text}");
-        serde_json::from_str(&text).unwrap()
+        let job = response.headers().get("fheqat-job").map(|job| job.to_str().unwrap().to_owned());
+        assert!(status.is_success(), "{}", response.text().await.unwrap());
+        job.unwrap()
     }
 
     /// Waits for the results of a job.
