@@ -1,6 +1,7 @@
 //! `fheqat serve`: the service.
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     path::PathBuf,
@@ -171,13 +172,27 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
 
 fn start_log(options: &Options) -> Result<(), MainError> {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
     if options.log_json {
         log.json().init()
     } else {
         log.init()
     }
     Ok(())
+}
+
+/// Standard error. Where it cannot be written, as on a full disk, lines of the log are lost, and nothing else.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(), MainError> {
@@ -212,7 +227,7 @@ async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(
         tokens,
         limits,
         connections: Arc::new(AtomicUsize::new(0)),
-        bodies: Arc::new(tokio::sync::Semaphore::new(BODIES)),
+        bodies: Arc::new(tokio::sync::Semaphore::new(http::BODIES)),
     });
     let housekeeping = tokio::spawn(look(Arc::clone(&service)));
     let handle = Handle::new();
@@ -234,9 +249,6 @@ async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(
     service.store.records.close();
     Ok(())
 }
-
-/// Kilobytes of bodies of jobs that are held in memory at once.
-const BODIES: usize = 64 * 1024;
 
 async fn certificate(options: &Options) -> Result<Option<RustlsConfig>, MainError> {
     let (Some(certificate), Some(key)) = (&options.tls_cert, &options.tls_key) else { return Ok(None) };
@@ -279,11 +291,13 @@ async fn listen(
 /// The first line of the output: programs that started the server read it.
 fn announce(address: SocketAddr, tls: bool, json: bool) {
     let url = format!("{}://{address}", if tls { "https" } else { "http" });
-    if json {
-        println!("{}", serde_json::json!({ "listening": url }));
+    let line = if json {
+        serde_json::json!({ "listening": url }).to_string()
     } else {
-        println!("listening on {url}");
-    }
+        format!("listening on {url}")
+    };
+    // Whoever started the server may not listen.
+    let _ = writeln!(std::io::stdout(), "{line}");
     tracing::info!(url, "ready");
 }
 

@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod connection;
+mod drain;
 mod error;
 mod health;
 mod jobs;
@@ -10,6 +11,7 @@ mod keys;
 mod models;
 mod openapi;
 mod page;
+mod path;
 mod status;
 
 use std::{
@@ -27,6 +29,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use body::BODIES;
 pub(crate) use connection::Limited;
 pub(crate) use error::Refusal;
 
@@ -69,6 +72,7 @@ pub(crate) fn router(service: Shared) -> Router {
         .route("/openapi.json", get(openapi::document))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
+        .layer(middleware::from_fn(drain::drain))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), observe))
         .with_state(service)
