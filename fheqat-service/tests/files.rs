@@ -337,3 +337,27 @@ fn a_closed_pipe_is_no_error() {
     let ran = Ran::of(process.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
+
+/// The commands of README, as they stand there, on models that are there already.
+#[test]
+fn the_commands_of_the_readme_work() {
+    let folder = folder();
+    let at = folder.path();
+    let models_folder = at.join("iris/models/iris");
+    fs::create_dir_all(&models_folder).unwrap();
+    fs::create_dir_all(at.join("examples/data")).unwrap();
+    fs::copy(IRIS, at.join("examples/data/iris.csv")).unwrap();
+    for half in ["client", "server"] {
+        fs::copy(models().path(half), models_folder.join(format!("1.{half}"))).unwrap();
+    }
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let section = readme.split("\n## ").find(|section| section.starts_with("From your CSV")).unwrap();
+    let block = section.split("```").nth(1).unwrap();
+    let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("fheqat ")).collect();
+    let commands: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(commands, ["new", "keygen", "encrypt", "run", "decrypt"]);
+    for line in &lines[1..] {
+        fheqat(at, &line.split(' ').collect::<Vec<_>>()).done();
+    }
+    assert_eq!(fs::read_to_string(at.join("flowers.csv")).unwrap().lines().count(), 151);
+}

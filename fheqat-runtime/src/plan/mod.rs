@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(any(feature = "client", feature = "server"))]
 use crate::circuit::verify;
-#[cfg(feature = "client")]
-use crate::fhe::{EncryptedInput, EncryptedOutput, EvaluationKeys};
 use crate::{
     circuit::Codec,
     params::{
@@ -169,34 +167,8 @@ impl Rotation {
     }
 }
 
-/// How large the files are that a client has to do with, and what its keys take on a server.
-#[cfg(feature = "client")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sizes {
-    /// The file of evaluation keys.
-    pub evaluation_keys: Bytes,
-    /// Evaluation keys expanded, in a server's memory.
-    pub expanded_keys: Bytes,
-    /// The file of one encrypted sample.
-    pub input: Bytes,
-    /// The file of the encrypted outputs of one sample.
-    pub output: Bytes,
-}
-
 #[cfg(feature = "client")]
 impl ClientPlan {
-    /// How large files and keys are.
-    #[must_use]
-    pub fn sizes(&self) -> Sizes {
-        let inputs = self.inputs.iter().flatten().count();
-        Sizes {
-            evaluation_keys: EvaluationKeys::file_size(&self.parameters),
-            expanded_keys: self.parameters.server_key_bytes(),
-            input: EncryptedInput::file_size(inputs, self.inputs_under_small_key),
-            output: EncryptedOutput::file_size(self.result_lengths().sum()),
-        }
-    }
-
     /// Bytes of the numbers of each output of a result; of a constant, nothing.
     pub(crate) fn result_lengths(&self) -> impl Iterator<Item = usize> {
         let numbers = self.parameters.big_dimension().to_lwe_size().0;

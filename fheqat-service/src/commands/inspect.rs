@@ -9,9 +9,8 @@ use fheqat::{
     artifact::{ArtifactError, Header, Kind},
     circuit::{Circuit, Codec, Task},
     data::{Feature, FeatureKind},
-    fhe::{ClientHalf, EncryptedInput, EncryptedOutput, EvaluationKeys, ServerHalf},
+    fhe::{ClientHalf, ClientKey, EncryptedInput, EncryptedOutput, EvaluationKeys, ServerHalf, Sizes},
     params::{Bytes, Decomposition, Parameters},
-    plan::Sizes,
     quant::ClientLayer,
 };
 use serde_json::{Map, Value, json};
@@ -29,8 +28,37 @@ pub(crate) struct Options {
     limits: Limits,
 }
 
-/// What is known of a file: names and values, in the order they are printed in.
-pub(crate) type Facts = Vec<(&'static str, Value)>;
+/// What is known of a file, in the order in which it is printed.
+type Facts = Vec<Fact>;
+
+/// One thing that is known of a file.
+struct Fact {
+    name: &'static str,
+    value: Value,
+    /// What people read: a line or more, or none where there is nothing to say.
+    lines: Vec<String>,
+}
+
+impl Fact {
+    fn new(name: &'static str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        let lines = match &value {
+            Value::Array(list) if list.is_empty() => Vec::new(),
+            value => vec![short(value)],
+        };
+        Self { name, value, lines }
+    }
+
+    fn size(name: &'static str, bytes: Bytes) -> Self {
+        Self { name, value: json!({ "bytes": bytes.0 }), lines: vec![bytes.to_string()] }
+    }
+
+    /// Of a list, with a line for each element.
+    fn list(name: &'static str, list: impl IntoIterator<Item = (Value, String)>) -> Self {
+        let (values, lines): (Vec<Value>, Vec<String>) = list.into_iter().unzip();
+        Self { name, value: Value::Array(values), lines }
+    }
+}
 
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     for (index, path) in options.files.iter().enumerate() {
@@ -39,7 +67,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
         let facts = of_file(&bytes, path)?;
         let path = files::text(path);
         let text = if json {
-            let facts = facts.into_iter().map(|(name, value)| (name.to_owned(), value));
+            let facts = facts.into_iter().map(|fact| (fact.name.to_owned(), fact.value));
             let line: Map<String, Value> =
                 [("file".to_owned(), json!(path))].into_iter().chain(facts).collect();
             format!("{}\n", Value::Object(line))
@@ -68,25 +96,14 @@ fn of_artifact(bytes: &[u8]) -> Result<Facts, ArtifactError> {
         Kind::Circuit => circuit(&Circuit::from_bytes(bytes)?),
         Kind::ClientHalf => client_half(&ClientHalf::from_bytes(bytes)?),
         Kind::ServerHalf => server_half(&ServerHalf::from_bytes(bytes)?),
-        Kind::ClientKey => {
-            let key = fheqat::fhe::ClientKey::from_bytes(bytes)?;
-            let secret = json!("the secret keys, which are not printed");
-            [vec![("key", json!(key.id().to_string())), ("has", secret)], parameters(key.parameters())]
-                .concat()
-        }
+        Kind::ClientKey => client_key(&ClientKey::from_bytes(bytes)?),
         Kind::EvaluationKeys => {
             let keys = EvaluationKeys::from_bytes(bytes)?;
-            let facts = vec![("key", json!(keys.id().to_string())), ("expanded", size(keys.memory()))];
-            [facts, parameters(keys.parameters())].concat()
+            let expanded = Fact::size("expanded", keys.memory());
+            vec![Fact::new("key", keys.id().to_string()), expanded, parameters(keys.parameters())]
         }
-        Kind::Input => {
-            let input = EncryptedInput::from_bytes(bytes)?;
-            ids(&[(input.model().to_string(), input.key().to_string())])
-        }
-        Kind::Output => {
-            let output = EncryptedOutput::from_bytes(bytes)?;
-            ids(&[(output.model().to_string(), output.key().to_string())])
-        }
+        Kind::Input => ids([ids_of_input(bytes)?]),
+        Kind::Output => ids([ids_of_output(bytes)?]),
         _ => Vec::new(),
     });
     Ok(facts)
@@ -97,62 +114,74 @@ fn of_items(items: &[&[u8]]) -> Result<Facts, ArtifactError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let header = Header::of(first)?;
     let mut facts = head(&header, items.iter().map(|item| 4 + item.len()).sum());
-    facts.push(("items", json!(items.len())));
-    let of_each = |item: &&[u8]| match header.kind {
-        Kind::Output => EncryptedOutput::from_bytes(item)
-            .map(|output| (output.model().to_string(), output.key().to_string())),
-        _ => {
-            EncryptedInput::from_bytes(item).map(|input| (input.model().to_string(), input.key().to_string()))
-        }
-    };
-    facts.extend(ids(&items.iter().map(of_each).collect::<Result<Vec<_>, _>>()?));
+    facts.push(Fact::new("items", items.len()));
+    let of_each = if header.kind == Kind::Output { ids_of_output } else { ids_of_input };
+    let of_items = items.iter().map(|item| of_each(item)).collect::<Result<Vec<_>, _>>()?;
+    facts.extend(ids(of_items));
     Ok(facts)
 }
 
 fn head(header: &Header, bytes: usize) -> Facts {
     vec![
-        ("kind", json!(header.kind.name())),
-        ("format", json!(header.format)),
-        ("writer", json!(format!("fheqat {}", header.writer))),
-        ("size", size(Bytes(bytes as u64))),
+        Fact::new("kind", header.kind.name()),
+        Fact::new("format", header.format),
+        Fact::new("writer", format!("fheqat {}", header.writer)),
+        Fact::size("size", Bytes(bytes as u64)),
     ]
 }
 
+/// The model and the key of a ciphertext.
+fn ids_of_input(bytes: &[u8]) -> Result<(String, String), ArtifactError> {
+    EncryptedInput::from_bytes(bytes).map(|input| (input.model().to_string(), input.key().to_string()))
+}
+
+fn ids_of_output(bytes: &[u8]) -> Result<(String, String), ArtifactError> {
+    EncryptedOutput::from_bytes(bytes).map(|output| (output.model().to_string(), output.key().to_string()))
+}
+
 /// The models and keys that ciphertexts belong to, each once.
-fn ids(of_each: &[(String, String)]) -> Facts {
-    let different = |ids: BTreeSet<&String>| match ids.iter().collect::<Vec<_>>()[..] {
-        [id] => json!(id),
-        ref ids => json!(ids),
+fn ids(of_each: impl IntoIterator<Item = (String, String)>) -> Facts {
+    let (models, keys): (BTreeSet<String>, BTreeSet<String>) = of_each.into_iter().unzip();
+    let different = |ids: BTreeSet<String>| match ids.len() {
+        1 => json!(ids.first()),
+        _ => json!(ids),
     };
-    let models = different(of_each.iter().map(|(model, _)| model).collect());
-    let keys = different(of_each.iter().map(|(_, key)| key).collect());
-    vec![("model", models), ("key", keys)]
+    vec![Fact::new("model", different(models)), Fact::new("key", different(keys))]
 }
 
 fn circuit(circuit: &Circuit) -> Facts {
-    let price = circuit.graph.price();
+    let report = circuit.report();
     let mut facts = vec![
-        ("network", json!(circuit.name)),
-        ("accumulator_bits", json!(circuit.accumulator_bits())),
-        ("rotations", json!(price.rotations)),
+        Fact::new("network", circuit.name.clone()),
+        Fact::new("accumulator_bits", circuit.accumulator_bits()),
+        Fact::new("rotations", circuit.graph.price().rotations),
     ];
     facts.extend(codec(&circuit.codec));
-    facts.push(("layers", json!(circuit.report().layers)));
+    let table = report.to_string().lines().skip(1).map(str::to_owned).collect();
+    facts.push(Fact { name: "layers", value: json!(report.layers), lines: table });
     facts
 }
 
+/// Nothing that is secret.
+fn client_key(key: &ClientKey) -> Facts {
+    vec![
+        Fact::new("key", key.id().to_string()),
+        Fact::new("has", "secret keys, which are not printed"),
+        parameters(key.parameters()),
+    ]
+}
+
 fn client_half(half: &ClientHalf) -> Facts {
-    let plan = half.plan();
-    let Sizes { evaluation_keys, expanded_keys, input, output, .. } = plan.sizes();
-    let mut facts = vec![("model", json!(half.model().to_string()))];
+    let Sizes { evaluation_keys, expanded_keys, input, output, .. } = half.plan().sizes();
+    let mut facts = vec![Fact::new("model", half.model().to_string())];
     facts.extend(codec(half.codec()));
     facts.extend([
-        ("input", size(input)),
-        ("output", size(output)),
-        ("evaluation_keys", size(evaluation_keys)),
-        ("expanded_keys", size(expanded_keys)),
+        Fact::size("input", input),
+        Fact::size("output", output),
+        Fact::size("evaluation_keys", evaluation_keys),
+        Fact::size("expanded_keys", expanded_keys),
+        parameters(half.parameters()),
     ]);
-    facts.extend(parameters(half.parameters()));
     facts
 }
 
@@ -160,46 +189,48 @@ fn server_half(half: &ServerHalf) -> Facts {
     let plan = half.plan();
     let stages: Vec<usize> = plan.stages.iter().map(Vec::len).collect();
     let layers: BTreeSet<usize> = plan.stages.iter().flatten().map(|rotation| rotation.layer).collect();
-    let mut facts = vec![
-        ("model", json!(half.model().to_string())),
-        ("inputs", json!(plan.inputs)),
-        ("outputs", json!(plan.outputs.len())),
-        ("rotations", json!(plan.rotations())),
-        ("rotations_by_stage", json!(stages)),
-        ("layers_that_rotate", json!(layers.len())),
-        ("memory_of_a_sample", size(plan.memory())),
-        ("expanded_keys", size(half.parameters().server_key_bytes())),
-    ];
-    facts.extend(parameters(half.parameters()));
-    facts
+    vec![
+        Fact::new("model", half.model().to_string()),
+        Fact::new("inputs", plan.inputs),
+        Fact::new("outputs", plan.outputs.len()),
+        Fact::new("rotations", plan.rotations()),
+        Fact::new("rotations_by_stage", stages),
+        Fact::new("layers_that_rotate", layers.len()),
+        Fact::size("memory_of_a_sample", plan.memory()),
+        Fact::size("expanded_keys", half.parameters().server_key_bytes()),
+        parameters(half.parameters()),
+    ]
 }
 
 /// What a client sees.
 fn codec(codec: &Codec) -> Facts {
-    let feature = |Feature { name, kind }: &Feature| match kind {
-        FeatureKind::Number => json!({ "name": name, "kind": "number" }),
-        FeatureKind::Category { names } => json!({ "name": name, "kind": "category", "categories": names }),
+    let feature = |feature: &Feature| {
+        let value = match &feature.kind {
+            FeatureKind::Number => json!({ "name": feature.name, "kind": "number" }),
+            FeatureKind::Category { names } => {
+                json!({ "name": feature.name, "kind": "category", "categories": names })
+            }
+        };
+        (value, feature.to_string())
     };
-    let features: Vec<Value> = codec.described.iter().map(feature).collect();
+    let layer = |layer: &ClientLayer| {
+        let (kind, parameters) = (layer_name(layer), layer.parameters());
+        (json!({ "kind": kind, "parameters": parameters }), format!("{kind}, {parameters} parameters"))
+    };
     let predicts = match codec.task {
         Task::Numbers => "numbers",
         Task::Labels(_) => "labels",
         _ => "classes",
     };
     let encodings = (0..codec.encoders.len()).filter_map(|encoder| codec.encoding(encoder));
-    let layers: Vec<Value> = codec
-        .encoders
-        .iter()
-        .flat_map(|encoder| &encoder.layers)
-        .map(|layer| json!({ "kind": layer_name(layer), "parameters": layer.parameters() }))
-        .collect();
+    let encodings = encodings.map(|encoding| (json!(encoding.to_string()), encoding.to_string()));
     vec![
-        ("features", json!(features)),
-        ("predicts", json!(predicts)),
-        ("names", json!(codec.task.names())),
-        ("outputs", json!(codec.scale.len())),
-        ("encodes", json!(encodings.map(|encoding| encoding.to_string()).collect::<Vec<_>>())),
-        ("client_layers", json!(layers)),
+        Fact::list("features", codec.described.iter().map(feature)),
+        Fact::new("predicts", predicts),
+        Fact::new("names", codec.task.names()),
+        Fact::new("outputs", codec.scale.len()),
+        Fact::list("encodes", encodings),
+        Fact::list("client_layers", codec.encoders.iter().flat_map(|encoder| &encoder.layers).map(layer)),
     ]
 }
 
@@ -213,59 +244,49 @@ const fn layer_name(layer: &ClientLayer) -> &'static str {
     }
 }
 
-fn parameters(parameters: &Parameters) -> Facts {
+fn parameters(parameters: &Parameters) -> Fact {
     let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
+    let (n, k, size) = (lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
     let pair = |of: &Decomposition| json!({ "log_base": of.base_log.0, "levels": of.levels.0 });
-    let mut found = Map::new();
-    found.insert("n".to_owned(), json!(lwe_dimension.0));
-    found.insert("k".to_owned(), json!(glwe_dimension.0));
-    found.insert("N".to_owned(), json!(polynomial_size.0));
-    found.insert("bootstrap_key".to_owned(), json!(parameters.rotate().then(|| pair(rotation))));
-    found.insert("key_switch".to_owned(), json!(key_switch.as_ref().map(pair)));
-    vec![("parameters", Value::Object(found))]
+    let bootstrap = parameters.rotate().then_some(rotation);
+    let value = json!({
+        "n": n,
+        "k": k,
+        "N": size,
+        "bootstrap_key": bootstrap.map(pair),
+        "key_switch": key_switch.as_ref().map(pair),
+    });
+    let decomposition = |name: &str, of: Option<&Decomposition>| {
+        of.map_or_else(String::new, |of| format!(", {name} {} x {}", of.base_log.0, of.levels.0))
+    };
+    let line = format!(
+        "n = {n}, k = {k}, N = {size}{}{}",
+        decomposition("bootstrap key", bootstrap),
+        decomposition("key switch", key_switch.as_ref())
+    );
+    Fact { name: "parameters", value, lines: vec![line] }
 }
 
-pub(crate) fn size(bytes: Bytes) -> Value {
-    json!({ "bytes": bytes.0 })
-}
-
-/// A line for each fact, and for each element of a list of objects.
+/// The lines of each fact behind its name.
 fn lines(facts: &Facts) -> String {
-    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let mut lines = String::new();
-    for (name, value) in facts {
-        let name = name.replace('_', " ");
-        let rows: Vec<String> = match value {
-            Value::Array(list) if list.iter().any(Value::is_object) => list.iter().map(short).collect(),
-            Value::Array(list) if list.is_empty() => continue,
-            value => vec![short(value)],
-        };
-        for (row, text) in rows.iter().enumerate() {
+    let width = facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for fact in facts {
+        let name = fact.name.replace('_', " ");
+        for (row, line) in fact.lines.iter().enumerate() {
             let name = if row == 0 { name.as_str() } else { "" };
             // Writing to a string does not fail.
-            let _ = writeln!(lines, "  {name:width$}  {text}");
+            let _ = writeln!(text, "  {name:width$}  {line}");
         }
     }
-    lines
+    text
 }
 
 /// A value in one line.
 fn short(value: &Value) -> String {
     match value {
-        Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(list) => list.iter().map(short).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => match (fields.len(), fields.get("bytes").and_then(Value::as_u64)) {
-            (1, Some(bytes)) => Bytes(bytes).to_string(),
-            _ => {
-                let field = |(name, value): (&String, &Value)| {
-                    let value = short(value);
-                    if name == "name" { value } else { format!("{} {value}", name.replace('_', " ")) }
-                };
-                let is_said = |(_, value): &(&String, &Value)| !value.is_null();
-                fields.iter().filter(is_said).map(field).collect::<Vec<_>>().join(", ")
-            }
-        },
         value => value.to_string(),
     }
 }

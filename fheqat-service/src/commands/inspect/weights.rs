@@ -4,7 +4,7 @@ use fheqat::params::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Facts, size};
+use super::{Fact, Facts};
 
 /// The longest header that is read, in bytes.
 const LONGEST: usize = 1 << 24;
@@ -26,13 +26,14 @@ pub(super) fn facts(bytes: &[u8]) -> Option<Facts> {
         let Tensor { dtype, shape } = serde_json::from_value(tensor).ok()?;
         numbers =
             numbers.saturating_add(shape.iter().fold(1, |product: u64, side| product.saturating_mul(*side)));
-        tensors.push(json!({ "name": name, "type": dtype, "shape": shape }));
+        let line = format!("{name} {shape:?} {dtype}");
+        tensors.push((json!({ "name": name, "type": dtype, "shape": shape }), line));
     }
     Some(vec![
-        ("kind", json!("weights")),
-        ("format", json!("safetensors")),
-        ("size", size(Bytes(bytes.len() as u64))),
-        ("numbers", json!(numbers)),
-        ("tensors", json!(tensors)),
+        Fact::new("kind", "weights"),
+        Fact::new("format", "safetensors"),
+        Fact::size("size", Bytes(bytes.len() as u64)),
+        Fact::new("numbers", numbers),
+        Fact::list("tensors", tensors),
     ])
 }
