@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
         return Ok(files::print(&text)?);
     }
     let text = if json {
-        results.iter().enumerate().map(|(sample, logits)| format!("{}\n", line(sample, logits))).collect()
+        results.iter().enumerate().map(|(sample, logits)| line(sample, logits)).collect()
     } else {
         String::from_utf8(table(&results)?)?
     };
@@ -89,10 +89,11 @@ fn table(results: &[Logits]) -> Result<Vec<u8>, MainError> {
         let answer = answer.iter().map(|(_, names)| names.join(";"));
         writer.write_record(answer.chain(numbers.iter().map(ToString::to_string)))?;
     }
-    Ok(writer.into_inner().map_err(|error| error.into_error())?)
+    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-fn line(sample: usize, logits: &Logits) -> Value {
+/// A line of JSON.
+fn line(sample: usize, logits: &Logits) -> String {
     let names = names(logits);
     let mut line = Map::new();
     line.insert("sample".to_owned(), json!(sample));
@@ -104,5 +105,5 @@ fn line(sample: usize, logits: &Logits) -> Value {
         line.insert("probabilities".to_owned(), json!(probabilities));
     }
     line.insert("values".to_owned(), json!(logits.values));
-    Value::Object(line)
+    format!("{}\n", Value::Object(line))
 }

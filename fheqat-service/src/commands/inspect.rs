@@ -2,7 +2,11 @@
 
 mod weights;
 
-use std::{collections::BTreeSet, fmt::Write, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use fheqat::{
     MainError,
@@ -80,7 +84,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     Ok(())
 }
 
-fn of_file(bytes: &[u8], path: &PathBuf) -> Result<Facts, FilesError> {
+fn of_file(bytes: &[u8], path: &Path) -> Result<Facts, FilesError> {
     if let Some(facts) = weights::facts(bytes) {
         return Ok(facts);
     }
@@ -91,7 +95,7 @@ fn of_file(bytes: &[u8], path: &PathBuf) -> Result<Facts, FilesError> {
 
 fn of_artifact(bytes: &[u8]) -> Result<Facts, ArtifactError> {
     let header = Header::of(bytes)?;
-    let mut facts = head(&header, bytes.len());
+    let mut facts = head(header, bytes.len());
     facts.extend(match header.kind {
         Kind::Circuit => circuit(&Circuit::from_bytes(bytes)?),
         Kind::ClientHalf => client_half(&ClientHalf::from_bytes(bytes)?),
@@ -113,7 +117,7 @@ fn of_artifact(bytes: &[u8]) -> Result<Facts, ArtifactError> {
 fn of_items(items: &[&[u8]]) -> Result<Facts, ArtifactError> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let header = Header::of(first)?;
-    let mut facts = head(&header, items.iter().map(|item| 4 + item.len()).sum());
+    let mut facts = head(header, items.iter().map(|item| 4 + item.len()).sum());
     facts.push(Fact::new("items", items.len()));
     let of_each = if header.kind == Kind::Output { ids_of_output } else { ids_of_input };
     let of_items = items.iter().map(|item| of_each(item)).collect::<Result<Vec<_>, _>>()?;
@@ -121,7 +125,7 @@ fn of_items(items: &[&[u8]]) -> Result<Facts, ArtifactError> {
     Ok(facts)
 }
 
-fn head(header: &Header, bytes: usize) -> Facts {
+fn head(header: Header, bytes: usize) -> Facts {
     vec![
         Fact::new("kind", header.kind.name()),
         Fact::new("format", header.format),

@@ -67,16 +67,12 @@ pub fn parse_cells(
         Err(CsvError::OneColumn { .. }) if features.len() == 1 => Ok(b','),
         found => found,
     };
-    each_record(source, name, options, find, |record, line| match &mut found {
-        Some(found) => found.push(record, line),
-        None => {
-            let mut first = Found::new(name, features, options, record, line)?;
-            if !options.header {
-                first.push(record, line)?;
-            }
-            found = Some(first);
-            Ok(())
+    each_record(source, name, options, find, |record, line| {
+        if let Some(found) = &mut found {
+            return found.push(record, line);
         }
+        let first = found.insert(Found::new(name, features, options, record, line)?);
+        if options.header { Ok(()) } else { first.push(record, line) }
     })?;
     match found {
         Some(found) if !found.cells.samples.is_empty() => Ok(found.cells),

@@ -70,12 +70,12 @@ pub fn read(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset, Csv
 /// As [`read`].
 pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset, CsvError> {
     let mut table: Option<Table<'_>> = None;
-    each_record(source, name, options, delimiter::find, |record, line| match &mut table {
-        Some(table) => table.push(record, line),
-        None => {
-            table = Some(Table::new(name, options, record, line)?);
-            Ok(())
+    each_record(source, name, options, delimiter::find, |record, line| {
+        if let Some(table) = &mut table {
+            return table.push(record, line);
         }
+        table = Some(Table::new(name, options, record, line)?);
+        Ok(())
     })?;
     table.map_or_else(|| Err(is_empty(name)), Table::finish)
 }
