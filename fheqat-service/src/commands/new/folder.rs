@@ -12,6 +12,8 @@ use tempfile::{Builder, TempDir};
 const PREFIX: &str = ".fheqat-new-";
 /// Held while the folder is written: one that nobody holds was left behind.
 const LOCK: &str = "lock";
+/// What gets its own name in the end.
+const CONTENT: &str = "content";
 
 /// How often a folder is made anew that another process took for one left behind, before its lock was there.
 const ATTEMPTS: usize = 8;
@@ -19,7 +21,7 @@ const ATTEMPTS: usize = 8;
 /// A folder under another name, removed when it is dropped.
 pub(super) struct Folder {
     folder: TempDir,
-    lock: File,
+    _lock: File,
 }
 
 impl Folder {
@@ -37,7 +39,7 @@ impl Folder {
                 let Ok(lock) = File::create(folder.path().join(LOCK)) else { continue };
                 let _ = lock.lock();
                 if folder.path().join(LOCK).exists() {
-                    return Ok(Self { folder, lock });
+                    return Ok(Self { folder, _lock: lock });
                 }
             }
             Err(io::Error::other("another process removes what is written"))
@@ -47,22 +49,22 @@ impl Folder {
 
     /// Writes a file, and the folders that it is in.
     pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), MainError> {
-        let path = self.folder.path().join(path);
+        let path = self.content().join(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
         Ok(file::save(path, bytes)?)
     }
 
-    /// Gives it its own name, which nothing may have.
+    /// Gives what was written its own name, which nothing may have.
     pub(super) fn become_folder(self, path: &Path) -> Result<(), MainError> {
-        fs::remove_file(self.folder.path().join(LOCK))?;
         let failed = |source| format!("cannot write `{}`: {source}", path.display());
-        fs::rename(self.folder.path(), path).map_err(failed)?;
-        // It is no longer under the name that would be removed.
-        let _: PathBuf = self.folder.keep();
-        drop(self.lock);
-        Ok(())
+        Ok(fs::rename(self.content(), path).map_err(failed)?)
+    }
+
+    /// Beside the lock, which therefore is there until nothing is left.
+    fn content(&self) -> PathBuf {
+        self.folder.path().join(CONTENT)
     }
 }
 
@@ -76,7 +78,11 @@ fn sweep(parent: &Path) {
         }
         // Without a lock it is removed only where it is empty.
         let _ = match File::open(entry.path().join(LOCK)) {
-            Ok(lock) if lock.try_lock().is_ok() => fs::remove_dir_all(entry.path()),
+            Ok(lock) if lock.try_lock().is_ok() => {
+                // The lock last, for this process may be killed too.
+                let _ = fs::remove_dir_all(entry.path().join(CONTENT));
+                fs::remove_dir_all(entry.path())
+            }
             Ok(_) => Ok(()),
             Err(_) => fs::remove_dir(entry.path()),
         };
