@@ -1,9 +1,6 @@
 //! A table from a file: as a data set, and as the text that stands in it.
 
-use std::{fs, io::Read};
-
 use clap::Args;
-use csv::{ReaderBuilder, StringRecord, Trim};
 use fheqat::{
     data::{
         DataError, Feature, FeatureKind, Targets,
@@ -12,7 +9,6 @@ use fheqat::{
     ndarray::{Array2, Axis, concatenate},
     prelude::*,
 };
-use flate2::read::MultiGzDecoder;
 
 /// How the columns are called that make a table as wide as a network.
 const FILLER: &str = "column of zeros";
@@ -55,17 +51,9 @@ impl Table {
     /// # Errors
     /// When the file cannot be read, or has no table.
     pub(crate) fn read(file: &str, options: &Options) -> Result<Self, MainError> {
-        let columns = |names: &[String]| names.iter().map(|name| options.column(name)).collect::<Vec<_>>();
-        let targets = if options.target.is_empty() { vec![Column::Last] } else { columns(&options.target) };
-        let delimiter = options.delimiter.map(u8::try_from).transpose()?;
-        let mut reading = CsvOptions {
-            header: !options.no_header,
-            ignore: columns(&options.ignore),
-            categories: columns(&options.category),
-            delimiter,
-            decimal_comma: options.decimal_comma,
-            ..CsvOptions::default()
-        };
+        let named: Vec<Column> = options.target.iter().map(|name| options.column(name)).collect();
+        let targets = if named.is_empty() { vec![Column::Last] } else { named };
+        let mut reading = options.reading()?;
         reading.target = match targets.as_slice() {
             [column] if !options.values => Target::Class(column.clone()),
             _ => Target::Values(targets.clone()),
@@ -121,56 +109,32 @@ impl Options {
         }
     }
 
-    /// Of each sample of a file the cells of these features, as they stand there; a column that only makes a table wider is `0`.
+    /// How the library reads the file, but for the target.
+    fn reading(&self) -> Result<CsvOptions, MainError> {
+        let columns = |names: &[String]| names.iter().map(|name| self.column(name)).collect();
+        Ok(CsvOptions {
+            header: !self.no_header,
+            ignore: columns(&self.ignore),
+            categories: columns(&self.category),
+            delimiter: self.delimiter.map(u8::try_from).transpose()?,
+            decimal_comma: self.decimal_comma,
+            ..CsvOptions::default()
+        })
+    }
+
+    /// Of each sample of a file the cells of these features as text; a column that only makes a table wider is `0`.
     ///
     /// # Errors
     /// When the file cannot be read, or a feature is not among its columns.
     pub(crate) fn cells(&self, file: &str, described: &[Feature]) -> Result<Vec<Vec<String>>, MainError> {
-        let text = text(file)?;
-        let delimiter = self.delimiter.map(u8::try_from).transpose()?;
-        let delimiters = delimiter.map_or_else(|| b",;\t".to_vec(), |delimiter| vec![delimiter]);
-        let mut found =
-            delimiters.iter().filter_map(|&delimiter| self.cells_apart_by(delimiter, &text, described));
-        let names = || described.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>().join("`, `");
-        Ok(found.next().ok_or_else(|| format!("`{file}` has not all of the columns `{}`", names()))?)
+        let (fillers, features): (Vec<Feature>, Vec<Feature>) =
+            described.iter().cloned().partition(|feature| feature.name.starts_with(FILLER));
+        let mut samples = table::cells(file, &features, &self.reading()?)?.samples;
+        for cells in &mut samples {
+            cells.extend(fillers.iter().map(|_| "0".to_owned()));
+        }
+        Ok(samples)
     }
-
-    /// The same of a text where cells stand apart by `delimiter`; `None` where they do not.
-    fn cells_apart_by(&self, delimiter: u8, text: &str, described: &[Feature]) -> Option<Vec<Vec<String>>> {
-        let mut reader = ReaderBuilder::new();
-        reader.has_headers(false).flexible(true).trim(Trim::All).delimiter(delimiter);
-        let records =
-            reader.from_reader(text.as_bytes()).into_records().collect::<Result<Vec<_>, _>>().ok()?;
-        let is_empty = |record: &StringRecord| record.iter().eq([""]);
-        let mut records = records.into_iter().filter(|record| !is_empty(record));
-        let header = if self.no_header { None } else { Some(records.next()?) };
-        let place = |feature: &Feature| match &header {
-            _ if feature.name.starts_with(FILLER) => Some(None),
-            Some(header) => header.iter().position(|name| name == feature.name).map(Some),
-            None => feature.name.parse().ok().map(Some),
-        };
-        let places = described.iter().map(place).collect::<Option<Vec<Option<usize>>>>()?;
-        let cell = |record: &StringRecord, (place, feature): (Option<usize>, &Feature)| {
-            let cell = place.map_or(Some("0"), |place| record.get(place))?;
-            let is_number = feature.kind == FeatureKind::Number;
-            Some(if self.decimal_comma && is_number { cell.replace(',', ".") } else { cell.to_owned() })
-        };
-        let of_record = |record: StringRecord| {
-            places.iter().copied().zip(described).map(|each| cell(&record, each)).collect()
-        };
-        records.map(of_record).collect()
-    }
-}
-
-/// The text of a file, plain or gzip, without a byte order mark.
-fn text(file: &str) -> Result<String, MainError> {
-    let mut bytes = fs::read(file)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let packed = std::mem::take(&mut bytes);
-        MultiGzDecoder::new(packed.as_slice()).read_to_end(&mut bytes)?;
-    }
-    let text = String::from_utf8(bytes)?;
-    Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 
 /// The targets of `data` with other features.

@@ -91,16 +91,36 @@ const CHECKSUM: usize = 8;
 
 /// What an artifact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[non_exhaustive]
+pub enum Kind {
+    /// A [`Circuit`](crate::circuit::Circuit).
     Circuit = 0,
+    /// A client's secret key.
     ClientKey = 1,
     // 2 was a server key with its plan, up to format 5.
+    /// One encrypted sample.
     Input = 3,
+    /// The encrypted outputs of one sample.
     Output = 4,
+    /// Measured [`Prices`](crate::params::cost::Prices).
     Prices = 5,
+    /// The client half of a model.
     ClientHalf = 6,
+    /// The server half of a model.
     ServerHalf = 7,
+    /// A client's evaluation keys.
     EvaluationKeys = 8,
+}
+
+/// What the first bytes of an artifact say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What it is.
+    pub kind: Kind,
+    /// The format of its payload.
+    pub format: u16,
+    /// The version of fheqat that wrote it.
+    pub writer: Writer,
 }
 
 /// What can be written as a file.
@@ -127,7 +147,9 @@ impl Kind {
         Self::EvaluationKeys,
     ];
 
-    const fn name(self) -> &'static str {
+    /// What it is called in errors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Circuit => "circuit",
             Self::ClientKey => "client key",
@@ -138,6 +160,25 @@ impl Kind {
             Self::ServerHalf => "server half",
             Self::EvaluationKeys => "set of evaluation keys",
         }
+    }
+}
+
+impl Header {
+    /// Reads the header of an artifact of any kind and format. The payload may still be damaged.
+    ///
+    /// # Errors
+    /// When the bytes are no artifact, or of a kind that this build does not know.
+    pub fn of(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let expected = "file";
+        if bytes.len() < HEADER || !bytes.starts_with(MARK) {
+            return Err(ArtifactError::Magic { expected });
+        }
+        let found = "something that this version does not know";
+        let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == bytes[KIND_AT]);
+        let kind = kind.ok_or(ArtifactError::Kind { found, expected })?;
+        let format = u16::from_le_bytes([bytes[FORMAT_AT], bytes[FORMAT_AT + 1]]);
+        let writer = Writer { version: std::array::from_fn(|index| bytes[WRITER_AT + index]) };
+        Ok(Self { kind, format, writer })
     }
 }
 
@@ -183,19 +224,14 @@ pub(crate) fn to_bytes<A: Artifact>(value: &A) -> Vec<u8> {
 
 pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> {
     let expected = A::KIND.name();
-    if bytes.len() < HEADER || !bytes.starts_with(MARK) {
-        return Err(ArtifactError::Magic { expected });
+    let Header { kind, format: found, writer } = Header::of(bytes).map_err(|error| match error {
+        ArtifactError::Kind { found, .. } => ArtifactError::Kind { found, expected },
+        _ => ArtifactError::Magic { expected },
+    })?;
+    if kind != A::KIND {
+        return Err(ArtifactError::Kind { found: kind.name(), expected });
     }
-    match Kind::ALL.into_iter().find(|&kind| kind as u8 == bytes[KIND_AT]) {
-        Some(kind) if kind == A::KIND => {}
-        Some(kind) => return Err(ArtifactError::Kind { found: kind.name(), expected }),
-        None => {
-            return Err(ArtifactError::Kind { found: "something that this version does not know", expected });
-        }
-    }
-    let found = u16::from_le_bytes([bytes[FORMAT_AT], bytes[FORMAT_AT + 1]]);
     if found > A::FORMAT {
-        let writer = Writer { version: std::array::from_fn(|index| bytes[WRITER_AT + index]) };
         return Err(ArtifactError::Newer { what: expected, found, newest: A::FORMAT, writer });
     }
     if found < A::FORMAT {
@@ -212,7 +248,7 @@ pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> 
 }
 
 /// The size of a value's file: `value` has empty fields, which will take the bytes in `fields`.
-#[cfg(feature = "fhe")]
+#[cfg(any(feature = "client", feature = "fhe"))]
 pub(crate) fn size<A: Artifact>(value: &A, fields: &[usize]) -> crate::params::Bytes {
     // Of a field's length postcard takes seven bits a byte; that of an empty one is counted with the value.
     let field = |&bytes: &usize| bytes + bytes.max(1).ilog2() as usize / 7;

@@ -13,14 +13,17 @@ mod models;
 mod store;
 mod tokens;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use fheqat::MainError;
+use serde_json::json;
 
 /// Makes, inspects and runs encrypted models, and serves them over HTTP
 #[derive(Parser)]
 #[command(name = "fheqat", version, arg_required_else_help = true)]
 struct Options {
-    /// Prints results as JSON, one value a line
+    /// Prints results and errors as JSON, one value a line
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -29,16 +32,60 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    New(commands::new::Options),
+    Inspect(commands::inspect::Options),
+    Keygen(commands::keygen::Options),
+    Encrypt(commands::encrypt::Options),
+    Run(commands::run::Options),
+    Decrypt(commands::decrypt::Options),
     Serve(Box<commands::serve::Options>),
     Token(commands::token::Options),
     Completions(commands::completions::Options),
 }
 
-fn main() -> Result<(), MainError> {
-    let Options { json, command } = Options::parse();
+/// Exit codes: 0 done, 1 failed, 2 typed wrongly.
+fn main() -> ExitCode {
+    let Options { json, command } = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => return refused(&error),
+    };
+    match run(command, json) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            fail(json, &format!("{error:?}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, json: bool) -> Result<(), MainError> {
     match command {
+        Command::New(options) => commands::new::run(&options, json),
+        Command::Inspect(options) => commands::inspect::run(&options, json),
+        Command::Keygen(options) => commands::keygen::run(&options, json),
+        Command::Encrypt(options) => commands::encrypt::run(&options, json),
+        Command::Run(options) => commands::run::run(&options, json),
+        Command::Decrypt(options) => commands::decrypt::run(&options, json),
         Command::Serve(options) => commands::serve::run(&options, json),
         Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),
+    }
+}
+
+/// Help and versions are asked for; all else is typed wrongly.
+fn refused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let message = error.render().to_string();
+        fail(true, message.trim_end().trim_start_matches("error: "));
+        return ExitCode::from(2);
+    }
+    error.exit()
+}
+
+fn fail(json: bool, message: &str) {
+    if json {
+        eprintln!("{}", json!({ "error": message }));
+    } else {
+        eprintln!("Error: {message}");
     }
 }

@@ -85,6 +85,8 @@ pub(crate) fn table(bytes: &[u8]) -> bool {
         CsvOptions { features: data.described().to_vec(), classes: data.class_names().to_vec(), ..options };
     let again = csv::parse(file, "file", &like_it).unwrap();
     assert_eq!((again.described(), again.labels()), (data.described(), data.labels()));
+    let cells = csv::parse_cells(file, "file", data.described(), &like_it).unwrap();
+    assert_eq!(cells.samples.len(), data.len());
     true
 }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::Variance;
 
 use crate::{
-    fhe::{EncryptedInput, EncryptedOutput, EvaluationKeys},
     params::{
         Bytes, Log2Probability, Parameters, Seconds, Slots,
         cost::Prices,
@@ -67,15 +66,16 @@ pub struct LayerPrediction {
 impl Prediction {
     pub(crate) fn new(workload: &Workload, solution: &Solution, plan: &Plan, prices: &Prices) -> Self {
         let parameters = solution.parameters;
+        let sizes = plan.client.sizes();
         Self {
             parameters,
             layers: layers(workload, solution),
             outputs: solution.outputs.iter().map(|output| output.event).collect(),
             p_fail: solution.p_fail,
             server_key: parameters.server_key_bytes(),
-            server_key_seeded: EvaluationKeys::file_size(&parameters),
-            input: EncryptedInput::file_size(&plan.server),
-            output: EncryptedOutput::file_size(&plan.server),
+            server_key_seeded: sizes.evaluation_keys,
+            input: sizes.input,
+            output: sizes.output,
             run: solution.cost,
             keygen: prices.keygen(&parameters),
         }

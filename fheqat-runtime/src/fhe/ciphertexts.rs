@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{KeyId, ModelId};
 use crate::artifact::{self, Artifact, ArtifactError};
-#[cfg(feature = "fhe")]
-use crate::{params::Bytes, plan::ServerPlan};
+#[cfg(feature = "client")]
+use crate::params::Bytes;
 
 /// One encrypted sample: a seed for the masks, and a body for each level that the circuit reads. Under the big key one mask serves as many
 /// levels as a polynomial has coefficients.
@@ -61,16 +61,13 @@ impl Bodies {
 }
 
 impl EncryptedInput {
-    /// What it takes as a file.
-    #[cfg(feature = "fhe")]
-    pub(crate) fn file_size(plan: &ServerPlan) -> Bytes {
-        let (body, bodies) = if plan.inputs_under_small_key {
-            (4, Bodies::Small(Vec::new()))
-        } else {
-            (8, Bodies::Big(Vec::new()))
-        };
+    /// What it takes as a file, of so many levels.
+    #[cfg(feature = "client")]
+    pub(crate) fn file_size(inputs: usize, under_small_key: bool) -> Bytes {
+        let (body, bodies) =
+            if under_small_key { (4, Bodies::Small(Vec::new())) } else { (8, Bodies::Big(Vec::new())) };
         let (model, key) = (ModelId([0; 12]), KeyId([0; 12]));
-        artifact::size(&Self { model, key, seed: 0, bodies }, &[body * plan.inputs])
+        artifact::size(&Self { model, key, seed: 0, bodies }, &[body * inputs])
     }
 
     /// The model that it is for, by which a server with several models chooses.
@@ -101,11 +98,11 @@ impl EncryptedInput {
 }
 
 impl EncryptedOutput {
-    /// What it takes as a file.
-    #[cfg(feature = "fhe")]
-    pub(crate) fn file_size(plan: &ServerPlan) -> Bytes {
+    /// What it takes as a file, of sums of so many bytes.
+    #[cfg(feature = "client")]
+    pub(crate) fn file_size(sums: usize) -> Bytes {
         let (model, key) = (ModelId([0; 12]), KeyId([0; 12]));
-        artifact::size(&Self { model, key, sums: Vec::new() }, &[plan.result_length()])
+        artifact::size(&Self { model, key, sums: Vec::new() }, &[sums])
     }
 
     /// The model that gave it.

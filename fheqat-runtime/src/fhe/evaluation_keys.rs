@@ -52,7 +52,7 @@ impl EvaluationKeys {
     }
 
     /// What they take as a file.
-    #[cfg(feature = "fhe")]
+    #[cfg(feature = "client")]
     pub(crate) fn file_size(parameters: &Parameters) -> Bytes {
         let empty = Self {
             id: KeyId([0; 12]),

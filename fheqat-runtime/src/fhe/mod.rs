@@ -18,6 +18,8 @@ pub(crate) mod rounded;
 pub(crate) mod secrets;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "client")]
+mod sizes;
 #[cfg(all(test, feature = "fhe"))]
 mod tests;
 
@@ -29,3 +31,5 @@ pub use evaluation_keys::EvaluationKeys;
 pub use ids::{KeyId, ModelId};
 #[cfg(feature = "server")]
 pub use server::{Control, Server, ServerHalf, ServerKey};
+#[cfg(feature = "client")]
+pub use sizes::Sizes;

@@ -167,6 +167,18 @@ impl Rotation {
     }
 }
 
+#[cfg(feature = "client")]
+impl ClientPlan {
+    /// Bytes of the numbers of each output of a result; of a constant, nothing.
+    pub(crate) fn result_lengths(&self) -> impl Iterator<Item = usize> {
+        let numbers = self.parameters.big_dimension().to_lwe_size().0;
+        self.outputs.iter().map(move |output| match output {
+            Decoding::Constant(_) => 0,
+            Decoding::Sum { bits, .. } => bits.bytes(numbers),
+        })
+    }
+}
+
 impl ClientPlan {
     /// Refuses a plan whose parts do not fit each other, or whose numbers are beyond what this build could have chosen.
     #[cfg(feature = "client")]

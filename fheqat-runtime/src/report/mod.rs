@@ -152,7 +152,8 @@ impl Circuit {
 
 impl Codec {
     /// What the client does by one of its encoders; `None` where there is no such.
-    fn encoding(&self, encoder: usize) -> Option<EncodingReport> {
+    #[must_use]
+    pub fn encoding(&self, encoder: usize) -> Option<EncodingReport> {
         let encoder = self.encoders.get(encoder)?;
         Some(EncodingReport {
             features: self.features,

@@ -23,6 +23,15 @@ pub(super) struct Cell<'a> {
 }
 
 impl Reading<'_> {
+    /// Every line has as many cells as the first, each given as its number and its cells.
+    pub(super) fn check_width(&self, first: (u64, usize), here: (u64, usize)) -> Result<(), CsvError> {
+        if here.1 == first.1 {
+            return Ok(());
+        }
+        let (file, (line, found), (first, expected)) = (self.file.to_owned(), here, first);
+        Err(CsvError::Width { file, line, found, first, expected })
+    }
+
     pub(super) fn is_missing(&self, text: &str) -> bool {
         self.options.missing_marks.iter().any(|mark| mark == text)
     }
@@ -68,6 +77,13 @@ impl Reading<'_> {
             (true, true) => None,
             (true, false) => Some(text.replace(',', ".").into()),
         }
+    }
+
+    /// The text of a number that training could have, with a point.
+    pub(super) fn number_text(&self, cell: Cell<'_>) -> Result<String, CsvError> {
+        let number = self.number(cell.text).ok_or_else(|| self.is_no_number(cell))?;
+        self.small(number, cell)?;
+        Ok(self.decimal(cell.text).unwrap_or_default().into_owned())
     }
 
     /// A name of a class or category: of a number its value, so that `1` and `1.0` are one.

@@ -22,6 +22,7 @@
 //! ```
 
 mod cell;
+mod cells;
 mod delimiter;
 mod error;
 mod feature;
@@ -40,6 +41,7 @@ use std::{
 
 use ::csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
+pub use cells::{Cells, cells, parse_cells};
 pub use error::CsvError;
 pub(crate) use options::MISSING_MARKS;
 pub use options::{Column, CsvOptions, Missing, Target};
@@ -67,13 +69,32 @@ pub fn read(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset, Csv
 /// # Errors
 /// As [`read`].
 pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset, CsvError> {
+    let mut table: Option<Table<'_>> = None;
+    each_record(source, name, options, delimiter::find, |record, line| {
+        if let Some(table) = &mut table {
+            return table.push(record, line);
+        }
+        table = Some(Table::new(name, options, record, line)?);
+        Ok(())
+    })?;
+    table.map_or_else(|| Err(is_empty(name)), Table::finish)
+}
+
+/// Calls `take` with each line that has cells, and its number.
+fn each_record(
+    source: impl Read,
+    name: &str,
+    options: &CsvOptions,
+    find: impl FnOnce(&[u8], &str) -> Result<u8, CsvError>,
+    mut take: impl FnMut(&StringRecord, u64) -> Result<(), CsvError>,
+) -> Result<(), CsvError> {
     let failed = |error| unreadable(error, name);
     let mut source = Lines::new(plain(source, options.max_unpacked).map_err(failed)?);
     let mut head = Vec::new();
     source.by_ref().take(delimiter::HEAD).read_to_end(&mut head).map_err(failed)?;
     let delimiter = match options.delimiter {
         Some(delimiter) => delimiter,
-        None => delimiter::find(&head, name)?,
+        None => find(&head, name)?,
     };
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
@@ -82,25 +103,19 @@ pub fn parse(source: impl Read, name: &str, options: &CsvOptions) -> Result<Data
         .delimiter(delimiter)
         .from_reader(Cursor::new(head).chain(source));
     let mut record = StringRecord::new();
-    let mut table: Option<Table<'_>> = None;
     while next(&mut reader, &mut record, name)? {
         if record.len() == 1 && record[0].is_empty() {
             continue;
         }
         // Behind the record, which ends with a line.
         let within = record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
-        let line = reader.position().line().saturating_sub(1 + within);
-        match &mut table {
-            Some(table) => table.push(&record, line)?,
-            None => table = Some(Table::new(name, options, &record, line)?),
-        }
+        take(&record, reader.position().line().saturating_sub(1 + within))?;
     }
-    match table {
-        Some(table) => table.finish(),
-        None => {
-            Err(CsvError::Data { file: name.to_owned(), error: DataError::Empty { rows: 0, columns: 0 } })
-        }
-    }
+    Ok(())
+}
+
+fn is_empty(name: &str) -> CsvError {
+    CsvError::Data { file: name.to_owned(), error: DataError::Empty { rows: 0, columns: 0 } }
 }
 
 fn next(

@@ -24,10 +24,10 @@ pub(super) struct Table<'a> {
 }
 
 /// What columns a file has.
-struct Columns<'a> {
+pub(super) struct Columns<'a> {
     file: &'a str,
     names: Option<Vec<String>>,
-    width: usize,
+    pub(super) width: usize,
 }
 
 impl<'a> Table<'a> {
@@ -59,15 +59,7 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn push(&mut self, record: &StringRecord, line: u64) -> Result<(), CsvError> {
-        if record.len() != self.width {
-            return Err(CsvError::Width {
-                file: self.reading.file.to_owned(),
-                line,
-                found: record.len(),
-                first: self.first,
-                expected: self.width,
-            });
-        }
+        self.reading.check_width((self.first, self.width), (line, record.len()))?;
         for feature in &mut self.features {
             feature.push(&record[feature.index], line, self.reading)?;
         }
@@ -108,7 +100,7 @@ impl Table<'_> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(record: &StringRecord, line: u64, reading: Reading<'a>) -> Result<Self, CsvError> {
+    pub(super) fn of(record: &StringRecord, line: u64, reading: Reading<'a>) -> Result<Self, CsvError> {
         let file = reading.file;
         if !reading.options.header {
             return Ok(Self { file, names: None, width: record.len() });
@@ -124,7 +116,7 @@ impl<'a> Columns<'a> {
         Ok(Self { file, names: Some(record.iter().map(str::to_owned).collect()), width: record.len() })
     }
 
-    fn find(&self, column: &Column) -> Result<usize, CsvError> {
+    pub(super) fn find(&self, column: &Column) -> Result<usize, CsvError> {
         let found = match column {
             Column::Last => self.width.checked_sub(1),
             Column::Index(index) => Some(*index).filter(|index| *index < self.width),
@@ -141,10 +133,26 @@ impl<'a> Columns<'a> {
         })
     }
 
-    fn column(&self, index: usize) -> Column {
+    /// Where a feature of a first file is, by its name, or by its index where no line names the columns.
+    pub(super) fn find_feature(&self, name: &str) -> Result<usize, CsvError> {
+        self.find(&match (&self.names, name.parse()) {
+            (None, Ok(index)) => Column::Index(index),
+            (Some(_), _) | (None, Err(_)) => Column::Name(name.to_owned()),
+        })
+    }
+
+    pub(super) fn column(&self, index: usize) -> Column {
         match &self.names {
             Some(names) => Column::Name(names[index].clone()),
             None => Column::Index(index),
+        }
+    }
+
+    /// What it is called in the first line, or its index.
+    pub(super) fn name(&self, index: usize) -> String {
+        match self.column(index) {
+            Column::Name(name) => name,
+            Column::Last | Column::Index(_) => index.to_string(),
         }
     }
 
@@ -156,11 +164,7 @@ impl<'a> Columns<'a> {
         };
         let (ignored, categories) = (find_all(ignore)?, find_all(categories)?);
         let known = features.iter().map(|feature| {
-            let place = match (&self.names, feature.name.parse()) {
-                (None, Ok(index)) => Column::Index(index),
-                (Some(_), _) | (None, Err(_)) => Column::Name(feature.name.clone()),
-            };
-            let index = self.find(&place)?;
+            let index = self.find_feature(&feature.name)?;
             Ok(FeatureColumn::known(index, self.column(index), feature, reading))
         });
         if !features.is_empty() {
@@ -169,11 +173,7 @@ impl<'a> Columns<'a> {
         let chosen = (0..self.width).filter(|index| !targets.contains(index) && !ignored.contains(index));
         let named = chosen.map(|index| {
             let column = self.column(index);
-            let name = match &column {
-                Column::Name(name) => name.clone(),
-                Column::Last | Column::Index(_) => index.to_string(),
-            };
-            FeatureColumn::new(index, name, column, categories.contains(&index))
+            FeatureColumn::new(index, self.name(index), column, categories.contains(&index))
         });
         Ok(named.collect())
     }

@@ -162,11 +162,7 @@ impl Client {
         let plan = self.plan();
         Mismatch::check_ids((output.model, output.key), (self.half.model, self.key.id))?;
         let numbers = plan.parameters.big_dimension().to_lwe_size().0;
-        let length = |output: &Decoding| match output {
-            Decoding::Constant(_) => 0,
-            Decoding::Sum { bits, .. } => bits.bytes(numbers),
-        };
-        let (found, expected) = (output.sums.len(), plan.outputs.iter().map(length).sum());
+        let (found, expected) = (output.sums.len(), plan.result_lengths().sum());
         if found != expected {
             return Err(Mismatch::Shape { found, expected });
         }
@@ -175,10 +171,11 @@ impl Client {
         let accumulators = plan
             .outputs
             .iter()
-            .map(|output| match output {
+            .zip(plan.result_lengths())
+            .map(|(output, length)| match output {
                 Decoding::Constant(constant) => *constant,
                 Decoding::Sum { slots, range, constant, bits } => {
-                    let (bytes, behind) = rest.split_at(length(output));
+                    let (bytes, behind) = rest.split_at(length);
                     rest = behind;
                     let ciphertext = rounded::unpack(bytes, *bits, numbers);
                     let ciphertext =
