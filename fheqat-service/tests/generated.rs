@@ -119,6 +119,8 @@ fn a_crate_trains_and_writes_versions_of_a_model() {
             "{said}"
         );
         let file = |half: &str| fs::read(iris.join(format!("models/iris/{version}.{half}"))).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&file("report.json")).unwrap();
+        assert!(report["p_fail"].as_f64().unwrap() <= -128.0, "{report}");
         let client = ClientHalf::from_bytes(&file("client")).unwrap();
         let server = ServerHalf::from_bytes(&file("server")).unwrap();
         assert_eq!((client.model(), client.parameters()), (server.model(), server.parameters()));

@@ -112,6 +112,12 @@ impl Compiled {
 }
 
 impl Report {
+    /// The report as JSON, for programs and for the page of a service.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
     /// The largest M of any rotation.
     #[must_use]
     pub fn max_slots(&self) -> u32 {

@@ -5,6 +5,7 @@ mod disks;
 mod hostile;
 mod kills;
 mod owners;
+mod page;
 mod predictions;
 mod process;
 mod world;

@@ -1,0 +1,80 @@
+//! The page at `/`, in Chromium.
+
+use std::{path::PathBuf, process::Command};
+
+use crate::{
+    process::{Place, sha256},
+    world,
+};
+
+/// Chromium; none where it is not installed, which is an error where `FHEQAT_ALL_TOOLS` is set.
+fn browser() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
+    let found = found.into_iter().find(|file| file.is_file());
+    if found.is_none() {
+        assert!(std::env::var_os("FHEQAT_ALL_TOOLS").is_none(), "install chromium: apt-get install chromium");
+        println!("left out: there is no chromium on the PATH");
+    }
+    found
+}
+
+fn visit(browser: &PathBuf, place: &Place, url: &str, options: &[&str]) -> String {
+    let output = Command::new(browser)
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        ])
+        .arg(format!("--user-data-dir={}", place.file("browser").display()))
+        .args(["--virtual-time-budget=4000", "--timeout=20000"])
+        .args(options)
+        .arg(url)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_models_and_what_ran() {
+    let Some(browser) = browser() else { return };
+    let place = Place::new();
+    let report = serde_json::to_vec(&world::deep().compiled.report()).unwrap();
+    std::fs::write(place.models().join("deep/1.report.json"), report).unwrap();
+    std::fs::create_dir(place.models().join("<b>broken")).unwrap();
+    std::fs::write(place.models().join("<b>broken/3.server"), "rubbish").unwrap();
+    let server = place.start(&[]);
+    let asker = server.asker();
+    let owner = world::deep().owner(1);
+    asker.register(&owner.evaluation).await;
+    let job = asker.accepted(world::deep().inputs(&owner, 3)).await;
+    asker.results(&job).await;
+
+    let dom = visit(&browser, &place, &server.url, &["--dump-dom"]);
+    for text in ["ready", "deep", "linear", "relu1", "3 samples in five minutes", "this process"] {
+        assert!(dom.contains(text), "the page lacks `{text}`: {dom}");
+    }
+    assert!(dom.contains("&lt;b&gt;broken version 3"), "names are shown as text: {dom}");
+    assert!(!dom.contains(&sha256(&owner.evaluation)), "nothing of one client is shown");
+
+    let picture = place.file("page.png");
+    let option = format!("--screenshot={}", picture.display());
+    visit(&browser, &place, &server.url, &[&option, "--window-size=390,1400", "--force-dark-mode"]);
+    let picture = std::fs::read(picture).unwrap();
+    assert_eq!(picture[16..24], [0, 0, 1, 0x86, 0, 0, 5, 0x78], "390 by 1400 points");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_asks_for_a_token() {
+    let Some(browser) = browser() else { return };
+    let place = Place::new();
+    let tokens = place.file("tokens");
+    std::fs::write(&tokens, format!("somebody = \"{}\"\n", sha256(b"word"))).unwrap();
+    let server = place.start(&["--tokens", tokens.to_str().unwrap()]);
+    let dom = visit(&browser, &place, &server.url, &["--dump-dom"]);
+    assert!(dom.contains("a token is needed"), "{dom}");
+    assert!(!dom.contains("deep"), "{dom}");
+}
