@@ -95,7 +95,7 @@ fn runs(compiled: &Compiled, sample: &[f32]) {
         server.run(&input).unwrap()
     });
     assert_eq!(client.decrypt(&output).unwrap(), compiled.circuit().simulate(sample).unwrap());
-    println!("{} rotations: {peak} bytes at once, {said} said", compiled.plan().server.rotations());
+    eprintln!("{} rotations: {peak} bytes at once, {said} said", compiled.plan().server.rotations());
     assert!(peak < said, "{peak} bytes at once, {said} said");
     assert!(peak > 0.5 * said, "{peak} bytes at once, {said} said");
 }

@@ -245,11 +245,24 @@ impl ServerPlan {
             (rotation.tables as u64).saturating_mul(big).saturating_add(switched)
         };
         let extension = rotations().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
-        let ring = (8 * (self.parameters.glwe_dimension.0 as u64 + 1) * size) << extension.min(MAX_EXTENSION);
-        let thread = if self.rotations() == 0 { 0 } else { ring * (BLOCK as u64 + 1) };
+        let thread = if self.rotations() == 0 { 0 } else { self.memory_of_a_thread(extension) };
         let outputs = (self.outputs.len() as u64).saturating_mul(big);
         let sample = rotations().map(wires).fold(masks.saturating_add(outputs), u64::saturating_add);
         Bytes(sample.saturating_add(thread))
+    }
+
+    /// What one thread works in: a block of rotations that interleave up to `2^extension` polynomials, one step of one of them, and
+    /// one external product.
+    fn memory_of_a_thread(&self, extension: u32) -> u64 {
+        let big = 8 * (self.parameters.big_dimension().0 as u64 + 1);
+        let mask = self.parameters.lwe_dimension.0 as u64;
+        let polynomial = 8 * self.parameters.polynomial_size.0 as u64;
+        let product = polynomial * (self.parameters.glwe_dimension.0 as u64 + 1);
+        let interleaved = product << extension.min(MAX_EXTENSION);
+        // Places and values of a mask that is switched take 16 bytes each, in vectors that double when they grow.
+        let rotation = interleaved + big + 4 * (mask + 1) + 2 * 16 * mask;
+        let step = interleaved + (polynomial << extension.min(MAX_EXTENSION)) + big;
+        BLOCK as u64 * rotation + step + product + 4 * polynomial
     }
 
     /// Refuses a plan that reads what is not there, or is beyond what this build could have chosen.
