@@ -181,7 +181,8 @@ fn threads_that_do_not_start_are_counted_in_words() {
 fn a_half_that_takes_too_much_memory_says_how_much() {
     use fheqat::params::Bytes;
 
-    let bytes = circuit(Seed(0)).compile(&CompileOptions::default()).unwrap().server().to_bytes();
+    let circuit = Circuit::from_bytes(include_bytes!("corpus/circuit/small")).unwrap();
+    let bytes = circuit.compile(&CompileOptions::default()).unwrap().server().to_bytes();
     let memory = ServerHalf::from_bytes(&bytes).unwrap().plan().memory();
     assert!(ServerHalf::from_bytes_within(&bytes, memory).is_ok());
     let message = ServerHalf::from_bytes_within(&bytes, Bytes(memory.0 - 1)).unwrap_err().to_string();
