@@ -129,7 +129,7 @@ fn keygen(folder: &Path) -> Result<(), MainError> {
 
 fn client(folder: &Path) -> Result<Client, MainError> {
     let half = ClientHalf::from_bytes(&file::load(folder.join("model.client"))?)?;
-    let key = ClientKey::from_bytes(&file::load(folder.join("client.key"))?)?;
+    let key = ClientKey::from_bytes(&file::load_secret(folder.join("client.key"))?)?;
     Ok(Client::new(half, key)?)
 }
 

@@ -39,6 +39,7 @@ pub mod prelude {
         data::Dataset,
         network::Network,
         nn::{Precision, layers::*, module::Layers},
+        params::Log2Probability,
         quant::activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
         quant_net,
         train::{ClassWeights, CostSearch, FeatureMap, SelectBy, TrainConfig},

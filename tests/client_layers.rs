@@ -143,6 +143,46 @@ fn filters_run_on_the_client() {
     saved_and_loaded(&net);
 }
 
+/// Floats of a tensor of a file in the format of safetensors.
+fn change_tensor(file: &mut [u8], name: &str, change: impl Fn(f32) -> f32) {
+    let length = u64::from_le_bytes(*file.first_chunk().unwrap()) as usize;
+    let (header, data) = file[8..].split_at_mut(length);
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    let [from, to] = [0, 1].map(|end| header[name]["data_offsets"][end].as_u64().unwrap() as usize);
+    for number in data[from..to].as_chunks_mut().0 {
+        *number = change(f32::from_le_bytes(*number)).to_le_bytes();
+    }
+}
+
+/// The layer in front of both reads features once, in training and on the client.
+#[test]
+fn encoders_behind_one_layer_transform_alike() {
+    let net: TwoEncoders = trained(&points());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.safetensors");
+    net.save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for changed in ["quant.mean", "bits.deviation"] {
+        let mut file = whole.clone();
+        change_tensor(&mut file, changed, |number| number * 1.5);
+        std::fs::write(&path, &file).unwrap();
+        let mut loaded = TwoEncoders::new(Seed(2));
+        let error = loaded.load(&path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`quant` and `bits` are behind `fc0`, and have different transforms of the features it reads: the file is damaged, or its training diverged"
+        );
+        change_tensor(
+            &mut file,
+            &changed.replace("quant", "bits").replace("bits.dev", "quant.dev"),
+            |number| number * 1.5,
+        );
+        std::fs::write(&path, &file).unwrap();
+        let result = loaded.load(&path).map_err(|error| error.to_string());
+        assert_eq!(result, Ok(()), "both are changed");
+    }
+}
+
 /// The default search: cross-validation of how features are read before the client's layers, then the price of what is encrypted.
 #[test]
 fn the_search_trains_layers_of_the_client() {

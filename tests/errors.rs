@@ -161,3 +161,31 @@ mod encrypted {
         trained::<Mended>().compile(&options).unwrap();
     }
 }
+
+#[cfg(feature = "fhe")]
+#[test]
+fn threads_that_do_not_start_are_counted_in_words() {
+    let message =
+        |threads| ThreadError { threads: std::num::NonZeroUsize::new(threads), reason: "no room".to_owned() };
+    for (threads, words) in
+        [(0, "one thread for each core could"), (1, "1 thread could"), (9, "9 threads could")]
+    {
+        let message = message(threads).to_string();
+        assert!(message.starts_with(words) && message.contains("(no room): ask for fewer"), "{message}");
+    }
+}
+
+/// It is not damaged, so nothing is to be made again.
+#[cfg(feature = "fhe")]
+#[test]
+fn a_half_that_takes_too_much_memory_says_how_much() {
+    use fheqat::params::Bytes;
+
+    let circuit = Circuit::from_bytes(include_bytes!("corpus/circuit/small")).unwrap();
+    let bytes = circuit.compile(&CompileOptions::default()).unwrap().server().to_bytes();
+    let memory = ServerHalf::from_bytes(&bytes).unwrap().plan().memory();
+    assert!(ServerHalf::from_bytes_within(&bytes, memory).is_ok());
+    let message = ServerHalf::from_bytes_within(&bytes, Bytes(memory.0 - 1)).unwrap_err().to_string();
+    assert!(message.ends_with("are allowed: allow more with `ServerHalf::from_bytes_within`"), "{message}");
+    assert!(message.starts_with(&format!("a sample of this server half takes {memory}")), "{message}");
+}

@@ -70,7 +70,10 @@ fn written(tree: &Tree) -> Vec<u8> {
 /// For every place that has a length and is not among `known`: the artefact with so much there that it is 1 MB. Names of places, and
 /// bytes.
 fn filled(header: &[u8], tree: &Tree, known: &mut BTreeSet<String>) -> BTreeMap<String, Vec<u8>> {
-    let room = FILE - header.len() - written(tree).len() - 16;
+    // Keys that rotate are larger than that as they are.
+    let Some(room) = FILE.checked_sub(header.len() + written(tree).len() + 16) else {
+        return BTreeMap::new();
+    };
     let (mut places, mut number) = (Vec::new(), 0);
     tree.visit("", &mut |place, node| {
         let has_length = match node {
@@ -139,9 +142,15 @@ fn files_of_a_megabyte_take_at_most_64_megabytes() {
     let world = World::get();
     let mut worst: Vec<(usize, Duration, String)> = Vec::new();
     let mut measure = |kind: Kind, name: &str, bytes: &[u8]| {
-        assert!(bytes.len() <= FILE, "{kind:?}, {name}: {} bytes", bytes.len());
         let start = Instant::now();
         let (peak, is_read) = peak(kind, bytes);
+        if bytes.len() > FILE {
+            assert!(
+                kind == Kind::EvaluationKeys && peak <= 2 * bytes.len(),
+                "{kind:?}, {name}: {peak} bytes"
+            );
+            return;
+        }
         // Of a bit becomes a word, and no key has more than some thousand.
         assert!(kind != Kind::ClientKey || peak <= FILE, "{name}: {peak} bytes for a key");
         let accepted = if is_read { ", accepted" } else { "" };

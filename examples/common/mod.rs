@@ -5,7 +5,6 @@ use std::{num::NonZeroUsize, time::Instant};
 use clap::Args;
 use fheqat::{
     fhe::{EncryptError, EncryptedInput},
-    params::Log2Probability,
     prelude::*,
     report::{Report, SearchReport},
 };

@@ -2,7 +2,6 @@
 
 use fheqat::{
     data::FeatureKind,
-    params::Log2Probability,
     prelude::*,
     train::{History, Metrics, Validation},
 };

@@ -8,18 +8,32 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::params::Bytes;
+
 /// Why bytes cannot be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
     /// Not a file of fheqat.
-    #[error("these bytes are no {expected} of fheqat: they start with another mark")]
+    #[error(
+        "these bytes are no {expected}: {}, give those that `to_bytes` gave, neither packed nor encoded", start(.found)
+    )]
     Magic {
         /// What was expected.
         expected: &'static str,
+        /// The first bytes, at most six.
+        found: Vec<u8>,
+    },
+    /// A file of fheqat that ends within its header.
+    #[error("the {what} is cut off after {found} bytes: copy it again")]
+    Cut {
+        /// What was expected.
+        what: &'static str,
+        /// How many bytes there are.
+        found: usize,
     },
     /// A file of fheqat, but of another kind.
-    #[error("these bytes are a {found}, not a {expected}")]
+    #[error("these bytes are those of another kind of file ({found}): give those of the {expected}")]
     Kind {
         /// What they are.
         found: &'static str,
@@ -57,6 +71,16 @@ pub enum ArtifactError {
     Checksum {
         /// What was expected.
         what: &'static str,
+    },
+    /// A server half whose samples take more memory than is allowed.
+    #[error(
+        "a sample of this server half takes {found}, and {allowed} are allowed: allow more with `ServerHalf::from_bytes_within`"
+    )]
+    Memory {
+        /// What a sample takes.
+        found: Bytes,
+        /// The most that was allowed.
+        allowed: Bytes,
     },
     /// The checksum is right, but fheqat writes no such content.
     #[error("the {what} is malformed ({reason}): make it again")]
@@ -169,11 +193,18 @@ impl Header {
     /// # Errors
     /// When the bytes are no artifact, or of a kind that this build does not know.
     pub fn of(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        let expected = "file";
-        if bytes.len() < HEADER || !bytes.starts_with(MARK) {
-            return Err(ArtifactError::Magic { expected });
+        Self::expecting(bytes, "file of fheqat")
+    }
+
+    fn expecting(bytes: &[u8], expected: &'static str) -> Result<Self, ArtifactError> {
+        if !bytes.starts_with(MARK) {
+            let found = bytes[..bytes.len().min(MARK.len())].to_vec();
+            return Err(ArtifactError::Magic { expected, found });
         }
-        let found = "something that this version does not know";
+        if bytes.len() < HEADER {
+            return Err(ArtifactError::Cut { what: expected, found: bytes.len() });
+        }
+        let found = "one that this version does not know";
         let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == bytes[KIND_AT]);
         let kind = kind.ok_or(ArtifactError::Kind { found, expected })?;
         let format = u16::from_le_bytes([bytes[FORMAT_AT], bytes[FORMAT_AT + 1]]);
@@ -201,6 +232,13 @@ pub(crate) fn malformed<A: Artifact>(reason: &str) -> ArtifactError {
     ArtifactError::Malformed { what: A::KIND.name(), reason: reason.to_owned() }
 }
 
+fn start(found: &[u8]) -> String {
+    if found.is_empty() {
+        return "there are none".to_owned();
+    }
+    format!("they start with `{}` where `{}` belongs", found.escape_ascii(), MARK.escape_ascii())
+}
+
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     let mut hash = Sha256::new();
     hash.update(&bytes[..CHECKSUM_AT]);
@@ -224,10 +262,7 @@ pub(crate) fn to_bytes<A: Artifact>(value: &A) -> Vec<u8> {
 
 pub(crate) fn from_bytes<A: Artifact>(bytes: &[u8]) -> Result<A, ArtifactError> {
     let expected = A::KIND.name();
-    let Header { kind, format: found, writer } = Header::of(bytes).map_err(|error| match error {
-        ArtifactError::Kind { found, .. } => ArtifactError::Kind { found, expected },
-        _ => ArtifactError::Magic { expected },
-    })?;
+    let Header { kind, format: found, writer } = Header::expecting(bytes, expected)?;
     if kind != A::KIND {
         return Err(ArtifactError::Kind { found: kind.name(), expected });
     }

@@ -13,6 +13,8 @@ use std::{
 };
 
 use thiserror::Error;
+#[cfg(feature = "client")]
+use zeroize::Zeroizing;
 
 use self::part::Part;
 
@@ -132,6 +134,16 @@ pub fn save_secret(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError
 /// Names the file.
 pub fn load(path: impl AsRef<Path>) -> Result<Vec<u8>, FileError> {
     read(path.as_ref())
+}
+
+/// [`load`] of what is secret, such as a client's key: its bytes are overwritten when they are dropped.
+///
+/// # Errors
+/// Names the file.
+#[cfg(feature = "client")]
+pub fn load_secret(path: impl AsRef<Path>) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    // Of a file, `fs::read` makes room for all before it reads: no copy is left behind where a vector grew.
+    read(path.as_ref()).map(Zeroizing::new)
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {

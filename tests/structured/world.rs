@@ -186,7 +186,6 @@ impl World {
     }
 }
 
-/// The evaluation keys of the party that rotates take megabytes, too much to mutate so often.
 fn trees(kind: Kind, circuits: &[Circuit], parties: &[Party]) -> Vec<Tree> {
     let models = || parties.iter().flat_map(|party| &party.models);
     match kind {
@@ -194,7 +193,7 @@ fn trees(kind: Kind, circuits: &[Circuit], parties: &[Party]) -> Vec<Tree> {
         Kind::ClientHalf => models().map(|model| Tree::of(model.client.half())).collect(),
         Kind::ServerHalf => models().map(|model| Tree::of(model.server.half())).collect(),
         Kind::ClientKey => parties.iter().map(|party| Tree::of(&*party.key)).collect(),
-        Kind::EvaluationKeys => vec![Tree::of(&parties[1].keys)],
+        Kind::EvaluationKeys => parties.iter().map(|party| Tree::of(&party.keys)).collect(),
         Kind::Input => models().map(|model| Tree::of(&model.input)).collect(),
         Kind::Output => models().map(|model| Tree::of(&model.output)).collect(),
     }

@@ -85,6 +85,14 @@ const CHECKS: &[Check] = &[
         is_of_ci: false,
     },
     Check {
+        name: "targets",
+        meaning: "the targets of fuzz/ compile, on stable and without libFuzzer's C++",
+        commands: &["check --manifest-path fuzz/Cargo.toml --features fhe --locked"],
+        // The library to link, which a check does not read.
+        variables: &[("CUSTOM_LIBFUZZER_PATH", "absent/libfuzzer.a")],
+        is_of_ci: false,
+    },
+    Check {
         name: "review",
         meaning: "writes again what tests compare with: interface, messages of the macro, golden tables",
         commands: &["test --workspace --test api --test ui --test parameters --test security --locked"],

@@ -1,5 +1,7 @@
 //! What can go wrong with keys and ciphertexts.
 
+use std::num::NonZeroUsize;
+
 use thiserror::Error;
 
 use super::ids::{KeyId, ModelId};
@@ -10,12 +12,20 @@ use crate::{
 
 /// Why a pool of threads could not start.
 #[derive(Debug, Error)]
-#[error("{threads} threads could not start ({reason}): ask for fewer with `threads`")]
+#[error("{} could not start ({reason}): ask for fewer, or allow this process more threads and memory", in_words(*.threads))]
 pub struct ThreadError {
-    /// How many were asked for; 0 means all cores.
-    pub threads: usize,
+    /// How many were asked for; `None` means one a core.
+    pub threads: Option<NonZeroUsize>,
     /// The operating system's reason.
     pub reason: String,
+}
+
+fn in_words(threads: Option<NonZeroUsize>) -> String {
+    match threads.map(NonZeroUsize::get) {
+        None => "one thread for each core".to_owned(),
+        Some(1) => "1 thread".to_owned(),
+        Some(threads) => format!("{threads} threads"),
+    }
 }
 
 /// A model, keys or ciphertexts that do not belong together.

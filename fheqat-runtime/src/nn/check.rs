@@ -1,5 +1,7 @@
 //! Whether a network can run with the numbers that it has learned.
 
+use std::collections::BTreeMap;
+
 use super::{
     error::Unusable,
     ops::{Op, operation::Context},
@@ -7,19 +9,40 @@ use super::{
     quantized::Decoder,
     usable::{Bad, infinite, no_unit},
 };
-use crate::quant::transition::decode;
+use crate::quant::{Transform, transition::decode};
 
 impl Program {
     /// Asks every op for numbers that cannot be, and every sum for what follows from them.
     ///
     /// # Errors
-    /// Names the first that is found. A network without such numbers has a circuit, once it is calibrated, and gives finite
+    /// Names the first that is found, or encoders behind one layer of the client that do not agree. A network without such numbers has a circuit, once it is calibrated, and gives finite
     /// outputs.
     pub(crate) fn check(&self) -> Result<(), Unusable> {
         for (index, node) in self.nodes.iter().enumerate() {
             let of_state = || node.op.state().unusable();
             if let Some((part, value)) = of_state().or_else(|| self.unusable_sums(index)) {
-                return Err(Unusable { field: node.name.to_owned(), part, value });
+                return Err(Unusable::Number { field: node.name.to_owned(), part, value });
+            }
+        }
+        self.check_transforms()
+    }
+
+    /// Each encoder keeps what the features go through, and a layer of the client in front of several reads them once.
+    fn check_transforms(&self) -> Result<(), Unusable> {
+        let transform = |encoder: usize| match (&self.nodes[encoder].op, self.reading(encoder)) {
+            (_, Some(reading)) => Some(&reading.transform),
+            (Op::Quantizer(state), None) if state.step.is_some() => Some(&Transform::AsIs),
+            _ => None,
+        };
+        let behind = (0..self.nodes.len())
+            .filter_map(|encoder| Some((encoder, *self.client_path(encoder).first()?, transform(encoder)?)));
+        let mut known: BTreeMap<usize, (usize, &Transform)> = BTreeMap::new();
+        for (encoder, layer, transform) in behind {
+            let (first, expected) = *known.entry(layer).or_insert((encoder, transform));
+            if transform != expected {
+                let [layer, first, second] =
+                    [layer, first, encoder].map(|index| self.nodes[index].name.to_owned());
+                return Err(Unusable::Transforms { layer, first, second });
             }
         }
         Ok(())

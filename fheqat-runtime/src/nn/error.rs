@@ -28,14 +28,30 @@ pub enum NetworkError {
     },
 }
 
-/// A number that a layer has learned, or that follows from what it has learned, with which no network can run.
+/// What a network has learned, and cannot run with.
 #[derive(Clone, Debug, PartialEq, Error)]
-#[error("`{field}` has a {part} of {value}, with which it cannot run")]
-pub struct Unusable {
-    /// The field.
-    pub field: String,
-    /// What the number is.
-    pub part: &'static str,
-    /// The number.
-    pub value: f32,
+#[non_exhaustive]
+pub enum Unusable {
+    /// A number that a layer has learned, or that follows from what it has learned.
+    #[error("`{field}` has a {part} of {value}, with which it cannot run")]
+    Number {
+        /// The field.
+        field: String,
+        /// What the number is.
+        part: &'static str,
+        /// The number.
+        value: f32,
+    },
+    /// Two encoders behind one layer of the client, which reads transformed features once for both.
+    #[error(
+        "`{first}` and `{second}` are behind `{layer}`, and have different transforms of the features it reads"
+    )]
+    Transforms {
+        /// The layer of the client.
+        layer: String,
+        /// One encoder.
+        first: String,
+        /// The other.
+        second: String,
+    },
 }

@@ -257,29 +257,44 @@ impl ServerPlan {
             (rotation.tables as u64).saturating_mul(big).saturating_add(switched)
         };
         let extension = rotations().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
-        let ring = (8 * (self.parameters.glwe_dimension.0 as u64 + 1) * size) << extension.min(MAX_EXTENSION);
-        let thread = if self.rotations() == 0 { 0 } else { ring * (BLOCK as u64 + 1) };
+        let thread = if self.rotations() == 0 { 0 } else { self.memory_of_a_thread(extension) };
         let outputs = (self.outputs.len() as u64).saturating_mul(big);
         let sample = rotations().map(wires).fold(masks.saturating_add(outputs), u64::saturating_add);
         Bytes(sample.saturating_add(thread))
     }
 
-    /// Refuses a plan that reads what is not there, is beyond what this build could have chosen, or takes more than `memory` for one
-    /// sample.
+    /// What one thread works in: a block of rotations that interleave up to `2^extension` polynomials, one step of one of them, and
+    /// one external product.
+    fn memory_of_a_thread(&self, extension: u32) -> u64 {
+        let big = 8 * (self.parameters.big_dimension().0 as u64 + 1);
+        let mask = self.parameters.lwe_dimension.0 as u64;
+        let polynomial = 8 * self.parameters.polynomial_size.0 as u64;
+        let product = polynomial * (self.parameters.glwe_dimension.0 as u64 + 1);
+        let interleaved = product << extension.min(MAX_EXTENSION);
+        // Places and values of a mask that is switched take 16 bytes each, in vectors that double when they grow.
+        let rotation = interleaved + big + 4 * (mask + 1) + 2 * 16 * mask;
+        let step = interleaved + (polynomial << extension.min(MAX_EXTENSION)) + big;
+        BLOCK as u64 * rotation + step + product + 4 * polynomial
+    }
+
+    /// Refuses a plan that reads what is not there, or is beyond what this build could have chosen.
     #[cfg(feature = "server")]
-    pub(crate) fn check(&self, memory: Bytes) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         self.parameters.check()?;
-        if self.memory() > memory {
-            return Err(format!("a sample takes {}, more than the {memory} that are allowed", self.memory()));
-        }
         if !self.parameters.rotate() && (self.rotations() > 0 || self.inputs_under_small_key) {
-            return Err("it needs a small key, and has none".to_owned());
+            return Err(
+                "it has rotations or inputs under the small key, and parameters without one".to_owned()
+            );
         }
         for (stage, rotations) in self.stages.iter().enumerate() {
-            for rotation in rotations {
+            for (number, rotation) in rotations.iter().enumerate() {
                 self.check_sum(&rotation.sum, stage)?;
                 self.check_key(rotation)?;
-                self.check_rotation(rotation)?;
+                if let Some(part) = self.misfit(rotation) {
+                    return Err(format!(
+                        "the {part} of rotation {number} of stage {stage} do not fit its parameters"
+                    ));
+                }
             }
         }
         if !self.outputs.iter().all(|output| output.bits.is_possible()) {
@@ -326,8 +341,9 @@ impl ServerPlan {
         }
     }
 
+    /// The part of a rotation that no compilation gives.
     #[cfg(feature = "server")]
-    fn check_rotation(&self, rotation: &Rotation) -> Result<(), String> {
+    fn misfit(&self, rotation: &Rotation) -> Option<&'static str> {
         let taps = rotation.taps.iter().all(|tap| tap.coefficient < self.parameters.polynomial_size.0);
         let mut readers: Vec<usize> =
             rotation.taps.iter().flat_map(|tap| &tap.readers).map(|reader| reader.0).collect();
@@ -345,10 +361,14 @@ impl ServerPlan {
         let switches = rotation.key_switches.count() == 0 || self.parameters.key_switch.is_some();
         let wires = rotation.key_switches.wires.is_sorted_by(|a, b| a < b)
             && rotation.key_switches.wires.iter().all(|&table| table < rotation.tables);
-        if taps && tables && grid && stairs && switches && wires && rotation.slots.is_possible() {
-            Ok(())
-        } else {
-            Err("a rotation does not fit its parameters".to_owned())
-        }
+        let parts = [
+            (taps, "coefficients"),
+            (tables, "tables"),
+            (grid, "points"),
+            (stairs, "stairs"),
+            (switches && wires, "key switches"),
+            (rotation.slots.is_possible(), "slots"),
+        ];
+        parts.into_iter().find_map(|(fits, part)| (!fits).then_some(part))
     }
 }

@@ -1,5 +1,7 @@
 //! What the engine's operations take on this machine: each is timed on keys as large as real ones, filled with random numbers.
 
+use std::num::NonZeroUsize;
+
 use aligned_vec::{AVec, ConstAlign};
 use indicatif::{ProgressBar, ProgressStyle};
 use pulp::c64;
@@ -104,8 +106,9 @@ impl Bench {
         let value = |index| (scramble(index) >> 40) as f64 * 2.0_f64.powi(-24) - 0.5;
         let numbers =
             (0..KEY / size_of::<c64>()).map(|index| c64::new(value(2 * index), value(2 * index + 1)));
+        let threads = Some(NonZeroUsize::MIN);
         let workers = ThreadPoolBuilder::new().num_threads(1).build();
-        let workers = workers.map_err(|error| ThreadError { threads: 1, reason: error.to_string() })?;
+        let workers = workers.map_err(|error| ThreadError { threads, reason: error.to_string() })?;
         Ok(Self { key: AVec::from_iter(128, numbers), workers })
     }
 }

@@ -57,7 +57,7 @@ impl ClientKey {
         Zeroizing::new(artifact::to_bytes(self))
     }
 
-    /// Reads a key back.
+    /// Reads a key back, for one from [`file::load_secret`](crate::file::load_secret).
     ///
     /// # Errors
     /// When the bytes are something else, of another format, damaged, or have parameters that this build never chooses.

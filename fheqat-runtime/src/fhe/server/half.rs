@@ -18,7 +18,7 @@ pub struct ServerHalf {
 
 impl ServerHalf {
     /// The most memory that a sample may take while it runs, in a half that [`from_bytes`](Self::from_bytes) accepts: 1 GB.
-    pub const MEMORY: Bytes = Bytes(1_000_000_000);
+    pub const DEFAULT_MEMORY: Bytes = Bytes(1_000_000_000);
 
     /// The model's random id.
     #[must_use]
@@ -44,12 +44,12 @@ impl ServerHalf {
         artifact::to_bytes(self)
     }
 
-    /// Reads a half back whose samples take at most [`MEMORY`](Self::MEMORY) each.
+    /// Reads a half back whose samples take at most [`DEFAULT_MEMORY`](Self::DEFAULT_MEMORY) each.
     ///
     /// # Errors
     /// As [`from_bytes_within`](Self::from_bytes_within).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        Self::from_bytes_within(bytes, Self::MEMORY)
+        Self::from_bytes_within(bytes, Self::DEFAULT_MEMORY)
     }
 
     /// Reads a half back. Few bytes can describe much work: a half whose samples would take more than `memory` each is refused before
@@ -60,8 +60,11 @@ impl ServerHalf {
     /// that takes more than `memory`.
     pub fn from_bytes_within(bytes: &[u8], memory: Bytes) -> Result<Self, ArtifactError> {
         let half: Self = artifact::from_bytes(bytes)?;
-        half.plan.check(memory).map_err(|reason| artifact::malformed::<Self>(&reason))?;
-        Ok(half)
+        half.plan.check().map_err(|reason| artifact::malformed::<Self>(&reason))?;
+        match half.plan.memory() {
+            found if found > memory => Err(ArtifactError::Memory { found, allowed: memory }),
+            _ => Ok(half),
+        }
     }
 }
 

@@ -32,10 +32,7 @@ pub(in crate::fhe) struct Buffers {
 impl Workers {
     pub(crate) fn new(threads: Option<NonZeroUsize>, plan: &ServerPlan) -> Result<Self, ThreadError> {
         let pool = ThreadPoolBuilder::new().num_threads(threads.map_or(0, NonZeroUsize::get)).build();
-        let pool = pool.map_err(|error| ThreadError {
-            threads: threads.map_or(0, NonZeroUsize::get),
-            reason: error.to_string(),
-        })?;
+        let pool = pool.map_err(|error| ThreadError { threads, reason: error.to_string() })?;
         let extension =
             plan.stages.iter().flatten().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
         let big = plan.parameters.big_dimension().to_lwe_size().0;

@@ -209,8 +209,12 @@ fn bytes_come_back_or_are_refused() {
     assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(sample).unwrap());
 
     let read = |bytes: &[u8]| ClientKey::from_bytes(bytes).unwrap_err();
-    assert!(matches!(read(&[]), ArtifactError::Magic { .. }));
-    assert!(matches!(read(&[b'x'; 100]), ArtifactError::Magic { .. }));
+    let says = |bytes: &[u8], text: &str| assert!(read(bytes).to_string().contains(text), "{}", read(bytes));
+    says(&[], "these bytes are no client key: there are none, give those");
+    says(b"PK\x03\x04 and so on", "they start with `PK\\x03\\x04 a` where `fheqat` belongs");
+    says(b"fhe", "they start with `fhe` where");
+    says(&key[..10], "the client key is cut off after 10 bytes: copy it again");
+    says(&evaluation, "another kind of file (set of evaluation keys): give those of the client key");
     assert!(matches!(read(&evaluation), ArtifactError::Kind { found: "set of evaluation keys", .. }));
     assert!(matches!(read(&key[..key.len() - 1]), ArtifactError::Checksum { .. }));
     let with_format = |format: u16| {
