@@ -217,7 +217,7 @@ fn client_key(world: &World, bytes: &[u8]) -> Outcome {
     Ran
 }
 
-/// Keys of the party that does not rotate are a few bytes.
+/// Keys of the parties that do not rotate are small.
 fn evaluation_keys(world: &World, bytes: &[u8]) -> Outcome {
     let Ok(keys) = EvaluationKeys::from_bytes(bytes) else { return Refused };
     assert_eq!(keys.to_bytes(), bytes, "they are written otherwise");
