@@ -242,12 +242,13 @@ impl Prices {
         Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.of(1.0, share).0)
     }
 
-    /// Packing so many results, as if a step of the trace were an external product of its shape; nothing without keys for it.
+    /// Packing so many results, as if a step of the trace were an external product of its shape whose key is in the cache; nothing without
+    /// keys for it.
     #[must_use]
     pub fn packing(&self, parameters: &Parameters, results: usize) -> Seconds {
         let Some(packing) = parameters.packing.filter(|_| results > 0) else { return Seconds(0.0) };
         let shape = self.shape_of(parameters.polynomials_of_a_sum(), Packing::SIZE.0);
-        let step = |decomposition: Decomposition| shape.step(decomposition.levels).first.0;
+        let step = |decomposition: Decomposition| shape.step(decomposition.levels).further.0;
         let ring_switches = results.div_ceil(Packing::SIZE.0) as f64;
         Seconds(
             Packing::steps(results) as f64 * step(packing.trace) + ring_switches * step(packing.ring_switch),

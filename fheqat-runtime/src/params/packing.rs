@@ -34,17 +34,20 @@ pub struct Packing {
     pub ring_switch: Decomposition,
 }
 
-/// k', trace and ring switch (base, levels): of these the search takes the smallest result that an output has room for.
+/// k', and log2 of the base and the levels of the trace and of the ring switch.
+type Choice = (usize, (usize, usize), (usize, usize));
+
+/// Of these the search takes the smallest result that an output has room for.
 ///
 /// With kN = 2048 they add a deviation of 2^-14.5, 2^-19.7, 2^-20.8 and 2^-23.0, and an exact output of M slots that fails with a
 /// probability of 2^-128 is allowed 2^-4.7 / M. Longer keys of the trace would take more than the 0.6 MB that a result is worth.
-const CHOICES: [(usize, (usize, usize), (usize, usize)); 4] =
+const CHOICES: [Choice; 4] =
     [(4, (15, 2), (3, 6)), (5, (15, 2), (3, 8)), (5, (11, 3), (3, 9)), (6, (11, 3), (3, 10))];
 
 /// The keys that the search tries, and whose noise was measured.
 pub(super) fn choices() -> Vec<Packing> {
     let decomposition = |(base_log, levels)| Decomposition::new(base_log, levels);
-    let packing = |&(k, trace, ring_switch)| Packing {
+    let packing = |&(k, trace, ring_switch): &Choice| Packing {
         glwe_dimension: GlweDimension(k),
         trace: decomposition(trace),
         ring_switch: decomposition(ring_switch),
@@ -244,7 +247,7 @@ mod tests {
     fn keys_and_noise_are_as_documented() {
         let deviation = |variance: f64| variance.log2() / 2.0;
         let packings = choices();
-        let growth = ((1_u32 << 16) - 1) as f64 / 3.0;
+        let growth = f64::from((1_u32 << 16) - 1) / 3.0;
         let usual = |packing: Packing| parameters(1, 2048, packing);
         let trace = packings.iter().map(|packing| usual(*packing).trace(packing).noise() * growth);
         let ring_switch = packings.iter().map(|packing| usual(*packing).ring_switch(packing).noise());

@@ -31,7 +31,7 @@ pub(crate) struct Workspace {
 /// Digits of polynomials, transformed and multiplied, and the sums of that.
 pub(super) struct Digits {
     arch: Arch,
-    digits: Vec<u64>,
+    last: Vec<u64>,
     transformed: AVec<c64, ConstAlign<128>>,
     sums: AVec<c64, ConstAlign<128>>,
     buffers: ComputationBuffers,
@@ -90,7 +90,7 @@ impl Digits {
         let zeros = |length| AVec::from_iter(128, std::iter::repeat_n(c64::new(0.0, 0.0), length));
         Self {
             arch: Arch::new(),
-            digits: vec![0; size],
+            last: vec![0; size],
             transformed: zeros(size / 2),
             sums: zeros(polynomials * size / 2),
             buffers,
@@ -116,12 +116,12 @@ impl Digits {
         row: &[c64],
         fft: FftView<'_>,
     ) {
-        let Self { arch, digits, transformed, sums, buffers, first } = self;
+        let Self { arch, last, transformed, sums, buffers, first } = self;
         let digits = if gadget.levels == 1 {
             &*rounded
         } else {
-            arch.dispatch(TakeDigit { gadget, digits, rounded });
-            &digits[..]
+            arch.dispatch(TakeDigit { gadget, digits: last, rounded });
+            &last[..]
         };
         let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
         fft.forward_as_integer(fourier, Polynomial::from_container(digits), buffers.stack());
@@ -131,7 +131,7 @@ impl Digits {
 
     /// Adds the sums to polynomials.
     pub(super) fn add_to(&mut self, output: &mut [u64], fft: FftView<'_>) {
-        let size = self.digits.len();
+        let size = self.last.len();
         for (polynomial, sum) in output.chunks_exact_mut(size).zip(self.sums.chunks_exact_mut(size / 2)) {
             let fourier = FourierPolynomialMutView { data: sum };
             fft.add_backward_in_place_as_torus(

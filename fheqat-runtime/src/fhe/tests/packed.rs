@@ -11,7 +11,7 @@ use crate::{
     circuit::Circuit,
     compile::{CompileError, CompileOptions, Compiled},
     fhe::{Client, EvaluationKeys, Server, ServerHalf, ServerKey},
-    params::{Log2Probability, Packing, Parameters, Results, search::Infeasible},
+    params::{Bytes, Log2Probability, Packing, Parameters, Results, search::Infeasible},
     plan::Decoding,
 };
 
@@ -116,6 +116,11 @@ fn sums_too_wide_to_be_packed_are_refused_with_what_helps() {
     assert!(error.to_string().contains("Results::Rounded"), "{error}");
     let circuit = linear(30, Range::unsigned(2), 2, 3);
     assert!(circuit.compile(&options().p_fail(Log2Probability(-40.0))).is_ok());
+    let error = circuit.compile(&options().max_server_key(Bytes(1_000_000))).unwrap_err();
+    assert!(
+        matches!(error, CompileError::Infeasible { reason: Infeasible::ServerKey { .. }, .. }),
+        "{error}"
+    );
 }
 
 #[test]

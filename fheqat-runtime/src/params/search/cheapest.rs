@@ -88,7 +88,7 @@ impl<'a> ParameterSearch<'a> {
     /// The best whose objective has a value less than `below`.
     pub(super) fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         if self.workload.rotations.is_empty() {
-            return self.best_unrotated(below);
+            return self.best_unrotated(server_key, below);
         }
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
@@ -113,13 +113,14 @@ impl<'a> ParameterSearch<'a> {
         best
     }
 
-    /// The same for a workload of sums of inputs: one key, and no key of a server.
-    fn best_unrotated(&self, below: f64) -> Option<(f64, Parameters)> {
+    /// The same for a workload of sums of inputs: one key, and none of a server but those that pack results.
+    fn best_unrotated(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         let shapes = self.space.unrotated.iter();
         let keys = shapes.map(|&(dimension, size)| Parameters::without_rotations(dimension, size));
         let fitting = |parameters: Parameters| {
             let noise = Variances::new(self.workload, &parameters);
-            self.with_results(parameters, &noise)
+            let parameters = self.with_results(parameters, &noise)?;
+            (parameters.server_key_bytes() <= server_key).then_some(parameters)
         };
         let value = |parameters: Parameters| {
             let operations = self.prices.ciphertext_operations(&parameters, self.operations);
@@ -181,7 +182,7 @@ impl<'a> ParameterSearch<'a> {
             return None;
         }
         let noise = Variances::new(self.workload, &parameters);
-        if !self.possible_without_key_switch(&noise, max_deviations) {
+        if !Self::possible_without_key_switch(&noise, max_deviations) {
             return None;
         }
         let parameters = self.with_results(parameters, &noise)?;
@@ -214,7 +215,7 @@ impl<'a> ParameterSearch<'a> {
         self.objective.lower_bound(parameters, least)
     }
 
-    fn possible_without_key_switch(&self, noise: &Variances, max_deviations: &MaxDeviations) -> bool {
+    fn possible_without_key_switch(noise: &Variances, max_deviations: &MaxDeviations) -> bool {
         let fits = |variance: f64, deviation: f64| variance <= deviation * deviation;
         let mut rotations = noise.rotations.iter().enumerate();
         rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))

@@ -44,14 +44,18 @@ impl ParameterSearch<'_> {
         if self.results == Results::Rounded {
             return None;
         }
-        let rounded = self.of_rounded_results();
-        let (_, parameters) = rounded.best(allowed, f64::INFINITY)?;
+        self.of_rounded_results().best(allowed, f64::INFINITY)?;
         let outputs = &self.workload.outputs;
         let narrowest = outputs.iter().min_by(|one, other| {
             let deviation = |output: &WorkloadOutput| output.max_deviation(self.deviations).0;
             deviation(one).total_cmp(&deviation(other))
         })?;
-        let noises = self.space.packings.iter().map(|packing| parameters.packing_noise(packing).0);
+        let shapes =
+            if self.workload.rotations.is_empty() { &self.space.unrotated } else { &self.space.shapes };
+        let noises = shapes.iter().flat_map(|&(k, size)| {
+            let parameters = Parameters::without_rotations(k, size);
+            self.space.packings.iter().map(move |packing| parameters.packing_noise(packing).0)
+        });
         Some(Infeasible::Packing {
             output: narrowest.output,
             slots: narrowest.slots,

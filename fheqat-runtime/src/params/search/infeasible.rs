@@ -74,8 +74,8 @@ pub enum Infeasible {
     },
     /// Parameters exist, but no keys pack the results with as little noise as an output needs.
     #[error(
-        "results cannot be packed: of its {slots} slots output {output} is allowed a standard deviation of {allowed}, beside its own noise, \
-         and packing adds 2^{:.2} at least: compile with `Results::Rounded`, lower `max_l1` or `bits` of the last layer, or ask for a \
+        "results cannot be packed: of its {slots} slots output {output} is allowed a standard deviation of {allowed}, its own \
+         noise included, and packing adds 2^{:.2} at least: compile with `Results::Rounded`, lower `max_l1` or `bits` of the last layer, or ask for a \
          larger `p_fail`",
         .noise.0.log2() / 2.0
     )]
@@ -86,7 +86,7 @@ pub enum Infeasible {
         slots: Slots,
         /// The standard deviation it may have.
         allowed: TorusDistance,
-        /// The least variance that packing adds, under the parameters for results that are not packed.
+        /// The least variance that packing adds.
         noise: Variance,
     },
     /// Parameters exist, but their keys are too large.
