@@ -47,7 +47,7 @@ pub mod prelude {
     #[cfg(feature = "fhe")]
     pub use crate::{
         compile::{CompileError, CompileOptions, Compiled},
-        params::{cost::Prices, objective::Objective},
+        params::{Results, cost::Prices, objective::Objective},
     };
 }
 

@@ -19,7 +19,8 @@ struct Deep {
     fc2: QuantLinear<6, 2>,
 }
 
-/// No rotation, and inputs under the big key: evaluation keys that take bytes where those of [`Deep`] take megabytes.
+/// No rotation, and inputs under the big key: evaluation keys that take bytes where those of [`Deep`] take megabytes, and those that pack
+/// results a quarter of one.
 #[quant_net(bits = 3)]
 struct Flat {
     bits: Thermometer<3>,
@@ -28,8 +29,11 @@ struct Flat {
 
 const SAMPLE: [f32; 2] = [0.2, 0.7];
 
+/// The last is [`Flat`] with packed results.
+const MODELS: [&str; 3] = ["deep", "flat", "packed"];
+
 fn path(file: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/6")).join(file)
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/7")).join(file)
 }
 
 fn read(file: &str) -> Vec<u8> {
@@ -43,7 +47,7 @@ fn read_client(model: &str) -> Client {
 
 #[test]
 fn results_of_earlier_builds_decrypt_to_what_their_circuits_give() {
-    for model in ["deep", "flat"] {
+    for model in MODELS {
         let circuit = Circuit::from_bytes(&read(&format!("{model}.circuit"))).unwrap();
         let result = EncryptedOutput::from_bytes(&read(&format!("{model}.output"))).unwrap();
         let logits = read_client(model).decrypt(&result).unwrap();
@@ -64,7 +68,7 @@ fn inputs_of_earlier_builds_run() {
 
 #[test]
 fn what_is_read_is_written_again_bit_for_bit() {
-    for model in ["deep", "flat"] {
+    for model in MODELS {
         let read = |kind: &str| read(&format!("{model}.{kind}"));
         assert_eq!(Circuit::from_bytes(&read("circuit")).unwrap().to_bytes(), read("circuit"));
         assert_eq!(ClientHalf::from_bytes(&read("client")).unwrap().to_bytes(), read("client"));
@@ -85,8 +89,10 @@ fn write() {
     deep.train(&train, &config).unwrap();
     flat.train(&train, &config).unwrap();
     fs::create_dir_all(path("")).unwrap();
-    for (model, circuit) in [("deep", deep.circuit().unwrap()), ("flat", flat.circuit().unwrap())] {
-        let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+    let flat = flat.circuit().unwrap();
+    for (model, circuit) in MODELS.into_iter().zip([deep.circuit().unwrap(), flat.clone(), flat]) {
+        let results = if model == "packed" { Results::Packed } else { Results::Rounded };
+        let compiled = circuit.compile(&CompileOptions::default().results(results)).unwrap();
         let plan = &compiled.plan().server;
         assert_eq!((plan.rotations() > 0, plan.outputs.len()), (model == "deep", 2));
         let (key, keys) = compiled.client().keygen_insecure_for_tests(Seed(0));

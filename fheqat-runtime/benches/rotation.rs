@@ -1,4 +1,5 @@
-//! Two encrypted neurons, the second behind a key switch: as this crate runs them, and as they are run elsewhere.
+//! Two encrypted neurons, the second behind a key switch: as this crate runs them, and as they are run elsewhere. And results, by themselves
+//! and packed.
 //!
 //! `cargo bench --workspace --bench rotation`; a filter such as `'64 slots'` keeps one size.
 
@@ -9,7 +10,11 @@ use fheqat_runtime::{
     circuit::Circuit,
     compile::CompileOptions,
     fhe::{Client, Server},
-    params::{Bytes, Log2Probability},
+    params::{
+        Bytes, Log2Probability, Parameters, Results,
+        dimension::{GlweDimension, PolynomialSize},
+        search::Space,
+    },
     spec::Range,
 };
 
@@ -115,9 +120,31 @@ fn published(criterion: &mut Criterion<CoreTime>) {
     group.finish();
 }
 
+/// Sums of inputs under a key of 2048 bits: nearly all of the time is that of their results.
+fn results(criterion: &mut Criterion<CoreTime>) {
+    let mut group = criterion.benchmark_group("results of kN = 2048");
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
+    let bare = Parameters::without_rotations(GlweDimension(1), PolynomialSize(2048));
+    let packing = Space::default().packings.first().copied();
+    for outputs in [1, 2, 10, 100] {
+        let circuit = chain::sums(outputs);
+        for (name, results) in [("rounded", Results::Rounded), ("packed", Results::Packed)] {
+            let options = CompileOptions::default().threads(NonZeroUsize::new(1));
+            let options = options.parameters(Parameters { packing, ..bare }).results(results);
+            let parties = LazyCell::new(|| keys(&circuit, &options));
+            group.bench_function(BenchmarkId::new(name, outputs), |bencher| {
+                let (client, server) = &*parties;
+                let input = client.encrypt(&[3.0]).expect("a feature for the only input");
+                bencher.iter(|| black_box(server.run(&input)));
+            });
+        }
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = core_time();
-    targets = rotations, published
+    targets = rotations, published, results
 }
 criterion_main!(benches);

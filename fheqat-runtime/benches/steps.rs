@@ -33,6 +33,7 @@ fn parameters(shape: &ShapePrices, levels: usize) -> Parameters {
         polynomial_size: PolynomialSize(shape.polynomial_size),
         rotation: Decomposition::new(22 / levels, levels),
         key_switch: None,
+        packing: None,
     };
     let elements = KEY / one.bootstrap_key_bytes().0;
     Parameters { lwe_dimension: LweDimension(elements.max(2) as usize), ..one }

@@ -56,11 +56,7 @@ fn workload(rotations: Vec<WorkloadRotation>) -> Workload {
 }
 
 fn bounds(p_fail: f64) -> Bounds {
-    Bounds {
-        p_fail: Log2Probability(p_fail),
-        server_key: Bytes(250_000_000),
-        objective: Objective::CoreSeconds,
-    }
+    Bounds { p_fail: Log2Probability(p_fail), ..Bounds::default() }
 }
 
 fn row(rotation: WorkloadRotation, bounds: Bounds) -> String {
@@ -161,6 +157,7 @@ fn dumb(workload: &Workload, bounds: Bounds, space: &Space) -> Option<f64> {
                         polynomial_size,
                         rotation,
                         key_switch: Some(key_switch),
+                        packing: None,
                     };
                     let costs: Option<Vec<f64>> = workload
                         .rotations

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use fheqat::{
     fhe::{ClientHalf, ModelId, ServerHalf},
-    params::{Bytes as Memory, Parameters},
+    params::Bytes as Memory,
 };
 use fheqat_client::wire;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(crate) struct Loaded {
     /// Of the client half.
     pub(crate) sha256: Sha256,
     pub(crate) wire: wire::Model,
-    /// What the result of a sample takes, a few bytes more or less.
+    /// What the result of a sample takes.
     pub(crate) result: Memory,
     /// What `compile` reported, where there is a file of it.
     report: Option<Value>,
@@ -221,9 +221,7 @@ impl Loaded {
             ));
         }
         let plan = half.plan();
-        let numbers = plan.parameters.big_dimension().to_lwe_size().0 as u64;
-        let bits = plan.outputs.iter().map(|output| u64::from(output.bits.0));
-        let result = Memory(bits.map(|bits| (numbers * bits).div_ceil(8)).sum::<u64>() + 64);
+        let sizes = client_half.plan().sizes();
         let parameters = serde_json::to_vec(half.parameters()).map_err(|error| error.to_string())?;
         let wire = wire::Model {
             name: name.to_owned(),
@@ -231,14 +229,14 @@ impl Loaded {
             model: half.model().to_string(),
             parameters: Sha256::of(&parameters).to_string(),
             client_half: client.len() as u64,
-            evaluation_keys: key_file(half.parameters()),
-            expanded_keys: half.parameters().server_key_bytes().0,
+            evaluation_keys: sizes.evaluation_keys.0,
+            expanded_keys: sizes.expanded_keys.0,
             inputs: plan.inputs,
             rotations: plan.rotations(),
         };
         let sha256 = Sha256::of(&client);
         let report = report(&file("report.json"));
-        Ok(Self { half: Arc::new(half), client: client.into(), sha256, wire, result, report })
+        Ok(Self { half: Arc::new(half), client: client.into(), sha256, wire, result: sizes.output, report })
     }
 }
 
@@ -249,16 +247,6 @@ fn report(path: &Path) -> Option<Value> {
     file.take(REPORT).read_to_end(&mut bytes).ok()?;
     let report = serde_json::from_slice(&bytes);
     report.inspect_err(|error| tracing::warn!(%error, path = %path.display(), "cannot read a report")).ok()
-}
-
-/// About what evaluation keys take as a file: the numbers in it.
-fn key_file(parameters: &Parameters) -> u64 {
-    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
-    let polynomials = lwe_dimension.0 * rotation.levels.0 * (glwe_dimension.0 + 1);
-    let bits = if parameters.rotate() { u64::from(parameters.bootstrap_body_bits().0) } else { 0 };
-    let bootstrap = ((polynomials * polynomial_size.0) as u64 * bits).div_ceil(8);
-    let levels = key_switch.map_or(0, |decomposition| decomposition.levels.0);
-    bootstrap + 4 * (parameters.big_dimension().0 * levels) as u64
 }
 
 /// Versions in a folder, complete or not.

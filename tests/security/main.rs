@@ -1,10 +1,15 @@
-//! What an attacker of a golden parameter set sees: `lwe.txt`, which `estimate.py` reads.
+//! What an attacker of a golden parameter set, or of the keys of packed results, sees: `lwe.txt`, which `estimate.py` reads.
 #![cfg(feature = "fhe")]
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::PathBuf,
+};
 
-use fheqat::params::{Decomposition, Parameters, noise::small_encryption, search::Space};
+use fheqat::params::{Decomposition, Packing, Parameters, noise::small_encryption, search::Space};
 
 const HEAD: &str = "    n  k     N     kN  log2 of standard deviations: small key, big key\n";
 
@@ -27,12 +32,12 @@ fn parameters([n, k, size]: [usize; 3]) -> Parameters {
         space.shapes.into_iter().find(|(dimension, found)| (dimension.0, found.0) == (k, size)).unwrap();
     let lwe_dimension = space.lwe_dimensions.into_iter().find(|dimension| dimension.0 == n).unwrap();
     let rotation = Decomposition::new(23, 1);
-    Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch: None }
+    Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch: None, packing: None }
 }
 
 /// With `FHEQAT_BLESS` set, writes the table instead.
 #[test]
-fn the_table_has_every_golden_set() {
+fn the_table_has_every_golden_set_and_keys_of_packed_results() {
     let golden = ["parameters.txt", "tolerances.txt"]
         .map(|name| fs::read_to_string(file("fheqat-runtime/tests/golden").join(name)).unwrap());
     let sets: BTreeSet<[usize; 3]> = golden.iter().flat_map(|table| shapes(table)).collect();
@@ -46,6 +51,14 @@ fn the_table_has_every_golden_set() {
         let big = deviation(parameters.big_encryption().0);
         let dimension = parameters.big_dimension().0;
         writeln!(table, "{n:>5} {k:>2} {size:>5} {dimension:>6} {small:>9.4} {big:>9.4}").unwrap();
+    }
+    let packed = Space::default().packings;
+    let packed: BTreeMap<usize, Packing> =
+        packed.into_iter().map(|packing| (packing.glwe_dimension.0, packing)).collect();
+    for (k, packing) in packed {
+        let (size, dimension) = (Packing::SIZE.0, packing.dimension().0);
+        let big = packing.encryption().0.log2() / 2.0;
+        writeln!(table, "{:>5} {k:>2} {size:>5} {dimension:>6} {:>9} {big:>9.4}", 0, "-").unwrap();
     }
     let path = file("tests/security/lwe.txt");
     if std::env::var_os("FHEQAT_BLESS").is_some() {

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, sync::Arc, sync::OnceLock};
 use fheqat::{
     circuit::{Codec, Graph},
     data::FeatureKind,
-    params::{Log2Probability, Parameters},
+    params::{Log2Probability, Parameters, Results},
     prelude::*,
 };
 
@@ -44,8 +44,8 @@ pub(crate) struct Model {
 
 pub(crate) struct World {
     pub(crate) circuits: Vec<Circuit>,
-    /// The first rotates, the second does not.
-    pub(crate) parties: [Party; 2],
+    /// The first rotates, the second does not, the third packs results.
+    pub(crate) parties: [Party; 3],
     stocks: [Stock; Kind::ALL.len()],
 }
 
@@ -86,6 +86,9 @@ const ONE: NonZeroUsize = NonZeroUsize::MIN;
 pub(crate) fn options(parameters: Option<Parameters>) -> CompileOptions {
     let options = CompileOptions::default().p_fail(Log2Probability(-40.0)).threads(Some(ONE));
     match parameters {
+        Some(parameters) if parameters.packing.is_some() => {
+            options.parameters(parameters).results(Results::Packed)
+        }
         Some(parameters) => options.parameters(parameters),
         None => options,
     }
@@ -141,8 +144,14 @@ impl World {
         };
         let shared = *candidates.iter().find(serves_all).unwrap();
         let linear = *circuits[0].compile(&options(None)).unwrap().client().parameters();
-        assert!(shared.key_switch.is_some() && !linear.rotate());
-        let parties = [Party::new(shared, &circuits), Party::new(linear, &circuits[..1])];
+        let packing = circuits[0].compile(&options(None).results(Results::Packed)).unwrap();
+        let packing = *packing.client().parameters();
+        assert!(shared.key_switch.is_some() && !linear.rotate() && packing.packing.is_some());
+        let parties = [
+            Party::new(shared, &circuits),
+            Party::new(linear, &circuits[..1]),
+            Party::new(packing, &circuits[..1]),
+        ];
         let stocks = Kind::ALL.map(|kind| Stock::new(trees(kind, &circuits, &parties)));
         Self { circuits, parties, stocks }
     }

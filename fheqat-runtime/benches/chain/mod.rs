@@ -54,6 +54,28 @@ pub(crate) fn chain(slots: i64) -> Circuit {
     }
 }
 
+/// So many sums of the only input.
+#[allow(dead_code, reason = "not every bench measures results")]
+pub(crate) fn sums(count: usize) -> Circuit {
+    let mut circuit = chain(24);
+    let Graph { layers, accumulators, outputs, inputs } = &mut circuit.graph;
+    layers.clear();
+    accumulators.clear();
+    let output = |index: usize| {
+        let weight = 1 + index.cast_signed() as i64 % 3;
+        Output {
+            terms: vec![Term { wire: Wire::Input(0), weight }],
+            range: Range::new(0, weight * inputs[0].hi),
+            tolerance: Tolerance::EXACT,
+            constant: 0,
+        }
+    };
+    *outputs = (0..count).map(output).collect();
+    circuit.codec.scale = vec![1.0; count];
+    circuit.codec.bias = vec![0.0; count];
+    circuit
+}
+
 fn layer(name: &str, reads: &str) -> LayerBound {
     LayerBound { name: name.to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
 }

@@ -39,6 +39,7 @@ impl Set {
                 polynomial_size: PolynomialSize(2048),
                 rotation: Decomposition::new(23, 1),
                 key_switch: Some(Decomposition::new(3, 5)),
+                packing: None,
             },
             small: StandardDev(2.046_151_696_979_124e-6).get_variance(),
             big: StandardDev(2.845_267_479_601_915e-15).get_variance(),
@@ -67,6 +68,7 @@ impl Set {
                 polynomial_size,
                 rotation,
                 key_switch: None,
+                packing: None,
             });
             keys.flat_map(|parameters| {
                 let before =
@@ -141,7 +143,7 @@ fn generator() -> EncryptionRandomGenerator<DefaultRandomGenerator> {
 
 impl Bootstraps {
     pub(crate) fn new(set: Set) -> Self {
-        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, .. } =
             set.parameters;
         let key_switch = key_switch.expect("a bootstrap switches keys");
         let mut secrets = SecretRandomGenerator::<DefaultRandomGenerator>::new(new_seeder().seed());

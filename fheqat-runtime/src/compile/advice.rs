@@ -96,6 +96,7 @@ pub(super) fn changes(
             Location::Layer { index, .. } => Some(Scope::Layer(*index)),
             Location::Output(_) => Some(Scope::Outputs),
         },
+        Infeasible::Packing { .. } => Some(Scope::Outputs),
         Infeasible::ServerKey { .. } => None,
     };
     named

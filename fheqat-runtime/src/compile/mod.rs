@@ -25,7 +25,7 @@ use crate::{
         server::workers::Workers,
     },
     params::{
-        Parameters,
+        Parameters, Results,
         search::{self, Bounds, Space},
         workload::Workload,
     },
@@ -61,10 +61,11 @@ impl Circuit {
             p_fail: options.p_fail,
             server_key: options.max_server_key,
             objective: options.objective,
+            results: options.results,
         };
         let space = Space { extension: options.max_extension, ..Space::default() };
         let space = match options.parameters {
-            Some(parameters) => space_of(&parameters, &space, &usual, &others)?,
+            Some(parameters) => space_of(&parameters, options.results, &space, &usual, &others)?,
             None => space,
         };
         let (workload, mut solution) = search::cheapest(&usual, &others, bounds, &space, &options.prices)
@@ -74,7 +75,7 @@ impl Circuit {
             })?;
         // Keys may be able to do more than this circuit asks for.
         solution.parameters = options.parameters.unwrap_or(solution.parameters);
-        let plan = Plan::new(self, workload, &solution);
+        let plan = Plan::new(self, workload, &solution, options.results);
         let prediction = Prediction::new(workload, &solution, &plan, &options.prices);
         let model = ModelId(new_id(&mut SystemSeeder));
         Ok(Compiled { circuit: self.clone(), model, plan, prediction, threads: options.threads })
@@ -87,6 +88,7 @@ impl Circuit {
 /// When they are not in it, or their keys cannot do what the circuit asks for.
 fn space_of(
     parameters: &Parameters,
+    results: Results,
     space: &Space,
     usual: &Workload,
     others: &[Workload],
@@ -97,6 +99,9 @@ fn space_of(
     }
     if !parameters.rotate() && !usual.rotations.is_empty() {
         return refused("their keys have no bootstrap key, and this circuit bootstraps");
+    }
+    if parameters.packing.is_none() && results == Results::Packed {
+        return refused("their keys have none that pack results, and `results` are to be packed");
     }
     let switches = |workload: &Workload| workload.key_switches() > 0;
     if parameters.key_switch.is_none() && switches(usual) && others.iter().all(switches) {

@@ -6,7 +6,7 @@ use crate::{
         ir::{Graph, Term, Wire},
     },
     params::{
-        Slots,
+        Results, Slots,
         search::{OutputSolution, Solution},
         workload::{Workload, WorkloadRotation, position},
     },
@@ -16,8 +16,8 @@ use crate::{
 };
 
 impl Plan {
-    pub(crate) fn new(circuit: &Circuit, workload: &Workload, solution: &Solution) -> Self {
-        Builder::new(circuit, workload, solution).build()
+    pub(crate) fn new(circuit: &Circuit, workload: &Workload, solution: &Solution, results: Results) -> Self {
+        Builder::new(circuit, workload, solution).build(results)
     }
 }
 
@@ -56,7 +56,7 @@ impl<'a> Builder<'a> {
         Self { circuit, graph: &circuit.graph, workload, solution, inputs, addresses }
     }
 
-    fn build(self) -> Plan {
+    fn build(self, results: Results) -> Plan {
         let workload = self.workload;
         let depths = workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0);
         let mut stages = vec![Vec::new(); depths];
@@ -80,6 +80,7 @@ impl<'a> Builder<'a> {
                 inputs_under_small_key: workload.inputs_under_small_key,
                 inputs: workload.inputs.clone(),
                 outputs: self.decodings(),
+                results,
             },
             server: ServerPlan {
                 parameters,
@@ -87,6 +88,7 @@ impl<'a> Builder<'a> {
                 inputs: self.inputs.iter().flatten().count(),
                 stages,
                 outputs,
+                results,
             },
         }
     }

@@ -25,7 +25,8 @@ pub(crate) enum Bodies {
 }
 
 /// The encrypted outputs of one sample: for each that is not constant, kN + 1 numbers, rounded to the plan's number of bits and packed,
-/// the first in the lowest bits of the first byte. Each output starts at a new byte.
+/// the first in the lowest bits of the first byte. Each output starts at a new byte. Packed results: for every 256 outputs, or the rest of
+/// them, the numbers of k' masks of 256 coefficients, and one for each output; each such ciphertext starts at a new byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncryptedOutput {
     pub(crate) model: ModelId,

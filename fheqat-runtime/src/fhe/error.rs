@@ -95,12 +95,17 @@ impl Mismatch {
 }
 
 fn shapes(parameters: &Parameters) -> String {
-    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
+    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
+        parameters;
     let decomposition = |of: &Decomposition| format!("{} x {}", of.base_log.0, of.levels.0);
     let small = format!("n = {}, k = {}, N = {}", lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
     let rotation = parameters.rotate().then(|| format!(", bootstrap key {}", decomposition(rotation)));
     let switch = key_switch.as_ref().map(|switch| format!(", key switch {}", decomposition(switch)));
-    small + &rotation.unwrap_or_default() + &switch.unwrap_or_default()
+    let packing = packing.as_ref().map(|packing| {
+        let [trace, switch] = [packing.trace, packing.ring_switch].map(|of| decomposition(&of));
+        format!(", packed results of k = {} by {trace} and {switch}", packing.glwe_dimension.0)
+    });
+    [rotation, switch, packing].into_iter().flatten().fold(small, |shapes, next| shapes + &next)
 }
 
 /// Why a sample cannot be encrypted.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ids::KeyId;
+use super::{ids::KeyId, packing_keys::SeededPackingKeys};
 use crate::{
     artifact::{self, Artifact, ArtifactError},
     params::{Bytes, Parameters},
@@ -24,6 +24,7 @@ pub struct EvaluationKeys {
     pub(super) key_switch_seed: u128,
     #[serde(with = "artifact::words")]
     pub(super) key_switch: Vec<u32>,
+    pub(super) packing: Option<SeededPackingKeys>,
 }
 
 impl EvaluationKeys {
@@ -61,13 +62,16 @@ impl EvaluationKeys {
             bootstrap: Vec::new(),
             key_switch_seed: 0,
             key_switch: Vec::new(),
+            packing: parameters.packing.map(|_| SeededPackingKeys::empty()),
         };
-        artifact::size(&empty, &[parameters.bootstrap_length(), 4 * parameters.key_switch_bodies()])
+        let packing = parameters.packing.map(|packing| SeededPackingKeys::lengths(parameters, &packing));
+        let others = [parameters.bootstrap_length(), 4 * parameters.key_switch_bodies()];
+        artifact::size(&empty, &others.into_iter().chain(packing.into_iter().flatten()).collect::<Vec<_>>())
     }
 
     /// Reads keys back. They are not expanded yet, and [`memory`](Self::memory) says what that would take: for the bootstrap key at most
-    /// 64 (k + 1) / b times its bytes, where a body has b [bits](Parameters::bootstrap_body_bits), and for the key-switching key n + 1 times
-    /// its bytes.
+    /// 64 (k + 1) / b times its bytes, where a body has b [bits](Parameters::bootstrap_body_bits), for the key-switching key n + 1 times
+    /// its bytes, and for the keys that pack results at most kN / 128 times theirs.
     ///
     /// # Errors
     /// When the bytes are something else, of another format, damaged, or have parameters that this build never chooses.
@@ -88,15 +92,29 @@ impl EvaluationKeys {
             }
         };
         same("bootstrap", self.bootstrap.len(), parameters.bootstrap_length())?;
-        same("key-switching", 4 * self.key_switch.len(), 4 * parameters.key_switch_bodies())
+        same("key-switching", 4 * self.key_switch.len(), 4 * parameters.key_switch_bodies())?;
+        match (&self.packing, &parameters.packing) {
+            (None, None) => Ok(()),
+            (Some(keys), Some(packing)) => {
+                let [trace, ring_switch] = SeededPackingKeys::lengths(parameters, packing);
+                same("trace", keys.trace.bodies.len(), trace)?;
+                same("ring-switching", keys.ring_switch.bodies.len(), ring_switch)
+            }
+            _ => Err(
+                "it has keys to pack results where its parameters have none, or none where they have them"
+                    .to_owned(),
+            ),
+        }
     }
 }
 
 impl Artifact for EvaluationKeys {
     const KIND: artifact::Kind = artifact::Kind::EvaluationKeys;
+    const FORMAT: u16 = 7;
 
     fn size_hint(&self) -> usize {
-        self.bootstrap.len() + 4 * self.key_switch.len()
+        let packing = self.packing.as_ref().map_or(0, SeededPackingKeys::length);
+        self.bootstrap.len() + 4 * self.key_switch.len() + packing
     }
 }
 

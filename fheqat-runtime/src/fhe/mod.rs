@@ -13,6 +13,7 @@ pub(crate) mod entropy;
 pub mod error;
 pub mod evaluation_keys;
 pub mod ids;
+pub(crate) mod packing_keys;
 pub(crate) mod rounded;
 #[cfg(feature = "client")]
 pub(crate) mod secrets;

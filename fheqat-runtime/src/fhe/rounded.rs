@@ -1,6 +1,8 @@
 //! Numbers of the torus rounded to their most significant bits, and those bits packed: the first number in the lowest bits of the first
 //! byte.
 
+#[cfg(feature = "server")]
+use crate::params::Packing;
 use crate::params::TorusBits;
 
 /// Bits of a word.
@@ -60,6 +62,37 @@ pub(crate) fn centre(ciphertext: &mut [u64], bits: TorusBits) {
         let error = |&number: &u64| i128::from(nearest(number, bits).wrapping_sub(number).cast_signed());
         let errors: i128 = mask.iter().map(error).sum();
         *body = body.wrapping_add((errors >> 1) as u64);
+    }
+}
+
+/// Rounds so many results that share a ciphertext `[k' + 1, N']`, its masks and the bodies of the results, and packs them behind `bytes`.
+/// As in [`centre`], half of what that adds to the masks goes into the body.
+#[cfg(feature = "server")]
+pub(crate) fn pack_polynomials(ciphertext: &mut [u64], results: usize, bits: TorusBits, bytes: &mut Vec<u8>) {
+    let size = Packing::SIZE.0;
+    let (masks, body) = ciphertext.split_at_mut(ciphertext.len() - size);
+    let mut halves = vec![0_u64; size];
+    for mask in masks.chunks_exact(size) {
+        for (half, &number) in halves.iter_mut().zip(mask) {
+            let error = nearest(number, bits).wrapping_sub(number).cast_signed();
+            *half = half.wrapping_add((error >> 1).cast_unsigned());
+        }
+    }
+    add_mean(&halves, body);
+    let bodies = (0..results).map(|result| body[Packing::place(result, results)]);
+    let numbers: Vec<u64> = masks.iter().copied().chain(bodies).collect();
+    pack(&numbers, bits, bytes);
+}
+
+/// Adds `1/2 R J` to a body, with R twice `halves` and `J = 1 + X + ...`: what errors R of the masks take from it, on the mean over key bits.
+/// Coefficient i is the sum of halves up to i less the sum of those behind.
+#[cfg(feature = "server")]
+pub(crate) fn add_mean(halves: &[u64], body: &mut [u64]) {
+    let total = halves.iter().fold(0_u64, |sum, half| sum.wrapping_add(*half));
+    let mut sum = total.wrapping_neg();
+    for (body, half) in body.iter_mut().zip(halves) {
+        sum = sum.wrapping_add(half.wrapping_mul(2));
+        *body = body.wrapping_add(sum);
     }
 }
 

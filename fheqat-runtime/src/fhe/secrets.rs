@@ -12,9 +12,9 @@ use tfhe::core_crypto::{
 use zeroize::Zeroizing;
 
 use super::balanced;
-use crate::params::{Decomposition, Parameters, noise::small_encryption};
+use crate::params::{Decomposition, Packing, Parameters, noise::small_encryption};
 
-/// Both secret keys, a word a bit; on files a bit a bit.
+/// The secret keys, a word a bit; on files a bit a bit.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Secrets {
     /// `[n]`; nothing where nothing rotates.
@@ -23,6 +23,9 @@ pub(crate) struct Secrets {
     /// `[kN]`.
     #[serde(with = "bits")]
     big: Zeroizing<Vec<u64>>,
+    /// `[k'N']`, of packed results; nothing where they are not packed.
+    #[serde(with = "bits")]
+    packed: Zeroizing<Vec<u64>>,
 }
 
 impl Secrets {
@@ -30,9 +33,11 @@ impl Secrets {
         let mut generator = SecretRandomGenerator::<DefaultRandomGenerator>::new(seeder.seed());
         let mut small = Zeroizing::new(vec![0; parameters.lwe_dimension.0]);
         let mut big = Zeroizing::new(vec![0; parameters.big_dimension().0]);
+        let mut packed = Zeroizing::new(vec![0; packed_dimension(parameters)]);
         balanced::draw(&mut small, &mut generator);
         balanced::draw(&mut big, &mut generator);
-        Self { small, big }
+        balanced::draw(&mut packed, &mut generator);
+        Self { small, big, packed }
     }
 
     pub(crate) fn small(&self) -> LweSecretKey<&[u32]> {
@@ -45,6 +50,16 @@ impl Secrets {
 
     pub(crate) fn ring(&self, parameters: &Parameters) -> GlweSecretKey<&[u64]> {
         GlweSecretKey::from_container(&self.big, parameters.polynomial_size)
+    }
+
+    /// The big key as polynomials of 256 coefficients.
+    pub(crate) fn big_in_polynomials(&self) -> GlweSecretKey<&[u64]> {
+        GlweSecretKey::from_container(&self.big, Packing::SIZE)
+    }
+
+    /// The key of packed results.
+    pub(crate) fn packed(&self) -> GlweSecretKey<&[u64]> {
+        GlweSecretKey::from_container(&self.packed, Packing::SIZE)
     }
 
     /// The seed of its masks, and its bodies; none where nothing rotates.
@@ -81,12 +96,17 @@ impl Secrets {
     pub(crate) fn cut(&mut self, parameters: &Parameters) -> Result<(), String> {
         let small = cut(&mut self.small, parameters.lwe_dimension.0);
         let big = cut(&mut self.big, parameters.big_dimension().0);
-        if small && big {
+        let packed = cut(&mut self.packed, packed_dimension(parameters));
+        if small && big && packed {
             Ok(())
         } else {
             Err("its secrets have other dimensions than its parameters".to_owned())
         }
     }
+}
+
+fn packed_dimension(parameters: &Parameters) -> usize {
+    parameters.packing.map_or(0, |packing| packing.dimension().0)
 }
 
 impl Parameters {

@@ -27,7 +27,7 @@ impl ClientPlan {
             evaluation_keys: EvaluationKeys::file_size(&self.parameters),
             expanded_keys: self.parameters.server_key_bytes(),
             input: EncryptedInput::file_size(inputs, self.inputs_under_small_key),
-            output: EncryptedOutput::file_size(self.result_lengths().sum()),
+            output: EncryptedOutput::file_size(self.result_length()),
         }
     }
 }

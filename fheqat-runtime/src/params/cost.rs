@@ -4,7 +4,7 @@
 use super::dimension::{DecompositionLevelCount, GlweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
 
-use super::{Parameters, Seconds, modulus_switch::Rounding};
+use super::{Decomposition, Packing, Parameters, Seconds, modulus_switch::Rounding};
 
 /// How often each operation on whole ciphertexts is done, beside switching keys and rotating. Small ones are under the small
 /// key.
@@ -22,6 +22,8 @@ pub struct CiphertextCounts {
     pub small_additions: usize,
     /// Coefficients extracted.
     pub extractions: usize,
+    /// Sums packed into results that share ciphertexts.
+    pub packed_results: usize,
 }
 
 impl CiphertextCounts {
@@ -35,6 +37,7 @@ impl CiphertextCounts {
             packed_additions: self.packed_additions + other.packed_additions,
             small_additions: self.small_additions + other.small_additions,
             extractions: self.extractions + other.extractions,
+            packed_results: self.packed_results + other.packed_results,
         }
     }
 }
@@ -217,7 +220,10 @@ impl Prices {
     /// The prices of the parameters' shape.
     #[must_use]
     pub fn shape(&self, parameters: &Parameters) -> ShapePrices {
-        let (k, n) = (parameters.glwe_dimension.0, parameters.polynomial_size.0);
+        self.shape_of(parameters.glwe_dimension.0, parameters.polynomial_size.0)
+    }
+
+    fn shape_of(&self, k: usize, n: usize) -> ShapePrices {
         let known = |shape: &&ShapePrices| (shape.glwe_dimension, shape.polynomial_size) == (k, n);
         let scaled = || self.shapes.first().map(|shape| shape.scaled(k, n));
         self.shapes.iter().find(known).copied().or_else(scaled).unwrap_or(ShapePrices::FREE)
@@ -236,6 +242,19 @@ impl Prices {
         Seconds(parameters.key_switching_key_bytes().0 as f64 / 4.0 * self.key_switch.of(1.0, share).0)
     }
 
+    /// Packing so many results, as if a step of the trace were an external product of its shape whose key is in the cache; nothing without
+    /// keys for it.
+    #[must_use]
+    pub fn packing(&self, parameters: &Parameters, results: usize) -> Seconds {
+        let Some(packing) = parameters.packing.filter(|_| results > 0) else { return Seconds(0.0) };
+        let shape = self.shape_of(parameters.polynomials_of_a_sum(), Packing::SIZE.0);
+        let step = |decomposition: Decomposition| shape.step(decomposition.levels).further.0;
+        let ring_switches = results.div_ceil(Packing::SIZE.0) as f64;
+        Seconds(
+            Packing::steps(results) as f64 * step(packing.trace) + ring_switches * step(packing.ring_switch),
+        )
+    }
+
     /// Operations on whole ciphertexts.
     #[must_use]
     pub fn ciphertext_operations(&self, parameters: &Parameters, counts: CiphertextCounts) -> Seconds {
@@ -251,11 +270,12 @@ impl Prices {
             added * self.addition.0
                 + inputs * self.packed_addition.0
                 + extracted * self.extraction.0
-                + expanded * self.expansion.0,
+                + expanded * self.expansion.0
+                + self.packing(parameters, counts.packed_results).0,
         )
     }
 
-    /// Generating both keys of a server.
+    /// Generating the keys of a server.
     #[must_use]
     pub fn keygen(&self, parameters: &Parameters) -> Seconds {
         let ciphertexts = parameters.lwe_dimension.0
@@ -263,6 +283,12 @@ impl Prices {
             * parameters.glwe_dimension.to_glwe_size().0;
         let integers = parameters.key_switching_key_bytes().0 as f64 / 4.0;
         let bootstrap_key = ciphertexts as f64 * self.shape(parameters).bootstrap_key.0;
-        Seconds(bootstrap_key + integers * self.key_switching_key.0)
+        let shape = self.shape_of(parameters.polynomials_of_a_sum(), Packing::SIZE.0);
+        let packing = parameters.packing.map_or(0, |packing| {
+            let trace = Packing::STEPS * parameters.trace(&packing).ciphertexts();
+            trace + parameters.ring_switch(&packing).ciphertexts()
+        });
+        let packing_key = packing as f64 * shape.bootstrap_key.0;
+        Seconds(bootstrap_key + integers * self.key_switching_key.0 + packing_key)
     }
 }

@@ -1,7 +1,7 @@
 //! Cryptographic parameters: ranges and variances, no weights and no keys.
 //!
 //! [`workload`] reads off a circuit what each rotation needs; [`noise`] says what noise parameters give, [`modulus_switch`]
-//! how a rotation rounds, [`rounding`] how what is sent does; [`constraint`] turns a margin and a noise into a probability; [`cost`] prices operations; [`search`]
+//! how a rotation rounds, [`rounding`] how what is sent does, [`packing`] how results share a ciphertext; [`constraint`] turns a margin and a noise into a probability; [`cost`] prices operations; [`search`]
 //! finds the cheapest parameters.
 
 pub mod constraint;
@@ -10,6 +10,7 @@ pub mod dimension;
 pub mod modulus_switch;
 pub mod noise;
 pub mod objective;
+pub mod packing;
 pub mod rounding;
 pub mod search;
 mod unit;
@@ -23,6 +24,7 @@ use self::search::Space;
 use self::dimension::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
 };
+pub use packing::{Packing, Results};
 pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusBits, TorusDistance};
 
 /// A gadget decomposition.
@@ -48,6 +50,8 @@ pub struct Parameters {
     pub rotation: Decomposition,
     /// Decomposition in a key switch; none when every rotation reads fresh inputs only.
     pub key_switch: Option<Decomposition>,
+    /// The keys that pack results; none where every result is sent by itself.
+    pub packing: Option<Packing>,
 }
 
 impl Decomposition {
@@ -74,6 +78,7 @@ impl Parameters {
             polynomial_size,
             rotation: Decomposition::new(1, 1),
             key_switch: None,
+            packing: None,
         }
     }
 
@@ -114,6 +119,7 @@ impl Parameters {
     /// What a server holds in memory.
     #[must_use]
     pub fn server_key_bytes(&self) -> Bytes {
-        Bytes(self.bootstrap_key_bytes().0 + self.key_switching_key_bytes().0)
+        let keys = [self.bootstrap_key_bytes(), self.key_switching_key_bytes(), self.packing_key_bytes()];
+        Bytes(keys.iter().map(|bytes| bytes.0).sum())
     }
 }

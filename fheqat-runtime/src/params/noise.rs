@@ -26,11 +26,33 @@ fn secure(dimension: f64, modulus: f64) -> f64 {
         + (5.314_691_876_750_68 - 0.049_782_913_165_266_1 * dimension).exp2()
 }
 
+/// The least secure noise of an encryption over the torus of 64 bits, under keys of so many bits.
+#[must_use]
+pub fn glwe_encryption(dimension: LweDimension) -> Variance {
+    Variance(secure(dimension.0 as f64, BIG_MODULUS))
+}
+
+/// What rounding in transforms of 53 bits adds to a sum of products, by tfhe's fit: for each polynomial of the result `levels` digits of
+/// each of so many `polynomials` are multiplied, and k of the results are masks.
+pub(super) fn transforms(base_log: f64, levels: f64, polynomials: f64, k: f64, size: f64) -> f64 {
+    transforms_of(MANTISSA, base_log, levels, polynomials, k, size)
+}
+
+fn transforms_of(mantissa: f64, base_log: f64, levels: f64, polynomials: f64, k: f64, size: f64) -> f64 {
+    let lost = (BIG_MODULUS.log2() - mantissa).max(0.0);
+    0.00705
+        * (2.0 * (lost + base_log - BIG_MODULUS.log2())).exp2()
+        * levels.powf(1.01827)
+        * k.powf(1.22003)
+        * size.powf(2.22003)
+        * polynomials.powf(1.01827)
+}
+
 impl Parameters {
     /// The least secure noise of an encryption under the big key.
     #[must_use]
     pub fn big_encryption(&self) -> Variance {
-        Variance(secure(self.big_dimension().0 as f64, BIG_MODULUS))
+        glwe_encryption(self.big_dimension())
     }
 
     /// The noise of one extraction behind a rotation.
@@ -78,13 +100,7 @@ impl Parameters {
         let base_log = self.rotation.base_log.0 as f64;
         let dropped = (-2.0 * base_log * levels).exp2();
         let ulp = BIG_MODULUS.powi(-2);
-        let lost = (BIG_MODULUS.log2() - mantissa).max(0.0);
-        let transforms = 0.00705
-            * (2.0 * (lost + base_log - BIG_MODULUS.log2())).exp2()
-            * levels.powf(1.01827)
-            * k.powf(1.22003)
-            * size.powf(2.22003)
-            * (k + 1.0).powf(1.01827);
+        let transforms = transforms_of(mantissa, base_log, levels, k + 1.0, k, size);
         let key = self.key_noise_in_extraction() * secure(k * size, BIG_MODULUS);
         let rounding = k * size / 2.0 * (ulp / 48.0 + dropped / 24.0) + dropped / 24.0 - ulp / 24.0;
         n * (transforms + rounding) + key

@@ -2,7 +2,10 @@
 //!
 //! A uniform number rounded to b bits is off by an error that is uniform over `2^-b` turns: variance `4^-b / 12`.
 
-use super::{Parameters, TorusBits, dimension::Variance};
+use super::{
+    Parameters, TorusBits,
+    dimension::{LweDimension, Variance},
+};
 
 /// The most of an output's allowed variance that the rounding of its result adds. At kN = 2048, 64 slots and a failure of 2^-128, 15
 /// bits add a ninth, and 16 bits would make a result of two outputs longer than 8 kB.
@@ -25,32 +28,45 @@ impl TorusBits {
     }
 
     /// The fewest that add at most `most`, where `factor` numbers' variances are added.
-    fn fewest(factor: f64, most: f64) -> Self {
+    pub(super) fn fewest(factor: f64, most: f64) -> Self {
         let bits = ((factor / 12.0 / most).log2() / 2.0).ceil();
         Self(bits.max(1.0).min(f64::from(Self::ALL.0)) as u32)
     }
 }
 
+/// What rounding a result under a key of so many bits adds: of dimension d, `(d / 48 + 1 / 12) 4^-bits`.
+///
+/// With `e_i` the errors of the mask the phase moves by `-sum e_i S_i`. Half of their sum is public and goes back into the body
+/// before it is rounded itself, so `sum e_i (1/2 - S_i)` is left: a quarter of each error's variance.
+pub(super) fn result_rounding(dimension: LweDimension, bits: TorusBits) -> Variance {
+    Variance(numbers_of_a_result(dimension) * bits.rounding().0)
+}
+
+fn numbers_of_a_result(dimension: LweDimension) -> f64 {
+    dimension.0 as f64 / 4.0 + 1.0
+}
+
+/// The fewest bits that add at most an eighth of what is allowed, and no more than noise leaves of it.
+pub(super) fn result_bits(
+    dimension: LweDimension,
+    Variance(noise): Variance,
+    Variance(allowed): Variance,
+) -> TorusBits {
+    let most = (allowed - noise).min(SHARE_OF_RESULT * allowed);
+    if most > 0.0 { TorusBits::fewest(numbers_of_a_result(dimension), most) } else { TorusBits::ALL }
+}
+
 impl Parameters {
-    /// What rounding a result to so many bits a number adds: `(kN / 48 + 1 / 12) 4^-bits`.
-    ///
-    /// With `e_i` the errors of the mask the phase moves by `-sum e_i S_i`. Half of their sum is public and goes back into the body
-    /// before it is rounded itself, so `sum e_i (1/2 - S_i)` is left: a quarter of each error's variance.
+    /// What rounding a result to so many bits a number adds.
     #[must_use]
     pub fn result_rounding(&self, bits: TorusBits) -> Variance {
-        Variance(self.numbers_of_a_result() * bits.rounding().0)
+        result_rounding(self.big_dimension(), bits)
     }
 
-    fn numbers_of_a_result(&self) -> f64 {
-        self.big_dimension().0 as f64 / 4.0 + 1.0
-    }
-
-    /// The bits of a result with so much noise where so much is allowed: the fewest that add at most an eighth of what is allowed, and
-    /// no more than is left of it.
+    /// The bits of a result with so much noise where so much is allowed.
     #[must_use]
-    pub fn result_bits(&self, Variance(noise): Variance, Variance(allowed): Variance) -> TorusBits {
-        let most = (allowed - noise).min(SHARE_OF_RESULT * allowed);
-        if most > 0.0 { TorusBits::fewest(self.numbers_of_a_result(), most) } else { TorusBits::ALL }
+    pub fn result_bits(&self, noise: Variance, allowed: Variance) -> TorusBits {
+        result_bits(self.big_dimension(), noise, allowed)
     }
 
     /// The bits of a number of the seeded bootstrap key: the fewest that add at most a hundredth of an extraction's variance. It does
@@ -80,6 +96,7 @@ mod tests {
             polynomial_size: PolynomialSize(size),
             rotation: Decomposition::new(base, levels),
             key_switch: None,
+            packing: None,
         }
     }
 

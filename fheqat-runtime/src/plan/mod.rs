@@ -12,7 +12,7 @@ use crate::circuit::verify;
 use crate::{
     circuit::Codec,
     params::{
-        Bytes, Parameters, Slots, TorusBits,
+        Bytes, Packing, Parameters, Results, Slots, TorusBits,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         workload::KeySwitches,
@@ -41,6 +41,8 @@ pub struct ClientPlan {
     pub inputs: Vec<Option<Slots>>,
     /// How to read each output of the circuit.
     pub outputs: Vec<Decoding>,
+    /// How they are sent. Packed ones all have the same bits.
+    pub results: Results,
 }
 
 /// How a client reads one output.
@@ -74,6 +76,8 @@ pub struct ServerPlan {
     pub stages: Vec<Vec<Rotation>>,
     /// Sums that go back to the client.
     pub outputs: Vec<OutputSum>,
+    /// How they are sent. Packed ones all have the same bits.
+    pub results: Results,
 }
 
 /// Where a ciphertext comes from.
@@ -167,18 +171,6 @@ impl Rotation {
     }
 }
 
-#[cfg(feature = "client")]
-impl ClientPlan {
-    /// Bytes of the numbers of each output of a result; of a constant, nothing.
-    pub(crate) fn result_lengths(&self) -> impl Iterator<Item = usize> {
-        let numbers = self.parameters.big_dimension().to_lwe_size().0;
-        self.outputs.iter().map(move |output| match output {
-            Decoding::Constant(_) => 0,
-            Decoding::Sum { bits, .. } => bits.bytes(numbers),
-        })
-    }
-}
-
 impl ClientPlan {
     /// Refuses a plan whose parts do not fit each other, or whose numbers are beyond what this build could have chosen.
     #[cfg(feature = "client")]
@@ -198,11 +190,62 @@ impl ClientPlan {
                 fits && in_size(constant) && bits.is_possible()
             }
         });
+        check_results(&self.parameters, self.results, self.bits())?;
         if slots && outputs {
             Ok(())
         } else {
             Err("a number of its inputs or outputs is out of range".to_owned())
         }
+    }
+}
+
+#[cfg(feature = "client")]
+impl ClientPlan {
+    /// What the outputs that are sent are rounded to.
+    pub(crate) fn bits(&self) -> impl Iterator<Item = TorusBits> + Clone + '_ {
+        self.outputs.iter().filter_map(|output| match output {
+            Decoding::Constant(_) => None,
+            Decoding::Sum { bits, .. } => Some(*bits),
+        })
+    }
+
+    /// Bytes of the numbers of a result.
+    pub(crate) fn result_length(&self) -> usize {
+        result_length(&self.parameters, self.results, self.bits())
+    }
+}
+
+/// Packed results have keys that pack them, and share a mask, whose numbers have so many bits.
+#[cfg(any(feature = "client", feature = "server"))]
+fn check_results(
+    parameters: &Parameters,
+    results: Results,
+    mut bits: impl Iterator<Item = TorusBits>,
+) -> Result<(), String> {
+    if results == Results::Rounded {
+        return Ok(());
+    }
+    if parameters.packing.is_none() {
+        return Err("its results are packed by keys that it does not have".to_owned());
+    }
+    let first = bits.next();
+    if bits.all(|bits| Some(bits) == first) {
+        Ok(())
+    } else {
+        Err("its packed results are rounded to different numbers of bits".to_owned())
+    }
+}
+
+/// Bytes of results that are rounded to so many bits each.
+#[cfg(any(feature = "client", feature = "server"))]
+fn result_length(
+    parameters: &Parameters,
+    results: Results,
+    bits: impl Iterator<Item = TorusBits> + Clone,
+) -> usize {
+    match (parameters.packing.filter(|_| results == Results::Packed), bits.clone().next()) {
+        (Some(packing), Some(first)) => packing.result_bytes(first, bits.count()),
+        _ => bits.map(|bits| bits.bytes(parameters.big_dimension().to_lwe_size().0)).sum(),
     }
 }
 
@@ -235,8 +278,7 @@ impl ServerPlan {
     /// Bytes of the numbers of a result.
     #[cfg(feature = "server")]
     pub(crate) fn result_length(&self) -> usize {
-        let numbers = self.parameters.big_dimension().to_lwe_size().0;
-        self.outputs.iter().map(|output| output.bits.bytes(numbers)).sum()
+        result_length(&self.parameters, self.results, self.outputs.iter().map(|output| output.bits))
     }
 
     /// What the wires of one sample take in memory while it runs, and what one thread works in.
@@ -259,6 +301,7 @@ impl ServerPlan {
         let extension = rotations().map(|rotation| rotation.modulus_switch.extension).max().unwrap_or(0);
         let thread = if self.rotations() == 0 { 0 } else { self.memory_of_a_thread(extension) };
         let outputs = (self.outputs.len() as u64).saturating_mul(big);
+        let outputs = outputs.saturating_add(self.memory_to_pack());
         let sample = rotations().map(wires).fold(masks.saturating_add(outputs), u64::saturating_add);
         Bytes(sample.saturating_add(thread))
     }
@@ -275,6 +318,15 @@ impl ServerPlan {
         let rotation = interleaved + big + 4 * (mask + 1) + 2 * 16 * mask;
         let step = interleaved + (polynomial << extension.min(MAX_EXTENSION)) + big;
         BLOCK as u64 * rotation + step + product + 4 * polynomial
+    }
+
+    /// What packing works in: a ciphertext for each step on the way from all results to one, and one that it switches.
+    fn memory_to_pack(&self) -> u64 {
+        let Some(packing) = self.parameters.packing.filter(|_| self.results == Results::Packed) else {
+            return 0;
+        };
+        let polynomials = self.parameters.polynomials_of_a_sum().max(packing.glwe_dimension.0) as u64 + 1;
+        8 * polynomials * Packing::SIZE.0 as u64 * (Packing::STEPS as u64 + 4)
     }
 
     /// Refuses a plan that reads what is not there, or is beyond what this build could have chosen.
@@ -300,6 +352,7 @@ impl ServerPlan {
         if !self.outputs.iter().all(|output| output.bits.is_possible()) {
             return Err("its outputs are rounded to a number of bits that is not 1 to 64".to_owned());
         }
+        check_results(&self.parameters, self.results, self.outputs.iter().map(|output| output.bits))?;
         self.outputs.iter().try_for_each(|output| {
             self.check_sum(&output.sum, self.stages.len())?;
             let is_small =

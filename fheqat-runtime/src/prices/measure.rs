@@ -124,6 +124,7 @@ fn parameters(
         polynomial_size,
         rotation: Decomposition::new(22 / levels, levels),
         key_switch: None,
+        packing: None,
     };
     let elements = KEY / WINDOWS / one.bootstrap_key_bytes().0 as usize;
     Parameters { lwe_dimension: LweDimension(elements), ..one }
@@ -314,6 +315,7 @@ impl OtherTimes {
             polynomial_size: PolynomialSize(256),
             rotation: Decomposition::new(22, 1),
             key_switch: Some(Decomposition::new(4, 1)),
+            packing: None,
         };
         let mut seeder = seeder();
         let secrets = Secrets::new(&parameters, &mut seeder);

@@ -8,7 +8,7 @@ use super::{CircuitReport, table};
 use crate::{
     circuit::DeclaredLayer,
     compile::{Compiled, Prediction},
-    params::{Bytes, Log2Probability, Seconds, search::Event},
+    params::{Bytes, Log2Probability, Packing, Seconds, search::Event},
 };
 
 /// Everything that is known of a compiled circuit before it runs.
@@ -88,6 +88,8 @@ pub struct KeyParameters {
     pub rotation: Option<(usize, usize)>,
     /// log2 of the base and levels of the key-switching key's, where there is one.
     pub key_switch: Option<(usize, usize)>,
+    /// k' of packed results, of polynomials of 256 coefficients, where there are keys that pack them.
+    pub packing: Option<usize>,
 }
 
 impl Compiled {
@@ -174,6 +176,7 @@ impl KeyParameters {
                 .rotate()
                 .then_some((parameters.rotation.base_log.0, parameters.rotation.levels.0)),
             key_switch: parameters.key_switch.map(|switch| (switch.base_log.0, switch.levels.0)),
+            packing: parameters.packing.map(|packing| packing.glwe_dimension.0),
         }
     }
 }
@@ -213,7 +216,7 @@ impl fmt::Display for Report {
             ]);
         }
         writeln!(f, "{layers}\n")?;
-        let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
+        let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
             self.parameters;
         if let Some((base_log, levels)) = rotation {
             write!(f, "n = {lwe_dimension}, k = {glwe_dimension}, N = {polynomial_size}")?;
@@ -223,6 +226,9 @@ impl fmt::Display for Report {
         }
         if let Some((base_log, levels)) = key_switch {
             write!(f, ", key switch {base_log} x {levels}")?;
+        }
+        if let Some(dimension) = packing {
+            write!(f, ", results packed with k = {dimension}, N = {}", Packing::SIZE.0)?;
         }
         writeln!(f, ", at least 128 bits of security")?;
         let wrong = match self.results {

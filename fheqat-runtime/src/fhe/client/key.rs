@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tfhe::core_crypto::prelude::Seeder;
 use zeroize::Zeroizing;
 
+use super::packing;
 use crate::{
     artifact::{self, Artifact, ArtifactError},
     fhe::{entropy::new_id, evaluation_keys::EvaluationKeys, ids::KeyId, rounded, secrets::Secrets},
@@ -33,8 +34,16 @@ impl ClientKey {
         let mut bootstrap = Vec::new();
         rounded::pack(&bodies, parameters.bootstrap_body_bits(), &mut bootstrap);
         let (key_switch_seed, key_switch) = secrets.key_switching_key(&parameters, seeder);
-        let evaluation =
-            EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch };
+        let packing = packing::keys(&parameters, &secrets, seeder);
+        let evaluation = EvaluationKeys {
+            id,
+            parameters,
+            bootstrap_seed,
+            bootstrap,
+            key_switch_seed,
+            key_switch,
+            packing,
+        };
         (Self { id, parameters, secrets }, evaluation)
     }
 
@@ -75,10 +84,12 @@ impl ClientKey {
 
 impl Artifact for ClientKey {
     const KIND: artifact::Kind = artifact::Kind::ClientKey;
+    const FORMAT: u16 = 7;
 
     // Enough for all of it, so that no copy of a secret is left behind where a vector grew.
     fn size_hint(&self) -> usize {
-        128 + (self.parameters.lwe_dimension.0 + self.parameters.big_dimension().0).div_ceil(8)
+        let packed = self.parameters.packing.map_or(0, |packing| packing.dimension().0);
+        128 + (self.parameters.lwe_dimension.0 + self.parameters.big_dimension().0 + packed).div_ceil(8)
     }
 }
 

@@ -3,6 +3,7 @@
 mod half;
 mod key;
 mod packed;
+mod packing;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use super::{
 use crate::{
     circuit::Logits,
     error::InputError,
-    params::noise::small_encryption,
+    params::{Packing, Results, TorusBits, noise::small_encryption},
     plan::{
         ClientPlan, Decoding,
         encoding::{half_steps, nearest_slot, to_small},
@@ -161,26 +162,18 @@ impl Client {
     fn decrypt_one(&self, output: &EncryptedOutput) -> Result<Logits, Mismatch> {
         let plan = self.plan();
         Mismatch::check_ids((output.model, output.key), (self.half.model, self.key.id))?;
-        let numbers = plan.parameters.big_dimension().to_lwe_size().0;
-        let (found, expected) = (output.sums.len(), plan.result_lengths().sum());
+        let (found, expected) = (output.sums.len(), plan.result_length());
         if found != expected {
             return Err(Mismatch::Shape { found, expected });
         }
-        let key = self.key.secrets.big();
-        let mut rest = &output.sums[..];
+        let mut phases = self.phases(&output.sums).into_iter();
         let accumulators = plan
             .outputs
             .iter()
-            .zip(plan.result_lengths())
-            .map(|(output, length)| match output {
+            .map(|output| match output {
                 Decoding::Constant(constant) => *constant,
-                Decoding::Sum { slots, range, constant, bits } => {
-                    let (bytes, behind) = rest.split_at(length);
-                    rest = behind;
-                    let ciphertext = rounded::unpack(bytes, *bits, numbers);
-                    let ciphertext =
-                        LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
-                    let slot = nearest_slot(decrypt_lwe_ciphertext(&key, &ciphertext).0, *slots);
+                Decoding::Sum { slots, range, constant, .. } => {
+                    let slot = nearest_slot(phases.next().unwrap_or(0), *slots);
                     let slots = i64::from(slots.0);
                     let first = range.lo - (slots - range.count()) / 2;
                     first + (slot - first).rem_euclid(slots) + constant
@@ -188,6 +181,32 @@ impl Client {
             })
             .collect();
         Ok(plan.codec.decode(accumulators))
+    }
+
+    /// The phase of each output that is sent, from bytes of the plan's length.
+    fn phases(&self, mut sums: &[u8]) -> Vec<u64> {
+        let (plan, secrets) = (self.plan(), &self.key.secrets);
+        let mut take = |length: usize| {
+            let (bytes, behind) = sums.split_at(length);
+            sums = behind;
+            bytes
+        };
+        let bits: Vec<TorusBits> = plan.bits().collect();
+        if let Some(packing) = plan.parameters.packing.filter(|_| plan.results == Results::Packed) {
+            let key = secrets.packed();
+            let phases = bits.chunks(Packing::SIZE.0).flat_map(|bits| {
+                let bytes = take(packing.result_bytes(bits[0], bits.len()));
+                packing::decrypt(&packing, &key, bytes, bits[0], bits.len())
+            });
+            return phases.collect();
+        }
+        let (key, numbers) = (secrets.big(), plan.parameters.big_dimension().to_lwe_size().0);
+        let phase = |bits: TorusBits| {
+            let ciphertext = rounded::unpack(take(bits.bytes(numbers)), bits, numbers);
+            let ciphertext = LweCiphertext::from_container(ciphertext, CiphertextModulus::new_native());
+            decrypt_lwe_ciphertext(&key, &ciphertext).0
+        };
+        bits.into_iter().map(phase).collect()
     }
 }
 

@@ -70,4 +70,5 @@ impl ServerHalf {
 
 impl Artifact for ServerHalf {
     const KIND: artifact::Kind = artifact::Kind::ServerHalf;
+    const FORMAT: u16 = 7;
 }

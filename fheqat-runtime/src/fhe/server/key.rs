@@ -10,7 +10,7 @@ use tfhe::core_crypto::{
     },
 };
 
-use super::rotate::Cpu;
+use super::{packing::PackingKeys, rotate::Cpu};
 use crate::{
     fhe::{evaluation_keys::EvaluationKeys, ids::KeyId, rounded},
     params::{Bytes, Parameters},
@@ -23,13 +23,23 @@ pub struct ServerKey {
     /// None where the parameters have no rotations.
     pub(in crate::fhe) cpu: Option<Cpu>,
     pub(in crate::fhe) key_switch: Option<LweKeyswitchKeyOwned<u32>>,
+    /// None where the parameters have none.
+    pub(in crate::fhe) packing: Option<PackingKeys>,
 }
 
 impl From<EvaluationKeys> for ServerKey {
     /// Expands them, on the threads of rayon's current pool. Meanwhile the masks of the bootstrap key are in memory twice: it takes at
-    /// most 1.5 times [`EvaluationKeys::memory`], beside the evaluation keys themselves.
+    /// most 1.5 times [`EvaluationKeys::memory`], and of keys that pack results twice, beside the evaluation keys themselves.
     fn from(keys: EvaluationKeys) -> Self {
-        let EvaluationKeys { id, parameters, bootstrap_seed, bootstrap, key_switch_seed, key_switch } = keys;
+        let EvaluationKeys {
+            id,
+            parameters,
+            bootstrap_seed,
+            bootstrap,
+            key_switch_seed,
+            key_switch,
+            packing,
+        } = keys;
         let cpu = parameters.rotate().then(|| {
             let bits = parameters.bootstrap_body_bits();
             let bodies = rounded::unpack(&bootstrap, bits, parameters.bootstrap_bodies());
@@ -37,7 +47,9 @@ impl From<EvaluationKeys> for ServerKey {
             Cpu { key, fft: Fft::new(parameters.polynomial_size) }
         });
         let key_switch = parameters.expand_key_switching_key(key_switch_seed, key_switch);
-        Self { id, parameters, cpu, key_switch }
+        let keys = parameters.packing.zip(packing);
+        let packing = keys.map(|(packing, keys)| PackingKeys::expand(&parameters, &packing, &keys));
+        Self { id, parameters, cpu, key_switch, packing }
     }
 }
 

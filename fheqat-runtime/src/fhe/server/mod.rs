@@ -4,6 +4,7 @@ mod half;
 mod key;
 pub(crate) mod key_switch;
 pub(crate) mod packed;
+pub(in crate::fhe) mod packing;
 mod product;
 pub(crate) mod rotate;
 pub(crate) mod running;

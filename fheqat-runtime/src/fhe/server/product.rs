@@ -20,34 +20,29 @@ use tfhe::core_crypto::{
     prelude::{ComputationBuffers, Fft, Polynomial},
 };
 
-use crate::params::Parameters;
+use crate::params::{Decomposition, Parameters};
 
 /// What one thread needs to multiply, allocated once.
 pub(crate) struct Workspace {
-    arch: Arch,
     errors: Vec<u64>,
-    digits: Vec<u64>,
+    digits: Digits,
+}
+
+/// Digits of polynomials, transformed and multiplied, and the sums of that.
+pub(super) struct Digits {
+    arch: Arch,
+    last: Vec<u64>,
     transformed: AVec<c64, ConstAlign<128>>,
     sums: AVec<c64, ConstAlign<128>>,
     buffers: ComputationBuffers,
+    first: bool,
 }
 
 impl Workspace {
     pub(crate) fn new(parameters: &Parameters, fft: &Fft) -> Self {
         let size = parameters.polynomial_size.0;
         let polynomials = parameters.glwe_dimension.to_glwe_size().0;
-        let fft = fft.as_view();
-        let mut buffers = ComputationBuffers::new();
-        buffers.resize(fft.forward_scratch().or(fft.backward_scratch()).unaligned_bytes_required());
-        let zeros = |length| AVec::from_iter(128, std::iter::repeat_n(c64::new(0.0, 0.0), length));
-        Self {
-            arch: Arch::new(),
-            errors: vec![0; size],
-            digits: vec![0; size],
-            transformed: zeros(size / 2),
-            sums: zeros(polynomials * size / 2),
-            buffers,
-        }
+        Self { errors: vec![0; size], digits: Digits::new(size, polynomials, fft) }
     }
 
     /// `output += ggsw * (Y^degree * moved - kept)` over GLWE ciphertexts `[k + 1, N]`, in two halves so that `output` may
@@ -63,7 +58,7 @@ impl Workspace {
         let gadget = Gadget::of(ggsw);
         let size = ggsw.polynomial_size().0;
         let errors = &mut self.errors[..];
-        self.arch.dispatch(Prepare { gadget, size, degree, errors, rounded, moved, kept });
+        self.digits.arch.dispatch(Prepare { gadget, size, degree, errors, rounded, moved, kept });
     }
 
     /// The other half: multiplies what [`prepare`](Self::prepare) wrote, and overwrites it.
@@ -76,28 +71,73 @@ impl Workspace {
     ) {
         let gadget = Gadget::of(&ggsw);
         let size = ggsw.polynomial_size().0;
-        let Self { arch, digits, transformed, sums, buffers, .. } = self;
-        let mut first = true;
+        self.digits.start();
         for matrix in ggsw.into_levels() {
             for (row, polynomial) in matrix.into_rows().zip(rounded.chunks_exact_mut(size)) {
-                let digits = if gadget.levels == 1 {
-                    &*polynomial
-                } else {
-                    arch.dispatch(TakeDigit { gadget, digits, rounded: polynomial });
-                    &digits[..]
-                };
-                let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
-                fft.forward_as_integer(fourier, Polynomial::from_container(digits), buffers.stack());
-                arch.dispatch(MultiplyAdd { sums, row: row.data(), transformed, first });
-                first = false;
+                self.digits.multiply_one(gadget, polynomial, row.data(), fft);
             }
         }
-        for (polynomial, sum) in output.chunks_exact_mut(size).zip(sums.chunks_exact_mut(size / 2)) {
+        self.digits.add_to(output, fft);
+    }
+}
+
+impl Digits {
+    /// For polynomials of a size, and sums of so many of them.
+    pub(super) fn new(size: usize, polynomials: usize, fft: &Fft) -> Self {
+        let fft = fft.as_view();
+        let mut buffers = ComputationBuffers::new();
+        buffers.resize(fft.forward_scratch().or(fft.backward_scratch()).unaligned_bytes_required());
+        let zeros = |length| AVec::from_iter(128, std::iter::repeat_n(c64::new(0.0, 0.0), length));
+        Self {
+            arch: Arch::new(),
+            last: vec![0; size],
+            transformed: zeros(size / 2),
+            sums: zeros(polynomials * size / 2),
+            buffers,
+            first: true,
+        }
+    }
+
+    /// What the transforms work in.
+    pub(super) fn buffers(&mut self) -> &mut ComputationBuffers {
+        &mut self.buffers
+    }
+
+    /// Sums of nothing.
+    pub(super) fn start(&mut self) {
+        self.first = true;
+    }
+
+    /// Adds the product of a rounded polynomial's last digit, which is removed, and a row of polynomials.
+    pub(super) fn multiply_one(
+        &mut self,
+        gadget: Gadget,
+        rounded: &mut [u64],
+        row: &[c64],
+        fft: FftView<'_>,
+    ) {
+        let Self { arch, last, transformed, sums, buffers, first } = self;
+        let digits = if gadget.levels == 1 {
+            &*rounded
+        } else {
+            arch.dispatch(TakeDigit { gadget, digits: last, rounded });
+            &last[..]
+        };
+        let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
+        fft.forward_as_integer(fourier, Polynomial::from_container(digits), buffers.stack());
+        let sums = &mut sums[..row.len()];
+        arch.dispatch(MultiplyAdd { sums, row, transformed, first: std::mem::take(first) });
+    }
+
+    /// Adds the sums to polynomials.
+    pub(super) fn add_to(&mut self, output: &mut [u64], fft: FftView<'_>) {
+        let size = self.last.len();
+        for (polynomial, sum) in output.chunks_exact_mut(size).zip(self.sums.chunks_exact_mut(size / 2)) {
             let fourier = FourierPolynomialMutView { data: sum };
             fft.add_backward_in_place_as_torus(
                 Polynomial::from_container(polynomial),
                 fourier,
-                buffers.stack(),
+                self.buffers.stack(),
             );
         }
     }
@@ -105,7 +145,7 @@ impl Workspace {
 
 /// Shifts and signs of a decomposition. Its shifts wrap: an overflow check would keep loops from being vectorised.
 #[derive(Clone, Copy)]
-struct Gadget {
+pub(super) struct Gadget {
     base_log: u32,
     dropped: u32,
     levels: usize,
@@ -118,8 +158,15 @@ struct Gadget {
 
 impl Gadget {
     fn of(ggsw: &FourierGgswCiphertextView<'_>) -> Self {
-        let base_log = ggsw.decomposition_base_log().0 as u32;
-        let levels = ggsw.decomposition_level_count().0;
+        Self::new(Decomposition {
+            base_log: ggsw.decomposition_base_log(),
+            levels: ggsw.decomposition_level_count(),
+        })
+    }
+
+    pub(super) fn new(decomposition: Decomposition) -> Self {
+        let base_log = decomposition.base_log.0 as u32;
+        let levels = decomposition.levels.0;
         let kept = base_log * levels as u32;
         Self {
             base_log,
@@ -135,13 +182,13 @@ impl Gadget {
 
     /// The nearest multiple of the last digit, as a signed count of it.
     #[inline(always)]
-    fn round(self, value: u64) -> u64 {
+    pub(super) fn round(self, value: u64) -> u64 {
         (value.wrapping_add(self.half).wrapping_shr(self.dropped) ^ self.sign).wrapping_sub(self.sign)
     }
 
     /// What rounding added.
     #[inline(always)]
-    fn error(self, value: u64, rounded: u64) -> u64 {
+    pub(super) fn error(self, value: u64, rounded: u64) -> u64 {
         rounded.wrapping_shl(self.dropped).wrapping_sub(value)
     }
 
@@ -272,7 +319,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::params::Decomposition;
 
     /// Digits are small, and sum to what tfhe rounds to.
     #[test]

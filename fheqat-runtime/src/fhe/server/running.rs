@@ -20,7 +20,7 @@ use crate::{
         error::{Mismatch, RunError},
         rounded,
     },
-    params::cost::BLOCK,
+    params::{Packing, Results, cost::BLOCK},
     plan::{OutputSum, Rotation, Source, Sum, encoding::to_small},
     unoptimized,
     vectors::on_vectors,
@@ -253,6 +253,17 @@ impl Server {
         let plan = self.plan();
         let mut sums = Vec::with_capacity(plan.result_length());
         let mut ciphertext = vec![0; plan.parameters.big_dimension().to_lwe_size().0];
+        if let Some(keys) = self.key.packing.as_ref().filter(|_| plan.results == Results::Packed) {
+            let mut workspace = keys.workspace();
+            for outputs in plan.outputs.chunks(Packing::SIZE.0) {
+                let sum = &mut |output: usize, ciphertext: &mut [u64]| {
+                    run.sum_big(schedule, &outputs[output].sum, ciphertext);
+                };
+                let mut packed = keys.pack(outputs.len(), &mut ciphertext, &mut workspace, sum);
+                rounded::pack_polynomials(&mut packed, outputs.len(), outputs[0].bits, &mut sums);
+            }
+            return EncryptedOutput { model: self.half.model, key: self.key.id(), sums };
+        }
         for OutputSum { sum, bits } in &plan.outputs {
             run.sum_big(schedule, sum, &mut ciphertext);
             rounded::centre(&mut ciphertext, *bits);

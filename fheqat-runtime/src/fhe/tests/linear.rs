@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// `outputs` sums of `features` levels in `levels`, with weights in `-most..=most`.
-fn linear(features: usize, levels: Range, outputs: usize, most: i64) -> Circuit {
+pub(super) fn linear(features: usize, levels: Range, outputs: usize, most: i64) -> Circuit {
     let wires: Vec<Wire> = (0..features).map(Wire::Input).collect();
     let outputs = (0..outputs)
         .map(|output| {

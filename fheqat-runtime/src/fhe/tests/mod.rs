@@ -5,6 +5,7 @@ mod graphs;
 mod kinds;
 mod linear;
 mod noise;
+mod packed;
 mod refuses;
 mod security;
 mod seeds;

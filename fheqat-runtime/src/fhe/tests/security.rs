@@ -7,15 +7,15 @@ use tfhe::core_crypto::{
     },
     prelude::{
         CiphertextModulus, ContiguousEntityContainer, GlweDimension, LweDimension, PlaintextCount,
-        PlaintextList, PolynomialSize, SeededLweBootstrapKey, Variance, decrypt_glwe_ciphertext,
-        decrypt_lwe_ciphertext,
+        PlaintextList, PolynomialSize, SeededGlweCiphertextList, SeededLweBootstrapKey, Variance,
+        decrypt_glwe_ciphertext, decrypt_lwe_ciphertext,
     },
 };
 
 use super::noise::slack;
 use crate::{
-    fhe::{entropy::SystemSeeder, secrets::Secrets},
-    params::{Decomposition, Parameters, noise::small_encryption, search::Space},
+    fhe::{ClientKey, entropy::SystemSeeder, rounded, secrets::Secrets},
+    params::{Decomposition, Packing, Parameters, noise::small_encryption, search::Space},
 };
 
 #[test]
@@ -31,6 +31,7 @@ fn every_set_searched_has_the_least_secure_noise_of_tfhe() {
                 polynomial_size,
                 rotation: Decomposition::new(23, 1),
                 key_switch: None,
+                packing: None,
             };
             let dimension = glwe_dimension.to_equivalent_lwe_dimension(polynomial_size);
             let secure = minimal_lwe_variance_for_132_bits_security_gaussian(dimension, 64.0_f64.exp2());
@@ -90,6 +91,46 @@ fn keys_carry_the_least_secure_noise(parameters: Parameters) {
     assert_is("bootstrap key", &errors, secure);
 }
 
+/// Bodies are rounded, which adds to the noise.
+#[test]
+fn keys_that_pack_results_carry_the_least_secure_noise() {
+    for packing in Space::default().packings {
+        let bare = Parameters::without_rotations(GlweDimension(1), PolynomialSize(2048));
+        let parameters = Parameters { packing: Some(packing), ..bare };
+        let (client, keys) = ClientKey::generate(parameters, &mut SystemSeeder);
+        let keys = keys.packing.unwrap();
+        let secrets = &client.secrets;
+        let (trace, ring_switch) = (parameters.trace(&packing), parameters.ring_switch(&packing));
+        for (what, switch, keys, secret, count) in [
+            ("trace", trace, keys.trace, secrets.big_in_polynomials(), Packing::STEPS),
+            ("ring switch", ring_switch, keys.ring_switch, secrets.packed(), 1),
+        ] {
+            let bodies = count * switch.ciphertexts() * Packing::SIZE.0;
+            let list = SeededGlweCiphertextList::from_container(
+                rounded::unpack(&keys.bodies, switch.body_bits(), bodies),
+                switch.glwe_dimension.to_glwe_size(),
+                Packing::SIZE,
+                CompressionSeed::from(TorusSeed(keys.seed)),
+                CiphertextModulus::new_native(),
+            )
+            .decompress_into_glwe_ciphertext_list();
+            // Of the first digit only: noise may be more than the last is worth.
+            let Decomposition { base_log, levels } = switch.decomposition;
+            let mut phases = PlaintextList::new(0_u64, PlaintextCount(Packing::SIZE.0));
+            let mut errors = Vec::new();
+            for glwe in list.iter().skip(levels.0 - 1).step_by(levels.0) {
+                decrypt_glwe_ciphertext(&secret, &glwe, &mut phases);
+                let signed = phases.as_ref().iter().map(|phase| (phase << base_log.0).cast_signed());
+                errors.extend(signed.map(|error| error as f64 * (-64.0 - base_log.0 as f64).exp2()));
+            }
+            let dimension = switch.glwe_dimension.to_equivalent_lwe_dimension(Packing::SIZE);
+            let secure = minimal_lwe_variance_for_132_bits_security_gaussian(dimension, 64.0_f64.exp2());
+            assert_eq!(switch.encryption(), secure);
+            assert_is(what, &errors, Variance(secure.0 + switch.body_bits().rounding().0));
+        }
+    }
+}
+
 #[test]
 fn keys_of_several_shapes_carry_the_least_secure_noise() {
     for (lwe_dimension, glwe_dimension, polynomial_size) in [(560, 3, 512), (700, 2, 1024)] {
@@ -99,6 +140,7 @@ fn keys_of_several_shapes_carry_the_least_secure_noise() {
             polynomial_size: PolynomialSize(polynomial_size),
             rotation: Decomposition::new(9, 2),
             key_switch: Some(Decomposition::new(2, 3)),
+            packing: None,
         });
     }
 }

@@ -27,6 +27,7 @@ fn seeds_expand_to_what_they_always_did() {
         polynomial_size: PolynomialSize(256),
         rotation: Decomposition::new(9, 2),
         key_switch: Some(Decomposition::new(2, 3)),
+        packing: None,
     };
     let small = expand(vec![7_u32; 5], parameters.lwe_dimension, SEED);
     let big = expand(vec![7_u64; 5], parameters.lwe_dimension, SEED);

@@ -30,6 +30,7 @@ fn formulas_are_those_of_tfhe() {
                     polynomial_size,
                     rotation,
                     key_switch: Some(key_switch),
+                    packing: None,
                 };
                 let what = format!("{parameters:?}");
                 for mantissa in [MANTISSA, 64.0] {
@@ -75,6 +76,7 @@ fn plain_modulus_switch_is_the_formula_of_tfhe() {
         polynomial_size: tfhe::core_crypto::prelude::PolynomialSize(2048),
         rotation: Decomposition::new(23, 1),
         key_switch: Some(Decomposition::new(2, 8)),
+        packing: None,
     };
     let ours = parameters.modulus_switch_noise(ModulusSwitch::PLAIN.rounding(), 0).0;
     let body = 1.0 / 12.0 / 4096.0_f64.powi(2);

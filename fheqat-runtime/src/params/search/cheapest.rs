@@ -11,7 +11,7 @@ use super::{
     workload_noise::{MaxDeviations, Variances},
 };
 use crate::params::{
-    Bytes, Decomposition, Log2Probability, Parameters, Seconds,
+    Bytes, Decomposition, Log2Probability, Packing, Parameters, Results, Seconds, TorusBits,
     constraint::{Deviations, deviations},
     cost::{CiphertextCounts, Prices},
     modulus_switch::{self, MAX_EXTENSION, ModulusSwitch, Rounding},
@@ -28,8 +28,10 @@ pub(super) struct ParameterSearch<'a> {
     undominated: Option<&'static Undominated>,
     prices: &'a Prices,
     operations: CiphertextCounts,
+    io_operations: CiphertextCounts,
     depths: usize,
     objective: Objective,
+    pub(super) results: Results,
     pub(super) required: Log2Probability,
     pub(super) deviations: Deviations,
     pub(super) candidates: &'static [Vec<(ModulusSwitch, Rounding)>],
@@ -38,14 +40,21 @@ pub(super) struct ParameterSearch<'a> {
 impl<'a> ParameterSearch<'a> {
     pub(super) fn new(workload: &'a Workload, bounds: Bounds, space: &'a Space, prices: &'a Prices) -> Self {
         let required = bounds.p_fail.share(workload.events());
+        let packed_results = match bounds.results {
+            Results::Rounded => 0,
+            Results::Packed => workload.outputs.len(),
+        };
+        let io_operations = CiphertextCounts { packed_results, ..workload.io_operations };
         Self {
             workload,
             space,
             undominated: None,
             prices,
-            operations: workload.operations(),
+            operations: CiphertextCounts { packed_results, ..workload.operations() },
+            io_operations,
             depths: workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0),
             objective: bounds.objective,
+            results: bounds.results,
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
             candidates: &modulus_switch::every_candidate()[..=space.extension.min(MAX_EXTENSION) as usize],
@@ -55,6 +64,17 @@ impl<'a> ParameterSearch<'a> {
     /// The same with the decompositions that can be the best instead of those of the space.
     pub(super) fn undominated(self) -> Self {
         Self { undominated: Some(Undominated::of_whole_space()), ..self }
+    }
+
+    /// The same search for results that are not packed.
+    pub(super) fn of_rounded_results(&self) -> Self {
+        let rounded = |operations| CiphertextCounts { packed_results: 0, ..operations };
+        Self {
+            operations: rounded(self.operations),
+            io_operations: rounded(self.io_operations),
+            results: Results::Rounded,
+            ..*self
+        }
     }
 
     fn rotations(&self, shape: (GlweDimension, PolynomialSize)) -> &[Decomposition] {
@@ -68,7 +88,7 @@ impl<'a> ParameterSearch<'a> {
     /// The best whose objective has a value less than `below`.
     pub(super) fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         if self.workload.rotations.is_empty() {
-            return self.best_unrotated(below);
+            return self.best_unrotated(server_key, below);
         }
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
@@ -83,6 +103,7 @@ impl<'a> ParameterSearch<'a> {
                         polynomial_size,
                         rotation,
                         key_switch: None,
+                        packing: None,
                     };
                     let below = best.as_ref().map_or(below, |(value, _)| *value);
                     best = self.best_key_switch(parameters, &max_deviations, server_key, below).or(best);
@@ -92,27 +113,61 @@ impl<'a> ParameterSearch<'a> {
         best
     }
 
-    /// The same for a workload of sums of inputs: one key, and no key of a server.
-    fn best_unrotated(&self, below: f64) -> Option<(f64, Parameters)> {
+    /// The same for a workload of sums of inputs: one key, and none of a server but those that pack results.
+    fn best_unrotated(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         let shapes = self.space.unrotated.iter();
         let keys = shapes.map(|&(dimension, size)| Parameters::without_rotations(dimension, size));
-        let fits = |parameters: &Parameters| {
-            let noise = Variances::new(self.workload, parameters);
-            self.outputs_fit(&noise)
+        let fitting = |parameters: Parameters| {
+            let noise = Variances::new(self.workload, &parameters);
+            let parameters = self.with_results(parameters, &noise)?;
+            (parameters.server_key_bytes() <= server_key).then_some(parameters)
         };
         let value = |parameters: Parameters| {
             let operations = self.prices.ciphertext_operations(&parameters, self.operations);
             (Tally::new(self.objective, &parameters, operations, 0).value(), parameters)
         };
-        keys.filter(fits).map(value).filter(|(value, _)| *value < below).min_by(|a, b| a.0.total_cmp(&b.0))
+        keys.filter_map(fitting)
+            .map(value)
+            .filter(|(value, _)| *value < below)
+            .min_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    fn outputs_fit(&self, noise: &Variances) -> bool {
-        let mut outputs = noise.outputs.iter().zip(&self.workload.outputs);
-        outputs.all(|(&noise, output)| {
-            let deviation = output.max_deviation(self.deviations).0;
-            noise <= deviation * deviation
-        })
+    /// The variances of each output: its noise before it is packed, and what it is allowed.
+    fn outputs<'n>(&'n self, noise: &'n Variances) -> impl Iterator<Item = (Variance, Variance)> + 'n {
+        let outputs = noise.outputs.iter().zip(&self.workload.outputs);
+        outputs.map(|(&noise, output)| (Variance(noise), self.allowed(output)))
+    }
+
+    fn allowed(&self, output: &WorkloadOutput) -> Variance {
+        Variance(output.max_deviation(self.deviations).0.powi(2))
+    }
+
+    /// The parameters, with the keys that pack the results to the fewest bytes where they are packed; none where an output has too much
+    /// noise.
+    fn with_results(&self, parameters: Parameters, noise: &Variances) -> Option<Parameters> {
+        if self.results == Results::Rounded {
+            return self.outputs(noise).all(|(noise, allowed)| noise.0 <= allowed.0).then_some(parameters);
+        }
+        let results = self.workload.outputs.len();
+        let bytes = |&packing: &Packing| {
+            let added = parameters.packing_noise(&packing);
+            let fits = |(noise, allowed): (Variance, Variance)| noise.0 + added.0 < allowed.0;
+            let parameters = Parameters { packing: Some(packing), ..parameters };
+            self.outputs(noise).all(fits).then(|| {
+                let bits = self.packed_bits(&packing, added, noise);
+                (packing.result_bytes(bits, results), parameters)
+            })
+        };
+        let choices = self.space.packings.iter().filter_map(bytes);
+        choices.min_by_key(|(bytes, _)| *bytes).map(|(_, parameters)| parameters)
+    }
+
+    /// The bits of packed results: those of the output that has the least room, as they share a mask.
+    fn packed_bits(&self, packing: &Packing, Variance(added): Variance, noise: &Variances) -> TorusBits {
+        let bits = self
+            .outputs(noise)
+            .map(|(noise, allowed)| packing.result_bits(Variance(noise.0 + added), allowed));
+        bits.max().unwrap_or(TorusBits(1))
     }
 
     /// The best key switch for the rest, if its value is less than `below`.
@@ -127,9 +182,10 @@ impl<'a> ParameterSearch<'a> {
             return None;
         }
         let noise = Variances::new(self.workload, &parameters);
-        if !self.possible_without_key_switch(&noise, max_deviations) {
+        if !Self::possible_without_key_switch(&noise, max_deviations) {
             return None;
         }
+        let parameters = self.with_results(parameters, &noise)?;
         let key_switches = if self.workload.key_switches() == 0 {
             vec![None]
         } else {
@@ -159,10 +215,10 @@ impl<'a> ParameterSearch<'a> {
         self.objective.lower_bound(parameters, least)
     }
 
-    fn possible_without_key_switch(&self, noise: &Variances, max_deviations: &MaxDeviations) -> bool {
+    fn possible_without_key_switch(noise: &Variances, max_deviations: &MaxDeviations) -> bool {
         let fits = |variance: f64, deviation: f64| variance <= deviation * deviation;
         let mut rotations = noise.rotations.iter().enumerate();
-        self.outputs_fit(noise) && rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))
+        rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))
     }
 
     /// The objective's value, if every rotation can keep its limit and the value is less than `below`.
@@ -238,15 +294,10 @@ impl<'a> ParameterSearch<'a> {
         let rotations: Vec<RotationSolution> = (0..workload.rotations.len())
             .map(|index| self.rotation(index, &parameters, &noise, &max_deviations))
             .collect();
-        let outputs: Vec<OutputSolution> = workload
-            .outputs
-            .iter()
-            .zip(&noise.outputs)
-            .map(|(output, &noise)| self.output(output, &parameters, Variance(noise)))
-            .collect();
+        let outputs = self.output_solutions(&parameters, &noise);
         let events = rotations.iter().map(|rotation| &rotation.event);
         let events = events.chain(outputs.iter().map(|output| &output.event));
-        let ends = self.prices.ciphertext_operations(&parameters, workload.io_operations).0;
+        let ends = self.prices.ciphertext_operations(&parameters, self.io_operations).0;
         Solution {
             p_fail: Log2Probability::sum(events.map(|event| event.p_fail)),
             cost: Seconds(rotations.iter().map(|rotation| rotation.cost.0).sum::<f64>() + ends),
@@ -256,12 +307,21 @@ impl<'a> ParameterSearch<'a> {
         }
     }
 
-    fn output(&self, output: &WorkloadOutput, parameters: &Parameters, noise: Variance) -> OutputSolution {
-        let allowed = Variance(output.max_deviation(self.deviations).0.powi(2));
-        let bits = parameters.result_bits(noise, allowed);
-        let noise = Variance(noise.0 + parameters.result_rounding(bits).0);
-        let NoiseLimit { distance, tolerance } = output.limit;
-        OutputSolution { bits, event: Event::new(distance, tolerance, noise) }
+    fn output_solutions(&self, parameters: &Parameters, noise: &Variances) -> Vec<OutputSolution> {
+        let packed = parameters.packing.filter(|_| self.results == Results::Packed).map(|packing| {
+            let added = parameters.packing_noise(&packing);
+            let bits = self.packed_bits(&packing, added, noise);
+            (bits, Variance(added.0 + packing.rounding(bits).0))
+        });
+        let one = |(output, (noise, allowed)): (&WorkloadOutput, (Variance, Variance))| {
+            let (bits, added) = packed.unwrap_or_else(|| {
+                let bits = parameters.result_bits(noise, allowed);
+                (bits, parameters.result_rounding(bits))
+            });
+            let NoiseLimit { distance, tolerance } = output.limit;
+            OutputSolution { bits, event: Event::new(distance, tolerance, Variance(noise.0 + added.0)) }
+        };
+        self.workload.outputs.iter().zip(self.outputs(noise)).map(one).collect()
     }
 
     fn rotation(

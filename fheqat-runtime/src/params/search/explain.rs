@@ -8,7 +8,9 @@ use super::{
     workload_noise::{MaxDeviations, Variances},
 };
 use crate::params::{
-    Bytes, Decomposition, Parameters, TorusDistance, constraint::failure, workload::WorkloadRotation,
+    Bytes, Decomposition, Parameters, Results, TorusDistance,
+    constraint::failure,
+    workload::{WorkloadOutput, WorkloadRotation},
 };
 
 impl ParameterSearch<'_> {
@@ -16,6 +18,9 @@ impl ParameterSearch<'_> {
     pub(super) fn explain(&self, allowed: Bytes) -> Infeasible {
         if let Some(smallest) = self.smallest_key() {
             return Infeasible::ServerKey { smallest, allowed };
+        }
+        if let Some(reason) = self.without_packing(allowed) {
+            return reason;
         }
         let nearest = self.nearest();
         nearest.unwrap_or(Infeasible::ServerKey { smallest: Bytes(u64::MAX), allowed })
@@ -34,6 +39,31 @@ impl ParameterSearch<'_> {
         Some(Bytes(high))
     }
 
+    /// What packing asks too much of, where its results could be sent rounded.
+    fn without_packing(&self, allowed: Bytes) -> Option<Infeasible> {
+        if self.results == Results::Rounded {
+            return None;
+        }
+        self.of_rounded_results().best(allowed, f64::INFINITY)?;
+        let outputs = &self.workload.outputs;
+        let narrowest = outputs.iter().min_by(|one, other| {
+            let deviation = |output: &WorkloadOutput| output.max_deviation(self.deviations).0;
+            deviation(one).total_cmp(&deviation(other))
+        })?;
+        let shapes =
+            if self.workload.rotations.is_empty() { &self.space.unrotated } else { &self.space.shapes };
+        let noises = shapes.iter().flat_map(|&(k, size)| {
+            let parameters = Parameters::without_rotations(k, size);
+            self.space.packings.iter().map(move |packing| parameters.packing_noise(packing).0)
+        });
+        Some(Infeasible::Packing {
+            output: narrowest.output,
+            slots: narrowest.slots,
+            allowed: narrowest.max_deviation(self.deviations),
+            noise: Variance(noises.fold(f64::INFINITY, f64::min)),
+        })
+    }
+
     fn nearest(&self) -> Option<Infeasible> {
         let mut nearest: Option<(f64, Infeasible)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
@@ -46,6 +76,7 @@ impl ParameterSearch<'_> {
                             polynomial_size,
                             rotation,
                             key_switch,
+                            packing: None,
                         };
                         let (excess, reason) = self.worst(&parameters)?;
                         if nearest.as_ref().is_none_or(|(best, _)| excess < *best) {

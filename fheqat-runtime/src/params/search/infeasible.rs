@@ -72,6 +72,23 @@ pub enum Infeasible {
         /// The least variance.
         noise: Variance,
     },
+    /// Parameters exist, but no keys pack the results with as little noise as an output needs.
+    #[error(
+        "results cannot be packed: of its {slots} slots output {output} is allowed a standard deviation of {allowed}, its own \
+         noise included, and packing adds 2^{:.2} at least: compile with `Results::Rounded`, lower `max_l1` or `bits` of the last layer, or ask for a \
+         larger `p_fail`",
+        .noise.0.log2() / 2.0
+    )]
+    Packing {
+        /// The output with the least room, by index in the circuit's.
+        output: usize,
+        /// Its slots.
+        slots: Slots,
+        /// The standard deviation it may have.
+        allowed: TorusDistance,
+        /// The least variance that packing adds.
+        noise: Variance,
+    },
     /// Parameters exist, but their keys are too large.
     #[error(
         "the smallest server key that works takes {smallest}, and `max_server_key` is {allowed}: raise it, lower \

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(any(feature = "client", feature = "server"))]
 use crate::params::Parameters;
 use crate::params::{
-    Bytes, Decomposition, Log2Probability, cost, modulus_switch::MAX_EXTENSION, objective::Objective,
+    Bytes, Decomposition, Log2Probability, Packing, Results, cost, modulus_switch::MAX_EXTENSION,
+    objective::Objective, packing,
 };
 
 /// What the parameters must keep.
@@ -20,6 +21,8 @@ pub struct Bounds {
     pub server_key: Bytes,
     /// What is minimised. Default: the work, [`Objective::CoreSeconds`].
     pub objective: Objective,
+    /// How results are sent. Default: [`Results::Rounded`].
+    pub results: Results,
 }
 
 impl Default for Bounds {
@@ -28,6 +31,7 @@ impl Default for Bounds {
             p_fail: Log2Probability(-128.0),
             server_key: Bytes(250_000_000),
             objective: Objective::CoreSeconds,
+            results: Results::Rounded,
         }
     }
 }
@@ -48,6 +52,8 @@ pub struct Space {
     pub key_switches: Vec<Decomposition>,
     /// log2 of the most polynomials that a rotation may interleave.
     pub extension: u32,
+    /// Keys that pack results, dimensions rising.
+    pub packings: Vec<Packing>,
 }
 
 impl Space {
@@ -61,7 +67,11 @@ impl Space {
     /// measured. Otherwise what is wrong, in words that follow a name.
     #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn check(&self, parameters: &Parameters) -> Result<(), String> {
-        let &Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
+        let &Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
+            parameters;
+        if packing.is_some_and(|packing| !self.packings.contains(&packing)) {
+            return Err("no search chooses such keys to pack results".to_owned());
+        }
         let shape = (glwe_dimension, polynomial_size);
         let shapes = if parameters.rotate() { &self.shapes } else { &self.unrotated };
         if !shapes.contains(&shape) {
@@ -69,7 +79,8 @@ impl Space {
             return Err(format!("no search chooses a big key of {k} polynomials of {size} coefficients"));
         }
         if !parameters.rotate() {
-            let only = Parameters::without_rotations(glwe_dimension, polynomial_size);
+            let bare = Parameters::without_rotations(glwe_dimension, polynomial_size);
+            let only = Parameters { packing, ..bare };
             return if *parameters == only {
                 Ok(())
             } else {
@@ -95,7 +106,9 @@ impl Space {
     #[cfg(feature = "client")]
     pub(crate) fn largest_dimension(&self) -> usize {
         let big = self.shapes.iter().chain(&self.unrotated).map(|(k, size)| k.0 * size.0);
-        big.chain(self.lwe_dimensions.iter().map(|dimension| dimension.0)).max().unwrap_or(0)
+        let packed = self.packings.iter().map(|packing| packing.dimension().0);
+        let small = self.lwe_dimensions.iter().map(|dimension| dimension.0);
+        big.chain(packed).chain(small).max().unwrap_or(0)
     }
 
     /// A part of the space, faster to search: every eighth of the small key's dimensions.
@@ -117,6 +130,7 @@ impl Space {
             lwe_dimensions: vec![parameters.lwe_dimension],
             key_switches: parameters.key_switch.into_iter().collect(),
             extension: self.extension,
+            packings: parameters.packing.into_iter().collect(),
         }
     }
 }
@@ -136,6 +150,7 @@ impl Default for Space {
             lwe_dimensions: (552..=1060).step_by(4).map(LweDimension).collect(),
             key_switches,
             extension: MAX_EXTENSION,
+            packings: packing::choices(),
         }
     }
 }
@@ -151,6 +166,7 @@ mod tests {
             polynomial_size: PolynomialSize(2048),
             rotation: Decomposition::new(23, 1),
             key_switch: Some(Decomposition::new(3, 5)),
+            packing: None,
         }
     }
 
@@ -161,8 +177,14 @@ mod tests {
             for &rotation in &space.rotations {
                 let key_switches = space.key_switches.iter().copied().map(Some).chain([None]);
                 for (key_switch, &lwe_dimension) in key_switches.zip(space.lwe_dimensions.iter().cycle()) {
-                    let parameters =
-                        Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch };
+                    let parameters = Parameters {
+                        lwe_dimension,
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch,
+                        packing: None,
+                    };
                     assert_eq!(space.check(&parameters), Ok(()), "{parameters:?}");
                 }
             }
@@ -170,6 +192,10 @@ mod tests {
         for &(glwe_dimension, polynomial_size) in &space.unrotated {
             let parameters = Parameters::without_rotations(glwe_dimension, polynomial_size);
             assert_eq!(space.check(&parameters), Ok(()), "{parameters:?}");
+            for packing in space.packings.iter().copied().map(Some) {
+                assert_eq!(space.check(&Parameters { packing, ..parameters }), Ok(()));
+                assert_eq!(space.check(&Parameters { packing, ..some() }), Ok(()));
+            }
         }
     }
 
@@ -177,6 +203,9 @@ mod tests {
     fn what_it_does_not_choose_from_is_named() {
         let unrotated = Parameters::without_rotations(GlweDimension(3), PolynomialSize(512));
         let digits = Some(Decomposition::new(3, 5));
+        let known = Space::whole().packings[0];
+        let short = Some(Packing { glwe_dimension: GlweDimension(3), ..known });
+        let coarse = Some(Packing { trace: Decomposition::new(23, 1), ..known });
         for (parameters, expected) in [
             (Parameters { lwe_dimension: LweDimension(1), ..some() }, "a small key of dimension 1"),
             (Parameters { lwe_dimension: LweDimension(548), ..some() }, "a small key of dimension 548"),
@@ -197,6 +226,8 @@ mod tests {
             ),
             (Parameters { lwe_dimension: LweDimension(0), ..some() }, "nothing to decompose"),
             (Parameters { key_switch: digits, ..unrotated }, "nothing to decompose"),
+            (Parameters { packing: short, ..some() }, "keys to pack results"),
+            (Parameters { packing: coarse, ..unrotated }, "keys to pack results"),
             (Parameters { polynomial_size: PolynomialSize(2048), ..unrotated }, "3 polynomials of 2048"),
         ] {
             let reason = Space::whole().check(&parameters).unwrap_err();

@@ -73,8 +73,14 @@ fn extraction(
     lwe_dimension: LweDimension,
     rotation: Decomposition,
 ) -> (f64, f64) {
-    let parameters =
-        Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch: None };
+    let parameters = Parameters {
+        lwe_dimension,
+        glwe_dimension,
+        polynomial_size,
+        rotation,
+        key_switch: None,
+        packing: None,
+    };
     let variance = parameters.extraction().0;
     (variance, parameters.correlation().0 * variance)
 }
@@ -105,6 +111,7 @@ fn switched(
         polynomial_size,
         rotation: Decomposition::new(1, 1),
         key_switch: Some(key_switch),
+        packing: None,
     };
     parameters.key_switch_noise().0
 }
@@ -136,6 +143,7 @@ mod tests {
                     polynomial_size: shape.1,
                     rotation: rotations[0],
                     key_switch: None,
+                    packing: None,
                 };
                 let key_switches = undominated.key_switches(&parameters);
                 for &key_switch in &space.key_switches {

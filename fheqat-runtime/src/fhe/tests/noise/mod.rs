@@ -4,6 +4,7 @@
 
 mod circuits;
 mod failures;
+mod packing;
 mod primitives;
 mod probe;
 mod rounding;

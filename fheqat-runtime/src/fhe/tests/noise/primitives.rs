@@ -34,6 +34,7 @@ pub(super) fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usiz
         polynomial_size: PolynomialSize(size),
         rotation: Decomposition::new(rotation.0, rotation.1),
         key_switch: Some(Decomposition::new(2, 8)),
+        packing: None,
     }
 }
 

@@ -17,10 +17,9 @@ use crate::{
         },
     },
     params::{
-        Bytes, Decomposition, Log2Probability, Parameters, Slots,
+        Decomposition, Log2Probability, Parameters, Results, Slots,
         cost::{BLOCK, Prices},
         modulus_switch::ModulusSwitch,
-        objective::Objective,
         search::{Bounds, OutputSolution, RotationSolution, Solution, Space, cheapest},
         workload::{self, Workload},
     },
@@ -133,9 +132,9 @@ impl<'a> Subject<'a> {
         let others = Workload::alternatives(&usual, &circuit.graph, p_fail).unwrap();
         let layouts: Vec<Workload> = once(usual).chain(others).filter(allowed).collect();
         let (usual, others) = layouts.split_first().unwrap();
-        let bounds = Bounds { p_fail, server_key: Bytes(250_000_000), objective: Objective::CoreSeconds };
+        let bounds = Bounds { p_fail, ..Bounds::default() };
         let (workload, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
-        let plan = Plan::new(circuit, workload, &solution);
+        let plan = Plan::new(circuit, workload, &solution, Results::Rounded);
         let events = solution.rotations.iter().map(|chosen| &chosen.event);
         for event in events.chain(solution.outputs.iter().map(|output| &output.event)) {
             assert!(event.tolerance.is_none_or(|tolerance| event.noise.0.sqrt() <= tolerance.0));
@@ -145,7 +144,7 @@ impl<'a> Subject<'a> {
 
     /// Its keys, and for each stage its rotations and how the widest switches.
     pub(super) fn describe(&self) -> String {
-        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } =
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, .. } =
             self.solution.parameters;
         let key_switch = key_switch.map_or_else(
             || "none".to_owned(),
