@@ -249,7 +249,8 @@ const fn layer_name(layer: &ClientLayer) -> &'static str {
 }
 
 fn parameters(parameters: &Parameters) -> Fact {
-    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch } = parameters;
+    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
+        parameters;
     let (n, k, size) = (lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
     let pair = |of: &Decomposition| json!({ "log_base": of.base_log.0, "levels": of.levels.0 });
     let bootstrap = parameters.rotate().then_some(rotation);
@@ -259,14 +260,23 @@ fn parameters(parameters: &Parameters) -> Fact {
         "N": size,
         "bootstrap_key": bootstrap.map(pair),
         "key_switch": key_switch.as_ref().map(pair),
+        "packing": packing.map(|packing| json!({
+            "k": packing.glwe_dimension.0,
+            "trace": pair(&packing.trace),
+            "ring_switch": pair(&packing.ring_switch),
+        })),
     });
     let decomposition = |name: &str, of: Option<&Decomposition>| {
         of.map_or_else(String::new, |of| format!(", {name} {} x {}", of.base_log.0, of.levels.0))
     };
     let line = format!(
-        "n = {n}, k = {k}, N = {size}{}{}",
+        "n = {n}, k = {k}, N = {size}{}{}{}",
         decomposition("bootstrap key", bootstrap),
-        decomposition("key switch", key_switch.as_ref())
+        decomposition("key switch", key_switch.as_ref()),
+        packing.map_or_else(String::new, |packing| format!(
+            ", results packed with k = {}",
+            packing.glwe_dimension.0
+        ))
     );
     Fact { name: "parameters", value, lines: vec![line] }
 }
