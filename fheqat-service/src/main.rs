@@ -29,6 +29,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     Serve(Box<commands::serve::Options>),
+    Load(commands::load::Options),
     Token(commands::token::Options),
     Completions(commands::completions::Options),
 }
@@ -37,6 +38,7 @@ fn main() -> Result<(), MainError> {
     let Options { json, command } = Options::parse();
     match command {
         Command::Serve(options) => commands::serve::run(&options, json),
+        Command::Load(options) => commands::load::run(&options, json),
         Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),
     }
