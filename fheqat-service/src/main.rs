@@ -39,6 +39,7 @@ enum Command {
     Run(commands::run::Options),
     Decrypt(commands::decrypt::Options),
     Serve(Box<commands::serve::Options>),
+    Load(commands::load::Options),
     Token(commands::token::Options),
     Completions(commands::completions::Options),
 }
@@ -67,6 +68,7 @@ fn run(command: Command, json: bool) -> Result<(), MainError> {
         Command::Run(options) => commands::run::run(&options, json),
         Command::Decrypt(options) => commands::decrypt::run(&options, json),
         Command::Serve(options) => commands::serve::run(&options, json),
+        Command::Load(options) => commands::load::run(&options, json),
         Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),
     }

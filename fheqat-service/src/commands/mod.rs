@@ -6,6 +6,7 @@ pub(crate) mod encrypt;
 mod files;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod load;
 pub(crate) mod new;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -68,7 +68,7 @@ async fn a_full_disk_loses_nothing() {
         let response = asker.submit(model.inputs(&owner, 20), 0).await;
         match response.status() {
             StatusCode::ACCEPTED | StatusCode::OK => {
-                accepted.push(response.headers()["fheqat-job"].to_str().unwrap().to_owned())
+                accepted.push(response.headers()["fheqat-job"].to_str().unwrap().to_owned());
             }
             _ => {
                 assert_eq!(code(response).await, (503, Code::Unavailable));
@@ -79,7 +79,7 @@ async fn a_full_disk_loses_nothing() {
     assert!(refused > 0, "the disk is not full");
     until(&asker, StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(asker.get("/healthz").await.status(), StatusCode::OK);
-    let upload = asker.patch(&[1; 900_000], 0, &[1; 500_000]).send().await.unwrap();
+    let upload = asker.patch(&vec![1; 900_000], 0, &vec![1; 500_000]).send().await.unwrap();
     assert_eq!(code(upload).await, (503, Code::Unavailable));
     std::fs::remove_file(&filler).unwrap();
     drop(fills);

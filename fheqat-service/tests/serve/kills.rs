@@ -123,7 +123,7 @@ async fn a_stop_does_not_wait_for_ever() {
     assert!(server.terminate().as_secs() < 6);
     let server = place.start(&[]);
     assert_eq!(server.asker().job(&job).await.samples, 200);
-    assert_eq!(server.asker().delete(&format!("/v1/jobs/{}", job)).await, StatusCode::NO_CONTENT);
+    assert_eq!(server.asker().delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
@@ -137,16 +137,16 @@ async fn cancelled_jobs_stop() {
         [asker.accepted(model.inputs(&owner, 200)).await, asker.accepted(model.inputs(&owner, 200)).await];
     asker.until(&jobs[0], |state| matches!(state, State::Running { .. })).await;
     for job in &jobs {
-        assert_eq!(asker.delete(&format!("/v1/jobs/{}", job)).await, StatusCode::NO_CONTENT);
+        assert_eq!(asker.delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);
     }
     let began = Instant::now();
     let response = asker.submit(model.inputs(&owner, 1), 30).await;
     model.check(&owner, &response.bytes().await.unwrap(), 1);
     assert!(began.elapsed().as_secs() < 5, "the cancelled jobs still run");
     for job in &jobs {
-        assert_eq!(code(asker.get(&format!("/v1/jobs/{}/result", job)).await).await, (410, Code::Cancelled));
-        assert_eq!(asker.delete(&format!("/v1/jobs/{}", job)).await, StatusCode::NO_CONTENT);
-        assert_eq!(asker.get(&format!("/v1/jobs/{}", job)).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(code(asker.get(&format!("/v1/jobs/{job}/result")).await).await, (410, Code::Cancelled));
+        assert_eq!(asker.delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);
+        assert_eq!(asker.get(&format!("/v1/jobs/{job}")).await.status(), StatusCode::NOT_FOUND);
     }
 }
 

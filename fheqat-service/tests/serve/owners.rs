@@ -39,10 +39,10 @@ async fn nobody_sees_what_is_anothers() {
     anne.results(&job).await;
 
     let key = format!("/v1/keys/{}", sha256(&owner.evaluation));
-    for path in [key.clone(), format!("/v1/jobs/{}", job), format!("/v1/jobs/{}/result", job)] {
+    for path in [key.clone(), format!("/v1/jobs/{job}"), format!("/v1/jobs/{job}/result")] {
         assert_eq!(code(bert.get(&path).await).await, (404, Code::NotFound));
     }
-    for path in [key.clone(), format!("/v1/jobs/{}", job)] {
+    for path in [key.clone(), format!("/v1/jobs/{job}")] {
         assert_eq!(bert.delete(&path).await, StatusCode::NOT_FOUND);
     }
     assert_eq!(code(bert.submit(model.inputs(&owner, 1), 0).await).await, (409, Code::UnknownKey));
@@ -181,7 +181,7 @@ async fn old_results_go() {
     asker.results(&fetched).await;
     asker.until(&other, |state| *state == wire::State::Done).await;
     tokio::time::sleep(std::time::Duration::from_secs(9)).await;
-    assert_eq!(asker.get(&format!("/v1/jobs/{}", fetched)).await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(asker.get(&format!("/v1/jobs/{}", other)).await.status(), StatusCode::OK);
+    assert_eq!(asker.get(&format!("/v1/jobs/{fetched}")).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(asker.get(&format!("/v1/jobs/{other}")).await.status(), StatusCode::OK);
     assert_eq!(asker.get(&format!("/v1/keys/{}", sha256(&[1; 100]))).await.status(), StatusCode::NOT_FOUND);
 }

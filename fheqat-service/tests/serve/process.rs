@@ -1,6 +1,7 @@
 //! Servers as processes, and what clients ask them.
 
 use std::{
+    fmt::Write,
     fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -207,5 +208,9 @@ pub(crate) async fn code(response: Response) -> (u16, wire::Code) {
 }
 
 pub(crate) fn sha256(file: &[u8]) -> String {
-    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::new();
+    for byte in Sha256::digest(file) {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    digits
 }
