@@ -18,6 +18,8 @@ use crate::{
     wire::Code,
 };
 
+/// The header that names a job. An error with it is not that of the request but the end of the job.
+const JOB: &str = "fheqat-job";
 /// Bytes of an answer in JSON at most.
 const LARGEST_JSON: usize = 4 << 20;
 /// Bytes of an error at most.
@@ -163,7 +165,7 @@ impl Transport {
         if !status.is_success() {
             return Err(refused(call, response).await);
         }
-        let job = response.headers().get("fheqat-job").cloned();
+        let job = response.headers().get(JOB).cloned();
         let body = read(call, response, request.largest).await?;
         let is_early = started.elapsed() < (wait / 2).max(EARLY);
         Ok(Answer { status, job, body, is_early })
@@ -172,7 +174,7 @@ impl Transport {
     fn build(&self, request: &Request, wait: Duration) -> RequestBuilder {
         let mut builder = self.http.request(request.method.clone(), request.url.clone());
         if request.waits {
-            builder = builder.query(&[("wait", wait.as_secs())]);
+            builder = builder.query(&[("wait", wait.as_millis() as f64 / 1e3)]);
         }
         if let Some(token) = &self.token {
             builder = builder.header(AUTHORIZATION, token.clone());
@@ -232,6 +234,7 @@ async fn refused(call: &Call, response: Response) -> Fault {
         let reason = format!("sends to `{}`", String::from_utf8_lossy(to.as_bytes()));
         return Fault::Last(Error::Answer { doing, reason });
     }
+    let job = response.headers().get(JOB).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let seconds = |value: &HeaderValue| value.to_str().ok()?.trim().parse().ok();
     let header: Option<u32> = response.headers().get(RETRY_AFTER).and_then(seconds);
     let body = match read(call, response, LARGEST_ERROR).await {
@@ -239,6 +242,9 @@ async fn refused(call: &Call, response: Response) -> Fault {
         // What is cut off here is the text of an error, whose status is known.
         Err(_) => Bytes::new(),
     };
+    if let Some((id, failure)) = job.zip(serde_json::from_slice(&body).ok()) {
+        return Fault::Last(Error::Job { id, failure });
+    }
     let failure: Option<AnyFailure> = serde_json::from_slice(&body).ok();
     let code = failure.as_ref().and_then(|failure| serde_json::from_value(failure.code.clone()).ok());
     let after = header.or(failure.as_ref().and_then(|failure| failure.retry_after));
