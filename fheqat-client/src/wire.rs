@@ -147,6 +147,10 @@ pub enum Code {
     UnknownKey,
     /// 409: the key has other parameters than the model.
     OtherParameters,
+    /// 409: the client has registered another file under the same key id.
+    KeyExists,
+    /// 409: the `Idempotency-Key` belongs to a request with another body.
+    OtherRequest,
     /// 410: the job was cancelled.
     Cancelled,
     /// 413: a body, key or batch is larger than the server allows.

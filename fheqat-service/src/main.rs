@@ -1,6 +1,16 @@
 //! `fheqat`: makes, inspects and runs encrypted models, and serves them over HTTP.
 
+mod clock;
 mod commands;
+mod config;
+mod engine;
+mod execute;
+mod failure;
+mod http;
+mod metrics;
+mod models;
+mod store;
+mod tokens;
 
 use clap::{Parser, Subcommand};
 use fheqat::MainError;
@@ -18,12 +28,16 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    Serve(Box<commands::serve::Options>),
+    Token(commands::token::Options),
     Completions(commands::completions::Options),
 }
 
 fn main() -> Result<(), MainError> {
-    let Options { json: _, command } = Options::parse();
+    let Options { json, command } = Options::parse();
     match command {
+        Command::Serve(options) => commands::serve::run(&options, json),
+        Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),
     }
 }

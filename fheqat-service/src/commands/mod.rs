@@ -1,3 +1,5 @@
 //! The commands, a file each: its options and what it does.
 
 pub(crate) mod completions;
+pub(crate) mod serve;
+pub(crate) mod token;

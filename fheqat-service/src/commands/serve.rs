@@ -1,0 +1,324 @@
+//! `fheqat serve`: the service.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use fheqat::{MainError, fhe::EvaluationKeys};
+
+use crate::{
+    config::Limits,
+    engine::{Engine, KeySource},
+    execute::{Executor, local::Local},
+    http::{self, Limited, Service},
+    metrics::Metrics,
+    models::Models,
+    store::{Files, Store, ids::Sha256},
+    tokens::Tokens,
+};
+
+const MB: u64 = 1_000_000;
+/// How often folders and files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often the clock is written and old things are removed.
+const TIDY: Duration = Duration::from_secs(5);
+/// How long connections may take to end once the jobs are done.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Serves models to many clients over HTTP
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Folder of models: NAME/VERSION.server and NAME/VERSION.client
+    #[arg(long, default_value = "models")]
+    models: PathBuf,
+    /// Folder of keys, jobs and results; made if it is not there
+    #[arg(long, default_value = "state")]
+    state: PathBuf,
+    /// Address and port to listen on; port 0 takes a free one, and the first line of output says which
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// File of tokens, made by `fheqat token`; read again when it changes
+    #[arg(long)]
+    tokens: Option<PathBuf>,
+    /// Lets everybody ask who can reach the address, where there are no tokens
+    #[arg(long, conflicts_with = "tokens")]
+    open: bool,
+    /// Certificate chain, PEM
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Threads that compute; all cores by default
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Seconds that jobs which run may take to end when the server stops
+    #[arg(long, default_value_t = 30)]
+    stop_timeout: u64,
+    /// Writes the log as JSON
+    #[arg(long)]
+    log_json: bool,
+    /// What is logged: error, warn, info, debug, or as tracing's filters are written
+    #[arg(long, default_value = "info")]
+    log: String,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitOptions {
+    /// Megabytes of expanded keys in memory
+    #[arg(long, default_value_t = 2000)]
+    key_memory: u64,
+    /// Megabytes of a client's file of evaluation keys
+    #[arg(long, default_value_t = 128)]
+    max_key: u64,
+    /// Keys and unfinished uploads of a client
+    #[arg(long, default_value_t = 16)]
+    max_keys: usize,
+    /// Bytes of the body of a job
+    #[arg(long, default_value_t = 1_000_000)]
+    max_body: usize,
+    /// Inputs of a job
+    #[arg(long, default_value_t = 256)]
+    max_items: usize,
+    /// Bytes of a result
+    #[arg(long, default_value_t = 16_000_000)]
+    max_result: usize,
+    /// Jobs that wait or run
+    #[arg(long, default_value_t = 4096)]
+    max_waiting: usize,
+    /// Jobs of one client that wait or run
+    #[arg(long, default_value_t = 1024)]
+    max_waiting_client: usize,
+    /// Jobs of one client that are kept, with done ones
+    #[arg(long, default_value_t = 10_000)]
+    max_kept: usize,
+    /// Megabytes of inputs and results of one client
+    #[arg(long, default_value_t = 1000)]
+    max_kept_size: u64,
+    /// Seconds that results are kept
+    #[arg(long, default_value_t = 86_400)]
+    keep: u64,
+    /// Seconds that results are kept once they were fetched
+    #[arg(long, default_value_t = 60)]
+    keep_fetched: u64,
+    /// Seconds that an unfinished upload is kept after its last chunk
+    #[arg(long, default_value_t = 3600)]
+    keep_upload: u64,
+    /// Open connections
+    #[arg(long, default_value_t = 1024)]
+    max_connections: usize,
+    /// Seconds that a client may send or take nothing in the middle of a request
+    #[arg(long, default_value_t = 10)]
+    idle: u64,
+}
+
+impl From<&LimitOptions> for Limits {
+    fn from(options: &LimitOptions) -> Self {
+        Self {
+            body: options.max_body,
+            samples: options.max_items,
+            result: options.max_result,
+            waiting: options.max_waiting,
+            waiting_of_client: options.max_waiting_client,
+            jobs_of_client: options.max_kept,
+            bytes_of_client: options.max_kept_size * MB,
+            keys_of_client: options.max_keys,
+            key_file: options.max_key * MB,
+            key_memory: options.key_memory * MB,
+            keep: options.keep,
+            keep_fetched: options.keep_fetched,
+            keep_upload: options.keep_upload,
+            connections: options.max_connections,
+            idle: Duration::from_secs(options.idle),
+        }
+    }
+}
+
+/// Evaluation keys in the state folder.
+struct Stored(Arc<Files>);
+
+impl KeySource for Stored {
+    fn evaluation_keys(&self, file: &Sha256) -> Result<EvaluationKeys, String> {
+        self.0.evaluation_keys(file).map_err(|error| error.to_string())
+    }
+}
+
+pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
+    start_log(options)?;
+    if !options.listen.ip().is_loopback() && options.tokens.is_none() && !options.open {
+        return Err(format!(
+            "{} can be reached from other machines, and everybody might ask: give clients tokens with \
+             `--tokens FILE`, or say `--open`",
+            options.listen
+        )
+        .into());
+    }
+    let threads = options.threads.map_or_else(std::thread::available_parallelism, Ok)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(options, json, threads));
+    // Blocking calls that hang must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+fn start_log(options: &Options) -> Result<(), MainError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log)?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if options.log_json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    Ok(())
+}
+
+async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(), MainError> {
+    let limits = Limits::from(&options.limits);
+    let tokens = options.tokens.clone().map(Tokens::open).transpose()?.map(Arc::new);
+    let store = Store::open(&options.state, limits)?;
+    if !options.models.is_dir() {
+        return Err(format!(
+            "there is no folder `{}`: say where models are, `--models FOLDER`",
+            options.models.display()
+        )
+        .into());
+    }
+    let models = Arc::new(Models::open(options.models.clone(), Arc::clone(&store.files)));
+    let source = Arc::new(Stored(Arc::clone(&store.files)));
+    let engine = Arc::new(Engine::new(limits.key_memory, source));
+    let metrics = Arc::new(Metrics::new());
+    let local = Local::start(
+        Arc::clone(&store.jobs),
+        Arc::clone(&models),
+        Arc::clone(&engine),
+        Arc::clone(&metrics),
+        threads,
+    )?;
+    let executor: Arc<dyn Executor> = Arc::new(local);
+    store.jobs.run_on(Arc::clone(&executor));
+    let service = Arc::new(Service {
+        store,
+        models,
+        engine,
+        metrics,
+        tokens,
+        limits,
+        connections: Arc::new(AtomicUsize::new(0)),
+        bodies: Arc::new(tokio::sync::Semaphore::new(http::BODIES)),
+    });
+    let housekeeping = tokio::spawn(look(Arc::clone(&service)));
+    let handle = Handle::new();
+    let listener = TcpListener::bind(options.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let address = listener.local_addr()?;
+    let server =
+        tokio::spawn(listen(listener, Arc::clone(&service), handle.clone(), certificate(options).await?));
+    announce(address, options.tls_cert.is_some(), json);
+    stop_signal().await?;
+    tracing::info!("the server stops: jobs that run are finished, others wait for the next start");
+    service.store.jobs.stop();
+    let timeout = Duration::from_secs(options.stop_timeout);
+    tokio::task::spawn_blocking(move || executor.stop(timeout)).await?;
+    handle.graceful_shutdown(Some(LAST_ANSWERS));
+    server.await??;
+    housekeeping.abort();
+    service.store.tidy().await;
+    service.store.records.close();
+    Ok(())
+}
+
+async fn certificate(options: &Options) -> Result<Option<RustlsConfig>, MainError> {
+    let (Some(certificate), Some(key)) = (&options.tls_cert, &options.tls_key) else { return Ok(None) };
+    // Only the first call in a process has an effect.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = RustlsConfig::from_pem_file(certificate, key).await.map_err(|error| {
+        format!("cannot use `{}` and `{}`: {error}", certificate.display(), key.display())
+    })?;
+    Ok(Some(config))
+}
+
+async fn listen(
+    listener: TcpListener,
+    service: Arc<Service>,
+    handle: Handle<SocketAddr>,
+    certificate: Option<RustlsConfig>,
+) -> std::io::Result<()> {
+    let Limits { connections, idle, .. } = service.limits;
+    let limited = Limited::new(connections, Arc::clone(&service.connections), idle);
+    let app = http::router(service).into_make_service();
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(idle);
+    server.http_builder().http1().header_read_timeout(idle);
+    server
+        .http_builder()
+        .http2()
+        .max_concurrent_streams(64)
+        .keep_alive_interval(idle)
+        .keep_alive_timeout(idle);
+    match certificate {
+        None => server.acceptor(limited).serve(app).await,
+        Some(config) => {
+            let acceptor = axum_server::tls_rustls::RustlsAcceptor::new(config)
+                .handshake_timeout(idle)
+                .acceptor(limited);
+            server.acceptor(acceptor).serve(app).await
+        }
+    }
+}
+
+/// The first line of the output: programs that started the server read it.
+fn announce(address: SocketAddr, tls: bool, json: bool) {
+    let url = format!("{}://{address}", if tls { "https" } else { "http" });
+    if json {
+        println!("{}", serde_json::json!({ "listening": url }));
+    } else {
+        println!("listening on {url}");
+    }
+    tracing::info!(url, "ready");
+}
+
+/// Looks at folders and files that may change.
+async fn look(service: Arc<Service>) {
+    let mut tidied = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let looking = Arc::clone(&service);
+        let work = move || {
+            looking.models.look();
+            looking.models.sweep(&looking.store.jobs.models_in_use());
+            if let Some(tokens) = &looking.tokens {
+                tokens.look();
+            }
+        };
+        if tokio::task::spawn_blocking(work).await.is_err() {
+            tracing::error!("looking at folders failed");
+        }
+        if tidied.elapsed() >= TIDY {
+            service.store.tidy().await;
+            tidied = tokio::time::Instant::now();
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

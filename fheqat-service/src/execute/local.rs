@@ -1,0 +1,415 @@
+//! Runs jobs on threads of this process, in batches.
+
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroUsize,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use fheqat::{
+    fhe::{EncryptedInput, ModelId, ServerHalf},
+    prelude::Control,
+};
+use fheqat_client::{
+    frames,
+    wire::{Code, Failure},
+};
+
+use super::{
+    Executor, Outcome, Task,
+    fair::{Batch, Fair, Group, Part},
+};
+use crate::{
+    engine::{Engine, EngineError},
+    failure::{failure, internal},
+    metrics::Metrics,
+    models::Models,
+    store::{Jobs, ids::JobId},
+};
+
+/// What a batch should take: long enough that starting and ending it costs little, short enough for others to wait.
+const BATCH_SECONDS: f64 = 2.0;
+/// Samples of a batch for each thread while nobody knows how long they take; a few run at once on a thread.
+const FIRST: usize = 8;
+/// Bytes of inputs and results of a batch.
+const BATCH_BYTES: u64 = 32 << 20;
+/// How often progress is reported.
+const REPORT: Duration = Duration::from_millis(200);
+/// Batches of results that wait to be written.
+const UNWRITTEN: usize = 2;
+/// What a run takes at most to stop after it was cancelled.
+const CANCELLED: Duration = Duration::from_secs(10);
+
+/// Runs jobs on threads of this process.
+pub(crate) struct Local {
+    shared: Arc<Shared>,
+    ends: mpsc::SyncSender<Ends>,
+}
+
+/// What goes to the thread that writes results.
+enum Ends {
+    Outcomes(Vec<(JobId, Outcome)>),
+    /// Answers once all before are written.
+    Flush(mpsc::Sender<()>),
+}
+
+struct Shared {
+    jobs: Arc<Jobs>,
+    models: Arc<Models>,
+    engine: Arc<Engine>,
+    metrics: Arc<Metrics>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    fair: Fair,
+    /// Threads that no batch has.
+    free: usize,
+    running: HashMap<Group, Running>,
+    /// Jobs some of whose samples are done.
+    begun: HashMap<JobId, Begun>,
+    /// Seconds of a thread that a sample takes.
+    seconds: HashMap<ModelId, f64>,
+    stops: bool,
+}
+
+/// A batch that runs.
+struct Running {
+    parts: Vec<Part>,
+    cancelled: HashSet<JobId>,
+    control: Arc<Control>,
+}
+
+/// A job's inputs that have not run, in reverse order, and its results so far.
+#[derive(Default)]
+struct Begun {
+    inputs: Vec<EncryptedInput>,
+    results: Vec<Vec<u8>>,
+}
+
+impl Local {
+    /// Starts so many threads.
+    ///
+    /// # Errors
+    /// When the operating system has no threads left.
+    pub(crate) fn start(
+        jobs: Arc<Jobs>,
+        models: Arc<Models>,
+        engine: Arc<Engine>,
+        metrics: Arc<Metrics>,
+        threads: NonZeroUsize,
+    ) -> std::io::Result<Self> {
+        let threads = threads.get();
+        let state = State {
+            fair: Fair::default(),
+            free: threads,
+            running: HashMap::new(),
+            begun: HashMap::new(),
+            seconds: HashMap::new(),
+            stops: false,
+        };
+        let state = Mutex::new(state);
+        let shared = Arc::new(Shared { jobs, models, engine, metrics, state, changed: Condvar::new() });
+        let (ends, arriving) = mpsc::sync_channel(UNWRITTEN);
+        let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name).spawn(work).map(drop)
+        };
+        for lane in 0..threads {
+            let (shared, ends) = (Arc::clone(&shared), ends.clone());
+            spawn(format!("run {lane}"), Box::new(move || shared.work(&ends)))?;
+        }
+        let jobs = Arc::clone(&shared.jobs);
+        spawn("results".to_owned(), Box::new(move || write_results(&jobs, &arriving)))?;
+        let watched = Arc::clone(&shared);
+        spawn("progress".to_owned(), Box::new(move || watched.report()))?;
+        Ok(Self { shared, ends })
+    }
+}
+
+fn write_results(jobs: &Jobs, arriving: &mpsc::Receiver<Ends>) {
+    for ends in arriving {
+        match ends {
+            Ends::Outcomes(outcomes) => jobs.finish(outcomes),
+            // Whoever asked may be gone.
+            Ends::Flush(answer) => drop(answer.send(())),
+        }
+    }
+}
+
+impl Executor for Local {
+    fn submit(&self, task: Task) {
+        self.shared.state().fair.push(task);
+        self.shared.changed.notify_all();
+    }
+
+    fn cancel(&self, job: JobId) {
+        let mut state = self.shared.state();
+        state.fair.remove(job);
+        state.begun.remove(&job);
+        for running in state.running.values_mut() {
+            if running.parts.iter().any(|part| part.task.id == job) {
+                running.cancelled.insert(job);
+            }
+            if running.parts.iter().all(|part| running.cancelled.contains(&part.task.id)) {
+                running.control.cancel();
+            }
+        }
+    }
+
+    fn stop(&self, timeout: Duration) {
+        let mut state = self.shared.state();
+        state.stops = true;
+        state.fair.keep_begun();
+        self.shared.changed.notify_all();
+        let works = |state: &mut State| !state.running.is_empty() || !state.fair.is_empty();
+        let (mut state, waited) = self
+            .shared
+            .changed
+            .wait_timeout_while(state, timeout, works)
+            .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            state.fair = Fair::default();
+            state.running.values().for_each(|running| running.control.cancel());
+            let stopped = self.shared.changed.wait_timeout_while(state, CANCELLED, works);
+            drop(stopped.unwrap_or_else(PoisonError::into_inner));
+        } else {
+            drop(state);
+        }
+        let (answer, answered) = mpsc::channel();
+        if self.ends.send(Ends::Flush(answer)).is_ok() {
+            let _ = answered.recv_timeout(CANCELLED);
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The loop of one thread.
+    fn work(&self, ends: &mpsc::SyncSender<Ends>) {
+        loop {
+            let (batch, threads, control) = self.next();
+            let group = batch.group;
+            let outcomes = self.run(batch, threads, &control);
+            // Before the batch counts as over: a stop waits for batches, and then for what was sent.
+            if ends.send(Ends::Outcomes(outcomes)).is_err() {
+                return;
+            }
+            let mut state = self.state();
+            let cancelled = state.running.remove(&group).map(|running| running.cancelled);
+            for job in cancelled.unwrap_or_default() {
+                state.begun.remove(&job);
+            }
+            state.fair.done(&group);
+            state.free += threads.get();
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a batch.
+    fn next(&self) -> (Batch, NonZeroUsize, Arc<Control>) {
+        let mut state = self.state();
+        loop {
+            let share = state.free / state.fair.ready().max(1);
+            if let Some(threads) = NonZeroUsize::new(share.max(1).min(state.free)) {
+                let State { fair, seconds, .. } = &mut *state;
+                if let Some(batch) = fair.take(|task| samples(task, seconds.get(&task.model), threads)) {
+                    state.free -= threads.get();
+                    let control = Arc::new(Control::new());
+                    let parts = batch.parts.clone();
+                    let running = Running { parts, cancelled: HashSet::new(), control: Arc::clone(&control) };
+                    state.running.insert(batch.group, running);
+                    return (batch, threads, control);
+                }
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Runs a batch, and gives the ends of the jobs that it ends.
+    fn run(&self, batch: Batch, threads: NonZeroUsize, control: &Arc<Control>) -> Vec<(JobId, Outcome)> {
+        let Batch { group: (model, key), mut parts } = batch;
+        for part in &parts {
+            self.jobs.progress(part.task.id, part.samples.start * part.task.rotations);
+            if part.samples.start == 0 {
+                self.metrics.waited(part.since.elapsed());
+            }
+        }
+        let half = match self.models.half(model) {
+            Ok(half) => half,
+            Err(reason) => {
+                tracing::error!(%model, reason, "jobs have no model");
+                return self.all_fail(parts, &failure(Code::UnknownModel, "the server has lost the model"));
+            }
+        };
+        let mut outcomes = Vec::new();
+        let mut inputs: Vec<Vec<EncryptedInput>> = Vec::new();
+        parts.retain(|part| match self.inputs(part) {
+            Ok(Some(samples)) => {
+                inputs.push(samples);
+                true
+            }
+            Ok(None) => false,
+            Err(failure) => {
+                outcomes.push((part.task.id, Err(failure)));
+                false
+            }
+        });
+        while !parts.is_empty() {
+            let began = Instant::now();
+            let samples = inputs.concat();
+            match self.engine.run(&half, &key, &samples, threads, control) {
+                Ok(results) => {
+                    self.ran(&half, samples.len(), threads, began.elapsed());
+                    let results = results.iter().map(fheqat::fhe::EncryptedOutput::to_bytes);
+                    outcomes.extend(self.hand_out(&parts, results));
+                    break;
+                }
+                Err(EngineError::Sample { index, mismatch }) => {
+                    let at = position(&inputs, index);
+                    let part = parts.remove(at);
+                    inputs.remove(at);
+                    outcomes.push(self.fail(&part, failure(Code::Malformed, mismatch.to_string())));
+                }
+                // Whoever stopped it knows what becomes of the jobs.
+                Err(EngineError::Cancelled) if control.is_cancelled() => break,
+                Err(EngineError::Key(reason)) => {
+                    tracing::error!(file = %key, reason, "cannot use evaluation keys");
+                    outcomes.extend(self.all_fail(parts, &failure(Code::UnknownKey, reason)));
+                    break;
+                }
+                Err(error) => {
+                    tracing::error!(%error, %model, "a batch failed");
+                    outcomes.extend(self.all_fail(parts, &internal()));
+                    break;
+                }
+            }
+        }
+        outcomes
+    }
+
+    /// The inputs of a part; none if its job was cancelled. Waits while the disk cannot be used.
+    fn inputs(&self, part: &Part) -> Result<Option<Vec<EncryptedInput>>, Failure> {
+        const PAUSE: Duration = Duration::from_millis(500);
+        let Part { task, samples, .. } = part;
+        if samples.start > 0 {
+            let mut state = self.state();
+            return Ok(state.begun.get_mut(&task.id).map(|begun| begun.take(samples.len())));
+        }
+        let body = loop {
+            match self.jobs.inputs(task.id) {
+                Ok(Some(body)) => break body,
+                Ok(None) => return Ok(None),
+                Err(_) if self.state().stops => return Ok(None),
+                Err(_) => thread::sleep(PAUSE),
+            }
+        };
+        let read = || {
+            let files = frames::split(&body, task.samples).ok()?;
+            files.into_iter().rev().map(|file| EncryptedInput::from_bytes(file).ok()).collect()
+        };
+        let inputs: Option<Vec<EncryptedInput>> = read();
+        let Some(inputs) = inputs.filter(|inputs| inputs.len() == task.samples) else {
+            tracing::error!(job = %task.id, "a job's inputs cannot be read any more");
+            return Err(internal());
+        };
+        let mut begun = Begun { inputs, results: Vec::new() };
+        let first = begun.take(samples.len());
+        if samples.end < task.samples {
+            self.state().begun.insert(task.id, begun);
+        }
+        Ok(Some(first))
+    }
+
+    /// Gives each part its results, and ends jobs that have all of theirs.
+    fn hand_out(&self, parts: &[Part], mut results: impl Iterator<Item = Vec<u8>>) -> Vec<(JobId, Outcome)> {
+        let mut state = self.state();
+        let mut ended = Vec::new();
+        for Part { task, samples, .. } in parts {
+            let mut of_part: Vec<Vec<u8>> = results.by_ref().take(samples.len()).collect();
+            if samples.end < task.samples {
+                if let Some(begun) = state.begun.get_mut(&task.id) {
+                    begun.results.append(&mut of_part);
+                }
+                continue;
+            }
+            let mut all = match state.begun.remove(&task.id) {
+                Some(begun) => begun.results,
+                None if samples.start > 0 => continue,
+                None => Vec::new(),
+            };
+            all.append(&mut of_part);
+            ended.push((task.id, Ok(Bytes::from(frames::join(&all)))));
+        }
+        ended
+    }
+
+    /// Ends a job whose sample cannot run.
+    fn fail(&self, part: &Part, failure: Failure) -> (JobId, Outcome) {
+        let mut state = self.state();
+        state.fair.remove(part.task.id);
+        state.begun.remove(&part.task.id);
+        (part.task.id, Err(failure))
+    }
+
+    fn all_fail(&self, parts: Vec<Part>, failure: &Failure) -> Vec<(JobId, Outcome)> {
+        parts.iter().map(|part| self.fail(part, failure.clone())).collect()
+    }
+
+    /// Learns how long a sample takes.
+    fn ran(&self, half: &ServerHalf, samples: usize, threads: NonZeroUsize, took: Duration) {
+        self.metrics.ran(&self.models.name(half.model()), samples, took);
+        let now = took.as_secs_f64() * threads.get() as f64 / samples.max(1) as f64;
+        let mut state = self.state();
+        let seconds = state.seconds.entry(half.model()).or_insert(now);
+        *seconds = 0.7 * *seconds + 0.3 * now;
+    }
+
+    /// Tells the store how far running jobs are: samples of a batch begin in their order.
+    fn report(&self) {
+        loop {
+            thread::sleep(REPORT);
+            let state = self.state();
+            for Running { parts, control, .. } in state.running.values() {
+                let mut rotations = control.rotations();
+                for Part { task, samples, .. } in parts {
+                    let done = rotations.min(samples.len() * task.rotations);
+                    rotations -= done;
+                    self.jobs.progress(task.id, samples.start * task.rotations + done);
+                }
+            }
+        }
+    }
+}
+
+impl Begun {
+    fn take(&mut self, samples: usize) -> Vec<EncryptedInput> {
+        let rest = self.inputs.len().saturating_sub(samples);
+        self.inputs.drain(rest..).rev().collect()
+    }
+}
+
+/// The part that a sample of a batch belongs to.
+fn position(inputs: &[Vec<EncryptedInput>], sample: usize) -> usize {
+    let ends = inputs.iter().scan(0, |end, inputs| {
+        *end += inputs.len();
+        Some(*end)
+    });
+    ends.take_while(|&end| end <= sample).count()
+}
+
+/// Samples of the batch whose first job this is.
+fn samples(task: &Task, seconds: Option<&f64>, threads: NonZeroUsize) -> usize {
+    let threads = threads.get();
+    let by_time = seconds
+        .map_or(threads * FIRST, |seconds| (BATCH_SECONDS * threads as f64 / seconds.max(1e-6)) as usize);
+    let by_size = BATCH_BYTES / (task.bytes / task.samples.max(1) as u64).max(1);
+    by_time.max(2 * threads).min(by_size as usize).max(1)
+}

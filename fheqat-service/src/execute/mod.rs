@@ -1,0 +1,44 @@
+//! Who runs jobs. A job is on disk before an executor hears of it, and its result before anybody else does.
+
+mod fair;
+pub(crate) mod local;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fheqat::fhe::ModelId;
+use fheqat_client::wire::Failure;
+
+use crate::store::ids::{Client, JobId, Sha256};
+
+/// A job that has no result yet. Its inputs are in the store until it has.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) id: JobId,
+    pub(crate) client: Client,
+    pub(crate) model: ModelId,
+    /// The file of evaluation keys.
+    pub(crate) key: Sha256,
+    pub(crate) samples: usize,
+    /// Blind rotations of a sample.
+    pub(crate) rotations: usize,
+    /// Of its inputs and its result.
+    pub(crate) bytes: u64,
+}
+
+/// Framed results, or why there are none.
+pub(crate) type Outcome = Result<Bytes, Failure>;
+
+/// Runs jobs, in this process or elsewhere, and hands progress and results to the store
+/// ([`Jobs::progress`](crate::store::Jobs::progress), [`Jobs::finish`](crate::store::Jobs::finish)), which drops a second result of a job.
+pub(crate) trait Executor: Send + Sync {
+    /// Takes a job. Those that were unfinished when the server started are submitted again, in their order.
+    fn submit(&self, task: Task);
+
+    /// The job's result is not wanted any more; the store drops it if it comes all the same.
+    fn cancel(&self, job: JobId);
+
+    /// Begins no other job. Blocks until those that have begun are done, at most so long; what then still runs is stopped, and runs
+    /// again after the next start.
+    fn stop(&self, timeout: Duration);
+}

@@ -1,0 +1,81 @@
+//! Bodies, within limits of size and time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use fheqat_client::wire::Code;
+use futures_util::StreamExt;
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
+
+use super::{Refusal, Service};
+use crate::failure::later;
+
+/// Kilobytes of bodies of jobs that are held in memory at once.
+pub(crate) const BODIES: usize = 64 * 1024;
+/// How long a body may take, times the limit for a client that sends nothing.
+const WHOLE: u32 = 30;
+
+/// Reads a body in pieces.
+pub(super) struct Pieces {
+    stream: axum::body::BodyDataStream,
+    idle: Duration,
+    deadline: Instant,
+}
+
+impl Pieces {
+    pub(super) fn new(body: Body, idle: Duration) -> Self {
+        Self { stream: body.into_data_stream(), idle, deadline: Instant::now() + idle * WHOLE }
+    }
+
+    /// The next piece, none at the end.
+    ///
+    /// # Errors
+    /// `timeout` when it does not come in time, `bad_request` when the body breaks off.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let limit = self.deadline.min(Instant::now() + self.idle);
+        match timeout_at(limit, self.stream.next()).await {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(piece))) => Ok(Some(piece)),
+            Ok(Some(Err(_))) => Err(Refusal::new(Code::BadRequest, "the body broke off: send it again")),
+            Err(_) => Err(Refusal::new(
+                Code::Timeout,
+                format!("no byte of the body came for {} seconds: send it faster", self.idle.as_secs()),
+            )),
+        }
+    }
+}
+
+/// A whole body, and its share of the memory for bodies.
+pub(super) async fn whole(
+    service: &Service,
+    body: Body,
+    limit: usize,
+) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
+    let too_large =
+        || Refusal::new(Code::TooLarge, format!("the body has more than {limit} bytes: send it in parts"));
+    let size = axum::body::HttpBody::size_hint(&body);
+    if size.lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let most = size.upper().unwrap_or(limit as u64).min(limit as u64);
+    let kilobytes = most.div_ceil(1024).min(BODIES as u64) as u32;
+    let permit = std::sync::Arc::clone(&service.bodies).acquire_many_owned(kilobytes);
+    let permit = tokio::time::timeout(service.limits.idle, permit).await;
+    let permit = permit
+        .ok()
+        .and_then(Result::ok)
+        .ok_or_else(|| Refusal(later(Code::QueueFull, "too many requests are being read: try again", 2)))?;
+    let mut pieces = Pieces::new(body, service.limits.idle);
+    let mut whole = BytesMut::new();
+    while let Some(piece) = pieces.next().await? {
+        if whole.len() + piece.len() > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok((whole.freeze(), permit))
+}

@@ -1,0 +1,552 @@
+//! Jobs: an index in memory of what the records have, and who waits for what.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fheqat::{
+    fhe::{KeyId, ModelId},
+    params::Bytes as Memory,
+};
+use fheqat_client::wire::{self, Code, Failure};
+use tokio::sync::watch;
+
+use super::{
+    ids::{Client, JobId, Sha256},
+    records::{JobRecord, Request, Stage},
+    writer::{Records, Unavailable, Write},
+};
+use crate::{
+    clock::Clock,
+    config::Limits,
+    execute::{Executor, Outcome, Task},
+    failure::{disk, failure, internal, later},
+};
+
+/// Seconds after which a full queue may have room.
+const RETRY_AFTER: u32 = 2;
+
+/// A job that a client wants to run; all of it is checked.
+pub(crate) struct NewJob {
+    pub(crate) client: Client,
+    pub(crate) model: ModelId,
+    pub(crate) key: KeyId,
+    pub(crate) key_file: Sha256,
+    pub(crate) samples: usize,
+    pub(crate) rotations: usize,
+    /// What its result will take.
+    pub(crate) result: Memory,
+    pub(crate) inputs: Bytes,
+    pub(crate) request: Option<Request>,
+}
+
+/// All jobs.
+pub(crate) struct Jobs {
+    records: Records,
+    clock: Arc<Clock>,
+    limits: Limits,
+    index: Mutex<Index>,
+    executor: OnceLock<Arc<dyn Executor>>,
+    stopping: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Index {
+    jobs: HashMap<JobId, Entry>,
+    requests: HashMap<(Client, String), JobId>,
+    usage: HashMap<Client, Usage>,
+    waiting: usize,
+    next_number: u64,
+}
+
+struct Entry {
+    record: JobRecord,
+    /// Its end is being written.
+    ending: bool,
+    progress: watch::Sender<Progress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Saving,
+    Queued,
+    Running(usize),
+    Ended,
+}
+
+/// What a client has.
+#[derive(Clone, Copy, Default)]
+struct Usage {
+    waiting: usize,
+    jobs: usize,
+    bytes: u64,
+}
+
+impl Index {
+    fn insert(&mut self, id: JobId, record: JobRecord, progress: Progress) {
+        if let Some(request) = &record.request {
+            self.requests.insert((Arc::clone(&record.client), request.key.clone()), id);
+        }
+        self.next_number = self.next_number.max(record.number + 1);
+        self.count(&record, true);
+        let progress = watch::Sender::new(progress);
+        self.jobs.insert(id, Entry { record, ending: false, progress });
+    }
+
+    fn remove(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.remove(&id) else { return };
+        self.count(&entry.record, false);
+        if let Some(request) = &entry.record.request {
+            self.requests.remove(&(Arc::clone(&entry.record.client), request.key.clone()));
+        }
+        entry.progress.send_replace(Progress::Ended);
+    }
+
+    fn replace(&mut self, id: JobId, record: JobRecord) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut entry.record, record.clone());
+        if !record.waits() {
+            entry.ending = false;
+            entry.progress.send_replace(Progress::Ended);
+        }
+        self.count(&before, false);
+        self.count(&record, true);
+    }
+
+    fn count(&mut self, record: &JobRecord, more: bool) {
+        let usage = self.usage.entry(Arc::clone(&record.client)).or_default();
+        let waiting = usize::from(record.waits());
+        if more {
+            self.waiting += waiting;
+            usage.waiting += waiting;
+            usage.jobs += 1;
+            usage.bytes += record.stored();
+        } else {
+            self.waiting -= waiting;
+            usage.waiting -= waiting;
+            usage.jobs -= 1;
+            usage.bytes -= record.stored();
+        }
+        if usage.jobs == 0 {
+            self.usage.remove(&record.client);
+        }
+    }
+
+    fn of(&self, client: &Client, id: JobId) -> Option<&Entry> {
+        self.jobs.get(&id).filter(|entry| entry.record.client == *client)
+    }
+
+    fn check(&self, new: &NewJob, bytes: u64, limits: &Limits) -> Result<(), Failure> {
+        let usage = self.usage.get(&new.client).copied().unwrap_or_default();
+        let full = |message: String| Err(later(Code::QueueFull, message, RETRY_AFTER));
+        if self.waiting >= limits.waiting {
+            return full(format!("{} jobs wait, as many as the server allows", self.waiting));
+        }
+        if usage.waiting >= limits.waiting_of_client {
+            return full(format!("{} of your jobs wait, as many as the server allows", usage.waiting));
+        }
+        if usage.jobs >= limits.jobs_of_client {
+            return full(format!(
+                "the server keeps {} jobs of yours: delete results that you have",
+                usage.jobs
+            ));
+        }
+        if usage.bytes + bytes > limits.bytes_of_client {
+            return full(format!(
+                "the server keeps {} bytes of yours: delete results that you have",
+                usage.bytes
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Jobs {
+    pub(super) fn new(
+        records: Records,
+        clock: Arc<Clock>,
+        limits: Limits,
+        known: Vec<(JobId, JobRecord)>,
+    ) -> Self {
+        let mut index = Index::default();
+        for (id, record) in known {
+            let progress = if record.waits() { Progress::Queued } else { Progress::Ended };
+            index.insert(id, record, progress);
+        }
+        let stopping = watch::Sender::new(false);
+        Self { records, clock, limits, index: Mutex::new(index), executor: OnceLock::new(), stopping }
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who runs jobs from now on. It gets those that are unfinished.
+    pub(crate) fn run_on(&self, executor: Arc<dyn Executor>) {
+        let mut unfinished: Vec<(u64, Task)> = self
+            .index()
+            .jobs
+            .iter()
+            .filter(|(_, entry)| entry.record.waits())
+            .map(|(&id, entry)| (entry.record.number, task(id, &entry.record)))
+            .collect();
+        unfinished.sort_unstable_by_key(|&(number, _)| number);
+        unfinished.into_iter().for_each(|(_, task)| executor.submit(task));
+        let _ = self.executor.set(executor);
+    }
+
+    /// From now on no jobs are accepted, and nobody waits for those that are queued.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    pub(crate) fn stops(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// How many wait or run.
+    pub(crate) fn waiting(&self) -> usize {
+        self.index().waiting
+    }
+
+    /// How many are kept, with their results.
+    pub(crate) fn kept(&self) -> usize {
+        self.index().jobs.len()
+    }
+
+    /// Files of keys that unfinished jobs need.
+    pub(crate) fn keys_in_use(&self) -> HashSet<Sha256> {
+        let index = self.index();
+        index.jobs.values().filter(|entry| entry.record.waits()).map(|entry| entry.record.key_file).collect()
+    }
+
+    /// Models that unfinished jobs need.
+    pub(crate) fn models_in_use(&self) -> HashSet<ModelId> {
+        let index = self.index();
+        index.jobs.values().filter(|entry| entry.record.waits()).map(|entry| entry.record.model).collect()
+    }
+
+    /// Accepts a job: it is on disk when this returns, whoever waits for it.
+    ///
+    /// # Errors
+    /// `queue_full`, `other_request`, or `unavailable`.
+    pub(crate) async fn submit(self: &Arc<Self>, new: NewJob) -> Result<JobId, Failure> {
+        if self.stops() {
+            return Err(later(Code::Unavailable, "the server stops: try again later", 5));
+        }
+        let jobs = Arc::clone(self);
+        // A client that goes away must not stop it halfway.
+        tokio::spawn(async move { jobs.accept(new).await }).await.unwrap_or_else(|_| Err(internal()))
+    }
+
+    async fn accept(self: Arc<Self>, new: NewJob) -> Result<JobId, Failure> {
+        let id = JobId::draw().map_err(|error| {
+            tracing::error!(%error, "the operating system has no entropy");
+            internal()
+        })?;
+        if let Some(found) = self.repeated(&new).await {
+            return found;
+        }
+        let inputs = new.inputs.clone();
+        let record = {
+            let mut index = self.index();
+            let bytes = inputs.len() as u64 + new.result.0;
+            index.check(&new, bytes, &self.limits)?;
+            let NewJob { client, model, key, key_file, samples, rotations, request, .. } = new;
+            let number = index.next_number;
+            let stage = Stage::Waiting;
+            let record =
+                JobRecord { number, client, model, key, key_file, samples, rotations, bytes, request, stage };
+            // A request that came twice at once: the other may have entered meanwhile.
+            if let Some(request) = &record.request
+                && index.requests.contains_key(&(Arc::clone(&record.client), request.key.clone()))
+            {
+                return Err(later(Code::QueueFull, "the same request is being accepted", 1));
+            }
+            index.insert(id, record.clone(), Progress::Saving);
+            record
+        };
+        let task = task(id, &record);
+        if self.records.write(vec![Write::Submit(id, Box::new(record), inputs)]).await.is_err() {
+            self.index().remove(id);
+            return Err(disk());
+        }
+        let is_queued = self.index().jobs.get(&id).is_some_and(|entry| {
+            entry.progress.send_if_modified(|progress| {
+                let is_saving = *progress == Progress::Saving;
+                if is_saving {
+                    *progress = Progress::Queued;
+                }
+                is_saving
+            })
+        });
+        if is_queued && let Some(executor) = self.executor.get() {
+            executor.submit(task);
+        }
+        Ok(id)
+    }
+
+    /// The job of an earlier request with the same `Idempotency-Key`, once it is on disk.
+    async fn repeated(&self, new: &NewJob) -> Option<Result<JobId, Failure>> {
+        let request = new.request.as_ref()?;
+        let (id, mut progress) = {
+            let index = self.index();
+            let id = *index.requests.get(&(Arc::clone(&new.client), request.key.clone()))?;
+            let entry = index.jobs.get(&id)?;
+            if entry.record.request.as_ref() != Some(request) {
+                let message = "the Idempotency-Key belongs to a request with another body: draw a new one";
+                return Some(Err(failure(Code::OtherRequest, message)));
+            }
+            (id, entry.progress.subscribe())
+        };
+        let saved = progress.wait_for(|progress| *progress != Progress::Saving).await.is_ok();
+        let is_kept = saved && self.index().jobs.contains_key(&id);
+        is_kept.then_some(Ok(id))
+    }
+
+    /// A client's job.
+    pub(crate) fn get(&self, client: &Client, id: JobId) -> Option<wire::Job> {
+        self.index().of(client, id).map(|entry| on_wire(id, entry))
+    }
+
+    /// A client's job once it has ended, or as it is after so long, or when the server stops.
+    pub(crate) async fn wait(&self, client: &Client, id: JobId, timeout: Duration) -> Option<wire::Job> {
+        let mut progress = self.index().of(client, id)?.progress.subscribe();
+        let mut stopping = self.stopping.subscribe();
+        let ended = async { progress.wait_for(|progress| *progress == Progress::Ended).await.is_ok() };
+        let queued_at_stop = async {
+            let _ = stopping.wait_for(|stops| *stops).await;
+            let mut progress = self.index().of(client, id).map(|entry| entry.progress.subscribe());
+            match &mut progress {
+                // Those that run are finished first.
+                Some(progress) if matches!(*progress.borrow(), Progress::Running(_)) => {
+                    std::future::pending().await
+                }
+                _ => {}
+            }
+        };
+        tokio::select! {
+            _ = ended => {}
+            () = queued_at_stop => {}
+            () = tokio::time::sleep(timeout) => {}
+        }
+        self.get(client, id)
+    }
+
+    /// The framed results of a client's job that is done. `None` if there are none.
+    pub(crate) async fn result(&self, client: &Client, id: JobId) -> Result<Option<Vec<u8>>, Failure> {
+        if self.index().of(client, id).is_none() {
+            return Ok(None);
+        }
+        let records = self.records.clone();
+        let read = tokio::task::spawn_blocking(move || records.result(id)).await;
+        let result = read.map_err(|_| internal())?.map_err(|_| disk())?;
+        if result.is_some() {
+            self.was_fetched(id);
+        }
+        Ok(result)
+    }
+
+    fn was_fetched(&self, id: JobId) {
+        let at = self.clock.seconds();
+        let mut index = self.index();
+        let Some(mut record) = index.jobs.get(&id).map(|entry| entry.record.clone()) else { return };
+        let Stage::Done { fetched: fetched @ None, .. } = &mut record.stage else { return };
+        *fetched = Some(at);
+        index.replace(id, record.clone());
+        drop(index);
+        // If it is lost, the result stays longer.
+        self.records.write_later(vec![Write::Update(id, Box::new(record))]);
+    }
+
+    /// Cancels a job, or removes one that has ended. `None` if the client has no such job.
+    pub(crate) async fn remove(self: &Arc<Self>, client: &Client, id: JobId) -> Option<Result<(), Failure>> {
+        let waits = self.index().of(client, id)?.record.waits();
+        let jobs = Arc::clone(self);
+        let removed =
+            tokio::spawn(
+                async move { if waits { jobs.cancel(id).await } else { jobs.forget(vec![id]).await } },
+            );
+        Some(removed.await.unwrap_or(Err(Unavailable)).map_err(|Unavailable| disk()))
+    }
+
+    async fn cancel(&self, id: JobId) -> Result<(), Unavailable> {
+        let Begun::End(end) = self.begin_end(id, Err(failure(Code::Cancelled, "the job was cancelled")))
+        else {
+            return Ok(());
+        };
+        let written = self.records.write(vec![end.write()]).await;
+        self.end(&end, written)?;
+        if let Some(executor) = self.executor.get() {
+            executor.cancel(id);
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, ids: Vec<JobId>) -> Result<(), Unavailable> {
+        self.records.write(ids.iter().map(|&id| Write::RemoveJob(id)).collect()).await?;
+        let mut index = self.index();
+        ids.into_iter().for_each(|id| index.remove(id));
+        Ok(())
+    }
+
+    /// Removes results that are too old.
+    pub(crate) async fn expire(&self) {
+        let now = self.clock.seconds();
+        let Limits { keep, keep_fetched, .. } = self.limits;
+        let is_old = |record: &JobRecord| match record.stage {
+            Stage::Waiting => false,
+            Stage::Failed { at, .. } => at + keep <= now,
+            Stage::Done { at, fetched, .. } => {
+                at + keep <= now || fetched.is_some_and(|fetched| fetched + keep_fetched <= now)
+            }
+        };
+        let old: Vec<JobId> = {
+            let index = self.index();
+            index.jobs.iter().filter(|(_, entry)| is_old(&entry.record)).map(|(&id, _)| id).collect()
+        };
+        for some in old.chunks(256) {
+            if self.forget(some.to_vec()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The framed inputs of a job that waits. Blocks.
+    pub(crate) fn inputs(&self, id: JobId) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.records.inputs(id)
+    }
+
+    /// Blind rotations that are done, of all samples.
+    pub(crate) fn progress(&self, id: JobId, rotations: usize) {
+        let index = self.index();
+        let Some(entry) = index.jobs.get(&id).filter(|entry| entry.record.waits()) else { return };
+        entry.progress.send_replace(Progress::Running(rotations));
+    }
+
+    /// The ends of jobs. Blocks until they are on disk, however long the disk cannot be used; only when the server stops it gives up, and
+    /// those jobs run again after the next start. The second end of a job is dropped.
+    pub(crate) fn finish(&self, mut outcomes: Vec<(JobId, Outcome)>) {
+        const PAUSE: Duration = Duration::from_millis(200);
+        loop {
+            let mut ends = Vec::new();
+            let mut later = Vec::new();
+            for (id, outcome) in outcomes {
+                match self.begin_end(id, outcome) {
+                    Begun::End(end) => ends.push(end),
+                    Begun::Other(outcome) => later.push((id, outcome)),
+                    Begun::Ended => {}
+                }
+            }
+            let written = self.records.write_blocking(ends.iter().map(End::write).collect());
+            for end in ends {
+                if self.end(&end, written).is_err() {
+                    later.push((end.id, end.outcome()));
+                }
+            }
+            if later.is_empty() || written.is_err() && self.stops() {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+            outcomes = later;
+        }
+    }
+
+    /// Claims the end of a job: nobody else writes one meanwhile.
+    fn begin_end(&self, id: JobId, outcome: Outcome) -> Begun {
+        let at = self.clock.seconds();
+        let mut index = self.index();
+        let Some(entry) = index.jobs.get_mut(&id).filter(|entry| entry.record.waits()) else {
+            return Begun::Ended;
+        };
+        if entry.ending {
+            return Begun::Other(outcome);
+        }
+        entry.ending = true;
+        let mut record = entry.record.clone();
+        let result = match outcome {
+            Ok(result) => {
+                record.stage = Stage::Done { bytes: result.len() as u64, at, fetched: None };
+                Some(result)
+            }
+            Err(Failure { code, message, .. }) => {
+                record.stage = Stage::Failed { code, message, at };
+                None
+            }
+        };
+        Begun::End(End { id, record, result })
+    }
+
+    fn end(&self, end: &End, written: Result<(), Unavailable>) -> Result<(), Unavailable> {
+        let mut index = self.index();
+        match written {
+            Ok(()) => index.replace(end.id, end.record.clone()),
+            Err(Unavailable) => {
+                if let Some(entry) = index.jobs.get_mut(&end.id) {
+                    entry.ending = false;
+                }
+            }
+        }
+        written
+    }
+}
+
+/// What became of an attempt to end a job.
+enum Begun {
+    /// It is to be written.
+    End(End),
+    /// Another end is being written.
+    Other(Outcome),
+    /// It has ended before.
+    Ended,
+}
+
+/// The end of a job.
+struct End {
+    id: JobId,
+    record: JobRecord,
+    result: Option<Bytes>,
+}
+
+impl End {
+    fn write(&self) -> Write {
+        Write::End(self.id, Box::new(self.record.clone()), self.result.clone())
+    }
+
+    fn outcome(self) -> Outcome {
+        let failed = || self.record.failure().unwrap_or_else(internal);
+        self.result.clone().ok_or_else(failed)
+    }
+}
+
+fn task(id: JobId, record: &JobRecord) -> Task {
+    Task {
+        id,
+        client: Arc::clone(&record.client),
+        model: record.model,
+        key: record.key_file,
+        samples: record.samples,
+        rotations: record.rotations,
+        bytes: record.bytes,
+    }
+}
+
+fn on_wire(id: JobId, Entry { record, progress, .. }: &Entry) -> wire::Job {
+    let of = record.samples * record.rotations;
+    let state = match (&record.stage, *progress.borrow()) {
+        (Stage::Waiting, Progress::Running(done)) => wire::State::Running { done: done.min(of), of },
+        (Stage::Waiting, _) => wire::State::Queued,
+        (Stage::Done { .. }, _) => wire::State::Done,
+        (Stage::Failed { .. }, _) => wire::State::Failed { error: record.failure().unwrap_or_else(internal) },
+    };
+    wire::Job {
+        id: id.to_string(),
+        model: record.model.to_string(),
+        key: record.key.to_string(),
+        samples: record.samples,
+        state,
+    }
+}
