@@ -72,7 +72,11 @@ fn cells_are_encoded_as_in_earlier_builds() {
     assert_eq!(expected.len(), CELLS.len());
     for (cells, accumulators, class) in expected {
         let logits = circuit.simulate(&half.codec().parse(&cells).unwrap()).unwrap();
-        assert_eq!((&logits.accumulators, logits.class_name()), (&accumulators, Some(class.as_str())), "{cells:?}");
+        assert_eq!(
+            (&logits.accumulators, logits.class_name()),
+            (&accumulators, Some(class.as_str())),
+            "{cells:?}"
+        );
     }
 }
 

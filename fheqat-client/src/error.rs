@@ -33,13 +33,17 @@ pub enum Error {
         name: String,
     },
     /// The HTTP client cannot be made.
-    #[error("cannot prepare connections ({reason}): check the certificates, those of the system and those that were given")]
+    #[error(
+        "cannot prepare connections ({reason}): check the certificates, those of the system and those that were given"
+    )]
     Setup {
         /// What is wrong.
         reason: String,
     },
     /// No request got through.
-    #[error("cannot {doing}: {attempts} attempts got no answer, the last: {reason}; check the address, and whether the service runs")]
+    #[error(
+        "cannot {doing}: {attempts} attempts got no answer, the last: {reason}; check the address, and whether the service runs"
+    )]
     Unreachable {
         /// What was to be done.
         doing: &'static str,
@@ -109,7 +113,9 @@ pub enum Error {
         reason: ArtifactError,
     },
     /// The two files of a key are of different keys.
-    #[error("`{path}` has the evaluation keys of key {found}, and the secret key beside it is {expected}: move both away to have new keys made")]
+    #[error(
+        "`{path}` has the evaluation keys of key {found}, and the secret key beside it is {expected}: move both away to have new keys made"
+    )]
     KeyPair {
         /// The file of evaluation keys.
         path: String,

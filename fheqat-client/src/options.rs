@@ -39,7 +39,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            deadline: Duration::from_secs(600),
+            deadline: Duration::from_mins(10),
             silence: Duration::from_secs(30),
             attempts: 8,
             first_pause: Duration::from_millis(200),

@@ -71,7 +71,7 @@ impl Call {
 
     /// How long the server may be asked to wait: some of the time that is left is for its answer.
     pub(crate) fn wait(&self) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(60);
+        const LONGEST: Duration = Duration::from_mins(1);
         self.options.wait.min(self.left() / 2).min(LONGEST)
     }
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn quick() -> Call {
-        let (first_pause, deadline) = (Duration::from_micros(10), Duration::from_secs(60));
+        let (first_pause, deadline) = (Duration::from_micros(10), Duration::from_mins(1));
         let options = Options { first_pause, deadline, ..Options::default() };
         Call::new(&Arc::new(options), "test")
     }

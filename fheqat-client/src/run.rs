@@ -7,7 +7,7 @@ use fheqat::{
     fhe::Mismatch,
     prelude::{EncryptedInput, EncryptedOutput},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use reqwest::{Method, StatusCode, header::HeaderValue};
 
 use crate::{
@@ -64,15 +64,10 @@ impl Service {
         if inputs.is_empty() {
             return Err(Error::Empty);
         }
-        let alike = inputs.chunk_by(|a, b| (a.model(), a.key()) == (b.model(), b.key()));
-        let parts = alike.flat_map(|alike| alike.chunks(self.options.samples.max(1)));
-        let parts = parts.scan(0, |next, inputs| {
-            let first = *next;
-            *next += inputs.len();
-            Some(Part { first, inputs })
-        });
-        let results = parts.map(|part| self.run_part(call.clone(), part));
-        stream::iter(results).buffered(self.options.jobs.max(1)).try_concat().await
+        // Boxed, for the compiler cannot tell that the future of a borrowing closure may go to another thread.
+        let run = |part| self.run_part(call.clone(), part).boxed();
+        let runs: Vec<_> = parts(inputs, self.options.samples.max(1)).into_iter().map(run).collect();
+        stream::iter(runs).buffered(self.options.jobs.max(1)).try_concat().await
     }
 
     /// Runs inputs of one model and key, in smaller jobs where the service takes no larger ones.
@@ -140,7 +135,8 @@ impl Service {
             .and_then(|high| Ok((high, getrandom::u64()?)))
             .map_err(|error| Error::Setup { reason: format!("no randomness: {error}") })?;
         let once = format!("{:016x}{:016x}", number.0, number.1);
-        let once = HeaderValue::from_str(&once).map_err(|error| Error::Setup { reason: error.to_string() })?;
+        let once =
+            HeaderValue::from_str(&once).map_err(|error| Error::Setup { reason: error.to_string() })?;
         let request = Request::new(Method::POST, self.url(&["jobs"])).header("idempotency-key", once);
         Ok(request.octets(frames::join(&files).into()))
     }
@@ -165,6 +161,20 @@ impl Part<'_> {
         let (front, back) = self.inputs.split_at(self.inputs.len() / 2);
         [Self { first: self.first + front.len(), inputs: back }, Self { first: self.first, inputs: front }]
     }
+}
+
+/// Inputs of one model and key each, at most so many.
+fn parts(inputs: &[EncryptedInput], most: usize) -> Vec<Part<'_>> {
+    let alike = inputs.chunk_by(|a, b| (a.model(), a.key()) == (b.model(), b.key()));
+    let mut first = 0;
+    alike
+        .flat_map(|alike| alike.chunks(most))
+        .map(|inputs| {
+            let part = Part { first, inputs };
+            first += inputs.len();
+            part
+        })
+        .collect()
 }
 
 /// A job that is cancelled if nobody waits for it any more.

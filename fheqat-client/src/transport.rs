@@ -111,11 +111,8 @@ impl Transport {
             .pool_idle_timeout(Duration::from_secs(30));
         let certificates = Certificate::from_pem_bundle(&options.certificates).map_err(setup)?;
         // Without TLS the system's certificates need not be read, nor be there.
-        let http = if is_encrypted {
-            http.tls_certs_merge(certificates)
-        } else {
-            http.tls_certs_only(certificates)
-        };
+        let http =
+            if is_encrypted { http.tls_certs_merge(certificates) } else { http.tls_certs_only(certificates) };
         Ok(Self { http: http.build().map_err(setup)?, token: None })
     }
 

@@ -1,5 +1,7 @@
 //! Registers evaluation keys: in chunks, from where the service has them.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use fheqat::{fhe::KeyId, prelude::EvaluationKeys};
 use reqwest::Method;
@@ -47,7 +49,11 @@ enum Sent {
 
 impl<'a> Upload<'a> {
     fn new(service: &'a Service, bytes: Bytes, id: KeyId) -> Self {
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = |mut text: String, byte: &u8| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        };
+        let sha256 = Sha256::digest(&bytes).iter().fold(String::new(), digits);
         let call = service.call("register evaluation keys");
         Self { service, call, bytes, sha256, id, furthest: 0, is_resumed: false }
     }

@@ -68,7 +68,12 @@ impl ClientHalf {
 
     fn __repr__(&self) -> String {
         let codec = self.0.codec();
-        format!("ClientHalf(model='{}', features={}, outputs={})", self.0.model(), codec.features, self.outputs())
+        format!(
+            "ClientHalf(model='{}', features={}, outputs={})",
+            self.0.model(),
+            codec.features,
+            self.outputs()
+        )
     }
 }
 

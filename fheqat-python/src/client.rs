@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fheqat::{circuit::Logits, fhe::EncryptError, prelude as rust};
+use fheqat::{circuit::Logits, prelude as rust};
 use pyo3::prelude::*;
 
 use crate::{
@@ -73,7 +73,7 @@ type Output<'py> = PyRef<'py, EncryptedOutput>;
 impl Client {
     fn encrypt(&self, py: Python<'_>, rows: &[Vec<f32>]) -> PyResult<Vec<EncryptedInput>> {
         let inputs = py.detach(|| self.0.encrypt_batch(rows));
-        let inputs = inputs.map_err(|EncryptError::Input(error)| input(error))?;
+        let inputs = inputs.map_err(input)?;
         Ok(inputs.into_iter().map(EncryptedInput).collect())
     }
 

@@ -7,7 +7,12 @@ use pyo3::{create_exception, exceptions::PyException, prelude::*};
 
 create_exception!(fheqat, Error, PyException, "What goes wrong in fheqat; the message says what to do.");
 create_exception!(fheqat, InputError, Error, "A sample that the model cannot take.");
-create_exception!(fheqat, DamagedError, Error, "Bytes or a file that are damaged, or something else than expected.");
+create_exception!(
+    fheqat,
+    DamagedError,
+    Error,
+    "Bytes or a file that are damaged, or something else than expected."
+);
 create_exception!(fheqat, MismatchError, Error, "A model, keys or ciphertexts that do not belong together.");
 create_exception!(
     fheqat,

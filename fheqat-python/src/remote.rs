@@ -58,7 +58,11 @@ impl RemoteModel {
     }
 
     /// The probability of each class or label, `(n, classes)`.
-    fn predict_proba<'py>(&self, py: Python<'py>, samples: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn predict_proba<'py>(
+        &self,
+        py: Python<'py>,
+        samples: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         answers::check_probabilities(self.half())?;
         answers::probabilities(py, self.half(), &self.logits(py, samples)?)
     }

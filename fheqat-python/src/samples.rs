@@ -20,10 +20,13 @@ pub(crate) fn rows(codec: &Codec, samples: &Bound<'_, PyAny>) -> PyResult<Vec<Ve
     let py = samples.py();
     let options = [("dtype", "float32")].into_py_dict(py)?;
     let array = py.import("numpy")?.call_method("asarray", (samples,), Some(&options));
-    let array = array.map_err(|error| input(format!("the samples are no array of numbers: {}", error.value(py))))?;
+    let array =
+        array.map_err(|error| input(format!("the samples are no array of numbers: {}", error.value(py))))?;
     let Ok(array) = array.extract::<PyReadonlyArray2<'_, f32>>() else {
         let shape = array.getattr("shape")?;
-        return Err(input(format!("the samples have the shape {shape}: give a matrix, a row for each sample")));
+        return Err(input(format!(
+            "the samples have the shape {shape}: give a matrix, a row for each sample"
+        )));
     };
     Ok(array.as_array().rows().into_iter().map(|row| row.to_vec()).collect())
 }
@@ -34,7 +37,9 @@ fn frame(codec: &Codec, frame: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<f32>>> {
     let columns: Vec<Bound<'_, PyAny>> = codec
         .described
         .iter()
-        .map(|feature| frame.getattr("iloc")?.get_item((PySlice::full(frame.py()), place(&names, &feature.name)?)))
+        .map(|feature| {
+            frame.getattr("iloc")?.get_item((PySlice::full(frame.py()), place(&names, &feature.name)?))
+        })
         .collect::<PyResult<_>>()?;
     let mut text = vec![vec![String::new(); columns.len()]; frame.len()?];
     let mut numbers = Vec::new();
@@ -49,7 +54,8 @@ fn frame(codec: &Codec, frame: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<f32>>> {
         }
     }
     // Cells of numbers are empty so far, and so missing.
-    let mut rows: Vec<Vec<f32>> = text.iter().map(|cells| codec.parse(cells)).collect::<Result<_, _>>().map_err(input)?;
+    let mut rows: Vec<Vec<f32>> =
+        text.iter().map(|cells| codec.parse(cells)).collect::<Result<_, _>>().map_err(input)?;
     for (index, values) in numbers {
         for (row, value) in rows.iter_mut().zip(values) {
             row[index] = value;
@@ -66,7 +72,9 @@ fn place(names: &[String], name: &str) -> PyResult<usize> {
         (Some(_), Some(_)) => Err(input(format!("the frame has several columns `{name}`: give one"))),
         (None, _) => {
             let have = names.join("`, `");
-            Err(input(format!("the frame has no column `{name}`, only `{have}`: give one for each feature of the model")))
+            Err(input(format!(
+                "the frame has no column `{name}`, only `{have}`: give one for each feature of the model"
+            )))
         }
     }
 }
@@ -75,7 +83,8 @@ fn floats(column: &Bound<'_, PyAny>, feature: &Feature) -> PyResult<Vec<f32>> {
     let py = column.py();
     let options = [("na_value", f32::NAN)].into_py_dict(py)?;
     options.set_item("dtype", "float32")?;
-    let wrong = |error: PyErr| input(format!("the column `{}` is no numbers: {}", feature.name, error.value(py)));
+    let wrong =
+        |error: PyErr| input(format!("the column `{}` is no numbers: {}", feature.name, error.value(py)));
     let array = column.call_method("to_numpy", (), Some(&options)).map_err(wrong)?;
     let array = array.extract::<PyReadonlyArray1<'_, f32>>().map_err(|error| wrong(error.into()))?;
     Ok(array.as_array().to_vec())

@@ -23,7 +23,8 @@ fn runtime() -> PyResult<&'static Runtime> {
     match *known {
         Some((process, runtime)) if process == process::id() => Ok(runtime),
         _ => {
-            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(other)?;
+            let runtime =
+                Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(other)?;
             let runtime: &'static Runtime = Box::leak(Box::new(runtime));
             *known = Some((process::id(), runtime));
             Ok(runtime)

@@ -93,10 +93,13 @@ def test_the_stubs_are_those_of_the_module():
         assert all(getattr(of, part).__doc__ for part in declared), name
 
 
-def test_the_readme_runs(server, tmp_path, monkeypatch):
+def test_the_readme_runs(server, tmp_path, monkeypatch, capsys):
     readme = (FORMATS.parents[2] / "README.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", readme, re.S)
+    for shown, real in [("https://host:8443", server.url), ("fruit", "table"), ("token", server.token)]:
+        assert f'"{shown}"' in code
+        code = code.replace(f'"{shown}"', repr(real))
     monkeypatch.chdir(tmp_path)
-    code = code.replace("https://host:8443", server.url).replace('"token"', repr(server.token))
-    names = {}
-    exec(code.replace('"iris"', '"table"'), names)
+    exec(code, {})
+    assert re.match(r"\['(ripe|green)' '(ripe|green)'\] \[\[0", capsys.readouterr().out)
+    assert len(list((tmp_path / "keys").iterdir())) == 2

@@ -134,7 +134,9 @@ impl Fake {
     fn evaluation(&self, of: &EncryptedInput) -> Option<EvaluationKeys> {
         let keys = self.keys.lock().unwrap();
         let mut whole = keys.values().filter(|(length, bytes)| bytes.len() as u64 == *length);
-        whole.find_map(|(_, bytes)| EvaluationKeys::from_bytes(bytes).ok().filter(|keys| keys.id() == of.key()))
+        whole.find_map(|(_, bytes)| {
+            EvaluationKeys::from_bytes(bytes).ok().filter(|keys| keys.id() == of.key())
+        })
     }
 }
 
@@ -197,12 +199,7 @@ async fn key(State(fake): Shared, Path(sha256): Path<String>) -> Response {
     fake.key(&sha256).map_or_else(|| refuse(404, Code::NotFound), |key| Json(key).into_response())
 }
 
-async fn append(
-    State(fake): Shared,
-    Path(sha256): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn append(State(fake): Shared, Path(sha256): Path<String>, headers: HeaderMap, body: Body) -> Response {
     let number = |name: &str| headers[name].to_str().unwrap().parse::<u64>().unwrap();
     let (length, offset) = (number("upload-length"), number("upload-offset"));
     let there = fake.key(&sha256).map_or(0, |key| key.offset);

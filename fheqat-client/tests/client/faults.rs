@@ -8,12 +8,25 @@ use fheqat_client::{
 };
 
 use crate::{
-    fake::{Fake, Fault, failure},
+    fake::{Fake, Fault, TOKEN, failure},
     flat, options, samples, service,
 };
 
 fn busy(after: Option<u32>) -> Fault {
     Fault::Answer(429, after, Some(failure(Code::QueueFull)))
+}
+
+/// Programs give calls to threads of their own.
+#[tokio::test]
+async fn calls_may_go_to_other_threads() {
+    let (_, address) = Fake::new().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (url, path) = (format!("http://{address}"), folder.path().to_owned());
+    let predict = async move {
+        let model = RemoteModel::connect(&url, Some(TOKEN), "flat", path).await?;
+        model.predict(&samples(1)).await
+    };
+    assert_eq!(tokio::spawn(predict).await.unwrap().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ fn what_cannot_be_read_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let keys = KeyFolder::new(folder.path());
     let (key, _) = keys.open(&half("flat")).unwrap();
-    let [secret, public] = ["key", "evaluation"].map(|kind| folder.path().join(format!("{}.{kind}", key.id())));
+    let [secret, public] =
+        ["key", "evaluation"].map(|kind| folder.path().join(format!("{}.{kind}", key.id())));
 
     let whole = fs::read(&public).unwrap();
     fs::write(&public, read("flat.keys")).unwrap();

@@ -22,7 +22,7 @@ fn read(file: &str) -> Vec<u8> {
 /// Options that make tests quick, with the same pauses each time.
 fn options() -> Options {
     Options {
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
         first_pause: Duration::from_millis(5),
         longest_pause: Duration::from_millis(20),
         wait: Duration::from_millis(300),
@@ -45,4 +45,18 @@ fn flat() -> (Circuit, Client, EvaluationKeys) {
 
 fn samples(count: usize) -> Vec<[f32; 2]> {
     (0..count).map(|index| [0.13, 0.29].map(|step| (index as f32 * step).fract() * 3.0 - 1.5)).collect()
+}
+
+/// The code in the first block of a text.
+fn code<'a>(text: &'a str, fence: &str) -> &'a str {
+    let (_, code) = text.split_once(fence).unwrap();
+    code.split_once("```").unwrap().0
+}
+
+/// That of this crate is compiled with its documentation.
+#[test]
+fn the_code_in_the_readme_is_that_of_this_crate() {
+    let of_crate = code(include_str!("../../README.md"), "```rust,no_run");
+    let of_project = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    assert_eq!(code(&of_project, "```rust,ignore"), of_crate);
 }

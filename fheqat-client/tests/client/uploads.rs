@@ -7,7 +7,9 @@ use fheqat_client::{Error, Options, wire::Code};
 
 use crate::{
     fake::{Fake, Fault, failure},
-    options, proxy::Proxy, read, service,
+    options,
+    proxy::Proxy,
+    read, service,
 };
 
 /// Keys of megabytes.
