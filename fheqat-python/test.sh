@@ -5,9 +5,11 @@ cd "$(dirname "$0")"
 target=$(realpath -m "${CARGO_TARGET_DIR:-../target}")
 environment=$target/python
 
-# A server for the tests to talk to.
-cargo build --locked --package fheqat-service
-export FHEQAT_COMMAND=${FHEQAT_COMMAND:-$target/debug/fheqat}
+# A server for the tests to talk to: the command that is named, or a new one.
+if [ -z "${FHEQAT_COMMAND:-}" ]; then
+    cargo build --locked --package fheqat-service
+    export FHEQAT_COMMAND=$target/debug/fheqat
+fi
 
 if [ ! -e "$environment/.installed" ]; then
     python3 -m venv "$environment"

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 
 use crate::{error::Error, options::Options};
 
+/// A deadline behind this is none; clocks cannot count to any.
+const LONGEST: Duration = Duration::from_hours(100_000);
+
 /// Why a request failed that may be made again.
 pub(crate) struct Again {
     pub(crate) reason: Reason,
@@ -51,7 +54,7 @@ impl Call {
         Self {
             options: Arc::clone(options),
             doing,
-            end: Instant::now() + options.deadline,
+            end: Instant::now() + options.deadline.min(LONGEST),
             failures: 0,
             pauses: ChaCha8Rng::seed_from_u64(seed),
         }
@@ -123,7 +126,7 @@ impl Call {
 
     fn next_pause(&mut self) -> Duration {
         let doublings = self.failures.saturating_sub(1).min(20);
-        let whole = (self.options.first_pause * (1 << doublings)).min(self.options.longest_pause);
+        let whole = self.options.first_pause.saturating_mul(1 << doublings).min(self.options.longest_pause);
         whole.mul_f64(self.pauses.random_range(0.5..1.0))
     }
 }
@@ -131,6 +134,14 @@ impl Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_time_may_be_allowed() {
+        let (deadline, first_pause) = (Duration::MAX, Duration::MAX);
+        let mut call = Call::new(&Arc::new(Options { deadline, first_pause, ..Options::default() }), "test");
+        call.failures = 9;
+        assert!(call.left() > Duration::from_hours(1) && call.next_pause() <= Duration::from_secs(10));
+    }
 
     fn call(seed: u64) -> Call {
         Call::new(&Arc::new(Options { seed: Some(seed), ..Options::default() }), "test")

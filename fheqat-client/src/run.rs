@@ -1,6 +1,9 @@
 //! Runs encrypted inputs: as jobs, several at a time, each until its result is here.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use fheqat::{
@@ -65,19 +68,31 @@ impl Service {
             return Err(Error::Empty);
         }
         // Boxed, for the compiler cannot tell that the future of a borrowing closure may go to another thread.
-        let run = |part| self.run_part(call.clone(), part).boxed();
+        let most = AtomicUsize::new(self.options.samples.max(1));
+        let run = |part| self.run_part(call.clone(), part, &most).boxed();
         let runs: Vec<_> = parts(inputs, self.options.samples.max(1)).into_iter().map(run).collect();
         stream::iter(runs).buffered(self.options.jobs.max(1)).try_concat().await
     }
 
     /// Runs inputs of one model and key, in smaller jobs where the service takes no larger ones.
-    async fn run_part(&self, mut call: Call, part: Part<'_>) -> Result<Vec<EncryptedOutput>, Error> {
+    /// Inputs of one model and key are much alike, so what is too large for one job is for the others of the call.
+    async fn run_part(
+        &self,
+        mut call: Call,
+        part: Part<'_>,
+        most: &AtomicUsize,
+    ) -> Result<Vec<EncryptedOutput>, Error> {
         let (mut results, mut rest) = (Vec::new(), vec![part]);
         while let Some(part) = rest.pop() {
+            if part.inputs.len() > most.load(Ordering::Relaxed) {
+                rest.extend(part.halves());
+                continue;
+            }
             match self.run_job(&mut call, part).await {
                 Ok(of_part) => results.extend(of_part),
                 Err(error) if error.code() == Some(Code::TooLarge) && part.inputs.len() > 1 => {
-                    rest.extend(part.halves());
+                    most.fetch_min(part.inputs.len() / 2, Ordering::Relaxed);
+                    rest.push(part);
                 }
                 Err(error) => return Err(error),
             }

@@ -154,7 +154,7 @@ impl Transport {
         let sending = Duration::from_secs_f64(request.body.len() as f64 / SLOW);
         let silence = call.silence();
         let started = tokio::time::Instant::now();
-        let head = timeout(left.min(silence + wait + sending), self.build(request, wait).send()).await;
+        let head = timeout(left.min(silence.saturating_add(wait + sending)), self.build(request, wait).send()).await;
         let response = head
             .map_err(|_| lost("the server did not answer in time"))?
             .map_err(|error| lost(chain(&error)))?;

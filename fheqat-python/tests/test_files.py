@@ -17,16 +17,21 @@ def client(model):
     return fheqat.Client(half, fheqat.ClientKey.load(FORMATS / f"{model}.key"))
 
 
-@pytest.mark.parametrize("model", ["deep", "flat"])
+@pytest.mark.parametrize("model", ["deep", "flat", "table"])
 def test_results_of_earlier_builds_decrypt(model):
     result = fheqat.EncryptedOutput.from_bytes(file(f"{model}.output"))
     values = client(model).decrypt([result, result])
     assert values.shape == (2, 2) and values.dtype == np.float32
-    sums = json.loads(file(f"{model}.json"))
-    assert np.argmax(values[0]) == np.argmax(sums)
     probabilities = client(model).decrypt_proba([result])
     np.testing.assert_allclose(probabilities, np.exp(values[:1]) / np.exp(values[:1]).sum(), rtol=1e-5)
-    assert client(model).decrypt_predictions([result]) == client(model).classes_[np.argmax(sums)]
+    assert client(model).decrypt_predictions([result]) == client(model).classes_[values[:1].argmax(axis=1)]
+
+
+def test_a_result_is_what_its_circuit_gave():
+    _, _, values, label = json.loads(file("table.json"))[0]
+    result = fheqat.EncryptedOutput.from_bytes(file("table.output"))
+    np.testing.assert_array_equal(client("table").decrypt([result]), np.float32([values]))
+    assert list(client("table").decrypt_predictions([result])) == [label]
 
 
 def test_what_is_read_is_written_again(tmp_path):

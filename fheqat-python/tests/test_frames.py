@@ -10,6 +10,7 @@ import fheqat
 from conftest import file
 
 CASES = json.loads(file("table.json"))
+EXPECTED = np.float32([values for _, _, values, _ in CASES])
 
 
 @pytest.fixture(scope="module")
@@ -18,19 +19,15 @@ def model(server, tmp_path_factory):
     return fheqat.RemoteModel(server.url, "table", server.token, keys=keys)
 
 
-@pytest.fixture(scope="module")
-def expected(model):
-    return model.decision_function(frame())
-
-
 def frame():
     width = [float(cells[0]) if cells[0] else None for cells, *_ in CASES]
     return pd.DataFrame({"width": width, "colour": [cells[1] for cells, *_ in CASES]})
 
 
 def test_predictions_are_those_of_the_circuit(model):
-    classes = [case[2] for case in CASES]
+    classes = [label for *_, label in CASES]
     assert {"ripe", "green"} == set(classes)
+    np.testing.assert_array_equal(model.decision_function(frame()), EXPECTED)
     assert list(model.predict(frame())) == classes
     assert list(model.predict_text([cells for cells, *_ in CASES])) == classes
     assert list(model.classes_) == ["green", "ripe"]
@@ -40,27 +37,27 @@ def test_predictions_are_those_of_the_circuit(model):
     assert list(model.classes_[probabilities.argmax(axis=1)]) == classes
 
 
-def test_columns_are_found_by_name(model, expected):
+def test_columns_are_found_by_name(model):
     table = frame()
     table["more"] = 1
-    np.testing.assert_array_equal(model.decision_function(table[["more", "colour", "width"]]), expected)
+    np.testing.assert_array_equal(model.decision_function(table[["more", "colour", "width"]]), EXPECTED)
     table.index = range(100, 100 + len(table))
-    np.testing.assert_array_equal(model.decision_function(table), expected)
+    np.testing.assert_array_equal(model.decision_function(table), EXPECTED)
 
 
 @pytest.mark.parametrize("colour", ["category", "string", "object"])
 @pytest.mark.parametrize("width", ["float64", "Float32", "object"])
-def test_columns_may_have_any_type(model, expected, colour, width):
+def test_columns_may_have_any_type(model, colour, width):
     table = frame().astype({"colour": colour, "width": width})
-    np.testing.assert_array_equal(model.decision_function(table), expected)
+    np.testing.assert_array_equal(model.decision_function(table), EXPECTED)
 
 
-def test_arrays_have_the_index_of_a_category(model, expected):
+def test_arrays_have_the_index_of_a_category(model):
     names = ["blue", "green", "red"]
     index = [names.index(colour) if colour in names else 3 for colour in frame()["colour"]]
     array = np.column_stack([frame()["width"], index])
-    np.testing.assert_array_equal(model.decision_function(array), expected)
-    np.testing.assert_array_equal(model.decision_function(array.astype("float32", order="F")), expected)
+    np.testing.assert_array_equal(model.decision_function(array), EXPECTED)
+    np.testing.assert_array_equal(model.decision_function(array.astype("float32", order="F")), EXPECTED)
 
 
 def test_missing_cells_are_missing(model):
