@@ -27,10 +27,21 @@ struct Flat {
     fc: QuantLinear<6, 2>,
 }
 
+/// No rotation either, with names of features, categories and classes.
+#[quant_net(bits = 3)]
+struct Table {
+    bits: Thermometer<4>,
+    fc: QuantLinear<8, 2>,
+}
+
 const SAMPLE: [f32; 2] = [0.2, 0.7];
 
 /// The last is [`Flat`] with packed results.
 const MODELS: [&str; 3] = ["deep", "flat", "packed"];
+
+/// Cells that [`Table`] reads. Clients in other languages compare with what `table.json` has for them.
+const CELLS: [[&str; 2]; 6] =
+    [["1.5", "red"], ["9", "green"], ["7.25", "red"], ["2", "green"], ["", "blue"], ["9.5", "violet"]];
 
 fn path(file: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/7")).join(file)
@@ -58,6 +69,20 @@ fn results_of_earlier_builds_decrypt_to_what_their_circuits_give() {
 }
 
 #[test]
+fn cells_are_encoded_as_in_earlier_builds() {
+    let circuit = Circuit::from_bytes(&read("table.circuit")).unwrap();
+    let half = ClientHalf::from_bytes(&read("table.client")).unwrap();
+    let expected: Vec<(Vec<String>, Vec<i64>, Vec<f32>, String)> =
+        serde_json::from_slice(&read("table.json")).unwrap();
+    assert_eq!(expected.len(), CELLS.len());
+    for (cells, accumulators, values, class) in expected {
+        let logits = circuit.simulate(&half.codec().parse(&cells).unwrap()).unwrap();
+        let found = (&logits.accumulators, &logits.values, logits.class_name());
+        assert_eq!(found, (&accumulators, &values, Some(class.as_str())), "{cells:?}");
+    }
+}
+
+#[test]
 fn inputs_of_earlier_builds_run() {
     let half = ServerHalf::from_bytes(&read("flat.server")).unwrap();
     let keys = EvaluationKeys::from_bytes(&read("flat.keys")).unwrap();
@@ -68,7 +93,7 @@ fn inputs_of_earlier_builds_run() {
 
 #[test]
 fn what_is_read_is_written_again_bit_for_bit() {
-    for model in MODELS {
+    for model in MODELS.into_iter().chain(["table"]) {
         let read = |kind: &str| read(&format!("{model}.{kind}"));
         assert_eq!(Circuit::from_bytes(&read("circuit")).unwrap().to_bytes(), read("circuit"));
         assert_eq!(ClientHalf::from_bytes(&read("client")).unwrap().to_bytes(), read("client"));
@@ -112,4 +137,44 @@ fn write() {
         write("input", &input.to_bytes());
         write("output", &server.run(&input).unwrap().to_bytes());
     }
+}
+
+#[test]
+#[ignore = "writes files"]
+fn write_table() {
+    let colours = ["blue", "green", "red"];
+    let line = |index: usize| {
+        let (width, colour) = ((index * 37 % 100) as f32 / 10.0, colours[index * 7 % 11 % 3]);
+        let is_ripe = width > if colour == "red" { 2.0 } else { 7.0 };
+        format!("{width},{colour},{}\n", if is_ripe { "ripe" } else { "green" })
+    };
+    let lines: String = (0..400).map(line).collect();
+    let file = format!("width,colour,state\n{lines}");
+    let table = data::csv::parse(file.as_bytes(), "table.csv", &data::csv::CsvOptions::default()).unwrap();
+    let config = TrainConfig { epochs: Some(40), progress: false, ..TrainConfig::declared() };
+    let mut net = Table::new(Seed(0));
+    net.train(&table, &config).unwrap();
+    let circuit = net.circuit().unwrap();
+    let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+    let (key, keys) = compiled.client().keygen_insecure_for_tests(Seed(0));
+    let half = compiled.client();
+    let expected: Vec<_> = CELLS
+        .iter()
+        .map(|cells| {
+            let logits = circuit.simulate(&half.codec().parse(cells).unwrap()).unwrap();
+            let class = logits.class_name().unwrap().to_owned();
+            (cells, logits.accumulators, logits.values, class)
+        })
+        .collect();
+    let write = |kind: &str, bytes: &[u8]| fs::write(path(&format!("table.{kind}")), bytes).unwrap();
+    write("circuit", &circuit.to_bytes());
+    write("client", &half.to_bytes());
+    write("server", &compiled.server().to_bytes());
+    write("key", &key.to_bytes());
+    write("json", &serde_json::to_vec(&expected).unwrap());
+    let client = Client::new(half, key).unwrap();
+    let server = Server::new(compiled.server(), ServerKey::from(keys), None).unwrap();
+    let input = client.encrypt_text(&CELLS[0]).unwrap();
+    write("input", &input.to_bytes());
+    write("output", &server.run(&input).unwrap().to_bytes());
 }

@@ -1,6 +1,7 @@
 //! `fheqat serve` as a process that is asked, flooded, killed and started again.
 #![allow(clippy::unwrap_used)]
 
+mod clients;
 mod disks;
 mod figures;
 mod hostile;
