@@ -174,9 +174,9 @@ fn start_log(options: &Options) -> Result<(), MainError> {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
     if options.log_json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }

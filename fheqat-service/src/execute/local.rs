@@ -261,7 +261,7 @@ impl Shared {
             Ok(half) => half,
             Err(reason) => {
                 tracing::error!(%model, reason, "jobs have no model");
-                return self.all_fail(parts, &failure(Code::UnknownModel, "the server has lost the model"));
+                return self.all_fail(&parts, &failure(Code::UnknownModel, "the server has lost the model"));
             }
         };
         let mut outcomes = Vec::new();
@@ -297,12 +297,12 @@ impl Shared {
                 Err(EngineError::Cancelled) if control.is_cancelled() => break,
                 Err(EngineError::Key(reason)) => {
                     tracing::error!(file = %key, reason, "cannot use evaluation keys");
-                    outcomes.extend(self.all_fail(parts, &failure(Code::UnknownKey, reason)));
+                    outcomes.extend(self.all_fail(&parts, &failure(Code::UnknownKey, reason)));
                     break;
                 }
                 Err(error) => {
                     tracing::error!(%error, %model, "a batch failed");
-                    outcomes.extend(self.all_fail(parts, &internal()));
+                    outcomes.extend(self.all_fail(&parts, &internal()));
                     break;
                 }
             }
@@ -374,7 +374,7 @@ impl Shared {
         (part.task.id, Err(failure))
     }
 
-    fn all_fail(&self, parts: Vec<Part>, failure: &Failure) -> Vec<(JobId, Outcome)> {
+    fn all_fail(&self, parts: &[Part], failure: &Failure) -> Vec<(JobId, Outcome)> {
         parts.iter().map(|part| self.fail(part, failure.clone())).collect()
     }
 
