@@ -174,11 +174,14 @@ fn files_that_do_not_belong_together_are_named() {
     let run = |server, input| vec!["run", "--server", server, input, "--output", "new"];
     let decrypt = |key, output| vec!["decrypt", "--client", "iris.client", "--key", key, output];
     for (line, expected) in [
-        (run("iris.client", "in"), "`iris.client`: these bytes are a client half, not a server half"),
-        (run("iris.server", "iris.csv"), "`iris.csv`: these bytes are no encrypted input of fheqat"),
+        (
+            run("iris.client", "in"),
+            "`iris.client`: these bytes are those of another kind of file (client half): give those of the server half",
+        ),
+        (run("iris.server", "iris.csv"), "`iris.csv`: these bytes are no encrypted input: they start with `"),
         (
             run("iris.server", "out"),
-            "`out`, item 0: these bytes are a encrypted output, not a encrypted input",
+            "`out`, item 0: these bytes are those of another kind of file (encrypted output): give those of the encrypted input",
         ),
         (run("other.server", "in"), "`in`: ciphertext 0: the ciphertext belongs to model"),
         (run("iris.server", "cut"), "`cut`: item 2 has"),
@@ -188,11 +191,11 @@ fn files_that_do_not_belong_together_are_named() {
         (decrypt("other.key", "out"), "`out`: ciphertext 0: the ciphertext was made under key"),
         (
             decrypt("evaluation.keys", "out"),
-            "`evaluation.keys`: these bytes are a set of evaluation keys, not a client key",
+            "`evaluation.keys`: these bytes are those of another kind of file (set of evaluation keys): give those of the client key",
         ),
         (
             decrypt("client.key", "in"),
-            "`in`, item 0: these bytes are a encrypted input, not a encrypted output",
+            "`in`, item 0: these bytes are those of another kind of file (encrypted input): give those of the encrypted output",
         ),
     ] {
         let error = fheqat(at, &line).failed(1);
