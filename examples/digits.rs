@@ -102,7 +102,7 @@ fn main() -> Result<(), MainError> {
             let recipe = Recipe { epochs, rate, smoothing, held_out: Some(0.1), float_rate: 0.002 };
             recipe.run::<Plain>(&options.digits)
         }
-        Net::Tolerant => perceptron.run::<Tolerant>(&options.digits),
+        Net::Tolerant => Recipe { rate: 0.06, ..perceptron }.run::<Tolerant>(&options.digits),
         Net::Dense => perceptron.run::<Dense>(&options.digits),
         Net::Cnn => {
             let recipe =
