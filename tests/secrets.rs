@@ -13,8 +13,8 @@ const CHUNK: usize = 1 << 20;
 
 /// Parts of a key in the forms that it has in memory and in a file. Every byte is inverted, so that they are not found themselves.
 struct Parts {
-    /// Bits a word, as `u64`, and bits a word, as `u32`.
-    words: [Vec<Vec<u8>>; 2],
+    /// Bits a word, as `u64`, of the keys of packed results and of sums, and bits a word, as `u32`.
+    words: [Vec<Vec<u8>>; 3],
     /// Bits a bit.
     bits: Vec<Vec<u8>>,
 }
@@ -22,32 +22,42 @@ struct Parts {
 /// How often parts are in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Found {
+    packed: usize,
     big: usize,
     small: usize,
     bits: usize,
 }
 
-const NOTHING: Found = Found { big: 0, small: 0, bits: 0 };
+const NOTHING: Found = Found { packed: 0, big: 0, small: 0, bits: 0 };
 /// Three parts of each secret, in one place.
-const ONE_COPY: Found = Found { big: 3, small: 3, bits: 0 };
+const ONE_COPY: Found = Found { packed: 3, big: 3, small: 3, bits: 0 };
 
 impl Parts {
     fn of(key: &ClientKey) -> Self {
         let bytes = key.to_bytes();
-        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, .. } = key.parameters();
+        let Parameters { lwe_dimension, glwe_dimension, polynomial_size, packing, .. } = key.parameters();
         let big = glwe_dimension.0 * polynomial_size.0 / 8;
         let small = lwe_dimension.0.div_ceil(8);
-        let at = bytes.len() - big;
-        // In front of it is its length, which takes two bytes.
-        assert!((128..1 << 14).contains(&big) && bytes[at - 2..at] == [big as u8 | 0x80, (big >> 7) as u8]);
-        let secrets = [at..at + big, at - 2 - small..at - 2];
+        let packed = packing.unwrap().dimension().0 / 8;
+        // The last three fields of the file; in front of each is its length, which takes two bytes.
+        let mut end = bytes.len();
+        let secrets = [packed, big, small].map(|length| {
+            let at = end - length;
+            assert!((128..1 << 14).contains(&length) || length == small, "its length takes two bytes");
+            end = at - 2;
+            at..at + length
+        });
+        for secret in &secrets[..2] {
+            let length = [bytes[secret.start - 2] & 0x7f, bytes[secret.start - 1]].map(usize::from);
+            assert_eq!(length[0] | length[1] << 7, secret.len());
+        }
         let places = |secret: &Range<usize>| {
             let from = |part: usize| secret.start + secret.len() * part / 5;
             // The first bit is set, so that memory that is empty is soon passed over.
             [1, 2, 3].map(from).map(|from| (from..).find(|&at| bytes[at] & 1 == 1).unwrap())
         };
-        let words = [0, 1].map(|secret| {
-            let width = [8, 4][secret];
+        let words = [0, 1, 2].map(|secret| {
+            let width = [8, 8, 4][secret];
             let word = |place: usize, index: usize, byte: usize| match byte % width {
                 0 => !(bytes[place + index / 8] >> (index % 8) & 1),
                 _ => !0,
@@ -81,8 +91,9 @@ impl Parts {
                     let places = || (0..length.min(CHUNK)).step_by(step);
                     parts.iter().map(|part| places().filter(|at| is_there(at, part)).count()).sum()
                 };
-                found.big += count(&self.words[0], 8);
-                found.small += count(&self.words[1], 4);
+                found.packed += count(&self.words[0], 8);
+                found.big += count(&self.words[1], 8);
+                found.small += count(&self.words[2], 4);
                 found.bits += count(&self.bits, 1);
             }
         }
@@ -93,7 +104,7 @@ impl Parts {
 
     /// Words of the big key, often enough that later allocations leave some, in memory that nothing overwrites.
     fn leave_behind(&self) {
-        let part: Vec<u8> = self.words[0][0].iter().map(|byte| !byte).collect();
+        let part: Vec<u8> = self.words[1][0].iter().map(|byte| !byte).collect();
         drop(black_box(part.repeat(128)));
     }
 }
@@ -118,7 +129,7 @@ fn writable() -> Vec<Range<usize>> {
 fn memory_holds_one_copy_of_a_key_and_none_once_it_is_dropped() {
     let circuit = Circuit::from_bytes(include_bytes!("corpus/circuit/small")).unwrap();
     let sample = vec![0.5; circuit.codec.features];
-    let compiled = circuit.compile(&CompileOptions::default()).unwrap();
+    let compiled = circuit.compile(&CompileOptions::default().results(Results::Packed)).unwrap();
     let (key, evaluation) = compiled.client().keygen();
     let parts = Parts::of(&key);
     assert_eq!(parts.found(), ONE_COPY, "after key generation and `to_bytes`");
@@ -147,6 +158,6 @@ fn memory_holds_one_copy_of_a_key_and_none_once_it_is_dropped() {
     parts.leave_behind();
     assert!(parts.found().big > 0);
     let bytes = fs::read(&path).unwrap();
-    assert!(parts.found().bits >= 6);
+    assert!(parts.found().bits >= 9);
     drop(black_box(bytes));
 }
