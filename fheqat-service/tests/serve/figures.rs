@@ -39,6 +39,8 @@ fn a_load_test_finds_no_wrong_result() {
     let place = Place::new();
     let (_, report) = served(&place, &["--requests", "20", "--clients", "3", "--samples", "2"]);
     assert_eq!((report["wrong"].as_u64(), report["errors"].as_u64()), (Some(0), Some(0)));
+    let latency = |index: usize| report["latency"][index][1].as_f64().unwrap();
+    assert!(latency(0) > 1.0 && latency(0) <= latency(4), "{report}");
 }
 
 #[test]
