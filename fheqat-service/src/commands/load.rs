@@ -135,7 +135,7 @@ async fn load(options: &Options) -> Result<Report, MainError> {
             report.add(answer, |bytes| check(client, &truth, samples, bytes));
         }
     }
-    Ok(report.ended())
+    report.ended()
 }
 
 type Answers = Vec<(Answer, Vec<usize>)>;

@@ -211,7 +211,10 @@ impl Shared {
         loop {
             let (batch, threads, control) = self.next();
             let group = batch.group;
+            let ids: Vec<JobId> = batch.parts.iter().map(|part| part.task.id).collect();
+            self.jobs.begin_run(&ids);
             let outcomes = self.run(batch, threads, &control);
+            self.jobs.end_run(&ids);
             // Before the batch counts as over: a stop waits for batches, and then for what was sent.
             if ends.send(Ends::Outcomes(outcomes)).is_err() {
                 return;

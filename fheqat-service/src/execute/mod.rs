@@ -24,6 +24,8 @@ pub(crate) struct Task {
     pub(crate) rotations: usize,
     /// Of its inputs and its result.
     pub(crate) bytes: u64,
+    /// The process ended when it ran before: it runs with no other.
+    pub(crate) alone: bool,
 }
 
 /// Framed results, or why there are none.

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::{
     ids::{Client, JobId, Sha256},
     records::{JobRecord, Request, Stage},
+    running::RunningJobs,
     writer::{Records, Unavailable, Write},
 };
 use crate::{
@@ -28,6 +29,9 @@ use crate::{
 
 /// Seconds after which a full queue may have room.
 const RETRY_AFTER: u32 = 2;
+
+/// How often a process may end while a job runs.
+const MOST_ENDED: u32 = 5;
 
 /// A job that a client wants to run; all of it is checked.
 pub(crate) struct NewJob {
@@ -50,6 +54,7 @@ pub(crate) struct Jobs {
     limits: Limits,
     index: Mutex<Index>,
     executor: OnceLock<Arc<dyn Executor>>,
+    running: RunningJobs,
     stopping: watch::Sender<bool>,
 }
 
@@ -175,14 +180,31 @@ impl Jobs {
         clock: Arc<Clock>,
         limits: Limits,
         known: Vec<(JobId, JobRecord)>,
+        (running, ran): (RunningJobs, HashSet<JobId>),
     ) -> Self {
         let mut index = Index::default();
-        for (id, record) in known {
+        let mut writes = Vec::new();
+        for (id, mut record) in known {
+            if record.waits() && ran.contains(&id) {
+                writes.push(ended_with_process(id, &mut record, clock.seconds()));
+            }
             let progress = if record.waits() { Progress::Queued } else { Progress::Ended };
             index.insert(id, record, progress);
         }
+        // If the disk cannot be used, the next start counts as the first.
+        if !writes.is_empty() {
+            let _ = records.write_blocking(writes);
+        }
         let stopping = watch::Sender::new(false);
-        Self { records, clock, limits, index: Mutex::new(index), executor: OnceLock::new(), stopping }
+        Self {
+            records,
+            clock,
+            limits,
+            index: Mutex::new(index),
+            executor: OnceLock::new(),
+            running,
+            stopping,
+        }
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -269,9 +291,20 @@ impl Jobs {
             index.check(&new, bytes, &self.limits)?;
             let NewJob { client, model, key, key_file, samples, rotations, request, .. } = new;
             let number = index.next_number;
-            let stage = Stage::Waiting;
-            let record =
-                JobRecord { number, client, model, key, key_file, samples, rotations, bytes, request, stage };
+            let (ended, stage) = (0, Stage::Waiting);
+            let record = JobRecord {
+                number,
+                client,
+                model,
+                key,
+                key_file,
+                samples,
+                rotations,
+                bytes,
+                request,
+                ended,
+                stage,
+            };
             // A request that came twice at once: the other may have entered meanwhile.
             if let Some(request) = &record.request
                 && index.requests.contains_key(&(Arc::clone(&record.client), request.key.clone()))
@@ -455,6 +488,16 @@ impl Jobs {
         self.records.inputs(id)
     }
 
+    /// Jobs begin to run in this process.
+    pub(crate) fn begin_run(&self, ids: &[JobId]) {
+        self.running.change(true, ids);
+    }
+
+    /// Jobs do not run in this process any more.
+    pub(crate) fn end_run(&self, ids: &[JobId]) {
+        self.running.change(false, ids);
+    }
+
     /// Blind rotations that are done, of all samples.
     pub(crate) fn progress(&self, id: JobId, rotations: usize) {
         let index = self.index();
@@ -568,6 +611,18 @@ impl End {
     }
 }
 
+/// A job ran when the last process ended: at most so often, as it may be what ended it.
+fn ended_with_process(id: JobId, record: &mut JobRecord, at: u64) -> Write {
+    record.ended += 1;
+    if record.ended < MOST_ENDED {
+        return Write::Update(id, Box::new(record.clone()));
+    }
+    let message = format!("the server ended {MOST_ENDED} times while the job ran: it is not tried again");
+    tracing::error!(job = %id, message);
+    record.stage = Stage::Failed { code: Code::Internal, message, at };
+    Write::End(id, Box::new(record.clone()), None)
+}
+
 fn task(id: JobId, record: &JobRecord) -> Task {
     Task {
         id,
@@ -577,6 +632,7 @@ fn task(id: JobId, record: &JobRecord) -> Task {
         samples: record.samples,
         rotations: record.rotations,
         bytes: record.bytes,
+        alone: record.ended > 0,
     }
 }
 
