@@ -40,6 +40,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A server that cannot show that it is the one at this address.
+    #[error(
+        "cannot {doing}: the certificate of the server is not accepted ({reason}); check the address, or give the certificate of the authority that signed it"
+    )]
+    Certificate {
+        /// What was to be done.
+        doing: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No request got through.
     #[error(
         "cannot {doing}: {attempts} attempts got no answer, the last: {reason}; check the address, and whether the service runs"
@@ -53,7 +63,7 @@ pub enum Error {
         reason: String,
     },
     /// The time for the whole call is over, or would be before the service wants to be asked again.
-    #[error("cannot {doing} in {} s{}: allow more time with `Options::deadline`, or try again later", .allowed.as_secs_f32(), because(.last.as_deref()))]
+    #[error("cannot {doing} in {} s{}: allow a longer deadline, or try again later", .allowed.as_secs_f32(), because(.last.as_deref()))]
     Deadline {
         /// What was to be done.
         doing: &'static str,

@@ -149,7 +149,7 @@ mod tests {
 
     fn quick() -> Call {
         let (first_pause, deadline) = (Duration::from_micros(10), Duration::from_mins(1));
-        let options = Options { first_pause, deadline, ..Options::default() };
+        let options = Options { deadline, first_pause, ..Options::default() };
         Call::new(&Arc::new(options), "test")
     }
 

@@ -171,6 +171,13 @@ mod tests {
         for url in ["", "host", "host:8443", "ftp://host", "unix:/run/x", "http://me:secret@host"] {
             assert!(matches!(Service::new(url), Err(Error::Url { .. })), "{url}");
         }
+        for certificates in
+            [&b"rubbish"[..], b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
+            let options = Options { certificates: certificates.to_vec(), ..Options::default() };
+            let refused = Service::with_options("https://host", options);
+            assert!(matches!(refused, Err(Error::Setup { .. })), "{refused:?}");
+        }
         let service = Service::new("http://host").unwrap();
         assert!(matches!(service.clone().with_token("a\nb"), Err(Error::Token)));
         let service = service.with_token("very-secret").unwrap();

@@ -110,6 +110,9 @@ impl Transport {
             .connect_timeout(options.silence)
             .pool_idle_timeout(Duration::from_secs(30));
         let certificates = Certificate::from_pem_bundle(&options.certificates).map_err(setup)?;
+        if certificates.is_empty() && !options.certificates.is_empty() {
+            return Err(Error::Setup { reason: "what was given has no certificate in PEM".to_owned() });
+        }
         // Without TLS the system's certificates need not be read, nor be there.
         let http =
             if is_encrypted { http.tls_certs_merge(certificates) } else { http.tls_certs_only(certificates) };
@@ -158,7 +161,7 @@ impl Transport {
             timeout(left.min(silence.saturating_add(wait + sending)), self.build(request, wait).send()).await;
         let response = head
             .map_err(|_| lost("the server did not answer in time"))?
-            .map_err(|error| lost(chain(&error)))?;
+            .map_err(|error| unsent(call, &error))?;
         let status = response.status();
         if !status.is_success() {
             return Err(refused(call, response).await);
@@ -185,6 +188,24 @@ impl Transport {
             builder = builder.body(request.body.clone());
         }
         builder
+    }
+}
+
+/// A request that did not get through. A certificate will be no better the next time.
+fn unsent(call: &Call, error: &reqwest::Error) -> Fault {
+    let of_tls = |error: &(dyn std::error::Error + 'static)| {
+        // `source` of an error of the system leaves out what it was made of.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        inner.or(error.downcast_ref()).cloned()
+    };
+    let first: &(dyn std::error::Error + 'static) = error;
+    let mut errors = std::iter::successors(Some(first), |error| error.source());
+    match errors.find_map(of_tls) {
+        Some(error @ rustls::Error::InvalidCertificate(_)) => {
+            Fault::Last(Error::Certificate { doing: call.doing(), reason: error.to_string() })
+        }
+        _ => lost(chain(error)),
     }
 }
 

@@ -39,12 +39,12 @@ impl Client {
 
     /// The outputs for each sample, `(n, outputs)`: logits of classes or labels, or numbers in the units of the targets.
     fn decrypt<'py>(&self, py: Python<'py>, results: Vec<Output<'py>>) -> PyResult<Bound<'py, PyAny>> {
-        answers::values(py, self.0.half(), &self.logits(py, &results)?)
+        answers::values(py, self.0.half(), &self.logits(py, results)?)
     }
 
     /// The probability of each class or label, `(n, classes)`.
     fn decrypt_proba<'py>(&self, py: Python<'py>, results: Vec<Output<'py>>) -> PyResult<Bound<'py, PyAny>> {
-        answers::probabilities(py, self.0.half(), &self.logits(py, &results)?)
+        answers::probabilities(py, self.0.half(), &self.logits(py, results)?)
     }
 
     /// The predictions themselves: the class of each sample, 0 or 1 for each label, or numbers.
@@ -53,7 +53,7 @@ impl Client {
         py: Python<'py>,
         results: Vec<Output<'py>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        answers::predictions(py, self.0.half(), &self.logits(py, &results)?)
+        answers::predictions(py, self.0.half(), &self.logits(py, results)?)
     }
 
     /// The classes or labels, as `ClientHalf` has them.
@@ -77,8 +77,9 @@ impl Client {
         Ok(inputs.into_iter().map(EncryptedInput).collect())
     }
 
-    fn logits(&self, py: Python<'_>, results: &[Output<'_>]) -> PyResult<Vec<Logits>> {
-        let outputs: Vec<rust::EncryptedOutput> = results.iter().map(|result| result.0.clone()).collect();
+    fn logits(&self, py: Python<'_>, results: Vec<Output<'_>>) -> PyResult<Vec<Logits>> {
+        let outputs: Vec<rust::EncryptedOutput> =
+            results.into_iter().map(|result| result.0.clone()).collect();
         py.detach(|| self.0.decrypt_batch(&outputs)).map_err(mismatch)
     }
 }

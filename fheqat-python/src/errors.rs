@@ -63,7 +63,7 @@ pub(crate) fn of_client(py: Python<'_>, error: &ClientError) -> PyErr {
         | ClientError::Decrypt(_)
         | ClientError::Result { .. }
         | ClientError::KeyPair { .. } => MismatchError::new_err(text),
-        ClientError::Unreachable { .. } => UnreachableError::new_err(text),
+        ClientError::Unreachable { .. } | ClientError::Certificate { .. } => UnreachableError::new_err(text),
         ClientError::Deadline { .. } => DeadlineError::new_err(text),
         ClientError::Refused { .. } | ClientError::Answer { .. } | ClientError::Job { .. } => {
             ServiceError::new_err(text)

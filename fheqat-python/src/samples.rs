@@ -86,7 +86,7 @@ fn floats(column: &Bound<'_, PyAny>, feature: &Feature) -> PyResult<Vec<f32>> {
     let wrong =
         |error: PyErr| input(format!("the column `{}` is no numbers: {}", feature.name, error.value(py)));
     let array = column.call_method("to_numpy", (), Some(&options)).map_err(wrong)?;
-    let array = array.extract::<PyReadonlyArray1<'_, f32>>().map_err(|error| wrong(error.into()))?;
+    let array = array.extract::<PyReadonlyArray1<'_, f32>>().map_err(wrong)?;
     Ok(array.as_array().to_vec())
 }
 

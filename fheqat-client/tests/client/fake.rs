@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     Forget(usize),
     /// It is answered with these bytes.
     Lie(Vec<u8>),
+    /// It is answered that the job has failed.
+    FailJob(Failure),
     /// It is never answered.
     Hang,
     /// It is answered with a redirection.
@@ -174,6 +176,9 @@ async fn disturb(State(fake): Shared, request: Request, next: Next) -> Response 
             broken_off(response)
         }
         Some(Fault::Lie(bytes)) => bytes.into_response(),
+        Some(Fault::FailJob(failure)) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [("fheqat-job", "a0")], Json(failure)).into_response()
+        }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Redirect(to)) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
     }
@@ -214,7 +219,7 @@ async fn append(State(fake): Shared, Path(sha256): Path<String>, headers: Header
     }
     let mut keys = fake.keys.lock().unwrap();
     let bytes = &keys.entry(sha256.clone()).or_insert((length, Vec::new())).1;
-    let found = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let found = Sha256::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let is_whole = bytes.len() as u64 == length;
     if is_whole && found != sha256 {
         keys.remove(&sha256);

@@ -181,15 +181,18 @@ async fn a_job_that_failed_says_why() {
     let (_, client, keys) = flat();
     let service = service(&format!("http://{address}"), options());
     service.register(&keys).await.unwrap();
-    let job = r#"{"id":"a0","model":"","key":"","samples":1,"state":"failed","error":{"code":"internal","message":"why"}}"#;
-    // The state of a job, in an answer with the status 200, is no result either.
-    fake.fail("GET /v1/jobs/", Fault::Lie(job.into()));
+    let of_job = Failure { code: Code::Internal, message: "why".into(), retry_after: None };
+    fake.fail("GET /v1/jobs/", Fault::FailJob(of_job.clone()));
+    let job = r#"{"id":"a1","model":"","key":"","samples":1,"state":"done"}"#;
     let input = client.encrypt(&samples(1)[0]).unwrap();
+    let failed = service.run(std::slice::from_ref(&input)).await.unwrap_err();
+    assert_eq!((failed.to_string(), failed.code()), ("job a0 failed: why".to_owned(), Some(Code::Internal)));
+    assert!(matches!(failed, Error::Job { failure, .. } if failure == of_job));
+    // The end of a job is not asked for again.
+    assert_eq!(fake.count("GET /v1/jobs/"), 1);
+
+    // The state of a job where its result should be is none.
+    fake.fail("GET /v1/jobs/", Fault::Lie(job.into()));
     let failed = service.run(&[input]).await;
     assert!(matches!(failed, Err(Error::Answer { .. })), "{failed:?}");
-    let error = Error::Job {
-        id: "a0".into(),
-        failure: Failure { code: Code::Internal, message: "why".into(), retry_after: None },
-    };
-    assert_eq!((error.to_string(), error.code()), ("job a0 failed: why".to_owned(), Some(Code::Internal)));
 }

@@ -97,7 +97,7 @@ async fn a_call_outlives_servers() {
     let (service, deep) = (service(&server.url), world::deep());
     let owner = deep.owner(2);
     let keys = EvaluationKeys::from_bytes(&owner.evaluation).unwrap();
-    let inputs = owner.client.encrypt_batch(&deep.samples[..40]).unwrap();
+    let inputs = owner.client.encrypt_batch(&deep.samples[..80]).unwrap();
     let call = tokio::spawn(async move {
         service.register(&keys).await?;
         service.run(&inputs).await
@@ -105,6 +105,7 @@ async fn a_call_outlives_servers() {
     let mut server = Some(server);
     for pause in [30, 60, 120, 240, 480] {
         tokio::time::sleep(Duration::from_millis(pause)).await;
+        assert!(!call.is_finished(), "nothing is left to be interrupted");
         server.take().unwrap().kill();
         server = Some(start_at(&place, &listen));
     }
