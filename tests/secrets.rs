@@ -54,7 +54,7 @@ impl Parts {
         let places = |secret: &Range<usize>| {
             let from = |part: usize| secret.start + secret.len() * part / 5;
             // The first bit is set, so that memory that is empty is soon passed over.
-            [1, 2, 3].map(from).map(|from| (from..).find(|&at| bytes[at] & 1 == 1).unwrap())
+            [1, 2, 3].map(from).map(|from| (from..secret.end).find(|&at| bytes[at] & 1 == 1).unwrap())
         };
         let words = [0, 1, 2].map(|secret| {
             let width = [8, 8, 4][secret];
