@@ -43,6 +43,9 @@ const MODELS: [&str; 3] = ["deep", "flat", "packed"];
 const CELLS: [[&str; 2]; 6] =
     [["1.5", "red"], ["9", "green"], ["4.5", "red"], ["4.5", "green"], ["", "blue"], ["9.5", "violet"]];
 
+/// Cells, and the sums, values and class that they give.
+type Answer = (Vec<String>, Vec<i64>, Vec<f32>, String);
+
 fn path(file: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/7")).join(file)
 }
@@ -72,8 +75,7 @@ fn results_of_earlier_builds_decrypt_to_what_their_circuits_give() {
 fn cells_are_encoded_as_in_earlier_builds() {
     let circuit = Circuit::from_bytes(&read("table.circuit")).unwrap();
     let half = ClientHalf::from_bytes(&read("table.client")).unwrap();
-    let expected: Vec<(Vec<String>, Vec<i64>, Vec<f32>, String)> =
-        serde_json::from_slice(&read("table.json")).unwrap();
+    let expected: Vec<Answer> = serde_json::from_slice(&read("table.json")).unwrap();
     assert_eq!(expected.len(), CELLS.len());
     for (cells, accumulators, values, class) in expected {
         let logits = circuit.simulate(&half.codec().parse(&cells).unwrap()).unwrap();
