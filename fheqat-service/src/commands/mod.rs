@@ -1,5 +1,6 @@
 //! The commands, a file each: its options and what it does.
 
+mod answers;
 pub(crate) mod completions;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
@@ -8,7 +9,9 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod load;
 pub(crate) mod new;
+pub(crate) mod predict;
 pub(crate) mod run;
+mod samples;
 pub(crate) mod serve;
 mod table;
 pub(crate) mod token;

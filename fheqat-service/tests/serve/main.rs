@@ -8,6 +8,7 @@ mod hostile;
 mod kills;
 mod owners;
 mod page;
+mod predict;
 mod predictions;
 mod process;
 mod world;
