@@ -26,7 +26,7 @@ pub(super) struct SeededRingSwitch {
 
 impl SeededPackingKeys {
     /// Without their bodies.
-    #[cfg(feature = "fhe")]
+    #[cfg(feature = "client")]
     pub(super) fn empty() -> Self {
         let empty = || SeededRingSwitch { seed: 0, bodies: Vec::new() };
         Self { trace: empty(), ring_switch: empty() }
