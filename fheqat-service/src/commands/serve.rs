@@ -164,7 +164,8 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     }
     let threads = options.threads.map_or_else(std::thread::available_parallelism, Ok)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(options, json, threads));
+    let store = Store::open(&options.state, Limits::from(&options.limits))?;
+    let result = runtime.block_on(serve(options, store, json, threads));
     // Blocking calls that hang must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -195,10 +196,9 @@ impl Write for Log {
     }
 }
 
-async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(), MainError> {
+async fn serve(options: &Options, store: Store, json: bool, threads: NonZeroUsize) -> Result<(), MainError> {
     let limits = Limits::from(&options.limits);
     let tokens = options.tokens.clone().map(Tokens::open).transpose()?.map(Arc::new);
-    let store = Store::open(&options.state, limits)?;
     if !options.models.is_dir() {
         return Err(format!(
             "there is no folder `{}`: say where models are, `--models FOLDER`",

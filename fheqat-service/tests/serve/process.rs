@@ -119,7 +119,9 @@ impl Drop for Server {
 
 fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_secs(90)).build().unwrap()
+    // The server closes idle connections after ten seconds.
+    let builder = reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(2));
+    builder.timeout(Duration::from_secs(90)).build().unwrap()
 }
 
 /// Who asks a server.

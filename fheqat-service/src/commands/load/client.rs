@@ -10,6 +10,8 @@ use crate::store::ids::Sha256;
 
 /// How long a request may take.
 const LONGEST: Duration = Duration::from_mins(10);
+/// Servers close connections that are idle for longer.
+const IDLE: Duration = Duration::from_secs(5);
 /// Seconds that a server is asked to wait for a result.
 const WAIT: u32 = 60;
 /// How long a refused request is tried again.
@@ -35,7 +37,7 @@ impl Asker {
     pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, MainError> {
         // Only the first call in a process has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(LONGEST).build()?;
+        let http = reqwest::Client::builder().timeout(LONGEST).pool_idle_timeout(IDLE).build()?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned(), token })
     }
 
