@@ -222,9 +222,9 @@ fn bytes_come_back_or_are_refused() {
         bytes[7..9].copy_from_slice(&format.to_le_bytes());
         read(&bytes)
     };
-    assert!(matches!(with_format(5), ArtifactError::Older { found: 5, oldest: 6, .. }));
-    let newer = with_format(7);
-    assert!(matches!(newer, ArtifactError::Newer { found: 7, newest: 6, .. }));
+    assert!(matches!(with_format(6), ArtifactError::Older { found: 6, oldest: 7, .. }));
+    let newer = with_format(8);
+    assert!(matches!(newer, ArtifactError::Newer { found: 8, newest: 7, .. }));
     assert!(newer.to_string().contains(concat!("fheqat ", env!("CARGO_PKG_VERSION"), " wrote")), "{newer}");
     for index in 9..key.len() {
         let mut bytes = key.to_vec();
