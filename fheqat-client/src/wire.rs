@@ -110,6 +110,42 @@ pub struct Job {
     pub state: State,
 }
 
+/// A worker of a service on many machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Worker {
+    /// Drawn when it started, 16 hexadecimal digits.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Of fheqat.
+    pub version: String,
+    /// Threads that compute.
+    pub threads: usize,
+    /// Seconds since it was last heard.
+    pub seen: f64,
+    /// Keys that it has expanded.
+    pub keys: usize,
+    /// Jobs that it runs for this server.
+    pub running: usize,
+    /// Jobs of this server that wait there.
+    pub waiting: usize,
+    /// Jobs that it has done since it started, of all servers.
+    pub done: u64,
+    /// It takes no more jobs.
+    pub stops: bool,
+}
+
+/// The workers of a service on many machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Workers {
+    /// Whether jobs can be sent to them now.
+    pub connected: bool,
+    /// Those that were heard lately, by id.
+    pub workers: Vec<Worker>,
+}
+
 /// An error of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -9,6 +9,7 @@ mod failure;
 mod http;
 mod metrics;
 mod models;
+mod nats;
 mod store;
 mod tokens;
 
@@ -29,6 +30,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     Serve(Box<commands::serve::Options>),
+    Worker(commands::worker::Options),
     Token(commands::token::Options),
     Completions(commands::completions::Options),
 }
@@ -37,6 +39,7 @@ fn main() -> Result<(), MainError> {
     let Options { json, command } = Options::parse();
     match command {
         Command::Serve(options) => commands::serve::run(&options, json),
+        Command::Worker(options) => commands::worker::run(&options, json),
         Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),
     }

@@ -3,3 +3,4 @@
 pub(crate) mod completions;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod worker;

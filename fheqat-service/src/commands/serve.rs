@@ -14,15 +14,16 @@ use fheqat::{MainError, fhe::EvaluationKeys};
 use crate::{
     config::Limits,
     engine::{Engine, KeySource},
-    execute::{Executor, local::Local},
+    execute::{Book, Executor, Halves, local::Local},
     http::{self, Limited, Service},
     metrics::Metrics,
     models::Models,
+    nats,
     store::{Files, Store, ids::Sha256},
     tokens::Tokens,
 };
 
-const MB: u64 = 1_000_000;
+pub(super) const MB: u64 = 1_000_000;
 /// How often folders and files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often the clock is written and old things are removed.
@@ -55,7 +56,7 @@ pub(crate) struct Options {
     #[arg(long, requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Threads that compute; all cores by default
-    #[arg(long)]
+    #[arg(long, conflicts_with = "nats")]
     threads: Option<NonZeroUsize>,
     /// Seconds that jobs which run may take to end when the server stops
     #[arg(long, default_value_t = 30)]
@@ -66,6 +67,11 @@ pub(crate) struct Options {
     /// What is logged: error, warn, info, debug, or as tracing's filters are written
     #[arg(long, default_value = "info")]
     log: String,
+    /// Address of NATS, such as nats://HOST:4222 or tls://HOST:4222: workers run the jobs, this process none
+    #[arg(long)]
+    nats: Option<String>,
+    #[command(flatten)]
+    nats_options: nats::Options,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -152,7 +158,7 @@ impl KeySource for Stored {
 }
 
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
-    start_log(options)?;
+    start_log(&options.log, options.log_json)?;
     if !options.listen.ip().is_loopback() && options.tokens.is_none() && !options.open {
         return Err(format!(
             "{} can be reached from other machines, and everybody might ask: give clients tokens with \
@@ -169,10 +175,10 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     result
 }
 
-fn start_log(options: &Options) -> Result<(), MainError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&options.log)?;
+pub(super) fn start_log(filter: &str, json: bool) -> Result<(), MainError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if options.log_json {
+    if json {
         log.json().init()
     } else {
         log.init()
@@ -195,17 +201,10 @@ async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(
     let source = Arc::new(Stored(Arc::clone(&store.files)));
     let engine = Arc::new(Engine::new(limits.key_memory, source));
     let metrics = Arc::new(Metrics::new());
-    let local = Local::start(
-        Arc::clone(&store.jobs),
-        Arc::clone(&models),
-        Arc::clone(&engine),
-        Arc::clone(&metrics),
-        threads,
-    )?;
-    let executor: Arc<dyn Executor> = Arc::new(local);
-    store.jobs.run_on(Arc::clone(&executor));
+    let executor = executor(options, threads, &store, &models, &engine, &metrics, limits).await?;
     let service = Arc::new(Service {
         store,
+        executor: Arc::clone(&executor),
         models,
         engine,
         metrics,
@@ -233,6 +232,39 @@ async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(
     service.store.tidy().await;
     service.store.records.close();
     Ok(())
+}
+
+/// Who runs jobs: threads of this process, or workers. It has the unfinished ones.
+async fn executor(
+    options: &Options,
+    threads: NonZeroUsize,
+    store: &Store,
+    models: &Arc<Models>,
+    engine: &Arc<Engine>,
+    metrics: &Arc<Metrics>,
+    limits: Limits,
+) -> Result<Arc<dyn Executor>, MainError> {
+    let Some(address) = &options.nats else {
+        let book: Arc<dyn Book> = Arc::clone(&store.jobs) as Arc<_>;
+        let halves: Arc<dyn Halves> = Arc::clone(models) as Arc<_>;
+        let local = Local::start(book, halves, Arc::clone(engine), Arc::clone(metrics), threads)?;
+        let local: Arc<dyn Executor> = Arc::new(local);
+        store.jobs.run_on(Arc::clone(&local));
+        return Ok(local);
+    };
+    let link = nats::Link::open(address, &options.nats_options, "fheqat serve").await?;
+    let server = nats::gateway::Server {
+        jobs: Arc::clone(&store.jobs),
+        models: Arc::clone(models),
+        files: Arc::clone(&store.files),
+        metrics: Arc::clone(metrics),
+        limits,
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let gateway = Arc::new(nats::gateway::Gateway::new(link, &options.state, server, runtime)?);
+    store.jobs.run_on(Arc::clone(&gateway) as Arc<_>);
+    gateway.start();
+    Ok(gateway)
 }
 
 /// Kilobytes of bodies of jobs that are held in memory at once.
@@ -311,7 +343,7 @@ async fn look(service: Arc<Service>) {
 }
 
 #[cfg(unix)]
-async fn stop_signal() -> std::io::Result<()> {
+pub(super) async fn stop_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate())?;
@@ -322,6 +354,6 @@ async fn stop_signal() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() -> std::io::Result<()> {
+pub(super) async fn stop_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

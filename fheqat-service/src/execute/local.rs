@@ -19,15 +19,14 @@ use fheqat_client::{
 };
 
 use super::{
-    Executor, Outcome, Task,
+    Book, Executor, Halves, Outcome, Task,
     fair::{Batch, Fair, Group, Part},
 };
 use crate::{
     engine::{Engine, EngineError},
     failure::{failure, internal},
     metrics::Metrics,
-    models::Models,
-    store::{Jobs, ids::JobId},
+    store::ids::JobId,
 };
 
 /// What a batch should take: long enough that starting and ending it costs little, short enough for others to wait.
@@ -57,8 +56,8 @@ enum Ends {
 }
 
 struct Shared {
-    jobs: Arc<Jobs>,
-    models: Arc<Models>,
+    jobs: Arc<dyn Book>,
+    models: Arc<dyn Halves>,
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
@@ -97,8 +96,8 @@ impl Local {
     /// # Errors
     /// When the operating system has no threads left.
     pub(crate) fn start(
-        jobs: Arc<Jobs>,
-        models: Arc<Models>,
+        jobs: Arc<dyn Book>,
+        models: Arc<dyn Halves>,
         engine: Arc<Engine>,
         metrics: Arc<Metrics>,
         threads: NonZeroUsize,
@@ -123,14 +122,14 @@ impl Local {
             spawn(format!("run {lane}"), Box::new(move || shared.work(&ends)))?;
         }
         let jobs = Arc::clone(&shared.jobs);
-        spawn("results".to_owned(), Box::new(move || write_results(&jobs, &arriving)))?;
+        spawn("results".to_owned(), Box::new(move || write_results(&*jobs, &arriving)))?;
         let watched = Arc::clone(&shared);
         spawn("progress".to_owned(), Box::new(move || watched.report()))?;
         Ok(Self { shared, ends })
     }
 }
 
-fn write_results(jobs: &Jobs, arriving: &mpsc::Receiver<Ends>) {
+fn write_results(jobs: &dyn Book, arriving: &mpsc::Receiver<Ends>) {
     for ends in arriving {
         match ends {
             Ends::Outcomes(outcomes) => jobs.finish(outcomes),

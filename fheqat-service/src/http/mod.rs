@@ -10,6 +10,7 @@ mod keys;
 mod models;
 mod openapi;
 mod page;
+mod workers;
 
 use std::{
     sync::{Arc, atomic::AtomicUsize},
@@ -29,13 +30,17 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub(crate) use connection::Limited;
 pub(crate) use error::Refusal;
 
-use crate::{config::Limits, engine::Engine, metrics::Metrics, models::Models, store::Store, tokens::Tokens};
+use crate::{
+    config::Limits, engine::Engine, execute::Executor, metrics::Metrics, models::Models, store::Store,
+    tokens::Tokens,
+};
 
 /// What requests need.
 pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) models: Arc<Models>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) executor: Arc<dyn Executor>,
     pub(crate) metrics: Arc<Metrics>,
     /// None where everybody may ask.
     pub(crate) tokens: Option<Arc<Tokens>>,
@@ -52,6 +57,7 @@ pub(crate) fn router(service: Shared) -> Router {
     let v1 = Router::new()
         .route("/v1/models", get(models::list))
         .route("/v1/models/{name}/{version}/client", get(models::client_half))
+        .route("/v1/workers", get(workers::list))
         .route("/v1/keys", get(keys::list))
         .route("/v1/keys/{sha256}", get(keys::get).patch(keys::append).delete(keys::remove))
         .route("/v1/jobs", axum::routing::post(jobs::submit))

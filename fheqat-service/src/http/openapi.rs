@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{health, jobs, keys, models};
+use super::{health, jobs, keys, models, workers};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use super::{health, jobs, keys, models};
         jobs::get,
         jobs::result,
         jobs::remove,
+        workers::list,
         health::alive,
         health::ready,
         health::metrics,

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::Limits,
-    execute::{Executor, Outcome, Task},
+    execute::{Book, Executor, Outcome, Task},
     failure::{disk, failure, internal, later},
 };
 
@@ -415,13 +415,7 @@ impl Jobs {
         }
     }
 
-    /// The framed inputs of a job that waits. Blocks.
-    pub(crate) fn inputs(&self, id: JobId) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.records.inputs(id)
-    }
-
-    /// Blind rotations that are done, of all samples.
-    pub(crate) fn progress(&self, id: JobId, rotations: usize) {
+    fn progressed(&self, id: JobId, rotations: usize) {
         let index = self.index();
         let Some(entry) = index.jobs.get(&id).filter(|entry| entry.record.waits()) else { return };
         entry.progress.send_replace(Progress::Running(rotations));
@@ -429,7 +423,7 @@ impl Jobs {
 
     /// The ends of jobs. Blocks until they are on disk, however long the disk cannot be used; only when the server stops it gives up, and
     /// those jobs run again after the next start. The second end of a job is dropped.
-    pub(crate) fn finish(&self, mut outcomes: Vec<(JobId, Outcome)>) {
+    fn record_ends(&self, mut outcomes: Vec<(JobId, Outcome)>) {
         const PAUSE: Duration = Duration::from_millis(200);
         loop {
             let mut ends = Vec::new();
@@ -494,6 +488,20 @@ impl Jobs {
     }
 }
 
+impl Book for Jobs {
+    fn inputs(&self, job: JobId) -> Result<Option<Bytes>, Unavailable> {
+        Ok(self.records.inputs(job)?.map(Bytes::from))
+    }
+
+    fn progress(&self, job: JobId, rotations: usize) {
+        self.progressed(job, rotations);
+    }
+
+    fn finish(&self, outcomes: Vec<(JobId, Outcome)>) {
+        self.record_ends(outcomes);
+    }
+}
+
 /// What became of an attempt to end a job.
 enum Begun {
     /// It is to be written.
@@ -527,6 +535,7 @@ fn task(id: JobId, record: &JobRecord) -> Task {
         id,
         client: Arc::clone(&record.client),
         model: record.model,
+        key_id: record.key,
         key: record.key_file,
         samples: record.samples,
         rotations: record.rotations,
