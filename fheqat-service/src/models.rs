@@ -38,6 +38,8 @@ pub(crate) struct Models {
     table: RwLock<Table>,
     /// Halves that are in the state folder; those in use in memory too.
     kept: Mutex<HashMap<ModelId, Option<Arc<ServerHalf>>>>,
+    /// Files of halves that nobody needed at the last look: a job may be about to be accepted.
+    unused: Mutex<HashSet<String>>,
 }
 
 #[derive(Default)]
@@ -54,7 +56,7 @@ type Stamp = [Option<(u64, SystemTime)>; 2];
 impl Models {
     /// Reads the folder.
     pub(crate) fn open(folder: PathBuf, files: Arc<Files>) -> Self {
-        let models = Self { folder, files, table: RwLock::default(), kept: Mutex::default() };
+        let models = Self { folder, files, table: RwLock::default(), kept: Mutex::default(), unused: Mutex::default() };
         models.look();
         models
     }
@@ -155,7 +157,7 @@ impl Models {
         Ok(half)
     }
 
-    /// Removes halves that are not in the folder and that no job needs. Blocks.
+    /// Removes halves that are not in the folder and that no job needed this time and the last. Blocks.
     pub(crate) fn sweep(&self, in_use: &HashSet<ModelId>) {
         let files = match self.files.all_halves() {
             Ok(files) => files,
@@ -164,12 +166,19 @@ impl Models {
                 return;
             }
         };
-        let mut needed: HashSet<String> = in_use.iter().map(ToString::to_string).collect();
-        needed.extend(self.table().by_id.keys().map(ToString::to_string));
+        let mut needed: HashSet<ModelId> = in_use.clone();
+        needed.extend(self.table().by_id.keys());
         let mut kept = self.kept();
-        kept.retain(|model, _| needed.contains(&model.to_string()));
-        for file in files.iter().filter(|file| !needed.contains(*file)) {
-            if let Err(error) = self.files.remove_half(file) {
+        let fresh: HashSet<String> = kept.keys().map(ToString::to_string).collect();
+        kept.retain(|model, _| needed.contains(model));
+        drop(kept);
+        let needed: HashSet<String> = needed.iter().map(ToString::to_string).collect();
+        let mut unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *unused);
+        for file in files.into_iter().filter(|file| !needed.contains(file)) {
+            if fresh.contains(&file) || !before.contains(&file) {
+                unused.insert(file);
+            } else if let Err(error) = self.files.remove_half(&file) {
                 tracing::warn!(%error, model = file, "cannot remove an unused half");
             }
         }

@@ -211,7 +211,7 @@ async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(
         tokens,
         limits,
         connections: Arc::new(AtomicUsize::new(0)),
-        bodies: Arc::new(tokio::sync::Semaphore::new(BODIES)),
+        bodies: Arc::new(tokio::sync::Semaphore::new(http::BODIES)),
     });
     let housekeeping = tokio::spawn(look(Arc::clone(&service)));
     let handle = Handle::new();
@@ -266,9 +266,6 @@ async fn executor(
     gateway.start();
     Ok(gateway)
 }
-
-/// Kilobytes of bodies of jobs that are held in memory at once.
-const BODIES: usize = 64 * 1024;
 
 async fn certificate(options: &Options) -> Result<Option<RustlsConfig>, MainError> {
     let (Some(certificate), Some(key)) = (&options.tls_cert, &options.tls_key) else { return Ok(None) };

@@ -19,6 +19,8 @@ pub(crate) type Group = (ModelId, Sha256);
 #[derive(Default)]
 pub(crate) struct Fair {
     clients: HashMap<Client, Queue>,
+    /// Jobs that wait, by group.
+    groups: HashMap<Group, usize>,
     /// Groups that run: their jobs wait for the end of the batch.
     busy: HashSet<Group>,
     /// What the client of the last batch had had before. A client that comes back starts there.
@@ -60,31 +62,39 @@ impl Fair {
         if queue.jobs.is_empty() {
             queue.had = queue.had.max(self.had);
         }
+        *self.groups.entry((task.model, task.key)).or_default() += 1;
         queue.jobs.push_back(Waiting { task, since: Instant::now(), taken: 0 });
     }
 
-    /// Forgets a job.
-    pub(crate) fn remove(&mut self, job: JobId) {
+    fn retain(&mut self, keep: impl Fn(&Waiting) -> bool) {
         for queue in self.clients.values_mut() {
-            queue.jobs.retain(|waiting| waiting.task.id != job);
+            queue.jobs.retain(|job| {
+                let stays = keep(job);
+                if !stays {
+                    forget(&mut self.groups, &job.group());
+                }
+                stays
+            });
         }
+    }
+
+    /// Forgets a job.
+    pub(crate) fn remove(&mut self, id: JobId) {
+        self.retain(|job| job.task.id != id);
     }
 
     /// Forgets jobs that have not begun.
     pub(crate) fn keep_begun(&mut self) {
-        for queue in self.clients.values_mut() {
-            queue.jobs.retain(|waiting| waiting.taken > 0);
-        }
+        self.retain(|job| job.taken > 0);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.clients.values().all(|queue| queue.jobs.is_empty())
+        self.groups.is_empty()
     }
 
-    /// Groups that wait and do not run.
-    pub(crate) fn ready(&self) -> HashSet<Group> {
-        let jobs = self.clients.values().flat_map(|queue| &queue.jobs);
-        jobs.map(Waiting::group).filter(|group| !self.busy.contains(group)).collect()
+    /// How many groups wait and do not run.
+    pub(crate) fn ready(&self) -> usize {
+        self.groups.keys().filter(|group| !self.busy.contains(group)).count()
     }
 
     /// The next batch, of at most as many samples as `limit` says for the job at its front. Its group is busy until
@@ -105,7 +115,8 @@ impl Fair {
         let mut parts = Vec::new();
         for (_, queue) in clients {
             let before = room;
-            queue.take(group, &mut room, &mut parts);
+            let ended = queue.take(group, &mut room, &mut parts);
+            (0..ended).for_each(|_| forget(&mut self.groups, &group));
             queue.had += (before - room) as f64 * cost;
             if room == 0 {
                 break;
@@ -124,7 +135,9 @@ impl Fair {
 }
 
 impl Queue {
-    fn take(&mut self, group: Group, room: &mut usize, parts: &mut Vec<Part>) {
+    /// Gives how many jobs have all their samples taken.
+    fn take(&mut self, group: Group, room: &mut usize, parts: &mut Vec<Part>) -> usize {
+        let before = self.jobs.len();
         for job in self.jobs.iter_mut().filter(|job| job.group() == group) {
             if *room == 0 {
                 break;
@@ -136,6 +149,17 @@ impl Queue {
             parts.push(Part { task: job.task.clone(), samples, since: job.since });
         }
         self.jobs.retain(|job| job.taken < job.task.samples);
+        before - self.jobs.len()
+    }
+}
+
+/// A job of a group waits no more.
+fn forget(groups: &mut HashMap<Group, usize>, group: &Group) {
+    if let Some(jobs) = groups.get_mut(group) {
+        *jobs -= 1;
+        if *jobs == 0 {
+            groups.remove(group);
+        }
     }
 }
 
@@ -178,7 +202,7 @@ mod tests {
         for (number, client, group) in [(1, "a", 1), (2, "a", 2), (3, "a", 1), (4, "b", 1)] {
             fair.push(task(number, client, group, 2));
         }
-        assert_eq!(fair.ready().len(), 2);
+        assert_eq!(fair.ready(), 2);
         assert_eq!(taken(&fair.take(|_| 9).unwrap()), [(1, 0..2), (3, 0..2), (4, 0..2)]);
         assert_eq!(taken(&fair.take(|_| 9).unwrap()), [(2, 0..2)]);
         assert!(fair.take(|_| 9).is_none() && fair.is_empty());

@@ -196,14 +196,18 @@ impl Shared {
             let (batch, threads, control) = self.next();
             let group = batch.group;
             let outcomes = self.run(batch, threads, &control);
-            let mut state = self.state();
-            state.running.remove(&group);
-            state.fair.done(&group);
-            state.free += threads.get();
-            drop(state);
+            // Before the batch counts as over: a stop waits for batches, and then for what was sent.
             if ends.send(Ends::Outcomes(outcomes)).is_err() {
                 return;
             }
+            let mut state = self.state();
+            let cancelled = state.running.remove(&group).map(|running| running.cancelled);
+            for job in cancelled.unwrap_or_default() {
+                state.begun.remove(&job);
+            }
+            state.fair.done(&group);
+            state.free += threads.get();
+            drop(state);
             self.changed.notify_all();
         }
     }
@@ -212,7 +216,7 @@ impl Shared {
     fn next(&self) -> (Batch, NonZeroUsize, Arc<Control>) {
         let mut state = self.state();
         loop {
-            let share = state.free / state.fair.ready().len().max(1);
+            let share = state.free / state.fair.ready().max(1);
             if let Some(threads) = NonZeroUsize::new(share.max(1).min(state.free)) {
                 let State { fair, seconds, .. } = &mut *state;
                 if let Some(batch) = fair.take(|task| samples(task, seconds.get(&task.model), threads)) {

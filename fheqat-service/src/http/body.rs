@@ -14,6 +14,8 @@ use tokio::{
 use super::{Refusal, Service};
 use crate::failure::later;
 
+/// Kilobytes of bodies of jobs that are held in memory at once.
+pub(crate) const BODIES: usize = 64 * 1024;
 /// How long a body may take, times the limit for a client that sends nothing.
 const WHOLE: u32 = 30;
 
@@ -60,7 +62,7 @@ pub(super) async fn whole(
         return Err(too_large());
     }
     let most = size.upper().unwrap_or(limit as u64).min(limit as u64);
-    let kilobytes = most.div_ceil(1024) as u32;
+    let kilobytes = most.div_ceil(1024).min(BODIES as u64) as u32;
     let permit = std::sync::Arc::clone(&service.bodies).acquire_many_owned(kilobytes);
     let permit = tokio::time::timeout(service.limits.idle, permit).await;
     let permit = permit

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     body::Body,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,7 @@ use fheqat_client::{
     wire::{self, Code, State as Stage},
 };
 
-use super::{LONGEST_WAIT, Refusal, Shared, auth::Caller, body};
+use super::{LONGEST_WAIT, Refusal, Shared, auth::Caller, body, path::Named};
 use crate::{
     failure::{disk, internal},
     store::{
@@ -80,7 +80,7 @@ pub(super) async fn submit(
 pub(super) async fn get(
     Caller(client): Caller,
     State(service): State<Shared>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<wire::Job>, Refusal> {
     let wait = wait(query.as_deref())?;
@@ -102,7 +102,7 @@ pub(super) async fn get(
 pub(super) async fn result(
     Caller(client): Caller,
     State(service): State<Shared>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     answer(&service, &client, parse(&id)?, wait(query.as_deref())?).await
@@ -118,7 +118,7 @@ pub(super) async fn result(
 pub(super) async fn remove(
     Caller(client): Caller,
     State(service): State<Shared>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, Refusal> {
     let removed = service.store.jobs.remove(&client, parse(&id)?).await;
     removed.ok_or_else(no_such_job)??;

@@ -3,14 +3,14 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
 use fheqat_client::wire::{self, Code};
 
-use super::{Refusal, Shared, auth::Caller, body::Pieces};
+use super::{Refusal, Shared, auth::Caller, body::Pieces, path::Named};
 use crate::{
     failure::{disk, failure, internal},
     store::{
@@ -43,7 +43,7 @@ pub(super) async fn list(Caller(client): Caller, State(service): State<Shared>) 
 pub(super) async fn get(
     Caller(client): Caller,
     State(service): State<Shared>,
-    Path(sha256): Path<String>,
+    Named(sha256): Named<String>,
 ) -> Result<Json<wire::Key>, Refusal> {
     let sha256 = parse(&sha256)?;
     if let Some(key) = service.store.keys.get(&client, &sha256) {
@@ -68,7 +68,7 @@ pub(super) async fn get(
 pub(super) async fn append(
     Caller(client): Caller,
     State(service): State<Shared>,
-    Path(sha256): Path<String>,
+    Named(sha256): Named<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -102,7 +102,7 @@ pub(super) async fn append(
 pub(super) async fn remove(
     Caller(client): Caller,
     State(service): State<Shared>,
-    Path(sha256): Path<String>,
+    Named(sha256): Named<String>,
 ) -> Result<StatusCode, Refusal> {
     let sha256 = parse(&sha256)?;
     let task = async move {

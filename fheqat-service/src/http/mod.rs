@@ -10,6 +10,7 @@ mod keys;
 mod models;
 mod openapi;
 mod page;
+mod path;
 mod workers;
 
 use std::{
@@ -27,6 +28,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use body::BODIES;
 pub(crate) use connection::Limited;
 pub(crate) use error::Refusal;
 

@@ -2,13 +2,13 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use fheqat_client::wire::{self, Code};
 
-use super::{Refusal, Shared, auth::Caller};
+use super::{Refusal, Shared, auth::Caller, path::Named};
 
 /// All models and versions, and those that cannot be used.
 #[utoipa::path(get, path = "/v1/models", tag = "models", security(("token" = [])), responses(
@@ -33,7 +33,7 @@ pub(super) async fn list(_: Caller, State(service): State<Shared>) -> Json<wire:
 pub(super) async fn client_half(
     _: Caller,
     State(service): State<Shared>,
-    Path((name, version)): Path<(String, String)>,
+    Named((name, version)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let number = match &*version {

@@ -1,0 +1,10 @@
+//! `fheqat serve` as a process that is asked, flooded, killed and started again.
+#![allow(clippy::unwrap_used)]
+
+mod disks;
+mod hostile;
+mod kills;
+mod owners;
+mod predictions;
+mod process;
+mod world;
