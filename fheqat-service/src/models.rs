@@ -56,7 +56,13 @@ type Stamp = [Option<(u64, SystemTime)>; 2];
 impl Models {
     /// Reads the folder.
     pub(crate) fn open(folder: PathBuf, files: Arc<Files>) -> Self {
-        let models = Self { folder, files, table: RwLock::default(), kept: Mutex::default(), unused: Mutex::default() };
+        let models = Self {
+            folder,
+            files,
+            table: RwLock::default(),
+            kept: Mutex::default(),
+            unused: Mutex::default(),
+        };
         models.look();
         models
     }

@@ -67,7 +67,9 @@ async fn a_full_disk_loses_nothing() {
     for _ in 0..40 {
         let response = asker.submit(model.inputs(&owner, 20), 0).await;
         match response.status() {
-            StatusCode::ACCEPTED => accepted.push(response.headers()["fheqat-job"].to_str().unwrap().to_owned()),
+            StatusCode::ACCEPTED => {
+                accepted.push(response.headers()["fheqat-job"].to_str().unwrap().to_owned())
+            }
             _ => {
                 assert_eq!(code(response).await, (503, Code::Unavailable));
                 refused += 1;
@@ -107,7 +109,10 @@ async fn a_read_only_disk_loses_nothing() {
     // A file system with open files cannot become read-only, but a process may lose the right to write.
     let limit = |size: &str| {
         let pid = server.child.id().to_string();
-        Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={size}")]).status().is_ok_and(|done| done.success())
+        Command::new("prlimit")
+            .args(["--pid", &pid, &format!("--fsize={size}")])
+            .status()
+            .is_ok_and(|done| done.success())
     };
     if !limit("1:unlimited") {
         eprintln!("SKIPPED: there is no prlimit");

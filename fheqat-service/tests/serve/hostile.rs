@@ -37,7 +37,9 @@ fn half_a_request_ends_in_time() {
     let hash = sha256(b"12345");
     let bodies = [
         "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf".to_owned(),
-        format!("PATCH /v1/keys/{hash} HTTP/1.1\r\nHost: x\r\nUpload-Length: 5\r\nUpload-Offset: 0\r\nContent-Length: 5\r\n\r\n123"),
+        format!(
+            "PATCH /v1/keys/{hash} HTTP/1.1\r\nHost: x\r\nUpload-Length: 5\r\nUpload-Offset: 0\r\nContent-Length: 5\r\n\r\n123"
+        ),
     ];
     std::thread::scope(|scope| {
         for body in &bodies {
@@ -58,7 +60,10 @@ fn half_a_request_ends_in_time() {
         }
     });
     // What came of the upload is kept.
-    let answer = send(&server, format!("GET /v1/keys/{hash} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes());
+    let answer = send(
+        &server,
+        format!("GET /v1/keys/{hash} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes(),
+    );
     assert!(answer.contains("\"offset\":3"), "{answer}");
 }
 
@@ -66,12 +71,37 @@ fn rubbish(random: &mut StdRng, body: &[u8]) -> Vec<u8> {
     let mut pick = |from: &[&str]| from[random.random_range(0..from.len())].to_owned();
     let method = pick(&["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "BREW"]);
     let hash = pick(&[&"0".repeat(64), &"f".repeat(64), "..", "%2e%2e", "a", "%00", "%ff", &"é".repeat(9)]);
-    let path = pick(&["/v1/keys/HASH", "/v1/keys", "/v1/jobs", "/v1/jobs/HASH", "/v1/jobs/HASH/result", "/v1/models/HASH/1/client",
-        "/v1/models/deep/HASH/client", "/metrics", "/", "/HASH", "*", "//", "/v1/jobs?wait=HASH", "/v1/jobs?wait=0"]);
-    let header = pick(&["Upload-Length: 10\r\nUpload-Offset: 0", "Upload-Length: -1\r\nUpload-Offset: x",
-        "Upload-Length: 18446744073709551616\r\nUpload-Offset: 0", "Upload-Length: 18446744073709551615\r\nUpload-Offset: 18446744073709551615",
-        "Upload-Length: 0\r\nUpload-Offset: 0", "Idempotency-Key: \u{1}", "Idempotency-Key: a", "If-None-Match: *, \"", "Expect: 100-continue",
-        "Authorization: Bearer", "Transfer-Encoding: chunked", "Content-Length: 5", "X: y"]);
+    let path = pick(&[
+        "/v1/keys/HASH",
+        "/v1/keys",
+        "/v1/jobs",
+        "/v1/jobs/HASH",
+        "/v1/jobs/HASH/result",
+        "/v1/models/HASH/1/client",
+        "/v1/models/deep/HASH/client",
+        "/metrics",
+        "/",
+        "/HASH",
+        "*",
+        "//",
+        "/v1/jobs?wait=HASH",
+        "/v1/jobs?wait=0",
+    ]);
+    let header = pick(&[
+        "Upload-Length: 10\r\nUpload-Offset: 0",
+        "Upload-Length: -1\r\nUpload-Offset: x",
+        "Upload-Length: 18446744073709551616\r\nUpload-Offset: 0",
+        "Upload-Length: 18446744073709551615\r\nUpload-Offset: 18446744073709551615",
+        "Upload-Length: 0\r\nUpload-Offset: 0",
+        "Idempotency-Key: \u{1}",
+        "Idempotency-Key: a",
+        "If-None-Match: *, \"",
+        "Expect: 100-continue",
+        "Authorization: Bearer",
+        "Transfer-Encoding: chunked",
+        "Content-Length: 5",
+        "X: y",
+    ]);
     let mut body = match random.random_range(0..4) {
         0 => Vec::new(),
         1 => (0..random.random_range(0..200)).map(|_| random.next_u32() as u8).collect(),
@@ -84,8 +114,10 @@ fn rubbish(random: &mut StdRng, body: &[u8]) -> Vec<u8> {
         }
     }
     let path = path.replace("HASH", &hash);
-    let length = if random.random_bool(0.9) { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n{length}\r\n");
+    let length =
+        if random.random_bool(0.9) { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n{length}\r\n");
     let mut request = [head.as_bytes(), &body].concat();
     if random.random_bool(0.05) {
         let at = random.random_range(0..head.len());

@@ -95,7 +95,8 @@ async fn a_stop_finishes_what_runs() {
     asker.until(&runs.id, |state| matches!(state, State::Running { .. })).await;
     let waits = asker.accepted(linear.inputs(&other, 2)).await;
     let (waiter, id) = (asker.clone(), waits.id.clone());
-    let waiter = tokio::spawn(async move { waiter.get(&format!("/v1/jobs/{id}/result?wait=60")).await.status() });
+    let waiter =
+        tokio::spawn(async move { waiter.get(&format!("/v1/jobs/{id}/result?wait=60")).await.status() });
     let (result, id) = (asker.clone(), runs.id.clone());
     let result = tokio::spawn(async move { result.results(&id).await });
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -132,7 +133,8 @@ async fn cancelled_jobs_stop() {
     let asker = server.asker();
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
-    let jobs = [asker.accepted(model.inputs(&owner, 200)).await, asker.accepted(model.inputs(&owner, 200)).await];
+    let jobs =
+        [asker.accepted(model.inputs(&owner, 200)).await, asker.accepted(model.inputs(&owner, 200)).await];
     asker.until(&jobs[0].id, |state| matches!(state, State::Running { .. })).await;
     for job in &jobs {
         assert_eq!(asker.delete(&format!("/v1/jobs/{}", job.id)).await, StatusCode::NO_CONTENT);
@@ -142,7 +144,10 @@ async fn cancelled_jobs_stop() {
     model.check(&owner, &response.bytes().await.unwrap(), 1);
     assert!(began.elapsed().as_secs() < 5, "the cancelled jobs still run");
     for job in &jobs {
-        assert_eq!(code(asker.get(&format!("/v1/jobs/{}/result", job.id)).await).await, (410, Code::Cancelled));
+        assert_eq!(
+            code(asker.get(&format!("/v1/jobs/{}/result", job.id)).await).await,
+            (410, Code::Cancelled)
+        );
         assert_eq!(asker.delete(&format!("/v1/jobs/{}", job.id)).await, StatusCode::NO_CONTENT);
         assert_eq!(asker.get(&format!("/v1/jobs/{}", job.id)).await.status(), StatusCode::NOT_FOUND);
     }

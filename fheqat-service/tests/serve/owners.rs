@@ -105,7 +105,10 @@ async fn a_deleted_key_still_serves_jobs_that_wait() {
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
     let job = asker.accepted(model.inputs(&owner, 20)).await;
-    assert_eq!(asker.delete(&format!("/v1/keys/{}", sha256(&owner.evaluation))).await, StatusCode::NO_CONTENT);
+    assert_eq!(
+        asker.delete(&format!("/v1/keys/{}", sha256(&owner.evaluation))).await,
+        StatusCode::NO_CONTENT
+    );
     assert_eq!(code(asker.submit(model.inputs(&owner, 1), 0).await).await, (409, Code::UnknownKey));
     server.kill();
     let server = place.start(&[]);
@@ -127,7 +130,10 @@ async fn wrong_keys_and_inputs_are_refused() {
     changed[30] ^= 1;
     let refused = asker.patch(&owner.evaluation, 0, &changed).send().await.unwrap();
     assert_eq!(code(refused).await, (422, Code::Malformed));
-    assert_eq!(asker.get(&format!("/v1/keys/{}", sha256(&owner.evaluation))).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        asker.get(&format!("/v1/keys/{}", sha256(&owner.evaluation))).await.status(),
+        StatusCode::NOT_FOUND
+    );
     // More bytes than were said.
     let more = [&owner.evaluation[..], b"more"].concat();
     let refused = asker.patch(&owner.evaluation, 0, &more).send().await.unwrap();
@@ -147,10 +153,12 @@ async fn wrong_keys_and_inputs_are_refused() {
         assert_eq!(code(asker.submit(body, 0).await).await, (422, Code::Malformed));
     }
     let unknown = world::owner(&linear.again(), 1);
-    let unknown = fheqat_client::frames::join(&[unknown.client.encrypt(&linear.samples[0]).unwrap().to_bytes()]);
+    let unknown =
+        fheqat_client::frames::join(&[unknown.client.encrypt(&linear.samples[0]).unwrap().to_bytes()]);
     assert_eq!(code(asker.submit(unknown, 0).await).await, (409, Code::UnknownModel));
     for query in ["wait=61", "wait=-1", "wait=NaN", "wait=", "other=1"] {
-        let refused = asker.request(Method::GET, &format!("/v1/jobs/{}?{query}", "0".repeat(32))).send().await;
+        let refused =
+            asker.request(Method::GET, &format!("/v1/jobs/{}?{query}", "0".repeat(32))).send().await;
         assert_eq!(code(refused.unwrap()).await, (400, Code::BadRequest), "{query}");
     }
 }
@@ -164,7 +172,8 @@ async fn old_results_go() {
     let (model, owner) = (linear(), linear().owner(1));
     asker.patch(&[1; 100], 0, &[1; 50]).send().await.unwrap();
     asker.register(&owner.evaluation).await;
-    let [fetched, other] = [asker.accepted(model.inputs(&owner, 1)).await, asker.accepted(model.inputs(&owner, 1)).await];
+    let [fetched, other] =
+        [asker.accepted(model.inputs(&owner, 1)).await, asker.accepted(model.inputs(&owner, 1)).await];
     asker.results(&fetched.id).await;
     asker.until(&other.id, |state| *state == wire::State::Done).await;
     tokio::time::sleep(std::time::Duration::from_secs(9)).await;

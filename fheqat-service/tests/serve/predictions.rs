@@ -18,7 +18,10 @@ async fn encrypted_predictions_are_those_in_the_clear() {
         let etag = half.headers()["etag"].clone();
         assert_eq!(half.bytes().await.unwrap(), model.compiled.client().to_bytes());
         let again = asker.request(Method::GET, &format!("/v1/models/{name}/1/client"));
-        assert_eq!(again.header("If-None-Match", etag).send().await.unwrap().status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(
+            again.header("If-None-Match", etag).send().await.unwrap().status(),
+            StatusCode::NOT_MODIFIED
+        );
 
         let owner = model.owner(1);
         asker.register(&owner.evaluation).await;
@@ -95,7 +98,8 @@ async fn a_model_that_is_replaced_finishes_its_jobs() {
     let asker = server.asker();
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
-    let jobs = [asker.accepted(model.inputs(&owner, 30)).await, asker.accepted(model.inputs(&owner, 2)).await];
+    let jobs =
+        [asker.accepted(model.inputs(&owner, 30)).await, asker.accepted(model.inputs(&owner, 2)).await];
     let again = model.again();
     crate::world::publish(&place.models(), "deep", 1, &again);
     for _ in 0..60 {
@@ -125,10 +129,10 @@ async fn broken_models_are_left_out_and_named() {
     std::fs::write(folder.join("4.server"), b"rubbish").unwrap();
     let server = place.start(&[]);
     let models: wire::Models = server.asker().get("/v1/models").await.json().await.unwrap();
-    assert_eq!(models.models.iter().map(|model| (&*model.name, model.version)).collect::<Vec<_>>(), [
-        ("deep", 1),
-        ("linear", 1)
-    ]);
+    assert_eq!(
+        models.models.iter().map(|model| (&*model.name, model.version)).collect::<Vec<_>>(),
+        [("deep", 1), ("linear", 1)]
+    );
     assert_eq!(models.broken.iter().map(|model| model.version).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(server.asker().get("/v1/models/deep/latest/client").await.status(), StatusCode::OK);
     assert_eq!(code(server.asker().get("/v1/models/deep/2/client").await).await, (404, wire::Code::NotFound));

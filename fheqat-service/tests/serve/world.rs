@@ -2,10 +2,7 @@
 
 use std::{path::Path, sync::OnceLock};
 
-use fheqat::{
-    data,
-    prelude::*,
-};
+use fheqat::{data, prelude::*};
 
 /// Few rotations.
 #[quant_net(bits = 3, max_l1 = 6)]
