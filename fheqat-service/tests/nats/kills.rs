@@ -34,15 +34,15 @@ async fn a_worker_is_killed_in_the_middle_of_a_job() {
     let first = machines.worker(&["--name", "first"]);
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
-    let jobs = submit(&asker, model, &owner, 3, 40).await;
+    let jobs = submit(&asker, model, &owner, 3, 20).await;
     asker.until(&jobs[0], is_running).await;
     let _second = machines.worker(&["--name", "second"]);
     until_workers(&asker, 2).await;
     assert!(!matches!(asker.job(&jobs[2]).await.state, State::Done));
     first.kill();
-    check(&asker, model, &owner, &jobs, 40).await;
+    check(&asker, model, &owner, &jobs, 20).await;
     let metrics = asker.get("/metrics").await.text().await.unwrap();
-    assert!(metrics.contains("fheqat_samples_total{model=\"deep\"} 120"), "{metrics}");
+    assert!(metrics.contains("fheqat_samples_total{model=\"deep\"} 60"), "{metrics}");
 }
 
 #[tokio::test]
@@ -53,11 +53,11 @@ async fn a_worker_that_stops_gives_its_jobs_back() {
     let first = machines.worker(&[]);
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
-    let jobs = submit(&asker, model, &owner, 4, 30).await;
+    let jobs = submit(&asker, model, &owner, 4, 12).await;
     asker.until(&jobs[0], is_running).await;
     let _second = machines.worker(&[]);
     first.terminate();
-    check(&asker, model, &owner, &jobs, 30).await;
+    check(&asker, model, &owner, &jobs, 12).await;
     assert!(!machines.place.log().contains("lost too many"), "{}", machines.place.log());
 }
 
@@ -91,7 +91,7 @@ async fn nats_is_restarted_in_the_middle() {
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
     for loses_disk in [false, true] {
-        let mut jobs = submit(&asker, model, &owner, 3, 30).await;
+        let mut jobs = submit(&asker, model, &owner, 2, 10).await;
         asker.until(&jobs[0], is_running).await;
         machines.kill_nats();
         let limit = std::time::Instant::now() + Duration::from_secs(10);
@@ -99,12 +99,12 @@ async fn nats_is_restarted_in_the_middle() {
             assert!(std::time::Instant::now() < limit, "/readyz does not say that NATS is gone");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        jobs.extend(submit(&asker, model, &owner, 2, 30).await);
+        jobs.extend(submit(&asker, model, &owner, 1, 10).await);
         if loses_disk {
             machines.lose_disk();
         }
         machines.start_nats();
-        check(&asker, model, &owner, &jobs, 30).await;
+        check(&asker, model, &owner, &jobs, 10).await;
     }
     let metrics = asker.get("/metrics").await.text().await.unwrap();
     assert!(metrics.contains("fheqat_nats_connected 1"), "{metrics}");

@@ -17,6 +17,16 @@ use crate::process::{Asker, Place, Server};
 pub(crate) struct Process(Child);
 
 impl Process {
+    /// Seconds that its busiest thread ran, or waited for a core.
+    pub(crate) fn busy(&self) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
+        let nanoseconds = tasks.map(|task| {
+            let text = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+            text.split_whitespace().take(2).map(|number| number.parse::<f64>().unwrap()).sum::<f64>()
+        });
+        nanoseconds.fold(0.0, f64::max) / 1e9
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();

@@ -3,6 +3,8 @@
 mod results;
 mod schedule;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, HashSet},

@@ -404,7 +404,10 @@ impl Schedule {
         for name in &losses.silent {
             let Some(worker) = self.workers.get_mut(name) else { continue };
             let mut jobs: Vec<JobId> = worker.jobs.iter().copied().collect();
-            jobs.sort_unstable_by_key(|id| self.jobs.get(id).map(|job| job.since));
+            jobs.sort_unstable_by_key(|id| match self.jobs.get(id).map(|job| &job.place) {
+                Some(Place::Sent(sent)) => sent.sending,
+                _ => u64::MAX,
+            });
             let has_begun = |id: &JobId| {
                 self.jobs
                     .get(id)
