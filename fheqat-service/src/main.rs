@@ -31,6 +31,7 @@ struct Options {
 enum Command {
     Serve(Box<commands::serve::Options>),
     Worker(commands::worker::Options),
+    Load(commands::load::Options),
     Token(commands::token::Options),
     Completions(commands::completions::Options),
 }
@@ -40,6 +41,7 @@ fn main() -> Result<(), MainError> {
     match command {
         Command::Serve(options) => commands::serve::run(&options, json),
         Command::Worker(options) => commands::worker::run(&options, json),
+        Command::Load(options) => commands::load::run(&options, json),
         Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),
     }

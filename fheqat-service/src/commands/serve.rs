@@ -1,6 +1,7 @@
 //! `fheqat serve`: the service.
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     path::PathBuf,
@@ -177,13 +178,27 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
 
 pub(super) fn start_log(filter: &str, json: bool) -> Result<(), MainError> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
     if json {
         log.json().init()
     } else {
         log.init()
     }
     Ok(())
+}
+
+/// Standard error. Where it cannot be written, as on a full disk, lines of the log are lost, and nothing else.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn serve(options: &Options, json: bool, threads: NonZeroUsize) -> Result<(), MainError> {
@@ -308,11 +323,13 @@ async fn listen(
 /// The first line of the output: programs that started the server read it.
 fn announce(address: SocketAddr, tls: bool, json: bool) {
     let url = format!("{}://{address}", if tls { "https" } else { "http" });
-    if json {
-        println!("{}", serde_json::json!({ "listening": url }));
+    let line = if json {
+        serde_json::json!({ "listening": url }).to_string()
     } else {
-        println!("listening on {url}");
-    }
+        format!("listening on {url}")
+    };
+    // Whoever started the server may not listen.
+    let _ = writeln!(std::io::stdout(), "{line}");
     tracing::info!(url, "ready");
 }
 

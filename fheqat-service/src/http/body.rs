@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::{
+    body::Body,
+    http::{HeaderMap, header},
+};
 use bytes::{Bytes, BytesMut};
 use fheqat_client::wire::Code;
 use futures_util::StreamExt;
@@ -52,17 +55,18 @@ impl Pieces {
 /// A whole body, and its share of the memory for bodies.
 pub(super) async fn whole(
     service: &Service,
+    headers: &HeaderMap,
     body: Body,
     limit: usize,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
     let too_large =
         || Refusal::new(Code::TooLarge, format!("the body has more than {limit} bytes: send it in parts"));
-    let size = axum::body::HttpBody::size_hint(&body);
-    if size.lower() > limit as u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let most = length.unwrap_or(limit);
+    if most > limit {
         return Err(too_large());
     }
-    let most = size.upper().unwrap_or(limit as u64).min(limit as u64);
-    let kilobytes = most.div_ceil(1024).min(BODIES as u64) as u32;
+    let kilobytes = most.div_ceil(1024).min(BODIES) as u32;
     let permit = std::sync::Arc::clone(&service.bodies).acquire_many_owned(kilobytes);
     let permit = tokio::time::timeout(service.limits.idle, permit).await;
     let permit = permit

@@ -50,7 +50,7 @@ pub(super) async fn submit(
     body: Body,
 ) -> Result<Response, Refusal> {
     let wait = wait(query.as_deref())?;
-    let (inputs, permit) = body::whole(&service, body, service.limits.body).await?;
+    let (inputs, permit) = body::whole(&service, &headers, body, service.limits.body).await?;
     let request = request(&headers, &inputs)?;
     let checking = Arc::clone(&service);
     let caller = Arc::clone(&client);

@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod connection;
+mod drain;
 mod error;
 mod health;
 mod jobs;
@@ -74,6 +75,7 @@ pub(crate) fn router(service: Shared) -> Router {
         .route("/openapi.json", get(openapi::document))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
+        .layer(middleware::from_fn(drain::drain))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), observe))
         .with_state(service)

@@ -15,7 +15,7 @@ use crate::{
 async fn submit(asker: &Asker, model: &Model, owner: &Owner, jobs: usize, samples: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..jobs {
-        ids.push(asker.accepted(model.inputs(owner, samples)).await.id);
+        ids.push(asker.accepted(model.inputs(owner, samples)).await);
     }
     ids
 }
@@ -133,7 +133,7 @@ async fn a_job_that_kills_workers_fails() {
     let asker = gateway.asker();
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
-    let bad = asker.accepted(model.inputs(&owner, 200)).await.id;
+    let bad = asker.accepted(model.inputs(&owner, 200)).await;
     let mut worker = machines.worker(&[]);
     asker.until(&bad, is_running).await;
     let others = submit(&asker, model, &owner, 3, 2).await;

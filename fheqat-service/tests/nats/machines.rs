@@ -53,23 +53,41 @@ pub(crate) struct Machines {
     pub(crate) place: Place,
     port: u16,
     nats: Option<Process>,
+    /// For NATS servers that know who is who.
+    config: Option<PathBuf>,
 }
 
 impl Machines {
     /// `None` where the environment says that there is no NATS server.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// By a configuration of the NATS server.
+    pub(crate) fn start_with(config: Option<&str>) -> Option<Self> {
         if std::env::var_os("FHEQAT_WITHOUT_NATS").is_some() {
             eprintln!("LEFT OUT: FHEQAT_WITHOUT_NATS is set");
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut machines = Self { place: Place::new(), port, nats: None };
+        let mut machines = Self { place: Place::new(), port, nats: None, config: None };
+        machines.config = config.map(|text| {
+            let path = machines.place.file("nats.conf");
+            std::fs::write(&path, text).unwrap();
+            path
+        });
         machines.start_nats();
         Some(machines)
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        self.url_of("")
+    }
+
+    /// For a user whose password is the same word.
+    fn url_of(&self, user: &str) -> String {
+        let user = if self.config.is_some() { format!("{user}:{user}@") } else { String::new() };
+        format!("nats://{user}127.0.0.1:{}", self.port)
     }
 
     fn disk(&self) -> PathBuf {
@@ -78,11 +96,12 @@ impl Machines {
 
     pub(crate) fn start_nats(&mut self) {
         let log = File::options().append(true).create(true).open(self.place.file("nats.log")).unwrap();
-        let started = Command::new("nats-server")
-            .args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string(), "-sd"])
-            .arg(self.disk())
-            .stderr(log)
-            .spawn();
+        let mut command = Command::new("nats-server");
+        command.args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string(), "-sd"]).arg(self.disk());
+        if let Some(config) = &self.config {
+            command.arg("-c").arg(config);
+        }
+        let started = command.stderr(log).spawn();
         let child = started.unwrap_or_else(|error| {
             panic!(
                 "cannot start nats-server ({error}): install it, `apt-get install nats-server`, \
@@ -107,7 +126,7 @@ impl Machines {
     }
 
     pub(crate) fn gateway(&self, options: &[&str]) -> Server {
-        let url = self.url();
+        let url = self.url_of("gateway");
         let options: Vec<&str> = [&["--nats", &url], options].concat();
         self.place.start(&options)
     }
@@ -115,7 +134,7 @@ impl Machines {
     pub(crate) fn worker(&self, options: &[&str]) -> Process {
         let log = File::options().append(true).create(true).open(self.place.file("log")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_fheqat"))
-            .args(["--json", "worker", "--threads", "1", "--nats", &self.url()])
+            .args(["--json", "worker", "--threads", "1", "--nats", &self.url_of("worker")])
             .args(options)
             .stdout(Stdio::piped())
             .stderr(log)

@@ -65,7 +65,7 @@ async fn large_jobs_run() {
     let inputs = few.repeat(count / 50);
     assert!(inputs.len() > 1 << 20);
     let job = asker.accepted(inputs).await;
-    let results = asker.results(&job.id).await;
+    let results = asker.results(&job).await;
     assert!(results.len() > 1 << 20, "{}", results.len());
     let files = fheqat_client::frames::split(&results, count).unwrap();
     assert_eq!(files.len(), count);
@@ -83,12 +83,48 @@ async fn cancelled_jobs_stop() {
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
     let long = asker.accepted(model.inputs(&owner, 200)).await;
-    asker.until(&long.id, crate::machines::is_running).await;
-    assert_eq!(asker.delete(&format!("/v1/jobs/{}", long.id)).await, StatusCode::NO_CONTENT);
-    let result = asker.get(&format!("/v1/jobs/{}/result", long.id)).await;
+    asker.until(&long, crate::machines::is_running).await;
+    assert_eq!(asker.delete(&format!("/v1/jobs/{}", long)).await, StatusCode::NO_CONTENT);
+    let result = asker.get(&format!("/v1/jobs/{}/result", long)).await;
     assert_eq!(code(result).await.0, 410);
     let began = std::time::Instant::now();
     let response = asker.submit(model.inputs(&owner, 1), 30).await;
     model.check(&owner, &response.bytes().await.unwrap(), 1);
     println!("the next job waited {:?}", began.elapsed());
+}
+
+/// The permissions that docs/service.md lists suffice.
+fn permissions(of: &str) -> String {
+    let document = include_str!("../../../docs/service.md");
+    let line = document.lines().find(|line| line.starts_with(&format!("| {of} | `"))).unwrap();
+    let quoted = |cell: &str| {
+        cell.split('`').skip(1).step_by(2).map(|subject| format!("{subject:?}")).collect::<Vec<_>>()
+    };
+    let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+    let [publish, subscribe] = [cells[1], cells[2]].map(|cell| quoted(cell).join(", "));
+    format!("{{user: {of}, password: {of}, permissions: {{publish: [{publish}], subscribe: [{subscribe}]}}}}")
+}
+
+#[tokio::test]
+async fn the_documented_permissions_suffice() {
+    let config =
+        format!("authorization {{ users = [ {}, {} ] }}", permissions("gateway"), permissions("worker"));
+    let Some(machines) = Machines::start_with(Some(&config)) else { return };
+    let gateway = machines.gateway(&[]);
+    let asker = gateway.asker();
+    let worker = machines.worker(&[]);
+    let (model, owner) = (deep(), deep().owner(1));
+    asker.register(&owner.evaluation).await;
+    let response = asker.submit(model.inputs(&owner, 2), 30).await;
+    model.check(&owner, &response.bytes().await.unwrap(), 2);
+    let job = asker.accepted(model.inputs(&owner, 100)).await;
+    asker.until(&job, crate::machines::is_running).await;
+    asker.delete(&format!("/v1/jobs/{job}")).await;
+    let response = asker.submit(model.inputs(&owner, 1), 30).await;
+    model.check(&owner, &response.bytes().await.unwrap(), 1);
+    worker.terminate();
+    let log = machines.place.log();
+    assert!(!log.to_lowercase().contains("permissions violation"), "{log}");
+    // Passwords are in no log.
+    assert!(!log.contains("gateway:gateway") && !log.contains("worker:worker"), "{log}");
 }

@@ -19,7 +19,7 @@ async fn a_result_that_comes_twice_is_delivered_once() {
     let mut sent = nats.subscribe("fheqat.results.*").await.unwrap();
     let (model, owner) = (linear(), linear().owner(1));
     asker.register(&owner.evaluation).await;
-    let job = asker.accepted(model.inputs(&owner, 3)).await.id;
+    let job = asker.accepted(model.inputs(&owner, 3)).await;
     let message = sent.next().await.unwrap();
     let mut changed = message.payload.to_vec();
     *changed.last_mut().unwrap() ^= 1;
@@ -82,7 +82,7 @@ async fn rubbish_in_nats_is_dropped() {
         nats.publish(subject.clone(), Bytes::from(vec![255; 10_000])).await.unwrap();
     }
     nats.flush().await.unwrap();
-    let job = asker.accepted(model.inputs(&owner, 5)).await.id;
+    let job = asker.accepted(model.inputs(&owner, 5)).await;
     asker.until(&job, |state| *state == State::Done).await;
     model.check(&owner, &asker.results(&job).await, 5);
     assert!(!machines.place.log().contains("panic"), "{}", machines.place.log());

@@ -51,7 +51,7 @@ async fn workers_share_the_jobs_of_one_key() {
     asker.register(&owner.evaluation).await;
     let mut jobs = Vec::new();
     for _ in 0..60 {
-        jobs.push(asker.accepted(model.inputs(&owner, 2)).await.id);
+        jobs.push(asker.accepted(model.inputs(&owner, 2)).await);
     }
     for job in &jobs {
         model.check(&owner, &asker.results(job).await, 2);
@@ -80,7 +80,7 @@ async fn two_workers_do_nearly_twice_as_much() {
         let submit = async |jobs: usize| {
             let mut ids = Vec::new();
             for _ in 0..jobs {
-                ids.push(asker.accepted(inputs.clone()).await.id);
+                ids.push(asker.accepted(inputs.clone()).await);
             }
             ids
         };

@@ -64,20 +64,20 @@ async fn jobs_survive_a_kill() {
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
     let done = asker.accepted(model.inputs(&owner, 1)).await;
-    asker.until(&done.id, |state| *state == State::Done).await;
+    asker.until(&done, |state| *state == State::Done).await;
     let runs = asker.accepted(model.inputs(&owner, 60)).await;
-    asker.until(&runs.id, |state| matches!(state, State::Running { done, .. } if *done > 0)).await;
+    asker.until(&runs, |state| matches!(state, State::Running { done, .. } if *done > 0)).await;
     let waits = asker.accepted(model.inputs(&owner, 3)).await;
     server.kill();
 
     let server = place.start(&[]);
     let asker = server.asker();
-    asker.until(&waits.id, |state| *state == State::Done).await;
+    asker.until(&waits, |state| *state == State::Done).await;
     server.kill();
     let server = place.start(&[]);
     let asker = server.asker();
     for (job, count) in [(done, 1), (runs, 60), (waits, 3)] {
-        model.check(&owner, &asker.results(&job.id).await, count);
+        model.check(&owner, &asker.results(&job).await, count);
     }
 }
 
@@ -92,12 +92,12 @@ async fn a_stop_finishes_what_runs() {
     asker.register(&owner.evaluation).await;
     asker.register(&other.evaluation).await;
     let runs = asker.accepted(model.inputs(&owner, 60)).await;
-    asker.until(&runs.id, |state| matches!(state, State::Running { .. })).await;
+    asker.until(&runs, |state| matches!(state, State::Running { .. })).await;
     let waits = asker.accepted(linear.inputs(&other, 2)).await;
-    let (waiter, id) = (asker.clone(), waits.id.clone());
+    let (waiter, id) = (asker.clone(), waits.clone());
     let waiter =
         tokio::spawn(async move { waiter.get(&format!("/v1/jobs/{id}/result?wait=60")).await.status() });
-    let (result, id) = (asker.clone(), runs.id.clone());
+    let (result, id) = (asker.clone(), runs.clone());
     let result = tokio::spawn(async move { result.results(&id).await });
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     server.signal();
@@ -108,7 +108,7 @@ async fn a_stop_finishes_what_runs() {
     model.check(&owner, &result.await.unwrap(), 60);
     server.terminate();
     let server = place.start(&[]);
-    linear.check(&other, &server.asker().results(&waits.id).await, 2);
+    linear.check(&other, &server.asker().results(&waits).await, 2);
 }
 
 #[tokio::test]
@@ -119,11 +119,11 @@ async fn a_stop_does_not_wait_for_ever() {
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
     let job = asker.accepted(model.inputs(&owner, 200)).await;
-    asker.until(&job.id, |state| matches!(state, State::Running { .. })).await;
+    asker.until(&job, |state| matches!(state, State::Running { .. })).await;
     assert!(server.terminate().as_secs() < 6);
     let server = place.start(&[]);
-    assert_eq!(server.asker().job(&job.id).await.samples, 200);
-    assert_eq!(server.asker().delete(&format!("/v1/jobs/{}", job.id)).await, StatusCode::NO_CONTENT);
+    assert_eq!(server.asker().job(&job).await.samples, 200);
+    assert_eq!(server.asker().delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
@@ -135,21 +135,18 @@ async fn cancelled_jobs_stop() {
     asker.register(&owner.evaluation).await;
     let jobs =
         [asker.accepted(model.inputs(&owner, 200)).await, asker.accepted(model.inputs(&owner, 200)).await];
-    asker.until(&jobs[0].id, |state| matches!(state, State::Running { .. })).await;
+    asker.until(&jobs[0], |state| matches!(state, State::Running { .. })).await;
     for job in &jobs {
-        assert_eq!(asker.delete(&format!("/v1/jobs/{}", job.id)).await, StatusCode::NO_CONTENT);
+        assert_eq!(asker.delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);
     }
     let began = Instant::now();
     let response = asker.submit(model.inputs(&owner, 1), 30).await;
     model.check(&owner, &response.bytes().await.unwrap(), 1);
     assert!(began.elapsed().as_secs() < 5, "the cancelled jobs still run");
     for job in &jobs {
-        assert_eq!(
-            code(asker.get(&format!("/v1/jobs/{}/result", job.id)).await).await,
-            (410, Code::Cancelled)
-        );
-        assert_eq!(asker.delete(&format!("/v1/jobs/{}", job.id)).await, StatusCode::NO_CONTENT);
-        assert_eq!(asker.get(&format!("/v1/jobs/{}", job.id)).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(code(asker.get(&format!("/v1/jobs/{job}/result")).await).await, (410, Code::Cancelled));
+        assert_eq!(asker.delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);
+        assert_eq!(asker.get(&format!("/v1/jobs/{job}")).await.status(), StatusCode::NOT_FOUND);
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod disks;
+mod figures;
 mod hostile;
 mod kills;
 mod owners;

@@ -1,6 +1,7 @@
 //! Servers as processes, and what clients ask them.
 
 use std::{
+    fmt::Write,
     fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -166,13 +167,13 @@ impl Asker {
         self.request(Method::POST, &format!("/v1/jobs?wait={wait}")).body(body).send().await.unwrap()
     }
 
-    /// Submits a job that is not waited for.
-    pub(crate) async fn accepted(&self, body: Vec<u8>) -> wire::Job {
+    /// Submits a job that is not waited for, though it may be done at once; gives its id.
+    pub(crate) async fn accepted(&self, body: Vec<u8>) -> String {
         let response = self.submit(body, 0).await;
         let status = response.status();
-        let text = response.text().await.unwrap();
-        assert_eq!(status, StatusCode::ACCEPTED, "{text}");
-        serde_json::from_str(&text).unwrap()
+        let job = response.headers().get("fheqat-job").map(|job| job.to_str().unwrap().to_owned());
+        assert!(status.is_success(), "{}", response.text().await.unwrap());
+        job.unwrap()
     }
 
     /// Waits for the results of a job.
@@ -207,5 +208,9 @@ pub(crate) async fn code(response: Response) -> (u16, wire::Code) {
 }
 
 pub(crate) fn sha256(file: &[u8]) -> String {
-    Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::new();
+    for byte in Sha256::digest(file) {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    digits
 }

@@ -36,11 +36,10 @@ pub(crate) struct Owner {
 }
 
 impl Model {
-    fn of<N: Network>() -> Self {
-        let (train, test) = data::checkerboard(Seed(1));
+    fn of<N: Network>(train: &Dataset, test: &Dataset) -> Self {
         let mut net = N::new(Seed(0));
         let config = TrainConfig { epochs: Some(10), progress: false, ..TrainConfig::declared() };
-        net.train(&train, &config).unwrap();
+        net.train(train, &config).unwrap();
         let circuit = net.circuit().unwrap();
         let compiled = circuit.compile(&CompileOptions::default()).unwrap();
         let samples = test.features().rows().into_iter().map(|row| row.to_vec()).collect();
@@ -84,12 +83,24 @@ pub(crate) fn owner(compiled: &Compiled, seed: u64) -> Owner {
 
 pub(crate) fn deep() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(Model::of::<Deep>)
+    MODEL.get_or_init(|| {
+        let (train, test) = data::checkerboard(Seed(1));
+        Model::of::<Deep>(&train, &test)
+    })
 }
 
 pub(crate) fn linear() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(Model::of::<Linear>)
+    MODEL.get_or_init(|| {
+        // Points on two sides of a line.
+        let split = |points: Dataset| {
+            let labels =
+                points.features().rows().into_iter().map(|row| usize::from(row[0] > row[1])).collect();
+            Dataset::classes(points.features().to_owned(), labels, 2).unwrap()
+        };
+        let (train, test) = data::checkerboard(Seed(1));
+        Model::of::<Linear>(&split(train), &split(test))
+    })
 }
 
 /// Writes the two halves of a version.

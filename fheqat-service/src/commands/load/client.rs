@@ -1,0 +1,133 @@
+//! What a load test asks a server.
+
+use std::time::{Duration, Instant};
+
+use fheqat::MainError;
+use fheqat_client::wire::{self, Failure};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+
+use crate::store::ids::Sha256;
+
+/// How long a request may take.
+const LONGEST: Duration = Duration::from_mins(10);
+/// Seconds that a server is asked to wait for a result.
+const WAIT: u32 = 60;
+/// How long a refused request is tried again.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Who asks; clones share connections.
+#[derive(Clone)]
+pub(super) struct Asker {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+}
+
+/// What became of a request.
+pub(super) struct Answer {
+    pub(super) result: Result<Vec<u8>, String>,
+    pub(super) took: Duration,
+    /// How often the server said that it has too much to do.
+    pub(super) refused: usize,
+}
+
+impl Asker {
+    pub(super) fn new(url: String, token: Option<String>) -> Result<Self, MainError> {
+        // Only the first call in a process has an effect.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().timeout(LONGEST).build()?;
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), token })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// The client half of the latest version of a model, or of the first model.
+    pub(super) async fn client_half(&self, name: Option<&str>) -> Result<Vec<u8>, MainError> {
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => {
+                let models = good(self.request(Method::GET, "/v1/models").send().await?).await?;
+                let models: wire::Models = serde_json::from_slice(&models)?;
+                let first = models.models.into_iter().next();
+                first.ok_or("the server has no models: give it a folder with some")?.name
+            }
+        };
+        let path = format!("/v1/models/{name}/latest/client");
+        Ok(good(self.request(Method::GET, &path).send().await?).await?)
+    }
+
+    pub(super) async fn register(&self, keys: &[u8]) -> Result<(), MainError> {
+        let request = self
+            .request(Method::PATCH, &format!("/v1/keys/{}", Sha256::of(keys)))
+            .header("Upload-Length", keys.len())
+            .header("Upload-Offset", 0)
+            .body(keys.to_vec());
+        good(request.send().await?).await?;
+        Ok(())
+    }
+
+    /// Submits a job and waits for its result; waits and tries again when the server has too much to do.
+    pub(super) async fn predict(&self, body: Vec<u8>) -> Answer {
+        let began = Instant::now();
+        let mut refused = 0;
+        let body = bytes::Bytes::from(body);
+        let result = loop {
+            match self.attempt(body.clone()).await {
+                Err(Refused::Later(seconds)) if began.elapsed() < PATIENCE => {
+                    refused += 1;
+                    tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+                }
+                Err(Refused::Later(_)) => break Err("the server has too much to do".to_owned()),
+                Err(Refused::For(reason)) => break Err(reason),
+                Ok(result) => break Ok(result),
+            }
+        };
+        Answer { result, took: began.elapsed(), refused }
+    }
+
+    async fn attempt(&self, body: bytes::Bytes) -> Result<Vec<u8>, Refused> {
+        let path = format!("/v1/jobs?wait={WAIT}");
+        let mut response = self.request(Method::POST, &path).body(body).send().await?;
+        while response.status() == StatusCode::ACCEPTED {
+            let job = response.headers().get("fheqat-job").and_then(|job| job.to_str().ok());
+            let path = format!("/v1/jobs/{}/result?wait={WAIT}", job.unwrap_or_default());
+            response = self.request(Method::GET, &path).send().await?;
+        }
+        let is_busy =
+            matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
+        match after {
+            Some(seconds) if is_busy => Err(Refused::Later(seconds)),
+            _ => good(response).await.map_err(Refused::For),
+        }
+    }
+}
+
+/// Why there is no result.
+enum Refused {
+    Later(u32),
+    For(String),
+}
+
+impl From<reqwest::Error> for Refused {
+    fn from(error: reqwest::Error) -> Self {
+        Self::For(error.to_string())
+    }
+}
+
+/// The body of an answer, or the error in it.
+async fn good(response: Response) -> Result<Vec<u8>, String> {
+    let status = response.status();
+    let body = response.bytes().await.map_err(|error| error.to_string())?;
+    if status.is_success() {
+        return Ok(body.into());
+    }
+    let failure = serde_json::from_slice(&body).map(|failure: Failure| failure.message);
+    Err(format!("the server answered {status}: {}", failure.unwrap_or_default()))
+}
