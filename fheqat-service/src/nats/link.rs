@@ -111,6 +111,13 @@ impl Link {
                 tracing::info!(%event, "NATS");
                 std::future::ready(())
             });
+        if let Some(server) = servers.iter().find(|server| server.has_user_pass()) {
+            let user = decode(server.username().unwrap_or_default());
+            connect = match server.password() {
+                Some(password) => connect.user_and_password(user, decode(password)),
+                None => connect.token(user),
+            };
+        }
         if let Some(path) = &options.nats_credentials {
             let refuse = |reason| NatsError::Credentials { path: path.clone(), reason };
             connect = connect.credentials_file(path).await.map_err(refuse)?;
@@ -205,6 +212,19 @@ impl Link {
     }
 }
 
+/// A part of an address, where other characters than letters and digits may be written as `%40`.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn config(name: Name, filter_subject: String) -> consumer::pull::Config {
     consumer::pull::Config {
         durable_name: Some(name.to_string()),
@@ -235,4 +255,18 @@ pub(super) fn progress_subject(gateway: Name) -> String {
 
 pub(super) fn cancel_subject(gateway: Name) -> String {
     format!("fheqat.cancel.{gateway}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_addresses_are_decoded() {
+        assert_eq!(decode("a%40b%2Fc"), "a@b/c");
+        assert_eq!(decode("%"), "%");
+        assert_eq!(decode("%4"), "%4");
+        assert_eq!(decode("100%%41"), "100%A");
+        assert_eq!(decode("%c3%a9"), "é");
+    }
 }

@@ -94,6 +94,11 @@ impl Machines {
         self.place.file("nats")
     }
 
+    /// What all processes wrote.
+    pub(crate) fn log(&self) -> String {
+        self.place.log() + &std::fs::read_to_string(self.place.file("nats.log")).unwrap()
+    }
+
     pub(crate) fn start_nats(&mut self) {
         let log = File::options().append(true).create(true).open(self.place.file("nats.log")).unwrap();
         let mut command = Command::new("nats-server");

@@ -115,7 +115,8 @@ async fn the_documented_permissions_suffice() {
     let worker = machines.worker(&[]);
     let (model, owner) = (deep(), deep().owner(1));
     asker.register(&owner.evaluation).await;
-    let response = asker.submit(model.inputs(&owner, 2), 30).await;
+    let response = asker.submit(model.inputs(&owner, 2), 10).await;
+    assert_eq!(response.status(), StatusCode::OK, "{}", machines.log());
     model.check(&owner, &response.bytes().await.unwrap(), 2);
     let job = asker.accepted(model.inputs(&owner, 100)).await;
     asker.until(&job, crate::machines::is_running).await;
@@ -123,7 +124,7 @@ async fn the_documented_permissions_suffice() {
     let response = asker.submit(model.inputs(&owner, 1), 30).await;
     model.check(&owner, &response.bytes().await.unwrap(), 1);
     worker.terminate();
-    let log = machines.place.log();
+    let log = machines.log();
     assert!(!log.to_lowercase().contains("permissions violation"), "{log}");
     // Passwords are in no log.
     assert!(!log.contains("gateway:gateway") && !log.contains("worker:worker"), "{log}");
