@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// The server; one is started on this machine where none is named
     #[arg(long)]
     url: Option<String>,
-    /// A token of the server at `--url`; the environment variable FHEQAT_TOKEN by default, which other users of the machine cannot see
+    /// A token of the server at `--url`; the environment variable `FHEQAT_TOKEN` by default, which other users of the machine cannot see
     #[arg(long, requires = "url")]
     token: Option<String>,
     /// Folder of models of the server that is started
@@ -66,9 +66,9 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(load(options))?;
     if json {
-        println!("{}", serde_json::to_string(&report)?)
+        println!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{report}")
+        print!("{report}");
     }
     if report.wrong + report.errors > 0 {
         return Err(
@@ -97,13 +97,10 @@ async fn load(options: &Options) -> Result<Report, MainError> {
     if requests == 0 || clients == 0 || samples == 0 || different == 0 || options.at_once == 0 {
         return Err("requests, clients, samples and different samples are at least 1".into());
     }
-    let started = match &options.url {
-        Some(_) => None,
-        None => Some(Started::new(&options.models).await?),
-    };
+    let started = if options.url.is_some() { None } else { Some(Started::new(&options.models).await?) };
     let url = options.url.clone().or_else(|| started.as_ref().map(|started| started.url.clone()));
     let token = options.token.clone().or_else(|| std::env::var("FHEQAT_TOKEN").ok());
-    let asker = Asker::new(url.unwrap_or_default(), token.filter(|_| options.url.is_some()))?;
+    let asker = Asker::new(&url.unwrap_or_default(), token.filter(|_| options.url.is_some()))?;
     let half = ClientHalf::from_bytes(&asker.client_half(options.model.as_deref()).await?)?;
     let mut parties = Vec::new();
     for _ in 0..clients {
@@ -138,7 +135,7 @@ async fn load(options: &Options) -> Result<Report, MainError> {
             report.add(answer, |bytes| check(client, &truth, samples, bytes));
         }
     }
-    Ok(report.ended())
+    report.ended()
 }
 
 type Answers = Vec<(Answer, Vec<usize>)>;
@@ -181,20 +178,18 @@ async fn truth(options: &Options, party: &Party) -> Result<Truth, MainError> {
     let mut random = StdRng::seed_from_u64(Seed(options.seed).0);
     let mut draw = || (0..width).map(|_| random.random_range(0.0..1.0)).collect::<Vec<f32>>();
     let samples: Vec<Vec<f32>> = (0..options.different).map(|_| draw()).collect();
-    let logits = match &options.circuit {
-        Some(file) => {
-            let circuit = Circuit::from_bytes(&fheqat::file::load(file)?)?;
-            samples.iter().map(|sample| circuit.simulate(sample)).collect::<Result<_, _>>()?
+    let mut logits = Vec::new();
+    if let Some(file) = &options.circuit {
+        let circuit = Circuit::from_bytes(&fheqat::file::load(file)?)?;
+        for sample in &samples {
+            logits.push(circuit.simulate(sample)?);
         }
-        None => {
-            let mut logits = Vec::new();
-            for sample in &samples {
-                let body = encrypt(&party.client, std::iter::once(sample))?;
-                logits.extend(decrypt(&party.client, &party.asker.predict(body).await.result?, 1)?);
-            }
-            logits
+    } else {
+        for sample in &samples {
+            let body = encrypt(&party.client, std::iter::once(sample))?;
+            logits.extend(decrypt(&party.client, &party.asker.predict(body).await.result?, 1)?);
         }
-    };
+    }
     Ok(Truth { samples, logits })
 }
 

@@ -180,9 +180,9 @@ pub(super) fn start_log(filter: &str, json: bool) -> Result<(), MainError> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
     if json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }

@@ -108,6 +108,7 @@ impl Fair {
             queue.jobs.iter().find(|job| !busy.contains(&job.group())).map(|job| (index, &job.task))
         })?;
         let group = (front.model, front.key);
+        let only = front.alone.then_some(front.id);
         let mut room = limit(front).max(1);
         let cost = front.rotations.max(1) as f64;
         self.had = self.had.max(clients[first].1.had);
@@ -115,7 +116,7 @@ impl Fair {
         let mut parts = Vec::new();
         for (_, queue) in clients {
             let before = room;
-            let ended = queue.take(group, &mut room, &mut parts);
+            let ended = queue.take(group, only, &mut room, &mut parts);
             (0..ended).for_each(|_| forget(&mut self.groups, &group));
             queue.had += (before - room) as f64 * cost;
             if room == 0 {
@@ -136,9 +137,12 @@ impl Fair {
 
 impl Queue {
     /// Gives how many jobs have all their samples taken.
-    fn take(&mut self, group: Group, room: &mut usize, parts: &mut Vec<Part>) -> usize {
+    fn take(&mut self, group: Group, only: Option<JobId>, room: &mut usize, parts: &mut Vec<Part>) -> usize {
         let before = self.jobs.len();
-        for job in self.jobs.iter_mut().filter(|job| job.group() == group) {
+        let may_run = |job: &&mut Waiting| {
+            job.group() == group && only.map_or(!job.task.alone, |only| job.task.id == only)
+        };
+        for job in self.jobs.iter_mut().filter(may_run) {
             if *room == 0 {
                 break;
             }
@@ -189,6 +193,7 @@ mod tests {
             samples,
             rotations: 10,
             bytes: 100,
+            alone: false,
         }
     }
 
@@ -252,6 +257,20 @@ mod tests {
             batch.parts[0].task.id.0[0] == 2
         });
         assert!((9..=11).contains(&count.count()));
+    }
+
+    #[test]
+    fn a_job_that_may_end_the_process_runs_alone() {
+        let mut fair = Fair::default();
+        for number in 1..5 {
+            fair.push(Task { alone: number % 2 == 0, ..task(number, "a", 1, 2) });
+        }
+        let mut batches = Vec::new();
+        while let Some(batch) = fair.take(|_| 9) {
+            fair.done(&batch.group);
+            batches.push(batch.parts.iter().map(|part| part.task.id.0[0]).collect::<Vec<_>>());
+        }
+        assert_eq!(batches, [vec![1, 3], vec![2], vec![4]]);
     }
 
     #[test]

@@ -195,7 +195,10 @@ impl Shared {
         loop {
             let (batch, threads, control) = self.next();
             let group = batch.group;
+            let ids: Vec<JobId> = batch.parts.iter().map(|part| part.task.id).collect();
+            self.jobs.begin_run(&ids);
             let outcomes = self.run(batch, threads, &control);
+            self.jobs.end_run(&ids);
             // Before the batch counts as over: a stop waits for batches, and then for what was sent.
             if ends.send(Ends::Outcomes(outcomes)).is_err() {
                 return;
@@ -245,7 +248,7 @@ impl Shared {
             Ok(half) => half,
             Err(reason) => {
                 tracing::error!(%model, reason, "jobs have no model");
-                return self.all_fail(parts, &failure(Code::UnknownModel, "the server has lost the model"));
+                return self.all_fail(&parts, &failure(Code::UnknownModel, "the server has lost the model"));
             }
         };
         let mut outcomes = Vec::new();
@@ -281,12 +284,12 @@ impl Shared {
                 Err(EngineError::Cancelled) if control.is_cancelled() => break,
                 Err(EngineError::Key(reason)) => {
                     tracing::error!(file = %key, reason, "cannot use evaluation keys");
-                    outcomes.extend(self.all_fail(parts, &failure(Code::UnknownKey, reason)));
+                    outcomes.extend(self.all_fail(&parts, &failure(Code::UnknownKey, reason)));
                     break;
                 }
                 Err(error) => {
                     tracing::error!(%error, %model, "a batch failed");
-                    outcomes.extend(self.all_fail(parts, &internal()));
+                    outcomes.extend(self.all_fail(&parts, &internal()));
                     break;
                 }
             }
@@ -358,7 +361,7 @@ impl Shared {
         (part.task.id, Err(failure))
     }
 
-    fn all_fail(&self, parts: Vec<Part>, failure: &Failure) -> Vec<(JobId, Outcome)> {
+    fn all_fail(&self, parts: &[Part], failure: &Failure) -> Vec<(JobId, Outcome)> {
         parts.iter().map(|part| self.fail(part, failure.clone())).collect()
     }
 

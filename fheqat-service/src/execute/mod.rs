@@ -28,6 +28,8 @@ pub(crate) struct Task {
     pub(crate) rotations: usize,
     /// Of its inputs and its result.
     pub(crate) bytes: u64,
+    /// The process ended when it ran before: it runs with no other.
+    pub(crate) alone: bool,
 }
 
 /// Framed results, or why there are none.
@@ -56,6 +58,12 @@ pub(crate) trait Executor: Send + Sync {
 pub(crate) trait Book: Send + Sync {
     /// The framed inputs of a job; none if it is not wanted any more. Blocks.
     fn inputs(&self, job: JobId) -> Result<Option<Bytes>, Unavailable>;
+
+    /// Jobs begin to run on the threads of this process.
+    fn begin_run(&self, _jobs: &[JobId]) {}
+
+    /// They do not run any more.
+    fn end_run(&self, _jobs: &[JobId]) {}
 
     /// Blind rotations that are done, of all samples.
     fn progress(&self, job: JobId, rotations: usize);

@@ -1,4 +1,4 @@
-//! `/openapi.json`: the interface as OpenAPI 3.1, from the handlers.
+//! `/openapi.json`: the interface as `OpenAPI` 3.1, from the handlers.
 
 use axum::Json;
 use utoipa::{

@@ -39,6 +39,8 @@ pub(super) struct JobHeader {
     pub(super) half: Sha256,
     pub(super) samples: u32,
     pub(super) rotations: u32,
+    /// It may end the process: no other job runs with it.
+    pub(super) alone: bool,
     pub(super) body: Body,
 }
 

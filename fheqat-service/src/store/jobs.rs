@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::{
     ids::{Client, JobId, Sha256},
     records::{JobRecord, Request, Stage},
+    running::RunningJobs,
     writer::{Records, Unavailable, Write},
 };
 use crate::{
@@ -28,6 +29,9 @@ use crate::{
 
 /// Seconds after which a full queue may have room.
 const RETRY_AFTER: u32 = 2;
+
+/// How often a process may end while a job runs.
+const MOST_ENDED: u32 = 5;
 
 /// A job that a client wants to run; all of it is checked.
 pub(crate) struct NewJob {
@@ -50,6 +54,7 @@ pub(crate) struct Jobs {
     limits: Limits,
     index: Mutex<Index>,
     executor: OnceLock<Arc<dyn Executor>>,
+    running: RunningJobs,
     stopping: watch::Sender<bool>,
 }
 
@@ -66,6 +71,10 @@ struct Entry {
     record: JobRecord,
     /// Its end is being written.
     ending: bool,
+    /// Its result, until that is on disk: clients need not wait for the disk, as the job would run again after a kill.
+    unwritten: Option<Bytes>,
+    /// A client has that.
+    fetched: bool,
     progress: watch::Sender<Progress>,
 }
 
@@ -93,7 +102,7 @@ impl Index {
         self.next_number = self.next_number.max(record.number + 1);
         self.count(&record, true);
         let progress = watch::Sender::new(progress);
-        self.jobs.insert(id, Entry { record, ending: false, progress });
+        self.jobs.insert(id, Entry { record, ending: false, unwritten: None, fetched: false, progress });
     }
 
     fn remove(&mut self, id: JobId) {
@@ -105,15 +114,16 @@ impl Index {
         entry.progress.send_replace(Progress::Ended);
     }
 
-    fn replace(&mut self, id: JobId, record: JobRecord) {
+    fn replace(&mut self, id: JobId, record: &JobRecord) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         let before = std::mem::replace(&mut entry.record, record.clone());
         if !record.waits() {
             entry.ending = false;
+            entry.unwritten = None;
             entry.progress.send_replace(Progress::Ended);
         }
         self.count(&before, false);
-        self.count(&record, true);
+        self.count(record, true);
     }
 
     fn count(&mut self, record: &JobRecord, more: bool) {
@@ -141,21 +151,21 @@ impl Index {
 
     fn check(&self, new: &NewJob, bytes: u64, limits: &Limits) -> Result<(), Failure> {
         let usage = self.usage.get(&new.client).copied().unwrap_or_default();
-        let full = |message: String| Err(later(Code::QueueFull, message, RETRY_AFTER));
+        let full = |message: &str| Err(later(Code::QueueFull, message, RETRY_AFTER));
         if self.waiting >= limits.waiting {
-            return full(format!("{} jobs wait, as many as the server allows", self.waiting));
+            return full(&format!("{} jobs wait, as many as the server allows", self.waiting));
         }
         if usage.waiting >= limits.waiting_of_client {
-            return full(format!("{} of your jobs wait, as many as the server allows", usage.waiting));
+            return full(&format!("{} of your jobs wait, as many as the server allows", usage.waiting));
         }
         if usage.jobs >= limits.jobs_of_client {
-            return full(format!(
+            return full(&format!(
                 "the server keeps {} jobs of yours: delete results that you have",
                 usage.jobs
             ));
         }
         if usage.bytes + bytes > limits.bytes_of_client {
-            return full(format!(
+            return full(&format!(
                 "the server keeps {} bytes of yours: delete results that you have",
                 usage.bytes
             ));
@@ -170,14 +180,31 @@ impl Jobs {
         clock: Arc<Clock>,
         limits: Limits,
         known: Vec<(JobId, JobRecord)>,
+        (running, ran): (RunningJobs, HashSet<JobId>),
     ) -> Self {
         let mut index = Index::default();
-        for (id, record) in known {
+        let mut writes = Vec::new();
+        for (id, mut record) in known {
+            if record.waits() && ran.contains(&id) {
+                writes.push(ended_with_process(id, &mut record, clock.seconds()));
+            }
             let progress = if record.waits() { Progress::Queued } else { Progress::Ended };
             index.insert(id, record, progress);
         }
+        // If the disk cannot be used, the next start counts as the first.
+        if !writes.is_empty() {
+            let _ = records.write_blocking(writes);
+        }
         let stopping = watch::Sender::new(false);
-        Self { records, clock, limits, index: Mutex::new(index), executor: OnceLock::new(), stopping }
+        Self {
+            records,
+            clock,
+            limits,
+            index: Mutex::new(index),
+            executor: OnceLock::new(),
+            running,
+            stopping,
+        }
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -194,7 +221,9 @@ impl Jobs {
             .map(|(&id, entry)| (entry.record.number, task(id, &entry.record)))
             .collect();
         unfinished.sort_unstable_by_key(|&(number, _)| number);
-        unfinished.into_iter().for_each(|(_, task)| executor.submit(task));
+        for (_, task) in unfinished {
+            executor.submit(task);
+        }
         let _ = self.executor.set(executor);
     }
 
@@ -257,9 +286,20 @@ impl Jobs {
             index.check(&new, bytes, &self.limits)?;
             let NewJob { client, model, key, key_file, samples, rotations, request, .. } = new;
             let number = index.next_number;
-            let stage = Stage::Waiting;
-            let record =
-                JobRecord { number, client, model, key, key_file, samples, rotations, bytes, request, stage };
+            let (ended, stage) = (0, Stage::Waiting);
+            let record = JobRecord {
+                number,
+                client,
+                model,
+                key,
+                key_file,
+                samples,
+                rotations,
+                bytes,
+                request,
+                ended,
+                stage,
+            };
             // A request that came twice at once: the other may have entered meanwhile.
             if let Some(request) = &record.request
                 && index.requests.contains_key(&(Arc::clone(&record.client), request.key.clone()))
@@ -323,7 +363,7 @@ impl Jobs {
             match &mut progress {
                 // Those that run are finished first.
                 Some(progress) if matches!(*progress.borrow(), Progress::Running(_)) => {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
                 _ => {}
             }
@@ -337,9 +377,16 @@ impl Jobs {
     }
 
     /// The framed results of a client's job that is done. `None` if there are none.
-    pub(crate) async fn result(&self, client: &Client, id: JobId) -> Result<Option<Vec<u8>>, Failure> {
-        if self.index().of(client, id).is_none() {
-            return Ok(None);
+    pub(crate) async fn result(&self, client: &Client, id: JobId) -> Result<Option<Bytes>, Failure> {
+        {
+            let mut index = self.index();
+            let Some(entry) = index.jobs.get_mut(&id).filter(|entry| entry.record.client == *client) else {
+                return Ok(None);
+            };
+            if let Some(result) = &entry.unwritten {
+                entry.fetched = true;
+                return Ok(Some(result.clone()));
+            }
         }
         let records = self.records.clone();
         let read = tokio::task::spawn_blocking(move || records.result(id)).await;
@@ -347,7 +394,20 @@ impl Jobs {
         if result.is_some() {
             self.was_fetched(id);
         }
-        Ok(result)
+        Ok(result.map(Bytes::from))
+    }
+
+    /// Returns once no result of a job is being written, or after a while.
+    async fn written(&self, id: JobId) -> Result<(), Unavailable> {
+        const PAUSE: Duration = Duration::from_millis(5);
+        const ATTEMPTS: usize = 1000;
+        for _ in 0..ATTEMPTS {
+            if self.index().jobs.get(&id).is_none_or(|entry| entry.unwritten.is_none()) {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(Unavailable)
     }
 
     fn was_fetched(&self, id: JobId) {
@@ -356,7 +416,7 @@ impl Jobs {
         let Some(mut record) = index.jobs.get(&id).map(|entry| entry.record.clone()) else { return };
         let Stage::Done { fetched: fetched @ None, .. } = &mut record.stage else { return };
         *fetched = Some(at);
-        index.replace(id, record.clone());
+        index.replace(id, &record);
         drop(index);
         // If it is lost, the result stays longer.
         self.records.write_later(vec![Write::Update(id, Box::new(record))]);
@@ -364,12 +424,13 @@ impl Jobs {
 
     /// Cancels a job, or removes one that has ended. `None` if the client has no such job.
     pub(crate) async fn remove(self: &Arc<Self>, client: &Client, id: JobId) -> Option<Result<(), Failure>> {
-        let waits = self.index().of(client, id)?.record.waits();
+        self.index().of(client, id)?;
         let jobs = Arc::clone(self);
-        let removed =
-            tokio::spawn(
-                async move { if waits { jobs.cancel(id).await } else { jobs.forget(vec![id]).await } },
-            );
+        let removed = tokio::spawn(async move {
+            jobs.written(id).await?;
+            let waits = jobs.index().jobs.get(&id).is_some_and(|entry| entry.record.waits());
+            if waits { jobs.cancel(id).await } else { jobs.forget(vec![id]).await }
+        });
         Some(removed.await.unwrap_or(Err(Unavailable)).map_err(|Unavailable| disk()))
     }
 
@@ -389,7 +450,9 @@ impl Jobs {
     async fn forget(&self, ids: Vec<JobId>) -> Result<(), Unavailable> {
         self.records.write(ids.iter().map(|&id| Write::RemoveJob(id)).collect()).await?;
         let mut index = self.index();
-        ids.into_iter().for_each(|id| index.remove(id));
+        for id in ids {
+            index.remove(id);
+        }
         Ok(())
     }
 
@@ -417,7 +480,8 @@ impl Jobs {
 
     fn progressed(&self, id: JobId, rotations: usize) {
         let index = self.index();
-        let Some(entry) = index.jobs.get(&id).filter(|entry| entry.record.waits()) else { return };
+        let runs = |entry: &&Entry| entry.record.waits() && entry.unwritten.is_none();
+        let Some(entry) = index.jobs.get(&id).filter(runs) else { return };
         entry.progress.send_replace(Progress::Running(rotations));
     }
 
@@ -435,7 +499,7 @@ impl Jobs {
                     Begun::Ended => {}
                 }
             }
-            let written = self.records.write_blocking(ends.iter().map(End::write).collect());
+            let written = self.records.write_blocking(ends.iter().map(|end| end.write()).collect());
             for end in ends {
                 if self.end(&end, written).is_err() {
                     later.push((end.id, end.outcome()));
@@ -464,6 +528,8 @@ impl Jobs {
         let result = match outcome {
             Ok(result) => {
                 record.stage = Stage::Done { bytes: result.len() as u64, at, fetched: None };
+                entry.unwritten = Some(result.clone());
+                entry.progress.send_replace(Progress::Ended);
                 Some(result)
             }
             Err(Failure { code, message, .. }) => {
@@ -471,14 +537,22 @@ impl Jobs {
                 None
             }
         };
-        Begun::End(End { id, record, result })
+        Begun::End(Box::new(End { id, record, result }))
     }
 
     fn end(&self, end: &End, written: Result<(), Unavailable>) -> Result<(), Unavailable> {
         let mut index = self.index();
         match written {
-            Ok(()) => index.replace(end.id, end.record.clone()),
+            Ok(()) => {
+                let is_fetched = index.jobs.get(&end.id).is_some_and(|entry| entry.fetched);
+                index.replace(end.id, &end.record);
+                drop(index);
+                if is_fetched {
+                    self.was_fetched(end.id);
+                }
+            }
             Err(Unavailable) => {
+                // A result stays what it is: another attempt writes it.
                 if let Some(entry) = index.jobs.get_mut(&end.id) {
                     entry.ending = false;
                 }
@@ -497,6 +571,14 @@ impl Book for Jobs {
         self.progressed(job, rotations);
     }
 
+    fn begin_run(&self, jobs: &[JobId]) {
+        self.running.change(true, jobs);
+    }
+
+    fn end_run(&self, jobs: &[JobId]) {
+        self.running.change(false, jobs);
+    }
+
     fn finish(&self, outcomes: Vec<(JobId, Outcome)>) {
         self.record_ends(outcomes);
     }
@@ -505,7 +587,7 @@ impl Book for Jobs {
 /// What became of an attempt to end a job.
 enum Begun {
     /// It is to be written.
-    End(End),
+    End(Box<End>),
     /// Another end is being written.
     Other(Outcome),
     /// It has ended before.
@@ -530,6 +612,18 @@ impl End {
     }
 }
 
+/// A job ran when the last process ended: at most so often, as it may be what ended it.
+fn ended_with_process(id: JobId, record: &mut JobRecord, at: u64) -> Write {
+    record.ended += 1;
+    if record.ended < MOST_ENDED {
+        return Write::Update(id, Box::new(record.clone()));
+    }
+    let message = format!("the server ended {MOST_ENDED} times while the job ran: it is not tried again");
+    tracing::error!(job = %id, message);
+    record.stage = Stage::Failed { code: Code::Internal, message, at };
+    Write::End(id, Box::new(record.clone()), None)
+}
+
 fn task(id: JobId, record: &JobRecord) -> Task {
     Task {
         id,
@@ -540,12 +634,14 @@ fn task(id: JobId, record: &JobRecord) -> Task {
         samples: record.samples,
         rotations: record.rotations,
         bytes: record.bytes,
+        alone: record.ended > 0,
     }
 }
 
-fn on_wire(id: JobId, Entry { record, progress, .. }: &Entry) -> wire::Job {
+fn on_wire(id: JobId, Entry { record, progress, unwritten, .. }: &Entry) -> wire::Job {
     let of = record.samples * record.rotations;
     let state = match (&record.stage, *progress.borrow()) {
+        (Stage::Waiting, _) if unwritten.is_some() => wire::State::Done,
         (Stage::Waiting, Progress::Running(done)) => wire::State::Running { done: done.min(of), of },
         (Stage::Waiting, _) => wire::State::Queued,
         (Stage::Done { .. }, _) => wire::State::Done,

@@ -5,6 +5,7 @@ pub(crate) mod ids;
 mod jobs;
 mod keys;
 mod records;
+mod running;
 mod uploads;
 mod writer;
 
@@ -43,8 +44,9 @@ impl Store {
         })?;
         let files = Arc::new(files);
         let (records, known) = Records::open(folder)?;
+        let running = running::RunningJobs::open(folder);
         let clock = Arc::new(Clock::after(known.seconds));
-        let jobs = Arc::new(Jobs::new(records.clone(), Arc::clone(&clock), limits, known.jobs));
+        let jobs = Arc::new(Jobs::new(records.clone(), Arc::clone(&clock), limits, known.jobs, running));
         let keys = Arc::new(Keys::new(records.clone(), Arc::clone(&files), limits, known.keys));
         keys.sweep(&jobs.keys_in_use());
         let uploads = Arc::new(Uploads::new(Arc::clone(&files), Arc::clone(&clock)));

@@ -26,6 +26,9 @@ pub(crate) struct JobRecord {
     /// Of its inputs, and what its result will take.
     pub(crate) bytes: u64,
     pub(crate) request: Option<Request>,
+    /// How often a process ended while it ran.
+    #[serde(default)]
+    pub(crate) ended: u32,
     pub(crate) stage: Stage,
 }
 

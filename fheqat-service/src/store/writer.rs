@@ -34,6 +34,8 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const FORMAT: u64 = 1;
 /// redb's own default is 1 GB.
 const CACHE: usize = 24 << 20;
+/// Bytes that are read in less than a second.
+const LARGE: u64 = 256 << 20;
 /// Most requests in one transaction, and the bytes after which no more are taken.
 const MOST: usize = 512;
 const MOST_BYTES: usize = 8 << 20;
@@ -189,7 +191,7 @@ fn database_error(path: &Path, error: &dyn std::error::Error) -> OpenError {
 fn open(path: &Path) -> Result<Database, OpenError> {
     let attempt = || -> Result<Database, redb::Error> {
         let database = Database::builder().set_cache_size(CACHE).create(path)?;
-        let transaction = begin(&database)?;
+        let transaction = begin(&database, path)?;
         transaction.open_table(JOBS)?;
         transaction.open_table(INPUTS)?;
         transaction.open_table(RESULTS)?;
@@ -206,10 +208,10 @@ fn open(path: &Path) -> Result<Database, OpenError> {
     attempt().map_err(|error| database_error(path, &error))
 }
 
-/// Commits take a second sync, and a start after a kill need not read the whole file.
-fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
+/// After a kill redb reads the whole file, unless each commit takes a second sync: worth it where the file is large.
+fn begin(database: &Database, path: &Path) -> Result<WriteTransaction, redb::Error> {
     let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
+    transaction.set_quick_repair(std::fs::metadata(path).is_ok_and(|file| file.len() > LARGE));
     Ok(transaction)
 }
 
@@ -297,7 +299,7 @@ impl Writer {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or(Unavailable)?;
         let attempt = || -> Result<(), redb::Error> {
-            let transaction = begin(database)?;
+            let transaction = begin(database, &self.path)?;
             for write in requests.iter().flat_map(|request| &request.writes) {
                 apply(&transaction, write)?;
             }
@@ -315,8 +317,9 @@ impl Writer {
             return;
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        let works =
-            |database: &Database| begin(database).and_then(|transaction| Ok(transaction.abort()?)).is_ok();
+        let works = |database: &Database| {
+            begin(database, &self.path).and_then(|transaction| Ok(transaction.abort()?)).is_ok()
+        };
         if database.as_ref().is_some_and(works) {
             return;
         }

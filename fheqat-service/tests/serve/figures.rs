@@ -39,15 +39,17 @@ fn a_load_test_finds_no_wrong_result() {
     let place = Place::new();
     let (_, report) = served(&place, &["--requests", "20", "--clients", "3", "--samples", "2"]);
     assert_eq!((report["wrong"].as_u64(), report["errors"].as_u64()), (Some(0), Some(0)));
+    let latency = |index: usize| report["latency"][index][1].as_f64().unwrap();
+    assert!(latency(0) > 1.0 && latency(0) <= latency(4), "{report}");
 }
 
 #[test]
 #[ignore = "measures throughput: run it alone, by --test-threads 1 --nocapture"]
 fn throughput_is_at_least_nine_tenths_of_the_engine() {
     let place = Place::new();
-    let bare = bare(400);
+    let bare = bare(200);
     for (clients, at_once, samples) in [("16", "1", "1"), ("1", "16", "1"), ("2", "4", "10")] {
-        let options = ["--requests", "800", "--clients", clients, "--at-once", at_once, "--samples", samples];
+        let options = ["--requests", "400", "--clients", clients, "--at-once", at_once, "--samples", samples];
         let (served, report) = served(&place, &options);
         println!(
             "{clients} clients, {at_once} requests at once of {samples}: {served:.1} of {bare:.1} samples a second, {report}"

@@ -81,6 +81,25 @@ async fn jobs_survive_a_kill() {
     }
 }
 
+/// A job that ends the process whenever it runs would do so for ever.
+#[tokio::test]
+async fn a_job_that_ends_the_server_fails_in_the_end() {
+    let place = Place::new();
+    let mut server = place.start(&["--threads", "1"]);
+    let (model, owner) = (deep(), deep().owner(1));
+    server.asker().register(&owner.evaluation).await;
+    let job = server.asker().accepted(model.inputs(&owner, 250)).await;
+    for _ in 0..5 {
+        server.asker().until(&job, |state| matches!(state, State::Running { .. })).await;
+        server.kill();
+        server = place.start(&["--threads", "1"]);
+    }
+    let asker = server.asker();
+    assert_eq!(code(asker.get(&format!("/v1/jobs/{job}/result")).await).await, (500, Code::Internal));
+    let response = asker.submit(model.inputs(&owner, 1), 30).await;
+    model.check(&owner, &response.bytes().await.unwrap(), 1);
+}
+
 /// What runs is finished, what waits is kept, and nothing new is accepted.
 #[tokio::test]
 async fn a_stop_finishes_what_runs() {

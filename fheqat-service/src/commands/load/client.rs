@@ -32,7 +32,7 @@ pub(super) struct Answer {
 }
 
 impl Asker {
-    pub(super) fn new(url: String, token: Option<String>) -> Result<Self, MainError> {
+    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, MainError> {
         // Only the first call in a process has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().timeout(LONGEST).build()?;
@@ -49,14 +49,13 @@ impl Asker {
 
     /// The client half of the latest version of a model, or of the first model.
     pub(super) async fn client_half(&self, name: Option<&str>) -> Result<Vec<u8>, MainError> {
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => {
-                let models = good(self.request(Method::GET, "/v1/models").send().await?).await?;
-                let models: wire::Models = serde_json::from_slice(&models)?;
-                let first = models.models.into_iter().next();
-                first.ok_or("the server has no models: give it a folder with some")?.name
-            }
+        let name = if let Some(name) = name {
+            name.to_owned()
+        } else {
+            let models = good(self.request(Method::GET, "/v1/models").send().await?).await?;
+            let models: wire::Models = serde_json::from_slice(&models)?;
+            let first = models.models.into_iter().next();
+            first.ok_or("the server has no models: give it a folder with some")?.name
         };
         let path = format!("/v1/models/{name}/latest/client");
         Ok(good(self.request(Method::GET, &path).send().await?).await?)

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use fheqat::MainError;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -27,17 +28,17 @@ pub(super) struct Report {
     /// The first error.
     error: Option<String>,
     #[serde(skip)]
-    microseconds: Histogram<u64>,
+    microseconds: Vec<u64>,
     #[serde(skip)]
     right: usize,
 }
 
+/// What a histogram reaches.
+const LONGEST: Duration = Duration::from_hours(1);
 const PERCENT: [f64; 5] = [50.0, 90.0, 99.0, 99.9, 100.0];
 
 impl Report {
     pub(super) fn new(requests: usize, clients: usize, samples: usize, took: Duration) -> Self {
-        // Two digits are fewer than a histogram can have.
-        let microseconds = Histogram::new(2).unwrap_or_else(|_| unreachable!("two digits"));
         Self {
             requests,
             clients,
@@ -49,14 +50,14 @@ impl Report {
             errors: 0,
             wrong: 0,
             error: None,
-            microseconds,
+            microseconds: Vec::new(),
             right: 0,
         }
     }
 
     pub(super) fn add(&mut self, answer: &Answer, is_right: impl FnOnce(&[u8]) -> bool) {
         self.refused += answer.refused;
-        self.microseconds.saturating_record(answer.took.as_micros() as u64);
+        self.microseconds.push(answer.took.as_micros() as u64);
         match &answer.result {
             Ok(bytes) if is_right(bytes) => self.right += 1,
             Ok(_) => self.wrong += 1,
@@ -67,11 +68,15 @@ impl Report {
         }
     }
 
-    pub(super) fn ended(mut self) -> Self {
+    pub(super) fn ended(mut self) -> Result<Self, MainError> {
         self.samples_a_second = (self.right * self.samples_a_request) as f64 / self.seconds;
-        let at = |percent: f64| self.microseconds.value_at_percentile(percent) as f64 / 1e3;
+        let mut histogram = Histogram::<u64>::new_with_max(LONGEST.as_micros() as u64, 3)?;
+        for &microseconds in &self.microseconds {
+            histogram.saturating_record(microseconds);
+        }
+        let at = |percent: f64| histogram.value_at_percentile(percent) as f64 / 1e3;
         self.latency = PERCENT.into_iter().map(|percent| (percent, at(percent))).collect();
-        self
+        Ok(self)
     }
 }
 

@@ -220,7 +220,8 @@ impl Schedule {
     fn dispatch(&mut self, id: JobId, worker: Name, alone: bool) -> Option<Dispatch> {
         self.sending += 1;
         let sending = self.sending;
-        let task = self.jobs.get(&id)?.task.clone();
+        let mut task = self.jobs.get(&id)?.task.clone();
+        task.alone |= alone;
         self.place(id, worker, Sent { worker, sending, taken: None, unheld: None, begun: None });
         let to = self.workers.get_mut(&worker)?;
         to.alone = alone;

@@ -91,6 +91,7 @@ impl Shared {
             half,
             samples: task.samples as u32,
             rotations: task.rotations as u32,
+            alone: task.alone,
             body: Body::Here,
         };
         let mut message = messages::write_with(&header, &inputs);

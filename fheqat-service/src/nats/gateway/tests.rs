@@ -40,6 +40,7 @@ fn task(number: u8, of_key: u8, client: &str) -> Task {
         samples: 1,
         rotations: 10,
         bytes: 100,
+        alone: false,
     }
 }
 

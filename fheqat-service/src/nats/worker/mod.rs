@@ -368,6 +368,7 @@ fn task(header: &JobHeader, bytes: u64) -> Task {
         samples: header.samples as usize,
         rotations: header.rotations as usize,
         bytes,
+        alone: header.alone,
     }
 }
 
