@@ -70,8 +70,12 @@ pub struct Status {
     pub memory: u64,
     /// What ran lately.
     pub activity: Activity,
-    /// Who runs jobs.
-    pub workers: Vec<Worker>,
+    /// Evaluation keys that this process has expanded.
+    pub expanded: usize,
+    /// Bytes of memory that these take.
+    pub expanded_memory: u64,
+    /// The workers on other machines; null where this process runs jobs itself.
+    pub workers: Option<Workers>,
 }
 
 /// A model, and what ran of it lately.
@@ -114,24 +118,6 @@ pub struct Percentiles {
     pub p95: f64,
     /// 99 of 100 are at most this.
     pub p99: f64,
-}
-
-/// A process that runs jobs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Worker {
-    /// Its name.
-    pub name: String,
-    /// Threads that compute.
-    pub threads: usize,
-    /// Jobs that it runs now.
-    pub running: usize,
-    /// Evaluation keys that it has expanded.
-    pub keys: usize,
-    /// Bytes of memory that these take.
-    pub key_memory: u64,
-    /// Seconds since it was last heard of.
-    pub silent: f64,
 }
 
 /// A set of evaluation keys, registered or on its way.
@@ -194,6 +180,42 @@ pub struct Job {
     /// How far it is.
     #[serde(flatten)]
     pub state: State,
+}
+
+/// A worker of a service on many machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Worker {
+    /// Drawn when it started, 16 hexadecimal digits.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Of fheqat.
+    pub version: String,
+    /// Threads that compute.
+    pub threads: usize,
+    /// Seconds since it was last heard.
+    pub seen: f64,
+    /// Keys that it has expanded.
+    pub keys: usize,
+    /// Jobs that it runs for this server.
+    pub running: usize,
+    /// Jobs of this server that wait there.
+    pub waiting: usize,
+    /// Jobs that it has done since it started, of all servers.
+    pub done: u64,
+    /// It takes no more jobs.
+    pub stops: bool,
+}
+
+/// The workers of a service on many machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Workers {
+    /// Whether jobs can be sent to them now.
+    pub connected: bool,
+    /// Those that were heard lately, by id.
+    pub workers: Vec<Worker>,
 }
 
 /// An error of the service.

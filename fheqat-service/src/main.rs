@@ -10,6 +10,7 @@ mod failure;
 mod http;
 mod metrics;
 mod models;
+mod nats;
 mod store;
 mod tokens;
 
@@ -40,6 +41,7 @@ enum Command {
     Decrypt(commands::decrypt::Options),
     Predict(Box<commands::predict::Options>),
     Serve(Box<commands::serve::Options>),
+    Worker(commands::worker::Options),
     Load(commands::load::Options),
     Token(commands::token::Options),
     Completions(commands::completions::Options),
@@ -70,6 +72,7 @@ fn run(command: Command, json: bool) -> Result<(), MainError> {
         Command::Decrypt(options) => commands::decrypt::run(&options, json),
         Command::Predict(options) => commands::predict::run(&options, json),
         Command::Serve(options) => commands::serve::run(&options, json),
+        Command::Worker(options) => commands::worker::run(&options, json),
         Command::Load(options) => commands::load::run(&options, json),
         Command::Token(options) => commands::token::run(&options, json),
         Command::Completions(options) => commands::completions::run(&options),

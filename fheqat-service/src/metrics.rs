@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fheqat_client::wire;
 use prometheus_client::{
     metrics::{
         counter::Counter,
@@ -32,6 +33,21 @@ pub(crate) struct Metrics {
     gauges: Gauges,
     /// What the page shows of waits and runs.
     pub(crate) activity: Activity,
+    workers: WorkerGauges,
+}
+
+type WorkerGauge = Family<Labels<2>, Gauge<i64, AtomicI64>>;
+
+/// By worker and its name.
+#[derive(Default)]
+struct WorkerGauges {
+    connected: Gauge<i64, AtomicI64>,
+    count: Gauge<i64, AtomicI64>,
+    silence: Family<Labels<2>, Gauge<f64, AtomicU64>>,
+    keys: WorkerGauge,
+    running: WorkerGauge,
+    waiting: WorkerGauge,
+    done: WorkerGauge,
 }
 
 /// What is measured when somebody asks.
@@ -88,8 +104,10 @@ impl Metrics {
         registry.register("samples", "Encrypted samples that ran, by model", samples.clone());
         let gauges = Gauges::default();
         gauges.register(&mut registry);
+        let workers = WorkerGauges::default();
+        workers.register(&mut registry);
         let activity = Activity::default();
-        Self { registry, requests, latency, waited, ran, samples, gauges, activity }
+        Self { registry, requests, latency, waited, ran, samples, gauges, activity, workers }
     }
 
     /// A request was answered.
@@ -117,8 +135,11 @@ impl Metrics {
     }
 
     /// All metrics as text.
-    pub(crate) fn text(&self, levels: Levels) -> Result<String, Error> {
+    pub(crate) fn text(&self, levels: Levels, workers: Option<&wire::Workers>) -> Result<String, Error> {
         self.gauges.set(levels);
+        if let Some(workers) = workers {
+            self.workers.set(workers);
+        }
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
@@ -156,6 +177,41 @@ impl Gauges {
         self.connections.set(levels.connections as i64);
         self.disk.set(i64::from(levels.disk));
         self.memory.set(process_memory() as i64);
+    }
+}
+
+impl WorkerGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("nats_connected", "1 if jobs can be sent to workers", self.connected.clone());
+        registry.register("workers", "Workers that were heard lately", self.count.clone());
+        let unit = Unit::Seconds;
+        registry.register_with_unit(
+            "worker_silence",
+            "Time since a worker was heard",
+            unit,
+            self.silence.clone(),
+        );
+        registry.register("worker_keys", "Keys that a worker has expanded", self.keys.clone());
+        registry.register("worker_jobs_running", "Jobs that a worker runs", self.running.clone());
+        registry.register("worker_jobs_waiting", "Jobs that wait at a worker", self.waiting.clone());
+        registry.register("worker_jobs_done", "Jobs that a worker has done", self.done.clone());
+    }
+
+    /// Those that are gone are left out.
+    fn set(&self, workers: &wire::Workers) {
+        self.connected.set(i64::from(workers.connected));
+        self.count.set(workers.workers.len() as i64);
+        self.silence.clear();
+        let families = [&self.keys, &self.running, &self.waiting, &self.done];
+        families.iter().for_each(|family| family.clear());
+        for worker in &workers.workers {
+            let labels = [("worker", worker.id.clone()), ("name", worker.name.clone())];
+            self.silence.get_or_create(&labels).set(worker.seen);
+            let numbers = [worker.keys, worker.running, worker.waiting, worker.done as usize];
+            for (family, number) in families.iter().zip(numbers) {
+                family.get_or_create(&labels).set(number as i64);
+            }
+        }
     }
 }
 

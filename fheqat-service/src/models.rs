@@ -18,7 +18,10 @@ use fheqat::{
 use fheqat_client::wire;
 use serde_json::Value;
 
-use crate::store::{Files, ids::Sha256};
+use crate::{
+    execute::Halves,
+    store::{Files, ids::Sha256},
+};
 
 /// A version of a model.
 pub(crate) struct Loaded {
@@ -148,11 +151,6 @@ impl Models {
         self.table().by_id.get(&model).cloned()
     }
 
-    /// A name for people.
-    pub(crate) fn name(&self, model: ModelId) -> String {
-        self.by_id(model).map_or_else(|| "replaced".to_owned(), |loaded| loaded.wire.name.clone())
-    }
-
     /// Keeps a model's half in the state folder, for a job that is about to be accepted. Blocks.
     pub(crate) fn keep(&self, loaded: &Loaded) -> Result<(), fheqat::file::FileError> {
         let model = loaded.half.model();
@@ -165,7 +163,7 @@ impl Models {
     }
 
     /// A half that is in the folder or kept. Blocks.
-    pub(crate) fn half(&self, model: ModelId) -> Result<Arc<ServerHalf>, String> {
+    fn find_half(&self, model: ModelId) -> Result<Arc<ServerHalf>, String> {
         if let Some(loaded) = self.by_id(model) {
             return Ok(Arc::clone(&loaded.half));
         }
@@ -203,6 +201,16 @@ impl Models {
                 tracing::warn!(%error, model = file, "cannot remove an unused half");
             }
         }
+    }
+}
+
+impl Halves for Models {
+    fn half(&self, model: ModelId) -> Result<Arc<ServerHalf>, String> {
+        self.find_half(model)
+    }
+
+    fn name(&self, model: ModelId) -> String {
+        self.by_id(model).map_or_else(|| "replaced".to_owned(), |loaded| loaded.wire.name.clone())
     }
 }
 

@@ -15,3 +15,4 @@ mod samples;
 pub(crate) mod serve;
 mod table;
 pub(crate) mod token;
+pub(crate) mod worker;

@@ -15,15 +15,16 @@ use fheqat::{MainError, fhe::EvaluationKeys};
 use crate::{
     config::Limits,
     engine::{Engine, KeySource},
-    execute::{Executor, local::Local},
+    execute::{Book, Executor, Halves, local::Local},
     http::{self, Limited, Service},
     metrics::Metrics,
     models::Models,
+    nats,
     store::{Files, Store, ids::Sha256},
     tokens::Tokens,
 };
 
-const MB: u64 = 1_000_000;
+pub(super) const MB: u64 = 1_000_000;
 /// How often folders and files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often the clock is written and old things are removed.
@@ -56,7 +57,7 @@ pub(crate) struct Options {
     #[arg(long, requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Threads that compute; all cores by default
-    #[arg(long)]
+    #[arg(long, conflicts_with = "nats")]
     threads: Option<NonZeroUsize>,
     /// Seconds that jobs which run may take to end when the server stops
     #[arg(long, default_value_t = 30)]
@@ -67,6 +68,11 @@ pub(crate) struct Options {
     /// What is logged: error, warn, info, debug, or as tracing's filters are written
     #[arg(long, default_value = "info")]
     log: String,
+    /// Address of NATS, such as nats://HOST:4222 or tls://HOST:4222: workers run the jobs, this process none
+    #[arg(long)]
+    nats: Option<String>,
+    #[command(flatten)]
+    nats_options: nats::Options,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -153,7 +159,7 @@ impl KeySource for Stored {
 }
 
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
-    start_log(options)?;
+    start_log(&options.log, options.log_json)?;
     if !options.listen.ip().is_loopback() && options.tokens.is_none() && !options.open {
         return Err(format!(
             "{} can be reached from other machines, and everybody might ask: give clients tokens with \
@@ -171,10 +177,10 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     result
 }
 
-fn start_log(options: &Options) -> Result<(), MainError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&options.log)?;
+pub(super) fn start_log(filter: &str, json: bool) -> Result<(), MainError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
-    if options.log_json {
+    if json {
         log.json().init();
     } else {
         log.init();
@@ -210,17 +216,10 @@ async fn serve(options: &Options, store: Store, json: bool, threads: NonZeroUsiz
     let source = Arc::new(Stored(Arc::clone(&store.files)));
     let engine = Arc::new(Engine::new(limits.key_memory, source));
     let metrics = Arc::new(Metrics::new());
-    let local = Local::start(
-        Arc::clone(&store.jobs),
-        Arc::clone(&models),
-        Arc::clone(&engine),
-        Arc::clone(&metrics),
-        threads,
-    )?;
-    let executor: Arc<dyn Executor> = Arc::new(local);
-    store.jobs.run_on(Arc::clone(&executor));
+    let executor = executor(options, threads, &store, &models, &engine, &metrics, limits).await?;
     let service = Arc::new(Service {
         store,
+        executor: Arc::clone(&executor),
         models,
         engine,
         metrics,
@@ -248,6 +247,39 @@ async fn serve(options: &Options, store: Store, json: bool, threads: NonZeroUsiz
     service.store.tidy().await;
     service.store.records.close();
     Ok(())
+}
+
+/// Who runs jobs: threads of this process, or workers. It has the unfinished ones.
+async fn executor(
+    options: &Options,
+    threads: NonZeroUsize,
+    store: &Store,
+    models: &Arc<Models>,
+    engine: &Arc<Engine>,
+    metrics: &Arc<Metrics>,
+    limits: Limits,
+) -> Result<Arc<dyn Executor>, MainError> {
+    let Some(address) = &options.nats else {
+        let book: Arc<dyn Book> = Arc::clone(&store.jobs) as Arc<_>;
+        let halves: Arc<dyn Halves> = Arc::clone(models) as Arc<_>;
+        let local = Local::start(book, halves, Arc::clone(engine), Arc::clone(metrics), threads)?;
+        let local: Arc<dyn Executor> = Arc::new(local);
+        store.jobs.run_on(Arc::clone(&local));
+        return Ok(local);
+    };
+    let link = nats::Link::open(address, &options.nats_options, "fheqat serve").await?;
+    let server = nats::gateway::Server {
+        jobs: Arc::clone(&store.jobs),
+        models: Arc::clone(models),
+        files: Arc::clone(&store.files),
+        metrics: Arc::clone(metrics),
+        limits,
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let gateway = Arc::new(nats::gateway::Gateway::new(link, &options.state, server, runtime)?);
+    store.jobs.run_on(Arc::clone(&gateway) as Arc<_>);
+    gateway.start();
+    Ok(gateway)
 }
 
 async fn certificate(options: &Options) -> Result<Option<RustlsConfig>, MainError> {
@@ -325,7 +357,7 @@ async fn look(service: Arc<Service>) {
 }
 
 #[cfg(unix)]
-async fn stop_signal() -> std::io::Result<()> {
+pub(super) async fn stop_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate())?;
@@ -336,6 +368,6 @@ async fn stop_signal() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() -> std::io::Result<()> {
+pub(super) async fn stop_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

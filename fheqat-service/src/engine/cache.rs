@@ -82,6 +82,11 @@ impl Cache {
         CacheUse { keys: state.keys.len(), bytes: state.bytes }
     }
 
+    pub(super) fn expanded(&self) -> Vec<Sha256> {
+        let state = self.state();
+        state.keys.iter().filter(|(_, slot)| slot.key.is_some()).map(|(&file, _)| file).collect()
+    }
+
     /// A key, expanded once though several ask. Waits while keys that run take the memory. Blocks.
     pub(super) fn get(&self, file: &Sha256) -> Result<Lease<'_>, EngineError> {
         let mut state = self.state();

@@ -66,6 +66,11 @@ impl Engine {
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(EngineError::Fault(text(&*panic))))
     }
 
+    /// The files of the keys that are expanded.
+    pub(crate) fn expanded(&self) -> Vec<Sha256> {
+        self.cache.expanded()
+    }
+
     /// How many keys are expanded, and what they take.
     pub(crate) fn cache_use(&self) -> CacheUse {
         self.cache.usage()

@@ -13,11 +13,11 @@ use super::Task;
 use crate::store::ids::{Client, JobId, Sha256};
 
 /// What can run together.
-pub(super) type Group = (ModelId, Sha256);
+pub(crate) type Group = (ModelId, Sha256);
 
 /// Jobs that wait, by client.
 #[derive(Default)]
-pub(super) struct Fair {
+pub(crate) struct Fair {
     clients: HashMap<Client, Queue>,
     /// Jobs that wait, by group.
     groups: HashMap<Group, usize>,
@@ -43,21 +43,21 @@ struct Waiting {
 
 /// Samples that run together.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) group: Group,
-    pub(super) parts: Vec<Part>,
+pub(crate) struct Batch {
+    pub(crate) group: Group,
+    pub(crate) parts: Vec<Part>,
 }
 
 /// Samples of one job.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
-    pub(super) task: Task,
-    pub(super) samples: Range<usize>,
-    pub(super) since: Instant,
+pub(crate) struct Part {
+    pub(crate) task: Task,
+    pub(crate) samples: Range<usize>,
+    pub(crate) since: Instant,
 }
 
 impl Fair {
-    pub(super) fn push(&mut self, task: Task) {
+    pub(crate) fn push(&mut self, task: Task) {
         let queue = self.clients.entry(Arc::clone(&task.client)).or_default();
         if queue.jobs.is_empty() {
             queue.had = queue.had.max(self.had);
@@ -79,27 +79,27 @@ impl Fair {
     }
 
     /// Forgets a job.
-    pub(super) fn remove(&mut self, id: JobId) {
+    pub(crate) fn remove(&mut self, id: JobId) {
         self.retain(|job| job.task.id != id);
     }
 
     /// Forgets jobs that have not begun.
-    pub(super) fn keep_begun(&mut self) {
+    pub(crate) fn keep_begun(&mut self) {
         self.retain(|job| job.taken > 0);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
     /// How many groups wait and do not run.
-    pub(super) fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.groups.keys().filter(|group| !self.busy.contains(group)).count()
     }
 
     /// The next batch, of at most as many samples as `limit` says for the job at its front. Its group is busy until
     /// [`done`](Self::done).
-    pub(super) fn take(&mut self, limit: impl Fn(&Task) -> usize) -> Option<Batch> {
+    pub(crate) fn take(&mut self, limit: impl Fn(&Task) -> usize) -> Option<Batch> {
         let mut clients: Vec<(&Client, &mut Queue)> =
             self.clients.iter_mut().filter(|(_, queue)| !queue.jobs.is_empty()).collect();
         clients.sort_by(|(left, a), (right, b)| a.had.total_cmp(&b.had).then_with(|| left.cmp(right)));
@@ -130,7 +130,7 @@ impl Fair {
     }
 
     /// The batch of a group is over.
-    pub(super) fn done(&mut self, group: &Group) {
+    pub(crate) fn done(&mut self, group: &Group) {
         self.busy.remove(group);
     }
 }
@@ -188,6 +188,7 @@ mod tests {
             id: JobId::from_bytes([number; 16]),
             client: client.into(),
             model: model(group),
+            key_id: postcard::from_bytes(&[group; 12]).unwrap(),
             key: Sha256::from_bytes([group; 32]),
             samples,
             rotations: 10,

@@ -15,19 +15,18 @@ use fheqat::{
 };
 use fheqat_client::{
     frames,
-    wire::{Code, Failure, Worker},
+    wire::{Code, Failure},
 };
 
 use super::{
-    Executor, Outcome, Task,
+    Book, Executor, Halves, Outcome, Task,
     fair::{Batch, Fair, Group, Part},
 };
 use crate::{
     engine::{Engine, EngineError},
     failure::{failure, internal},
     metrics::Metrics,
-    models::Models,
-    store::{Jobs, ids::JobId},
+    store::ids::JobId,
 };
 
 /// What a batch should take: long enough that starting and ending it costs little, short enough for others to wait.
@@ -57,11 +56,10 @@ enum Ends {
 }
 
 struct Shared {
-    jobs: Arc<Jobs>,
-    models: Arc<Models>,
+    jobs: Arc<dyn Book>,
+    models: Arc<dyn Halves>,
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
-    threads: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -98,8 +96,8 @@ impl Local {
     /// # Errors
     /// When the operating system has no threads left.
     pub(crate) fn start(
-        jobs: Arc<Jobs>,
-        models: Arc<Models>,
+        jobs: Arc<dyn Book>,
+        models: Arc<dyn Halves>,
         engine: Arc<Engine>,
         metrics: Arc<Metrics>,
         threads: NonZeroUsize,
@@ -114,8 +112,7 @@ impl Local {
             stops: false,
         };
         let state = Mutex::new(state);
-        let shared =
-            Arc::new(Shared { jobs, models, engine, metrics, threads, state, changed: Condvar::new() });
+        let shared = Arc::new(Shared { jobs, models, engine, metrics, state, changed: Condvar::new() });
         let (ends, arriving) = mpsc::sync_channel(UNWRITTEN);
         let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name).spawn(work).map(drop)
@@ -125,14 +122,14 @@ impl Local {
             spawn(format!("run {lane}"), Box::new(move || shared.work(&ends)))?;
         }
         let jobs = Arc::clone(&shared.jobs);
-        spawn("results".to_owned(), Box::new(move || write_results(&jobs, &arriving)))?;
+        spawn("results".to_owned(), Box::new(move || write_results(&*jobs, &arriving)))?;
         let watched = Arc::clone(&shared);
         spawn("progress".to_owned(), Box::new(move || watched.report()))?;
         Ok(Self { shared, ends })
     }
 }
 
-fn write_results(jobs: &Jobs, arriving: &mpsc::Receiver<Ends>) {
+fn write_results(jobs: &dyn Book, arriving: &mpsc::Receiver<Ends>) {
     for ends in arriving {
         match ends {
             Ends::Outcomes(outcomes) => jobs.finish(outcomes),
@@ -185,19 +182,6 @@ impl Executor for Local {
         if self.ends.send(Ends::Flush(answer)).is_ok() {
             let _ = answered.recv_timeout(CANCELLED);
         }
-    }
-
-    fn workers(&self) -> Vec<Worker> {
-        let running = self.shared.state().running.values().map(|running| running.parts.len()).sum();
-        let cache = self.shared.engine.cache_use();
-        vec![Worker {
-            name: "this process".to_owned(),
-            threads: self.shared.threads,
-            running,
-            keys: cache.keys,
-            key_memory: cache.bytes,
-            silent: 0.0,
-        }]
     }
 }
 

@@ -1,15 +1,18 @@
 //! Who runs jobs. A job is on disk before an executor hears of it, and its result before anybody else does.
 
-mod fair;
+pub(crate) mod fair;
 pub(crate) mod local;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use fheqat::fhe::ModelId;
-use fheqat_client::wire::{Failure, Worker};
+use fheqat::fhe::{KeyId, ModelId, ServerHalf};
+use fheqat_client::wire::{self, Failure};
 
-use crate::store::ids::{Client, JobId, Sha256};
+use crate::store::{
+    Unavailable,
+    ids::{Client, JobId, Sha256},
+};
 
 /// A job that has no result yet. Its inputs are in the store until it has.
 #[derive(Clone, Debug)]
@@ -17,6 +20,7 @@ pub(crate) struct Task {
     pub(crate) id: JobId,
     pub(crate) client: Client,
     pub(crate) model: ModelId,
+    pub(crate) key_id: KeyId,
     /// The file of evaluation keys.
     pub(crate) key: Sha256,
     pub(crate) samples: usize,
@@ -44,6 +48,38 @@ pub(crate) trait Executor: Send + Sync {
     /// again after the next start.
     fn stop(&self, timeout: Duration);
 
-    /// The processes that run jobs.
-    fn workers(&self) -> Vec<Worker>;
+    /// The workers on other machines; none where this process runs jobs itself.
+    fn workers(&self) -> Option<wire::Workers> {
+        None
+    }
+}
+
+/// Where an executor on threads of this process finds inputs, and puts results.
+pub(crate) trait Book: Send + Sync {
+    /// The framed inputs of a job; none if it is not wanted any more. Blocks.
+    fn inputs(&self, job: JobId) -> Result<Option<Bytes>, Unavailable>;
+
+    /// Jobs begin to run on the threads of this process.
+    fn begin_run(&self, _jobs: &[JobId]) {}
+
+    /// They do not run any more.
+    fn end_run(&self, _jobs: &[JobId]) {}
+
+    /// Blind rotations that are done, of all samples.
+    fn progress(&self, job: JobId, rotations: usize);
+
+    /// The ends of jobs. Blocks.
+    fn finish(&self, outcomes: Vec<(JobId, Outcome)>);
+}
+
+/// Where it finds models.
+pub(crate) trait Halves: Send + Sync {
+    /// A server half. Blocks.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn half(&self, model: ModelId) -> Result<Arc<ServerHalf>, String>;
+
+    /// A model's name for people.
+    fn name(&self, model: ModelId) -> String;
 }

@@ -28,14 +28,18 @@ pub(super) async fn alive() -> &'static str {
     (status = 200, description = "The server accepts jobs", body = String, content_type = "text/plain"),
     (status = 503, description = "The server stops, or cannot use its disk", body = wire::Failure),
 ))]
-pub(super) async fn ready(State(service): State<Shared>) -> Result<&'static str, Refusal> {
+pub(super) async fn ready(State(service): State<Shared>) -> Result<String, Refusal> {
     if service.store.jobs.stops() {
         return Err(later(Code::Unavailable, "the server stops: try again later", 5).into());
     }
     if !service.store.records.are_usable() {
         return Err(disk().into());
     }
-    Ok("ready\n")
+    Ok(match service.executor.workers() {
+        Some(workers) if !workers.connected => "ready, without NATS: jobs wait on disk\n".to_owned(),
+        Some(workers) => format!("ready, with {} workers\n", workers.workers.len()),
+        None => "ready\n".to_owned(),
+    })
 }
 
 /// Metrics for Prometheus.
@@ -53,7 +57,8 @@ pub(super) async fn metrics(State(service): State<Shared>) -> Result<Response, R
         connections: service.connections.load(Ordering::Relaxed),
         disk: service.store.records.are_usable(),
     };
-    let text = service.metrics.text(levels).map_err(|_| internal())?;
+    let workers = service.executor.workers();
+    let text = service.metrics.text(levels, workers.as_ref()).map_err(|_| internal())?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

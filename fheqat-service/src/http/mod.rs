@@ -13,6 +13,7 @@ mod openapi;
 mod page;
 mod path;
 mod status;
+mod workers;
 
 use std::{
     sync::{Arc, atomic::AtomicUsize},
@@ -33,13 +34,17 @@ pub(crate) use body::BODIES;
 pub(crate) use connection::Limited;
 pub(crate) use error::Refusal;
 
-use crate::{config::Limits, engine::Engine, metrics::Metrics, models::Models, store::Store, tokens::Tokens};
+use crate::{
+    config::Limits, engine::Engine, execute::Executor, metrics::Metrics, models::Models, store::Store,
+    tokens::Tokens,
+};
 
 /// What requests need.
 pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) models: Arc<Models>,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) executor: Arc<dyn Executor>,
     pub(crate) metrics: Arc<Metrics>,
     /// None where everybody may ask.
     pub(crate) tokens: Option<Arc<Tokens>>,
@@ -58,6 +63,7 @@ pub(crate) fn router(service: Shared) -> Router {
         .route("/v1/status", get(status::status))
         .route("/v1/models", get(models::list))
         .route("/v1/models/{name}/{version}/client", get(models::client_half))
+        .route("/v1/workers", get(workers::list))
         .route("/v1/keys", get(keys::list))
         .route("/v1/keys/{sha256}", get(keys::get).patch(keys::append).delete(keys::remove))
         .route("/v1/jobs", axum::routing::post(jobs::submit))

@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{health, jobs, keys, models, status};
+use super::{health, jobs, keys, models, status, workers};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,7 @@ use super::{health, jobs, keys, models, status};
         jobs::get,
         jobs::result,
         jobs::remove,
+        workers::list,
         health::alive,
         health::ready,
         health::metrics,

@@ -26,6 +26,7 @@ pub(super) async fn status(_: Caller, State(service): State<Shared>) -> Json<wir
         wire::ModelStatus { model, samples, seconds, report }
     };
     let jobs = &service.store.jobs;
+    let expanded = service.engine.cache_use();
     Json(wire::Status {
         fheqat: env!("CARGO_PKG_VERSION").to_owned(),
         uptime: now.saturating_duration_since(*STARTED).as_secs(),
@@ -36,7 +37,9 @@ pub(super) async fn status(_: Caller, State(service): State<Shared>) -> Json<wir
         keys: service.store.keys.count(),
         memory: process_memory(),
         activity,
-        workers: jobs.workers(),
+        expanded: expanded.keys,
+        expanded_memory: expanded.bytes,
+        workers: service.executor.workers(),
     })
 }
 

@@ -44,7 +44,7 @@ impl Files {
         Ok(EvaluationKeys::from_bytes(&fheqat::file::load(self.key(sha256))?)?)
     }
 
-    pub(super) fn key(&self, sha256: &Sha256) -> PathBuf {
+    pub(crate) fn key(&self, sha256: &Sha256) -> PathBuf {
         self.keys.join(sha256.to_string())
     }
 
@@ -62,7 +62,7 @@ impl Files {
     }
 
     /// Every file among the keys.
-    pub(super) fn all_keys(&self) -> io::Result<Vec<Sha256>> {
+    pub(crate) fn all_keys(&self) -> io::Result<Vec<Sha256>> {
         names(&self.keys, |name| name.parse().ok())
     }
 

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::Limits,
-    execute::{Executor, Outcome, Task},
+    execute::{Book, Executor, Outcome, Task},
     failure::{disk, failure, internal, later},
 };
 
@@ -244,11 +244,6 @@ impl Jobs {
     /// How many are kept, with their results.
     pub(crate) fn kept(&self) -> usize {
         self.index().jobs.len()
-    }
-
-    /// The processes that run jobs.
-    pub(crate) fn workers(&self) -> Vec<wire::Worker> {
-        self.executor.get().map(|executor| executor.workers()).unwrap_or_default()
     }
 
     /// Files of keys that unfinished jobs need.
@@ -483,23 +478,7 @@ impl Jobs {
         }
     }
 
-    /// The framed inputs of a job that waits. Blocks.
-    pub(crate) fn inputs(&self, id: JobId) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.records.inputs(id)
-    }
-
-    /// Jobs begin to run in this process.
-    pub(crate) fn begin_run(&self, ids: &[JobId]) {
-        self.running.change(true, ids);
-    }
-
-    /// Jobs do not run in this process any more.
-    pub(crate) fn end_run(&self, ids: &[JobId]) {
-        self.running.change(false, ids);
-    }
-
-    /// Blind rotations that are done, of all samples.
-    pub(crate) fn progress(&self, id: JobId, rotations: usize) {
+    fn progressed(&self, id: JobId, rotations: usize) {
         let index = self.index();
         let runs = |entry: &&Entry| entry.record.waits() && entry.unwritten.is_none();
         let Some(entry) = index.jobs.get(&id).filter(runs) else { return };
@@ -508,7 +487,7 @@ impl Jobs {
 
     /// The ends of jobs. Blocks until they are on disk, however long the disk cannot be used; only when the server stops it gives up, and
     /// those jobs run again after the next start. The second end of a job is dropped.
-    pub(crate) fn finish(&self, mut outcomes: Vec<(JobId, Outcome)>) {
+    fn record_ends(&self, mut outcomes: Vec<(JobId, Outcome)>) {
         const PAUSE: Duration = Duration::from_millis(200);
         loop {
             let mut ends = Vec::new();
@@ -583,6 +562,28 @@ impl Jobs {
     }
 }
 
+impl Book for Jobs {
+    fn inputs(&self, job: JobId) -> Result<Option<Bytes>, Unavailable> {
+        Ok(self.records.inputs(job)?.map(Bytes::from))
+    }
+
+    fn progress(&self, job: JobId, rotations: usize) {
+        self.progressed(job, rotations);
+    }
+
+    fn begin_run(&self, jobs: &[JobId]) {
+        self.running.change(true, jobs);
+    }
+
+    fn end_run(&self, jobs: &[JobId]) {
+        self.running.change(false, jobs);
+    }
+
+    fn finish(&self, outcomes: Vec<(JobId, Outcome)>) {
+        self.record_ends(outcomes);
+    }
+}
+
 /// What became of an attempt to end a job.
 enum Begun {
     /// It is to be written.
@@ -628,6 +629,7 @@ fn task(id: JobId, record: &JobRecord) -> Task {
         id,
         client: Arc::clone(&record.client),
         model: record.model,
+        key_id: record.key,
         key: record.key_file,
         samples: record.samples,
         rotations: record.rotations,

@@ -16,7 +16,7 @@ pub(crate) use jobs::{Jobs, NewJob};
 pub(crate) use keys::Keys;
 pub(crate) use records::Request;
 pub(crate) use uploads::{Append, Uploads};
-pub(crate) use writer::{OpenError, Records};
+pub(crate) use writer::{OpenError, Records, Unavailable};
 
 use self::writer::Write;
 use crate::{clock::Clock, config::Limits};

@@ -1,0 +1,14 @@
+//! `fheqat serve` and `fheqat worker` as processes with a NATS server between them, which are killed and started again.
+#![allow(clippy::unwrap_used)]
+
+mod kills;
+mod machines;
+mod predictions;
+#[allow(dead_code, reason = "the tests of one machine use all of it")]
+#[path = "../serve/process.rs"]
+mod process;
+mod results;
+mod routes;
+#[allow(dead_code, reason = "the tests of one machine use all of it")]
+#[path = "../serve/world.rs"]
+mod world;
