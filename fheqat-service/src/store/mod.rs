@@ -2,6 +2,7 @@
 
 mod files;
 pub(crate) mod ids;
+mod index;
 mod jobs;
 mod keys;
 mod records;

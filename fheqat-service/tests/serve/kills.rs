@@ -161,7 +161,7 @@ async fn cancelled_jobs_stop() {
     let began = Instant::now();
     let response = asker.submit(model.inputs(&owner, 1), 30).await;
     model.check(&owner, &response.bytes().await.unwrap(), 1);
-    assert!(began.elapsed().as_secs() < 5, "the cancelled jobs still run");
+    assert!(began.elapsed().as_secs() < 10, "the cancelled jobs still run");
     for job in &jobs {
         assert_eq!(code(asker.get(&format!("/v1/jobs/{job}/result")).await).await, (410, Code::Cancelled));
         assert_eq!(asker.delete(&format!("/v1/jobs/{job}")).await, StatusCode::NO_CONTENT);

@@ -1,0 +1,133 @@
+//! All jobs in memory, without their bodies.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use fheqat_client::wire::{Code, Failure};
+use tokio::sync::watch;
+
+use super::{
+    ids::{Client, JobId},
+    jobs::NewJob,
+    records::JobRecord,
+};
+use crate::{config::Limits, failure::later};
+
+/// Seconds after which a full queue may have room.
+const RETRY_AFTER: u32 = 2;
+
+#[derive(Default)]
+pub(super) struct Index {
+    pub(super) jobs: HashMap<JobId, Entry>,
+    pub(super) requests: HashMap<(Client, String), JobId>,
+    usage: HashMap<Client, Usage>,
+    pub(super) waiting: usize,
+    pub(super) next_number: u64,
+}
+
+pub(super) struct Entry {
+    pub(super) record: JobRecord,
+    /// Its end is being written.
+    pub(super) ending: bool,
+    /// Its result, until that is on disk: clients need not wait for the disk, as the job would run again after a kill.
+    pub(super) unwritten: Option<Bytes>,
+    /// A client has that.
+    pub(super) fetched: bool,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Saving,
+    Queued,
+    Running(usize),
+    Ended,
+}
+
+/// What a client has.
+#[derive(Clone, Copy, Default)]
+struct Usage {
+    waiting: usize,
+    jobs: usize,
+    bytes: u64,
+}
+
+impl Index {
+    pub(super) fn insert(&mut self, id: JobId, record: JobRecord, progress: Progress) {
+        if let Some(request) = &record.request {
+            self.requests.insert((Arc::clone(&record.client), request.key.clone()), id);
+        }
+        self.next_number = self.next_number.max(record.number + 1);
+        self.count(&record, true);
+        let progress = watch::Sender::new(progress);
+        self.jobs.insert(id, Entry { record, ending: false, unwritten: None, fetched: false, progress });
+    }
+
+    pub(super) fn remove(&mut self, id: JobId) {
+        let Some(entry) = self.jobs.remove(&id) else { return };
+        self.count(&entry.record, false);
+        if let Some(request) = &entry.record.request {
+            self.requests.remove(&(Arc::clone(&entry.record.client), request.key.clone()));
+        }
+        entry.progress.send_replace(Progress::Ended);
+    }
+
+    pub(super) fn replace(&mut self, id: JobId, record: &JobRecord) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut entry.record, record.clone());
+        if !record.waits() {
+            entry.ending = false;
+            entry.unwritten = None;
+            entry.progress.send_replace(Progress::Ended);
+        }
+        self.count(&before, false);
+        self.count(record, true);
+    }
+
+    fn count(&mut self, record: &JobRecord, more: bool) {
+        let usage = self.usage.entry(Arc::clone(&record.client)).or_default();
+        let waiting = usize::from(record.waits());
+        if more {
+            self.waiting += waiting;
+            usage.waiting += waiting;
+            usage.jobs += 1;
+            usage.bytes += record.stored();
+        } else {
+            self.waiting -= waiting;
+            usage.waiting -= waiting;
+            usage.jobs -= 1;
+            usage.bytes -= record.stored();
+        }
+        if usage.jobs == 0 {
+            self.usage.remove(&record.client);
+        }
+    }
+
+    pub(super) fn of(&self, client: &Client, id: JobId) -> Option<&Entry> {
+        self.jobs.get(&id).filter(|entry| entry.record.client == *client)
+    }
+
+    pub(super) fn check(&self, new: &NewJob, bytes: u64, limits: &Limits) -> Result<(), Failure> {
+        let usage = self.usage.get(&new.client).copied().unwrap_or_default();
+        let full = |message: &str| Err(later(Code::QueueFull, message, RETRY_AFTER));
+        if self.waiting >= limits.waiting {
+            return full(&format!("{} jobs wait, as many as the server allows", self.waiting));
+        }
+        if usage.waiting >= limits.waiting_of_client {
+            return full(&format!("{} of your jobs wait, as many as the server allows", usage.waiting));
+        }
+        if usage.jobs >= limits.jobs_of_client {
+            return full(&format!(
+                "the server keeps {} jobs of yours: delete results that you have",
+                usage.jobs
+            ));
+        }
+        if usage.bytes + bytes > limits.bytes_of_client {
+            return full(&format!(
+                "the server keeps {} bytes of yours: delete results that you have",
+                usage.bytes
+            ));
+        }
+        Ok(())
+    }
+}
