@@ -267,7 +267,6 @@ impl Shared {
     }
 
     /// Tells NATS that a message is not needed any more. If that gets lost, the message comes again and is dropped.
-    #[allow(clippy::unused_self, reason = "needs the runtime, which a worker has")]
     fn acknowledge(&self, acker: Arc<Acker>, kind: AckKind) {
         self.runtime.spawn(async move {
             let sent = tokio::time::timeout(LAST, acker.double_ack_with(kind)).await;
