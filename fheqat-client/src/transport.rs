@@ -40,6 +40,9 @@ pub(crate) struct Request {
     waits: bool,
 }
 
+/// How long a connection may rest and be used again: less than a service keeps it, by default ten seconds.
+const POOL_IDLE: Duration = Duration::from_secs(5);
+
 impl Request {
     pub(crate) const fn new(method: Method, url: Url) -> Self {
         Self { method, url, headers: Vec::new(), body: Bytes::new(), largest: LARGEST_JSON, waits: false }
@@ -108,7 +111,7 @@ impl Transport {
             .user_agent(concat!("fheqat-client/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(options.silence)
-            .pool_idle_timeout(Duration::from_secs(30));
+            .pool_idle_timeout(POOL_IDLE);
         let certificates = Certificate::from_pem_bundle(&options.certificates).map_err(setup)?;
         if certificates.is_empty() && !options.certificates.is_empty() {
             return Err(Error::Setup { reason: "what was given has no certificate in PEM".to_owned() });
