@@ -203,7 +203,9 @@ impl WorkerGauges {
         self.count.set(workers.workers.len() as i64);
         self.silence.clear();
         let families = [&self.keys, &self.running, &self.waiting, &self.done];
-        families.iter().for_each(|family| family.clear());
+        for family in families {
+            family.clear();
+        }
         for worker in &workers.workers {
             let labels = [("worker", worker.id.clone()), ("name", worker.name.clone())];
             self.silence.get_or_create(&labels).set(worker.seen);

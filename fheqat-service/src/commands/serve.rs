@@ -68,11 +68,11 @@ pub(crate) struct Options {
     /// What is logged: error, warn, info, debug, or as tracing's filters are written
     #[arg(long, default_value = "info")]
     log: String,
-    /// Address of NATS, such as nats://HOST:4222 or tls://HOST:4222: workers run the jobs, this process none
+    /// Address of NATS, such as `nats://HOST:4222` or `tls://HOST:4222`: workers run the jobs, this process none
     #[arg(long)]
     nats: Option<String>,
     #[command(flatten)]
-    nats_options: nats::Options,
+    link: nats::Options,
     #[command(flatten)]
     limits: LimitOptions,
 }
@@ -267,7 +267,7 @@ async fn executor(
         store.jobs.run_on(Arc::clone(&local));
         return Ok(local);
     };
-    let link = nats::Link::open(address, &options.nats_options, "fheqat serve").await?;
+    let link = nats::Link::open(address, &options.link, "fheqat serve").await?;
     let server = nats::gateway::Server {
         jobs: Arc::clone(&store.jobs),
         models: Arc::clone(models),

@@ -13,11 +13,11 @@ use crate::nats::{
 /// Runs jobs of `fheqat serve --nats`
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Address of NATS, such as nats://HOST:4222 or tls://HOST:4222
+    /// Address of NATS, such as `nats://HOST:4222` or `tls://HOST:4222`
     #[arg(long)]
     nats: String,
     #[command(flatten)]
-    nats_options: nats::Options,
+    link: nats::Options,
     /// A name for people; the machine's by default
     #[arg(long)]
     name: Option<String>,
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
 async fn work(options: &Options, json: bool) -> Result<(), MainError> {
     let threads = options.threads.map_or_else(std::thread::available_parallelism, Ok)?;
     let name = options.name.clone().unwrap_or_else(machine);
-    let link = nats::Link::open(&options.nats, &options.nats_options, "fheqat worker").await?;
+    let link = nats::Link::open(&options.nats, &options.link, "fheqat worker").await?;
     let limits = Limits {
         key_memory: options.key_memory * MB,
         key_file: options.max_key * MB,

@@ -105,9 +105,9 @@ pub(super) async fn get(link: &Link, name: &str, sha256: &Sha256, limit: u64) ->
 
 /// Removes an object that may be gone.
 pub(super) async fn remove(link: &Link, name: &str) {
-    let removed = async { Ok::<_, NatsError>(delete(&link.objects().await?, name).await) };
-    if let Err(error) = removed.await {
-        tracing::debug!(%error, name, "cannot remove an object");
+    match link.objects().await {
+        Ok(objects) => delete(&objects, name).await,
+        Err(error) => tracing::debug!(%error, name, "cannot remove an object"),
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
 
 use fheqat_client::wire;
 
-use crate::process::{Asker, Place, Server};
+use crate::{
+    process::{Asker, Place, Server},
+    tools::tool,
+};
 
 /// A process that is killed when it is dropped.
 pub(crate) struct Process(Child);
@@ -52,25 +55,24 @@ impl Drop for Process {
 pub(crate) struct Machines {
     pub(crate) place: Place,
     port: u16,
+    /// The NATS server.
+    program: PathBuf,
     nats: Option<Process>,
     /// For NATS servers that know who is who.
     config: Option<PathBuf>,
 }
 
 impl Machines {
-    /// `None` where the environment says that there is no NATS server.
+    /// `None` where the machine has no NATS server.
     pub(crate) fn start() -> Option<Self> {
         Self::start_with(None)
     }
 
     /// By a configuration of the NATS server.
     pub(crate) fn start_with(config: Option<&str>) -> Option<Self> {
-        if std::env::var_os("FHEQAT_WITHOUT_NATS").is_some() {
-            eprintln!("LEFT OUT: FHEQAT_WITHOUT_NATS is set");
-            return None;
-        }
+        let program = tool(&["nats-server"])?;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut machines = Self { place: Place::new(), port, nats: None, config: None };
+        let mut machines = Self { place: Place::new(), port, program, nats: None, config: None };
         machines.config = config.map(|text| {
             let path = machines.place.file("nats.conf");
             std::fs::write(&path, text).unwrap();
@@ -101,19 +103,12 @@ impl Machines {
 
     pub(crate) fn start_nats(&mut self) {
         let log = File::options().append(true).create(true).open(self.place.file("nats.log")).unwrap();
-        let mut command = Command::new("nats-server");
+        let mut command = Command::new(&self.program);
         command.args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string(), "-sd"]).arg(self.disk());
         if let Some(config) = &self.config {
             command.arg("-c").arg(config);
         }
-        let started = command.stderr(log).spawn();
-        let child = started.unwrap_or_else(|error| {
-            panic!(
-                "cannot start nats-server ({error}): install it, `apt-get install nats-server`, \
-                 or set FHEQAT_WITHOUT_NATS to leave these tests out"
-            )
-        });
-        self.nats = Some(Process(child));
+        self.nats = Some(Process(command.stderr(log).spawn().unwrap()));
         let limit = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < limit, "nats-server does not listen");

@@ -9,6 +9,8 @@ mod predictions;
 mod process;
 mod results;
 mod routes;
+#[path = "../shared/tools.rs"]
+mod tools;
 #[allow(dead_code, reason = "the tests of one machine use all of it")]
 #[path = "../serve/world.rs"]
 mod world;

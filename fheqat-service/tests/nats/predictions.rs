@@ -84,8 +84,8 @@ async fn cancelled_jobs_stop() {
     asker.register(&owner.evaluation).await;
     let long = asker.accepted(model.inputs(&owner, 200)).await;
     asker.until(&long, crate::machines::is_running).await;
-    assert_eq!(asker.delete(&format!("/v1/jobs/{}", long)).await, StatusCode::NO_CONTENT);
-    let result = asker.get(&format!("/v1/jobs/{}/result", long)).await;
+    assert_eq!(asker.delete(&format!("/v1/jobs/{long}")).await, StatusCode::NO_CONTENT);
+    let result = asker.get(&format!("/v1/jobs/{long}/result")).await;
     assert_eq!(code(result).await.0, 410);
     let began = std::time::Instant::now();
     let response = asker.submit(model.inputs(&owner, 1), 30).await;

@@ -11,4 +11,6 @@ mod page;
 mod predict;
 mod predictions;
 mod process;
+#[path = "../shared/tools.rs"]
+mod tools;
 mod world;

@@ -4,20 +4,12 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{
     process::{Place, sha256},
+    tools::tool,
     world,
 };
 
-/// Chromium; none where it is not installed, which is an error where `FHEQAT_ALL_TOOLS` is set.
 fn browser() -> Option<PathBuf> {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name)));
-    let found = found.into_iter().find(|file| file.is_file());
-    if found.is_none() {
-        assert!(std::env::var_os("FHEQAT_ALL_TOOLS").is_none(), "install chromium: apt-get install chromium");
-        println!("left out: there is no chromium on the PATH");
-    }
-    found
+    tool(&["chromium", "chromium-browser", "google-chrome"])
 }
 
 fn visit(browser: &PathBuf, place: &Place, url: &str, options: &[&str]) -> String {

@@ -22,14 +22,14 @@ fn predictions_of_a_table_are_those_in_the_clear() {
     let place = Place::new();
     let server = place.start(&[]);
     let samples = &world::deep().samples[..4];
-    let rows: String =
-        samples.iter().map(|sample| format!("{},{},left out\n", sample[0], sample[1])).collect();
+    let rows: Vec<String> =
+        samples.iter().map(|sample| format!("{},{},left out", sample[0], sample[1])).collect();
     let names: Vec<String> = {
         let client = world::deep().compiled.client();
         client.codec().described.iter().map(|feature| feature.name.clone()).collect()
     };
     let table = place.file("table.csv");
-    std::fs::write(&table, format!("{},more\n{rows}", names.join(","))).unwrap();
+    std::fs::write(&table, format!("{},more\n{}\n", names.join(","), rows.join("\n"))).unwrap();
     for round in ["with new keys", "with the keys of the first time"] {
         let ran = predict(&place, &server, &["--model", "deep", "--csv", table.to_str().unwrap()]);
         assert!(ran.status.success(), "{round}: {}", String::from_utf8_lossy(&ran.stderr));

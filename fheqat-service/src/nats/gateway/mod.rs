@@ -25,7 +25,7 @@ use tokio::{
     sync::{Notify, OnceCell},
 };
 
-use self::schedule::{Losses, Schedule};
+use self::schedule::{Losses, Runs, Schedule};
 use super::{
     Link, NatsError,
     link::{self, GIVEN_UP},
@@ -369,11 +369,12 @@ impl Shared {
             Hears::Progress => {
                 let Ok((Progress { worker, jobs }, _)) = messages::read(message) else { return };
                 for (job, rotations) in jobs {
-                    let Some(waited) = self.schedule().runs(job, worker, Instant::now()) else { continue };
-                    Book::progress(&*self.server.jobs, job, rotations as usize);
-                    if let Some(waited) = waited {
-                        self.server.metrics.waited(waited);
+                    match self.schedule().runs(job, worker, Instant::now()) {
+                        Runs::Elsewhere => continue,
+                        Runs::Begins(waited) => self.server.metrics.waited(waited),
+                        Runs::On => {}
                     }
+                    Book::progress(&*self.server.jobs, job, rotations as usize);
                 }
             }
             Hears::GivenUp => {

@@ -94,6 +94,16 @@ pub(super) struct Losses {
     pub(super) failed: Vec<JobId>,
 }
 
+/// What it means that a worker runs a job.
+pub(super) enum Runs {
+    /// The job is not this gateway's, or not sent there.
+    Elsewhere,
+    /// It began, after so long.
+    Begins(Duration),
+    /// It began before.
+    On,
+}
+
 /// What the records and metrics want to know of a job that has a result.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -322,17 +332,17 @@ impl Schedule {
         self.jobs.get(&id).map(|job| &job.task)
     }
 
-    /// A job runs at a worker. How long it has waited if that is news, and whether it is this gateway's and there at all.
-    pub(super) fn runs(&mut self, id: JobId, at: Name, now: Instant) -> Option<Option<Duration>> {
-        let job = self.jobs.get_mut(&id)?;
+    /// A job runs at a worker.
+    pub(super) fn runs(&mut self, id: JobId, at: Name, now: Instant) -> Runs {
+        let Some(job) = self.jobs.get_mut(&id) else { return Runs::Elsewhere };
         let since = job.since;
-        let Place::Sent(sent) = &mut job.place else { return None };
+        let Place::Sent(sent) = &mut job.place else { return Runs::Elsewhere };
         if sent.worker != at {
-            return None;
+            return Runs::Elsewhere;
         }
         let is_first = sent.begun.is_none();
         sent.begun.get_or_insert(now);
-        Some(is_first.then(|| now - since))
+        if is_first { Runs::Begins(now - since) } else { Runs::On }
     }
 
     /// What a worker says. Gives jobs of `gateway` that it holds and that nobody wants.

@@ -51,7 +51,7 @@ impl Halves for Shared {
     fn half(&self, model: ModelId) -> Result<Arc<ServerHalf>, String> {
         if let Some(kept) = self.halves().get_mut(&model) {
             kept.used = Instant::now();
-            return Ok(Arc::clone(&kept.half));
+            return Ok(Arc::clone(&kept.server));
         }
         let file = self.jobs().find(|header| header.model == model).map(|header| header.half);
         let file = file.ok_or("no job has the model")?;
@@ -66,7 +66,7 @@ impl Halves for Shared {
         {
             halves.remove(&oldest);
         }
-        halves.insert(model, Half { file, half: Arc::clone(&half), used: Instant::now() });
+        halves.insert(model, Half { file, server: Arc::clone(&half), used: Instant::now() });
         Ok(half)
     }
 

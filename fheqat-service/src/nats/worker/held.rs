@@ -49,7 +49,7 @@ pub(super) enum Arrival {
 
 #[derive(Default)]
 pub(super) struct Jobs {
-    jobs: HashMap<JobId, Job>,
+    by_id: HashMap<JobId, Job>,
     bytes: usize,
     done_lately: VecDeque<(JobId, u64)>,
     done_set: HashSet<(JobId, u64)>,
@@ -70,7 +70,7 @@ impl Jobs {
         if self.done_set.contains(&(header.job, header.sending)) {
             return Arrival::Done;
         }
-        let Some(job) = self.jobs.get_mut(&header.job) else { return Arrival::New };
+        let Some(job) = self.by_id.get_mut(&header.job) else { return Arrival::New };
         let former = std::mem::replace(&mut job.acker, Arc::clone(acker));
         let is_other = job.header.sending != header.sending;
         job.header.sending = header.sending;
@@ -81,22 +81,22 @@ impl Jobs {
     pub(super) fn insert(&mut self, header: JobHeader, inputs: Bytes, acker: Arc<Acker>) {
         self.bytes += inputs.len();
         let job = Job { header, inputs, acker, signalled: Instant::now(), ended: false };
-        self.jobs.insert(job.header.job, job);
+        self.by_id.insert(job.header.job, job);
     }
 
     pub(super) fn get(&self, id: JobId) -> Option<&Job> {
-        self.jobs.get(&id)
+        self.by_id.get(&id)
     }
 
     /// The job's result is on its way. `None` if the job is not here, or had one before.
     pub(super) fn end(&mut self, id: JobId) -> Option<&Job> {
-        let job = self.jobs.get_mut(&id).filter(|job| !job.ended)?;
+        let job = self.by_id.get_mut(&id).filter(|job| !job.ended)?;
         job.ended = true;
         Some(job)
     }
 
     pub(super) fn remove(&mut self, id: JobId) -> Option<Job> {
-        let job = self.jobs.remove(&id)?;
+        let job = self.by_id.remove(&id)?;
         self.bytes -= job.inputs.len();
         let name = (id, job.header.sending);
         if self.done_set.insert(name) {
@@ -122,11 +122,11 @@ impl Jobs {
 
     /// Jobs without a result.
     pub(super) fn unfinished(&self) -> Vec<JobId> {
-        self.jobs.iter().filter(|(_, job)| !job.ended).map(|(&id, _)| id).collect()
+        self.by_id.iter().filter(|(_, job)| !job.ended).map(|(&id, _)| id).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
+        self.by_id.is_empty()
     }
 
     pub(super) fn held(&self) -> Vec<Held> {
@@ -135,24 +135,24 @@ impl Jobs {
             job,
             samples: header.samples,
         };
-        self.jobs.iter().map(held).collect()
+        self.by_id.iter().map(held).collect()
     }
 
     /// Gateways that may have put a file.
     pub(super) fn gateways(&self, file: &Sha256) -> HashSet<Name> {
-        let named = self.jobs.values().filter(|job| job.header.key == *file || job.header.half == *file);
+        let named = self.by_id.values().filter(|job| job.header.key == *file || job.header.half == *file);
         named.map(|job| job.header.gateway).collect()
     }
 
     /// Any job that is here and matches.
     pub(super) fn find(&self, matches: impl Fn(&JobHeader) -> bool) -> Option<&JobHeader> {
-        self.jobs.values().map(|job| &job.header).find(|header| matches(header))
+        self.by_id.values().map(|job| &job.header).find(|header| matches(header))
     }
 
     /// Messages of which NATS has heard nothing for so long.
     pub(super) fn silent(&mut self, after: Duration) -> Vec<Arc<Acker>> {
         let now = Instant::now();
-        let silent = self.jobs.values_mut().filter(|job| now - job.signalled >= after);
+        let silent = self.by_id.values_mut().filter(|job| now - job.signalled >= after);
         silent
             .map(|job| {
                 job.signalled = now;
@@ -165,7 +165,7 @@ impl Jobs {
     pub(super) fn window(&mut self, threads: usize) -> u32 {
         let now = Instant::now();
         let lasted = self.measured.map_or(PERIOD, |measured| now - measured);
-        let is_busy = !self.jobs.is_empty();
+        let is_busy = !self.by_id.is_empty();
         // While nothing ends the period goes on.
         if lasted >= PERIOD && (self.samples > 0 || !is_busy) {
             if self.was_busy && is_busy && self.samples > 0 {

@@ -90,7 +90,7 @@ struct Shared {
 /// A half that is kept.
 struct Half {
     file: Sha256,
-    half: Arc<ServerHalf>,
+    server: Arc<ServerHalf>,
     used: Instant,
 }
 
@@ -156,7 +156,9 @@ impl Worker {
         }
         let unfinished = shared.jobs().unfinished();
         tracing::info!(jobs = unfinished.len(), "gives back jobs");
-        unfinished.into_iter().for_each(|job| shared.ready(job, results::Given::Back));
+        for job in unfinished {
+            shared.ready(job, results::Given::Back);
+        }
         let end = Instant::now() + LAST;
         while !shared.jobs().is_empty() && Instant::now() < end {
             tokio::time::sleep(Duration::from_millis(20)).await;
