@@ -52,6 +52,14 @@ async fn the_page_shows_models_and_what_ran() {
     assert!(dom.contains("&lt;b&gt;broken version 3"), "names are shown as text: {dom}");
     assert!(!dom.contains(&sha256(&owner.evaluation)), "nothing of one client is shown");
 
+    // The picture in docs/service.md: `FHEQAT_PICTURE=$PWD/docs/page.png cargo test -p fheqat-service --test serve page`.
+    if let Some(path) = std::env::var_os("FHEQAT_PICTURE") {
+        std::fs::remove_dir_all(place.models().join("<b>broken")).unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        let option = format!("--screenshot={}", path.to_str().unwrap());
+        visit(&browser, &place, &server.url, &[&option, "--window-size=1000,1420"]);
+    }
+
     let picture = place.file("page.png");
     let option = format!("--screenshot={}", picture.display());
     visit(&browser, &place, &server.url, &[&option, "--window-size=390,1400", "--force-dark-mode"]);
