@@ -92,20 +92,26 @@ impl Fair {
         self.groups.is_empty()
     }
 
-    /// How many groups wait and do not run.
-    pub(crate) fn ready(&self) -> usize {
-        self.groups.keys().filter(|group| !self.busy.contains(group)).count()
+    /// How many groups wait, do not run and are not `held`.
+    pub(crate) fn ready(&self, held: &HashSet<Group>) -> usize {
+        self.groups.keys().filter(|group| !self.busy.contains(group) && !held.contains(group)).count()
     }
 
-    /// The next batch, of at most as many samples as `limit` says for the job at its front. Its group is busy until
-    /// [`done`](Self::done).
-    pub(crate) fn take(&mut self, limit: impl Fn(&Task) -> usize) -> Option<Batch> {
+    /// How many jobs of a group wait.
+    pub(crate) fn waiting(&self, group: &Group) -> usize {
+        self.groups.get(group).copied().unwrap_or(0)
+    }
+
+    /// The next batch, of a group that is not `held` and of at most as many samples as `limit` says for the job at its front. Its group is
+    /// busy until [`done`](Self::done).
+    pub(crate) fn take(&mut self, held: &HashSet<Group>, limit: impl Fn(&Task) -> usize) -> Option<Batch> {
         let mut clients: Vec<(&Client, &mut Queue)> =
             self.clients.iter_mut().filter(|(_, queue)| !queue.jobs.is_empty()).collect();
         clients.sort_by(|(left, a), (right, b)| a.had.total_cmp(&b.had).then_with(|| left.cmp(right)));
         let busy = &self.busy;
         let (first, front) = clients.iter().enumerate().find_map(|(index, (_, queue))| {
-            queue.jobs.iter().find(|job| !busy.contains(&job.group())).map(|job| (index, &job.task))
+            let may_run = |job: &&Waiting| !busy.contains(&job.group()) && !held.contains(&job.group());
+            queue.jobs.iter().find(may_run).map(|job| (index, &job.task))
         })?;
         let group = (front.model, front.key);
         let only = front.alone.then_some(front.id);
@@ -207,21 +213,21 @@ mod tests {
         for (number, client, group) in [(1, "a", 1), (2, "a", 2), (3, "a", 1), (4, "b", 1)] {
             fair.push(task(number, client, group, 2));
         }
-        assert_eq!(fair.ready(), 2);
-        assert_eq!(taken(&fair.take(|_| 9).unwrap()), [(1, 0..2), (3, 0..2), (4, 0..2)]);
-        assert_eq!(taken(&fair.take(|_| 9).unwrap()), [(2, 0..2)]);
-        assert!(fair.take(|_| 9).is_none() && fair.is_empty());
+        assert_eq!(fair.ready(&HashSet::new()), 2);
+        assert_eq!(taken(&fair.take(&HashSet::new(), |_| 9).unwrap()), [(1, 0..2), (3, 0..2), (4, 0..2)]);
+        assert_eq!(taken(&fair.take(&HashSet::new(), |_| 9).unwrap()), [(2, 0..2)]);
+        assert!(fair.take(&HashSet::new(), |_| 9).is_none() && fair.is_empty());
     }
 
     #[test]
     fn a_long_job_runs_in_parts_and_not_twice_at_once() {
         let mut fair = Fair::default();
         fair.push(task(1, "a", 1, 5));
-        let batch = fair.take(|_| 2).unwrap();
+        let batch = fair.take(&HashSet::new(), |_| 2).unwrap();
         assert_eq!(taken(&batch), [(1, 0..2)]);
-        assert!(fair.take(|_| 2).is_none());
+        assert!(fair.take(&HashSet::new(), |_| 2).is_none());
         fair.done(&batch.group);
-        assert_eq!(taken(&fair.take(|_| 9).unwrap()), [(1, 2..5)]);
+        assert_eq!(taken(&fair.take(&HashSet::new(), |_| 9).unwrap()), [(1, 2..5)]);
     }
 
     /// One client has a thousand samples in the queue; another's wait for a batch, not for all of them.
@@ -234,7 +240,7 @@ mod tests {
             if round == 1 {
                 fair.push(task(2, "b", 2, 20));
             }
-            let batch = fair.take(|_| 10).unwrap();
+            let batch = fair.take(&HashSet::new(), |_| 10).unwrap();
             order.push(batch.parts[0].task.id.0[0]);
             fair.done(&batch.group);
         }
@@ -247,12 +253,12 @@ mod tests {
         let mut fair = Fair::default();
         fair.push(task(1, "a", 1, 1000));
         for _ in 0..50 {
-            let batch = fair.take(|_| 10).unwrap();
+            let batch = fair.take(&HashSet::new(), |_| 10).unwrap();
             fair.done(&batch.group);
         }
         fair.push(task(2, "b", 2, 1000));
         let count = (0..20).filter(|_| {
-            let batch = fair.take(|_| 10).unwrap();
+            let batch = fair.take(&HashSet::new(), |_| 10).unwrap();
             fair.done(&batch.group);
             batch.parts[0].task.id.0[0] == 2
         });
@@ -266,7 +272,7 @@ mod tests {
             fair.push(Task { alone: number % 2 == 0, ..task(number, "a", 1, 2) });
         }
         let mut batches = Vec::new();
-        while let Some(batch) = fair.take(|_| 9) {
+        while let Some(batch) = fair.take(&HashSet::new(), |_| 9) {
             fair.done(&batch.group);
             batches.push(batch.parts.iter().map(|part| part.task.id.0[0]).collect::<Vec<_>>());
         }
@@ -280,10 +286,22 @@ mod tests {
             fair.push(task(number, "a", number, 4));
         }
         fair.remove(JobId::from_bytes([2; 16]));
-        let batch = fair.take(|_| 1).unwrap();
+        let batch = fair.take(&HashSet::new(), |_| 1).unwrap();
         fair.keep_begun();
         fair.done(&batch.group);
-        assert_eq!(taken(&fair.take(|_| 9).unwrap()), [(1, 1..4)]);
+        assert_eq!(taken(&fair.take(&HashSet::new(), |_| 9).unwrap()), [(1, 1..4)]);
         assert!(fair.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_is_passed_over() {
+        let mut fair = Fair::default();
+        fair.push(task(1, "a", 1, 1));
+        fair.push(task(2, "b", 2, 1));
+        let held = HashSet::from([(model(1), task(1, "a", 1, 1).key)]);
+        assert_eq!((fair.ready(&held), fair.waiting(&(model(1), task(1, "a", 1, 1).key))), (1, 1));
+        assert_eq!(taken(&fair.take(&held, |_| 9).unwrap()), [(2, 0..1)]);
+        assert!(fair.take(&held, |_| 9).is_none());
+        assert_eq!(taken(&fair.take(&HashSet::new(), |_| 9).unwrap()), [(1, 0..1)]);
     }
 }

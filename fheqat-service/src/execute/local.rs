@@ -21,6 +21,7 @@ use fheqat_client::{
 use super::{
     Book, Executor, Halves, Outcome, Task,
     fair::{Batch, Fair, Group, Part},
+    gather::Gather,
 };
 use crate::{
     engine::{Engine, EngineError},
@@ -66,6 +67,7 @@ struct Shared {
 
 struct State {
     fair: Fair,
+    gather: Gather,
     /// Threads that no batch has.
     free: usize,
     running: HashMap<Group, Running>,
@@ -105,6 +107,7 @@ impl Local {
         let threads = threads.get();
         let state = State {
             fair: Fair::default(),
+            gather: Gather::default(),
             free: threads,
             running: HashMap::new(),
             begun: HashMap::new(),
@@ -197,6 +200,7 @@ impl Shared {
             let group = batch.group;
             let ids: Vec<JobId> = batch.parts.iter().map(|part| part.task.id).collect();
             self.jobs.begin_run(&ids);
+            let began = Instant::now();
             let outcomes = self.run(batch, threads, &control);
             self.jobs.end_run(&ids);
             // Before the batch counts as over: a stop waits for batches, and then for what was sent.
@@ -209,6 +213,8 @@ impl Shared {
                 state.begun.remove(&job);
             }
             state.fair.done(&group);
+            let now = Instant::now();
+            state.gather.ended(group, ids.len(), now - began, now);
             state.free += threads.get();
             drop(state);
             self.changed.notify_all();
@@ -219,10 +225,12 @@ impl Shared {
     fn next(&self) -> (Batch, NonZeroUsize, Arc<Control>) {
         let mut state = self.state();
         loop {
-            let share = state.free / state.fair.ready().max(1);
+            let held = state.gather.held(Instant::now(), |group| state.fair.waiting(group));
+            let share = state.free / state.fair.ready(&held).max(1);
             if let Some(threads) = NonZeroUsize::new(share.max(1).min(state.free)) {
                 let State { fair, seconds, .. } = &mut *state;
-                if let Some(batch) = fair.take(|task| samples(task, seconds.get(&task.model), threads)) {
+                if let Some(batch) = fair.take(&held, |task| samples(task, seconds.get(&task.model), threads))
+                {
                     state.free -= threads.get();
                     let control = Arc::new(Control::new());
                     let parts = batch.parts.clone();
@@ -231,7 +239,13 @@ impl Shared {
                     return (batch, threads, control);
                 }
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match state.gather.until(&held) {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let wait = until.saturating_duration_since(Instant::now());
+                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who runs jobs. A job is on disk before an executor hears of it, and its result before anybody else does.
 
 pub(crate) mod fair;
+mod gather;
 pub(crate) mod local;
 
 use std::{sync::Arc, time::Duration};

@@ -218,7 +218,7 @@ impl Schedule {
             return None;
         }
         let id = self.again.pop_front().or_else(|| {
-            let batch = self.fair.take(|task| task.samples)?;
+            let batch = self.fair.take(&HashSet::new(), |task| task.samples)?;
             self.fair.done(&batch.group);
             batch.parts.first().map(|part| part.task.id)
         })?;
