@@ -15,7 +15,7 @@ _Text = Iterable[Sequence[object]]
 __version__: str
 
 class Error(Exception):
-    """What goes wrong in fheqat; the message says what to do."""
+    """Any error of fheqat; the message says what to do."""
 
 class InputError(Error):
     """A sample that the model cannot take."""
@@ -27,7 +27,7 @@ class MismatchError(Error):
     """A model, keys or ciphertexts that do not belong together."""
 
 class ServiceError(Error):
-    """The service says no, or gives an answer that cannot be used."""
+    """The service refuses a request, or gives an answer that cannot be used."""
 
     code: Optional[str]
 
@@ -72,7 +72,7 @@ class ClientKey:
 
 @final
 class EvaluationKeys:
-    """What a server needs to compute under a client's key. Public, megabytes."""
+    """What a server needs to compute under a client's key. Public; some megabytes."""
 
     @staticmethod
     def load(path: _Path) -> EvaluationKeys: ...

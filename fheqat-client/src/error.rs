@@ -15,7 +15,7 @@ use crate::wire::{Code, Failure};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An address that is none.
+    /// What was given is not the address of a service.
     #[error("`{url}` is no address of a service ({reason}): give one like `https://host:8443`")]
     Url {
         /// What was given.
@@ -26,7 +26,7 @@ pub enum Error {
     /// A token that cannot be sent.
     #[error("the token has characters that a header cannot have: give it without line breaks")]
     Token,
-    /// A name that no model has.
+    /// A name that no model can have.
     #[error("`{name}` is no name of a model: `models` lists those that the service has")]
     Name {
         /// What was given.
@@ -72,7 +72,7 @@ pub enum Error {
         /// The last error before it, where there was one.
         last: Option<Box<Self>>,
     },
-    /// The service says no.
+    /// The service refuses the request.
     #[error("cannot {doing}: {message} ({status})")]
     Refused {
         /// What was to be done.

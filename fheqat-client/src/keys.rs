@@ -27,8 +27,8 @@ impl KeyFolder {
         Self { path: path.into() }
     }
 
-    /// The keys for a model. They are made, and written, where the folder has none of its parameters: that takes seconds of all cores. The
-    /// secret file has mode 0600, a folder that is made 0700.
+    /// The keys for a model. If the folder has none of its parameters they are made and written, which takes seconds on all cores. The secret
+    /// file has mode 0600, and a new folder 0700.
     ///
     /// # Errors
     /// When a file cannot be read or written, or is damaged: keys are never made again in place of others.

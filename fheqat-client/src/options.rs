@@ -1,4 +1,4 @@
-//! How patient a client is, and what it takes from a server.
+//! How long a client waits and repeats, and how much it accepts from a server.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub struct Options {
     /// How long a whole call may take, with all its requests; 10 minutes by default.
     pub deadline: Duration,
     /// How long a server may be silent: until it accepts a connection, before an answer begins, and in the middle of one. The time
-    /// that it was asked to wait for a result comes on top, and that for sending the body at 32 kB/s. 30 s by default.
+    /// that it was asked to wait for a result is added, and the time to send the body at 32 kB/s. 30 s by default.
     pub silence: Duration,
     /// How many requests in a row may fail before the call does, from 1; 8 by default. One that the service answers with a time after
     /// which to ask again is not counted: only the deadline ends those.
@@ -16,9 +16,9 @@ pub struct Options {
     /// The pause after the first failure, which each further one doubles; 0.2 s by default. A random part of up to a half is left out,
     /// so that clients that failed together do not come back together.
     pub first_pause: Duration,
-    /// No pause is longer, but where the service asks for it; 10 s by default.
+    /// No pause is longer, unless the service asks for it; 10 s by default.
     pub longest_pause: Duration,
-    /// Draws the pauses; from the operating system where there is none.
+    /// Seed of the random parts of pauses; `None`, the default, takes one from the operating system.
     pub seed: Option<u64>,
     /// How long a request waits for a result before it asks again, up to 60 s; 30 s by default.
     pub wait: Duration,

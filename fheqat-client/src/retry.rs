@@ -25,7 +25,7 @@ pub(crate) struct Again {
 pub(crate) enum Reason {
     /// No whole answer.
     Lost(String),
-    /// An answer that says no.
+    /// An answer that refuses the request.
     Refused(Error),
     /// There is no result yet.
     Waiting,

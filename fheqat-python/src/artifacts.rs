@@ -128,7 +128,7 @@ impl ClientKey {
     }
 }
 
-/// What a server needs to compute under a client's key. Public, megabytes.
+/// What a server needs to compute under a client's key. Public; some megabytes.
 #[pyclass(frozen, module = "fheqat")]
 pub(crate) struct EvaluationKeys(pub(crate) rust::EvaluationKeys);
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use fheqat_client::Error as ClientError;
 use pyo3::{create_exception, exceptions::PyException, prelude::*};
 
-create_exception!(fheqat, Error, PyException, "What goes wrong in fheqat; the message says what to do.");
+create_exception!(fheqat, Error, PyException, "Any error of fheqat; the message says what to do.");
 create_exception!(fheqat, InputError, Error, "A sample that the model cannot take.");
 create_exception!(
     fheqat,
@@ -18,7 +18,7 @@ create_exception!(
     fheqat,
     ServiceError,
     Error,
-    "The service says no, or gives an answer that cannot be used. `code` says what kind of error it is, or is None."
+    "The service refuses a request, or gives an answer that cannot be used. `code` says what kind of error it is, or is None."
 );
 create_exception!(fheqat, UnreachableError, ServiceError, "No request got through to the service.");
 create_exception!(fheqat, DeadlineError, ServiceError, "The time that a call may take is over.");

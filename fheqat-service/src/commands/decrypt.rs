@@ -19,7 +19,7 @@ pub(crate) struct Options {
     key: PathBuf,
     /// The encrypted results
     output: PathBuf,
-    /// Writes CSV there and prints none
+    /// Writes the results to this CSV file, and does not print them
     #[arg(long)]
     csv: Option<PathBuf>,
     #[command(flatten)]

@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// The client's secret key
     #[arg(long, default_value = "client.key")]
     key: PathBuf,
-    /// Where the encrypted samples go: each as its length in four bytes, least significant first, and a file
+    /// The file of encrypted samples to write: for each its length in four bytes, least significant first, and its bytes
     #[arg(long)]
     output: PathBuf,
     #[command(flatten)]

@@ -24,22 +24,22 @@ use self::{
     report::Report,
 };
 
-/// Sends a bounded number of encrypted requests to a server, decrypts every result and compares
+/// Sends a bounded number of encrypted requests to a server, decrypts every result and checks it
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The server; one is started on this machine where none is named
+    /// The address of the server; by default one is started on this machine
     #[arg(long)]
     url: Option<String>,
-    /// A token of the server at `--url`; the environment variable `FHEQAT_TOKEN` by default, which other users of the machine cannot see
+    /// A token of the server at `--url`. By default that in the environment variable `FHEQAT_TOKEN`, which other users of the machine cannot see
     #[arg(long, requires = "url")]
     token: Option<String>,
     /// Folder of models of the server that is started
     #[arg(long, default_value = "models")]
     models: PathBuf,
-    /// Name of the model, of which the latest version is asked; the first one by default
+    /// Name of the model, whose latest version is used; the first model by default
     #[arg(long)]
     model: Option<String>,
-    /// The model's circuit, which says what is right; otherwise every sample runs once before, and the results must be those
+    /// The model's circuit, whose results are the right ones; without it every sample runs once first, and that result counts as right
     #[arg(long)]
     circuit: Option<PathBuf>,
     /// Requests in all
@@ -48,7 +48,7 @@ pub(crate) struct Options {
     /// Clients that ask at once, each with a key of its own
     #[arg(long, default_value_t = 4)]
     clients: usize,
-    /// Requests that a client has under way at once
+    /// Requests of one client at a time
     #[arg(long, default_value_t = 1)]
     at_once: usize,
     /// Samples of a request
@@ -57,7 +57,7 @@ pub(crate) struct Options {
     /// Different samples that requests are made of
     #[arg(long, default_value_t = 16)]
     different: usize,
-    /// Draws the samples
+    /// Seed of the samples, which are random
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }

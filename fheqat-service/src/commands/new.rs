@@ -23,10 +23,10 @@ use source::Source;
 
 /// Writes a crate that trains on a CSV file, reports, and writes both halves of the model
 ///
-/// `cargo run --release` in its folder does so. Its code is short and meant to be changed.
+/// Run it with `cargo run --release` in its folder. Its code is short and meant to be changed.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The crate's name, and its folder's
+    /// The name of the crate and of its folder
     name: String,
     /// The table, plain or gzip; it is copied into the crate
     #[arg(long)]

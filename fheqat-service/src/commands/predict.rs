@@ -21,13 +21,13 @@ pub(crate) struct Options {
     /// Its version; the latest by default
     #[arg(long)]
     version: Option<u32>,
-    /// A token of the service; the environment variable `FHEQAT_TOKEN` by default, which other users of the machine cannot see
+    /// A token of the service. By default that in the environment variable `FHEQAT_TOKEN`, which other users of the machine cannot see
     #[arg(long)]
     token: Option<String>,
     /// The folder of this client's keys, made if it is not there
     #[arg(long, default_value = "keys")]
     keys: PathBuf,
-    /// Writes CSV there and prints none
+    /// Writes the results to this CSV file, and does not print them
     #[arg(long)]
     output: Option<PathBuf>,
     #[command(flatten)]

@@ -28,10 +28,10 @@ pub(crate) struct Options {
     evaluation: PathBuf,
     /// The encrypted samples
     input: PathBuf,
-    /// Where the encrypted results go, in the order of the samples
+    /// The file of encrypted results to write, in the order of the samples
     #[arg(long)]
     output: PathBuf,
-    /// Threads; one a core by default
+    /// Threads; one for each core by default
     #[arg(long)]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]

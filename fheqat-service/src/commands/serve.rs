@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// File of tokens, made by `fheqat token`; read again when it changes
     #[arg(long)]
     tokens: Option<PathBuf>,
-    /// Lets everybody ask who can reach the address, where there are no tokens
+    /// Lets everybody who can reach the address ask, without tokens
     #[arg(long, conflicts_with = "tokens")]
     open: bool,
     /// Certificate chain, PEM
@@ -59,16 +59,16 @@ pub(crate) struct Options {
     /// Threads that compute; all cores by default
     #[arg(long, conflicts_with = "nats")]
     threads: Option<NonZeroUsize>,
-    /// Seconds that jobs which run may take to end when the server stops
+    /// Seconds that running jobs have to end when the server stops
     #[arg(long, default_value_t = 30)]
     stop_timeout: u64,
     /// Writes the log as JSON
     #[arg(long)]
     log_json: bool,
-    /// What is logged: error, warn, info, debug, or as tracing's filters are written
+    /// The least level that is logged (error, warn, info or debug), or a filter as tracing has them
     #[arg(long, default_value = "info")]
     log: String,
-    /// Address of NATS, such as `nats://HOST:4222` or `tls://HOST:4222`: workers run the jobs, this process none
+    /// Address of NATS, such as `nats://HOST:4222` or `tls://HOST:4222`: workers run the jobs, this process runs none
     #[arg(long)]
     nats: Option<String>,
     #[command(flatten)]
@@ -104,7 +104,7 @@ struct LimitOptions {
     /// Jobs of one client that wait or run
     #[arg(long, default_value_t = 1024)]
     max_waiting_client: usize,
-    /// Jobs of one client that are kept, with done ones
+    /// Jobs of one client that are kept: waiting, running and ended
     #[arg(long, default_value_t = 10_000)]
     max_kept: usize,
     /// Megabytes of inputs and results of one client

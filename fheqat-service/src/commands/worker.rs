@@ -18,7 +18,7 @@ pub(crate) struct Options {
     nats: String,
     #[command(flatten)]
     link: nats::Options,
-    /// A name for people; the machine's by default
+    /// A name that lists and logs show; the machine's by default
     #[arg(long)]
     name: Option<String>,
     /// Threads that compute; all cores by default
@@ -33,13 +33,13 @@ pub(crate) struct Options {
     /// Megabytes of a server half
     #[arg(long, default_value_t = 256)]
     max_half: u64,
-    /// Seconds that jobs which run may take to end when the worker stops
+    /// Seconds that running jobs have to end when the worker stops
     #[arg(long, default_value_t = 30)]
     stop_timeout: u64,
     /// Writes the log as JSON
     #[arg(long)]
     log_json: bool,
-    /// What is logged: error, warn, info, debug, or as tracing's filters are written
+    /// The least level that is logged (error, warn, info or debug), or a filter as tracing has them
     #[arg(long, default_value = "info")]
     log: String,
 }

@@ -48,7 +48,7 @@ pub(crate) struct Options {
     /// File of credentials for NATS, with a JWT and a seed
     #[arg(long)]
     nats_credentials: Option<PathBuf>,
-    /// Certificates of the authority that NATS's certificate is of, PEM
+    /// Certificates of the authorities that sign NATS's certificate, PEM
     #[arg(long)]
     nats_ca: Option<PathBuf>,
 }

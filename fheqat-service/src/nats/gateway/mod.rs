@@ -124,7 +124,7 @@ impl Gateway {
 pub(crate) enum GatewayError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("`{}` has no name of a gateway: give it back, or remove it if no job of its is in NATS", .0.display())]
+    #[error("`{}` does not hold the name of a gateway: restore it, or remove it if NATS has no job of this gateway", .0.display())]
     Name(PathBuf),
     #[error("the operating system has no entropy: {0}")]
     Entropy(#[from] getrandom::Error),
@@ -318,7 +318,7 @@ impl Shared {
             return;
         }
         tracing::error!(jobs = ?failed, "jobs have lost too many workers");
-        let message = "every worker that ran the job was lost: the servers' logs may say why";
+        let message = "every worker that ran the job was lost: the workers' logs may say why";
         let outcomes = failed.into_iter().map(|job| (job, Err(failure(Code::Internal, message)))).collect();
         let jobs = Arc::clone(&self.server.jobs);
         let finish = move || Book::finish(&*jobs, outcomes);
