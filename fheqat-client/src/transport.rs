@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     options::Options,
     retry::{Again, Call, Reason},
-    wire::Code,
+    wire::{Code, Failure},
 };
 
 /// The header that names a job. An error with it is not that of the request but the end of the job.
@@ -247,13 +247,19 @@ struct AnyFailure {
     retry_after: Option<u32>,
 }
 
+/// What a server says, for a terminal: it cannot move the cursor or fake lines, and is not long.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 2000;
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST).collect()
+}
+
 /// What an answer means that is an error.
 async fn refused(call: &Call, response: Response) -> Fault {
     let (status, doing) = (response.status(), call.doing());
     if let Some(to) = response.headers().get("location")
         && status.is_redirection()
     {
-        let reason = format!("sends to `{}`", String::from_utf8_lossy(to.as_bytes()));
+        let reason = format!("sends to `{}`", shown(&String::from_utf8_lossy(to.as_bytes())));
         return Fault::Last(Error::Answer { doing, reason });
     }
     let job = response.headers().get(JOB).and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -264,7 +270,8 @@ async fn refused(call: &Call, response: Response) -> Fault {
         // What is cut off here is the text of an error, whose status is known.
         Err(_) => Bytes::new(),
     };
-    if let Some((id, failure)) = job.zip(serde_json::from_slice(&body).ok()) {
+    if let Some((id, mut failure)) = job.zip(serde_json::from_slice::<Failure>(&body).ok()) {
+        failure.message = shown(&failure.message);
         return Fault::Last(Error::Job { id, failure });
     }
     let failure: Option<AnyFailure> = serde_json::from_slice(&body).ok();
@@ -272,7 +279,7 @@ async fn refused(call: &Call, response: Response) -> Fault {
     let after = header.or(failure.as_ref().and_then(|failure| failure.retry_after));
     let message = failure.map_or_else(
         || status.canonical_reason().unwrap_or("an error without words").to_owned(),
-        |failure| failure.message,
+        |failure| shown(&failure.message),
     );
     let error = Error::Refused { doing, status: status.as_u16(), code, message };
     if is_for_now(status, code) {

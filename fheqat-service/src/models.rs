@@ -38,6 +38,8 @@ pub(crate) struct Loaded {
 
 /// Bytes of a report that are read at most.
 const REPORT: u64 = 1 << 20;
+/// Bytes of a half that are read at most.
+const HALF: u64 = 1 << 30;
 
 /// All models.
 pub(crate) struct Models {
@@ -217,7 +219,7 @@ impl Halves for Models {
 impl Loaded {
     fn read(folder: &Path, name: &str, version: u32) -> Result<Self, String> {
         let file = |half| folder.join(name).join(format!("{version}.{half}"));
-        let read = |half| fheqat::file::load(file(half)).map_err(|error| error.to_string());
+        let read = |half| read(&file(half));
         let half = ServerHalf::from_bytes(&read("server")?).map_err(|error| error.to_string())?;
         let client = read("client")?;
         let client_half = ClientHalf::from_bytes(&client).map_err(|error| error.to_string())?;
@@ -248,9 +250,21 @@ impl Loaded {
     }
 }
 
+/// A half.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let failed = |error: io::Error| format!("cannot read `{shown}`: {error}");
+    let mut bytes = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(HALF + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > HALF {
+        return Err(format!("`{shown}` has more than the {HALF} bytes that are read of a half"));
+    }
+    Ok(bytes)
+}
+
 /// A report; none if there is no file that can be read.
 fn report(path: &Path) -> Option<Value> {
-    let file = fs::File::open(path).ok()?;
+    let file = fs::File::open(path).ok().filter(|_| path.is_file())?;
     let mut bytes = Vec::new();
     file.take(REPORT).read_to_end(&mut bytes).ok()?;
     let report = serde_json::from_slice(&bytes);
@@ -263,14 +277,25 @@ fn versions(folder: &Path) -> io::Result<Vec<(Name, Stamp)>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with('.') || !fs::metadata(entry.path())?.is_dir() {
+        if name.starts_with('.') || !entry.path().is_dir() {
             continue;
         }
-        for file in fs::read_dir(entry.path())? {
+        let files = match fs::read_dir(entry.path()) {
+            Ok(files) => files,
+            Err(error) => {
+                tracing::warn!(%error, name, "cannot read the folder of a model");
+                continue;
+            }
+        };
+        for file in files {
             let file = file?;
             let Some((version, place)) = file.file_name().to_str().and_then(version) else { continue };
             // A file that is gone meanwhile is not there.
             let Ok(metadata) = fs::metadata(file.path()) else { continue };
+            // To open a pipe may wait for ever, and a device may have no end.
+            if !metadata.is_file() {
+                continue;
+            }
             let stamp = (metadata.len(), metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH));
             found.entry((name.clone(), version)).or_default()[place] = Some(stamp);
         }

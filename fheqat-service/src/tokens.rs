@@ -61,13 +61,19 @@ impl Tokens {
             return;
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.stamp = now;
         match by_hash(&self.path) {
             Ok(names) => {
                 tracing::info!(tokens = names.len(), "the tokens were read again");
                 state.names = names;
+                state.stamp = now;
             }
-            Err(error) => tracing::error!(%error, "the tokens stay as they were"),
+            Err(error) => {
+                tracing::error!(%error, "the tokens stay as they were");
+                // What could not be read is tried again.
+                if !matches!(error, TokenError::File(_)) {
+                    state.stamp = now;
+                }
+            }
         }
     }
 }

@@ -158,8 +158,24 @@ impl KeySource for Stored {
     }
 }
 
+/// A connection takes an open file, and so do the disk and the tokens: as many as the system allows, where it asks for fewer.
+#[cfg(unix)]
+fn allow_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot allow more open files");
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_open_files() {}
+
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     start_log(&options.log, options.log_json)?;
+    allow_open_files();
     if !options.listen.ip().is_loopback() && options.tokens.is_none() && !options.open {
         return Err(format!(
             "{} can be reached from other machines, and everybody might ask: give clients tokens with \
@@ -289,6 +305,9 @@ async fn certificate(options: &Options) -> Result<Option<RustlsConfig>, MainErro
     let config = RustlsConfig::from_pem_file(certificate, key).await.map_err(|error| {
         format!("cannot use `{}` and `{}`: {error}", certificate.display(), key.display())
     })?;
+    let mut http1 = (*config.get_inner()).clone();
+    http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.reload_from_config(Arc::new(http1));
     Ok(Some(config))
 }
 
@@ -302,13 +321,9 @@ async fn listen(
     let limited = Limited::new(connections, Arc::clone(&service.connections), idle);
     let app = http::router(service).into_make_service();
     let mut server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(idle);
+    // Over HTTP/2 a client could hold answers in memory for as long as it likes: its own windows say when they are sent.
+    *server.http_builder() = server.http_builder().clone().http1_only();
     server.http_builder().http1().header_read_timeout(idle);
-    server
-        .http_builder()
-        .http2()
-        .max_concurrent_streams(64)
-        .keep_alive_interval(idle)
-        .keep_alive_timeout(idle);
     match certificate {
         None => server.acceptor(limited).serve(app).await,
         Some(config) => {

@@ -1,6 +1,6 @@
 //! `fheqat token`: a new token for a client of `fheqat serve`.
 
-use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write, fs::File, path::PathBuf};
 
 use fheqat::MainError;
 
@@ -22,6 +22,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let Options { name, file } = options;
     tokens::check_name(name)?;
+    // Two of these at once would lose a token.
+    let mut lock = file.as_os_str().to_owned();
+    lock.push(".lock");
+    let lock = File::options().append(true).create(true).open(lock)?;
+    lock.lock()?;
     let mut known = if file.exists() { tokens::read(file)? } else { BTreeMap::new() };
     if known.contains_key(name) {
         return Err(format!("`{}` has a token `{name}`: remove its line first", file.display()).into());

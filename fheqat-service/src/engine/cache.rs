@@ -14,8 +14,10 @@ use fheqat::{
 use super::{EngineError, Expanded};
 use crate::store::ids::Sha256;
 
-/// Servers that are kept for a key, with their threads.
-const SERVERS: usize = 2;
+/// Keys that are kept, however little memory they take: those of models without rotations take none.
+const KEYS: usize = 256;
+/// Servers that are kept, with their threads.
+const SERVERS: usize = 16;
 
 /// Where evaluation keys come from.
 pub(crate) trait KeySource: Send + Sync {
@@ -49,6 +51,8 @@ struct State {
     /// Of all slots.
     bytes: u64,
     uses: u64,
+    /// The last used is the last.
+    servers: Vec<((Sha256, ModelId, NonZeroUsize), Server)>,
 }
 
 struct Slot {
@@ -58,7 +62,6 @@ struct Slot {
     /// Leases.
     leases: usize,
     used: u64,
-    servers: Vec<((ModelId, NonZeroUsize), Server)>,
 }
 
 /// A key that stays in the cache while this lives.
@@ -110,7 +113,7 @@ impl Cache {
             }
         }
         let used = state.uses;
-        let slot = Slot { key: None, bytes: 0, leases: 1, used, servers: Vec::new() };
+        let slot = Slot { key: None, bytes: 0, leases: 1, used };
         state.keys.insert(*file, slot);
         drop(state);
         let reserved = Reserved { cache: self, file: *file };
@@ -139,7 +142,7 @@ impl Cache {
             )));
         }
         let mut state = self.state();
-        while state.bytes + bytes > self.limit {
+        while state.bytes + bytes > self.limit || state.keys.len() > KEYS {
             let unused = state.keys.iter().filter(|(_, slot)| slot.leases == 0);
             match unused.min_by_key(|(_, slot)| slot.used).map(|(&file, _)| file) {
                 Some(oldest) => state.remove(&oldest),
@@ -159,6 +162,7 @@ impl State {
         if let Some(slot) = self.keys.remove(file) {
             self.bytes -= slot.bytes;
         }
+        self.servers.retain(|((of, ..), _)| of != file);
     }
 }
 
@@ -182,12 +186,13 @@ impl Lease<'_> {
         half: &Arc<ServerHalf>,
         threads: NonZeroUsize,
     ) -> Result<Server, EngineError> {
-        let name = (half.model(), threads);
+        let name = (self.file, half.model(), threads);
         let mut state = self.cache.state();
-        let kept =
-            state.keys.get(&self.file).and_then(|slot| slot.servers.iter().find(|(of, _)| *of == name));
-        if let Some((_, server)) = kept {
-            return Ok(server.clone());
+        if let Some(at) = state.servers.iter().position(|(of, _)| *of == name) {
+            let kept = state.servers.remove(at);
+            let server = kept.1.clone();
+            state.servers.push(kept);
+            return Ok(server);
         }
         drop(state);
         let server = Server::new(Arc::clone(half), Arc::clone(&self.key), Some(threads)).map_err(
@@ -197,12 +202,10 @@ impl Lease<'_> {
             },
         )?;
         state = self.cache.state();
-        if let Some(slot) = state.keys.get_mut(&self.file) {
-            if slot.servers.len() >= SERVERS {
-                slot.servers.remove(0);
-            }
-            slot.servers.push((name, server.clone()));
+        if state.servers.len() >= SERVERS {
+            state.servers.remove(0);
         }
+        state.servers.push((name, server.clone()));
         Ok(server)
     }
 }
@@ -213,5 +216,36 @@ impl Drop for Lease<'_> {
             slot.leases -= 1;
         }
         self.cache.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Keys that take no memory once they are expanded.
+    struct Small;
+
+    impl KeySource for Small {
+        fn evaluation_keys(&self, _: &Sha256) -> Result<EvaluationKeys, String> {
+            let keys = EvaluationKeys::from_bytes(include_bytes!("../../../tests/formats/7/flat.keys"));
+            keys.map_err(|error| error.to_string())
+        }
+    }
+
+    #[test]
+    fn keys_that_take_no_memory_go_too() {
+        let half = ServerHalf::from_bytes(include_bytes!("../../../tests/formats/7/flat.server")).unwrap();
+        let (half, cache) = (Arc::new(half), Cache::new(1_000_000, Arc::new(Small)));
+        let file = |number: usize| Sha256::of(&number.to_le_bytes());
+        for number in 0..2 * KEYS {
+            let lease = cache.get(&file(number)).unwrap();
+            lease.server(&half, NonZeroUsize::MIN).unwrap();
+        }
+        assert!(cache.usage().keys <= KEYS, "{} keys are kept", cache.usage().keys);
+        assert!(cache.state().servers.len() <= SERVERS);
+        assert!(cache.expanded().contains(&file(2 * KEYS - 1)) && !cache.expanded().contains(&file(0)));
     }
 }

@@ -107,8 +107,9 @@ pub(super) async fn remove(
     let sha256 = parse(&sha256)?;
     let task = async move {
         let in_use = || service.store.jobs.keys_in_use();
-        let was_registered = service.store.keys.remove(&client, &sha256, in_use).await?;
+        // First, as an upload that ends meanwhile registers the key.
         let was_begun = service.store.uploads.remove(&client, &sha256).await.map_err(unwritable)?;
+        let was_registered = service.store.keys.remove(&client, &sha256, in_use).await?;
         if was_registered || was_begun { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_key()) }
     };
     tokio::spawn(task).await.unwrap_or_else(|_| Err(internal().into()))

@@ -50,8 +50,14 @@ impl Files {
 
     /// Gives a whole upload its place among the keys, where it may be already. The upload stays.
     pub(super) fn keep_key(&self, upload: &Path, sha256: &Sha256) -> io::Result<()> {
-        match fs::hard_link(upload, self.key(sha256)) {
+        let key = self.key(sha256);
+        match fs::hard_link(upload, &key) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) if Sha256::of(&fs::read(&key)?) != *sha256 => {
+                tracing::error!(file = %sha256, "a file of keys was damaged, and is replaced");
+                remove(&key)?;
+                fs::hard_link(upload, &key)?;
+            }
             _ => {}
         }
         sync_folder(&self.keys)

@@ -139,8 +139,8 @@ impl Uploads {
             return Ok(false);
         };
         let _lock = self.touch(&name).lock_owned().await;
+        // Its lock stays, as others may wait for it; `expire` removes both.
         files::remove(&path)?;
-        self.active().remove(&name);
         Ok(true)
     }
 

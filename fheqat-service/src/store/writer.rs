@@ -359,7 +359,11 @@ fn apply(transaction: &WriteTransaction, write: &Write) -> Result<(), redb::Erro
             }
         }
         Write::Update(id, record) => {
-            transaction.open_table(JOBS)?.insert(&id.0, &json(&**record)[..])?;
+            let mut jobs = transaction.open_table(JOBS)?;
+            // A job that is gone does not come back.
+            if jobs.get(&id.0)?.is_some() {
+                jobs.insert(&id.0, &json(&**record)[..])?;
+            }
         }
         Write::RemoveJob(id) => {
             transaction.open_table(JOBS)?.remove(&id.0)?;

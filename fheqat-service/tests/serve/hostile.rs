@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fheqat_client::wire::Code;
+use fheqat_client::wire::{self, Code};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use reqwest::StatusCode;
 
@@ -195,4 +195,20 @@ fn connections_are_limited() {
     drop(idle);
     std::thread::sleep(Duration::from_millis(100));
     assert!(send(&server, request).starts_with("HTTP/1.1 200 "));
+}
+
+/// What is no file of a model, or cannot be read, keeps no other model from being served.
+#[tokio::test]
+async fn odd_files_among_models_are_left_out() {
+    let place = Place::new();
+    let models = place.models();
+    std::os::unix::fs::symlink("/nowhere", models.join("ghost")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(models.join("deep/1.report.json")).status().unwrap();
+    assert!(pipe.success());
+    std::fs::create_dir(models.join("endless")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", models.join("endless/1.server")).unwrap();
+    let server = place.start(&[]);
+    let listed: wire::Models = server.asker().get("/v1/models").await.json().await.unwrap();
+    let names: Vec<&str> = listed.models.iter().map(|model| &*model.name).collect();
+    assert_eq!(names, ["deep", "linear"]);
 }

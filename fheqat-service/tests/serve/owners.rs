@@ -193,3 +193,16 @@ async fn old_results_go() {
     assert_eq!(asker.get(&format!("/v1/jobs/{other}")).await.status(), StatusCode::OK);
     assert_eq!(asker.get(&format!("/v1/keys/{}", sha256(&[1; 100]))).await.status(), StatusCode::NOT_FOUND);
 }
+
+#[test]
+fn tokens_that_are_made_at_once_are_all_kept() {
+    let place = Place::new();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let place = &place;
+            scope.spawn(move || token(place, &format!("client-{number}")));
+        }
+    });
+    let lines = std::fs::read_to_string(place.file("tokens")).unwrap();
+    assert_eq!(lines.lines().count(), 8, "{lines}");
+}
