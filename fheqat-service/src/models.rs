@@ -264,7 +264,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 
 /// A report; none if there is no file that can be read.
 fn report(path: &Path) -> Option<Value> {
-    let file = fs::File::open(path).ok().filter(|_| path.is_file())?;
+    if !path.is_file() {
+        return None;
+    }
+    let file = fs::File::open(path).ok()?;
     let mut bytes = Vec::new();
     file.take(REPORT).read_to_end(&mut bytes).ok()?;
     let report = serde_json::from_slice(&bytes);
