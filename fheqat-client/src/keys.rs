@@ -10,7 +10,6 @@ use fheqat::{
     file,
     prelude::{ClientHalf, ClientKey, EvaluationKeys},
 };
-use zeroize::Zeroizing;
 
 use crate::error::Error;
 
@@ -82,8 +81,7 @@ impl KeyFolder {
 }
 
 fn load_secret(path: &Path) -> Result<ClientKey, Error> {
-    let bytes = Zeroizing::new(file::load(path)?);
-    ClientKey::from_bytes(&bytes).map_err(damaged(path))
+    ClientKey::from_bytes(&file::load_secret(path)?).map_err(damaged(path))
 }
 
 fn damaged(path: &Path) -> impl Fn(ArtifactError) -> Error {

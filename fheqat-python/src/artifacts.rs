@@ -92,7 +92,7 @@ impl ClientKey {
     /// Reads a file.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        py.detach(|| Self::read(&file::load(path).map_err(other)?))
+        py.detach(|| Self::read(&file::load_secret(path).map_err(other)?))
     }
 
     /// Reads bytes.
