@@ -11,8 +11,8 @@ use fheqat::fhe::{KeyId, ModelId, ServerHalf};
 use fheqat_client::wire::{self, Failure};
 
 use crate::store::{
-    Unavailable,
     ids::{Client, JobId, Sha256},
+    writer::Unavailable,
 };
 
 /// A job that has no result yet. Its inputs are in the store until it has.

@@ -3,18 +3,35 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
+use fheqat::{
+    fhe::{KeyId, ModelId},
+    params::Bytes as Memory,
+};
 use fheqat_client::wire::{Code, Failure};
 use tokio::sync::watch;
 
 use super::{
-    ids::{Client, JobId},
-    jobs::NewJob,
-    records::JobRecord,
+    ids::{Client, JobId, Sha256},
+    records::{JobRecord, Request},
 };
 use crate::{config::Limits, failure::later};
 
 /// Seconds after which a full queue may have room.
 const RETRY_AFTER: u32 = 2;
+
+/// A job that a client wants to run; all of it is checked.
+pub(crate) struct NewJob {
+    pub(crate) client: Client,
+    pub(crate) model: ModelId,
+    pub(crate) key: KeyId,
+    pub(crate) key_file: Sha256,
+    pub(crate) samples: usize,
+    pub(crate) rotations: usize,
+    /// What its result will take.
+    pub(crate) result: Memory,
+    pub(crate) inputs: Bytes,
+    pub(crate) request: Option<Request>,
+}
 
 #[derive(Default)]
 pub(super) struct Index {

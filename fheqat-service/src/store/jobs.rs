@@ -7,17 +7,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use fheqat::{
-    fhe::{KeyId, ModelId},
-    params::Bytes as Memory,
-};
+use fheqat::fhe::ModelId;
 use fheqat_client::wire::{self, Code, Failure};
 use tokio::sync::watch;
 
 use super::{
     ids::{Client, JobId, Sha256},
-    index::{Entry, Index, Progress},
-    records::{JobRecord, Request, Stage},
+    index::{Entry, Index, NewJob, Progress},
+    records::{JobRecord, Stage},
     running::RunningJobs,
     writer::{Records, Unavailable, Write},
 };
@@ -30,20 +27,6 @@ use crate::{
 
 /// How often a process may end while a job runs.
 const MOST_ENDED: u32 = 5;
-
-/// A job that a client wants to run; all of it is checked.
-pub(crate) struct NewJob {
-    pub(crate) client: Client,
-    pub(crate) model: ModelId,
-    pub(crate) key: KeyId,
-    pub(crate) key_file: Sha256,
-    pub(crate) samples: usize,
-    pub(crate) rotations: usize,
-    /// What its result will take.
-    pub(crate) result: Memory,
-    pub(crate) inputs: Bytes,
-    pub(crate) request: Option<Request>,
-}
 
 /// All jobs.
 pub(crate) struct Jobs {

@@ -8,16 +8,17 @@ mod keys;
 mod records;
 mod running;
 mod uploads;
-mod writer;
+pub(crate) mod writer;
 
 use std::{path::Path, sync::Arc};
 
 pub(crate) use files::Files;
-pub(crate) use jobs::{Jobs, NewJob};
+pub(crate) use index::NewJob;
+pub(crate) use jobs::Jobs;
 pub(crate) use keys::Keys;
 pub(crate) use records::Request;
 pub(crate) use uploads::{Append, Uploads};
-pub(crate) use writer::{OpenError, Records, Unavailable};
+pub(crate) use writer::{OpenError, Records};
 
 use self::writer::Write;
 use crate::{clock::Clock, config::Limits};

@@ -15,7 +15,7 @@ use crate::{
         messages::{self, Body, JobHeader},
         objects::{self, Kind},
     },
-    store::{Unavailable, ids::Sha256},
+    store::{ids::Sha256, writer::Unavailable},
 };
 
 /// Jobs on their way to NATS at once.

@@ -17,8 +17,8 @@ use crate::{
         objects::{self, Kind},
     },
     store::{
-        Unavailable,
         ids::{JobId, Sha256},
+        writer::Unavailable,
     },
 };
 
