@@ -1,6 +1,7 @@
 //! `fheqat`: makes, inspects and runs encrypted models, and serves them over HTTP.
 
 mod activity;
+mod bounded;
 mod clock;
 mod commands;
 mod config;
@@ -8,6 +9,7 @@ mod engine;
 mod execute;
 mod failure;
 mod http;
+mod log;
 mod metrics;
 mod models;
 mod nats;

@@ -3,8 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    fs,
-    io::{self, Read},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
     time::SystemTime,
@@ -19,6 +18,7 @@ use fheqat_client::wire;
 use serde_json::Value;
 
 use crate::{
+    bounded,
     execute::Halves,
     store::{Files, ids::Sha256},
 };
@@ -219,7 +219,10 @@ impl Halves for Models {
 impl Loaded {
     fn read(folder: &Path, name: &str, version: u32) -> Result<Self, String> {
         let file = |half| folder.join(name).join(format!("{version}.{half}"));
-        let read = |half| read(&file(half));
+        let read = |half| {
+            let path = file(half);
+            bounded::read(&path, HALF).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+        };
         let half = ServerHalf::from_bytes(&read("server")?).map_err(|error| error.to_string())?;
         let client = read("client")?;
         let client_half = ClientHalf::from_bytes(&client).map_err(|error| error.to_string())?;
@@ -250,28 +253,14 @@ impl Loaded {
     }
 }
 
-/// A half.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let shown = path.display();
-    let failed = |error: io::Error| format!("cannot read `{shown}`: {error}");
-    let mut bytes = Vec::new();
-    fs::File::open(path).map_err(failed)?.take(HALF + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > HALF {
-        return Err(format!("`{shown}` has more than the {HALF} bytes that are read of a half"));
-    }
-    Ok(bytes)
-}
-
 /// A report; none if there is no file that can be read.
 fn report(path: &Path) -> Option<Value> {
     if !path.is_file() {
         return None;
     }
-    let file = fs::File::open(path).ok()?;
-    let mut bytes = Vec::new();
-    file.take(REPORT).read_to_end(&mut bytes).ok()?;
-    let report = serde_json::from_slice(&bytes);
-    report.inspect_err(|error| tracing::warn!(%error, path = %path.display(), "cannot read a report")).ok()
+    let read = bounded::read(path, REPORT).map_err(|error| error.to_string());
+    let report = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+    report.inspect_err(|error| tracing::warn!(error, path = %path.display(), "cannot read a report")).ok()
 }
 
 /// Versions in a folder, complete or not.

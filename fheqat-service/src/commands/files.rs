@@ -17,6 +17,8 @@ use fheqat_client::frames::{self, FrameError};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::bounded::{self, ReadError};
+
 /// Items of a file that are read.
 const MOST_ITEMS: usize = 1 << 20;
 
@@ -60,17 +62,10 @@ impl Limits {
 
     /// A file as it is.
     pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, FilesError> {
-        let failed = |source| FilesError::Read { path: text(path), source };
-        let too_large = || FilesError::TooLarge { path: text(path), most: self.most() };
-        let file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        if length > self.most() {
-            return Err(too_large());
-        }
-        // One byte more than there should be, so that nothing grows, and leaves a copy of a secret behind.
-        let mut bytes = Vec::with_capacity(length as usize + 1);
-        file.take(self.most().saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > self.most() { Err(too_large()) } else { Ok(bytes) }
+        bounded::read(path, self.most()).map_err(|error| match error {
+            ReadError::Io(source) => FilesError::Read { path: text(path), source },
+            ReadError::TooLarge(most) => FilesError::TooLarge { path: text(path), most },
+        })
     }
 
     /// One artifact.

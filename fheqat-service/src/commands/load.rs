@@ -15,7 +15,7 @@ use fheqat::{
     circuit::{Circuit, Logits},
     fhe::{Client, ClientHalf, EncryptedOutput},
 };
-use fheqat_client::frames;
+use fheqat_client::{Service, Version, frames};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tokio::io::AsyncBufReadExt;
 
@@ -100,12 +100,17 @@ async fn load(options: &Options) -> Result<Report, MainError> {
     let started = if options.url.is_some() { None } else { Some(Started::new(&options.models).await?) };
     let url = options.url.clone().or_else(|| started.as_ref().map(|started| started.url.clone()));
     let token = options.token.clone().or_else(|| std::env::var("FHEQAT_TOKEN").ok());
-    let asker = Asker::new(&url.unwrap_or_default(), token.filter(|_| options.url.is_some()))?;
-    let half = ClientHalf::from_bytes(&asker.client_half(options.model.as_deref()).await?)?;
+    let (url, token) = (url.unwrap_or_default(), token.filter(|_| options.url.is_some()));
+    let mut service = Service::new(&url)?;
+    if let Some(token) = &token {
+        service = service.with_token(token)?;
+    }
+    let asker = Asker::new(&url, token)?;
+    let half = client_half(&service, options.model.as_deref()).await?;
     let mut parties = Vec::new();
     for _ in 0..clients {
         let (key, evaluation) = half.keygen();
-        asker.register(&evaluation.to_bytes()).await?;
+        service.register(&evaluation).await?;
         let client = Client::new(half.clone(), key)?;
         parties.push(Party { client, asker: asker.clone(), requests: Vec::new() });
     }
@@ -136,6 +141,17 @@ async fn load(options: &Options) -> Result<Report, MainError> {
         }
     }
     report.ended()
+}
+
+/// The client half of the latest version of a model, or of the first model.
+async fn client_half(service: &Service, name: Option<&str>) -> Result<ClientHalf, MainError> {
+    let name = if let Some(name) = name {
+        name.to_owned()
+    } else {
+        let first = service.models().await?.models.into_iter().next();
+        first.ok_or("the server has no models: give it a folder with some")?.name
+    };
+    Ok(service.client_half(&name, Version::Latest).await?)
 }
 
 type Answers = Vec<(Answer, Vec<usize>)>;

@@ -6,7 +6,7 @@ use std::{
     num::NonZeroUsize,
     path::PathBuf,
     sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum_server::{Handle, tls_rustls::RustlsConfig};
@@ -17,6 +17,7 @@ use crate::{
     engine::{Engine, KeySource},
     execute::{Book, Executor, Halves, local::Local},
     http::{self, Limited, Service},
+    log::LogOptions,
     metrics::Metrics,
     models::Models,
     nats,
@@ -62,12 +63,8 @@ pub(crate) struct Options {
     /// Seconds that running jobs have to end when the server stops
     #[arg(long, default_value_t = 30)]
     stop_timeout: u64,
-    /// Writes the log as JSON
-    #[arg(long)]
-    log_json: bool,
-    /// The least level that is logged (error, warn, info or debug), or a filter as tracing has them
-    #[arg(long, default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    log: LogOptions,
     /// Address of NATS, such as `nats://HOST:4222` or `tls://HOST:4222`: workers run the jobs, this process runs none
     #[arg(long)]
     nats: Option<String>,
@@ -174,7 +171,7 @@ fn allow_open_files() {
 fn allow_open_files() {}
 
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
-    start_log(&options.log, options.log_json)?;
+    options.log.start()?;
     allow_open_files();
     if !options.listen.ip().is_loopback() && options.tokens.is_none() && !options.open {
         return Err(format!(
@@ -193,31 +190,6 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     result
 }
 
-pub(super) fn start_log(filter: &str, json: bool) -> Result<(), MainError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log);
-    if json {
-        log.json().init();
-    } else {
-        log.init();
-    }
-    Ok(())
-}
-
-/// Standard error. Where it cannot be written, as on a full disk, lines of the log are lost, and nothing else.
-struct Log;
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let _ = std::io::stderr().write_all(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 async fn serve(options: &Options, store: Store, json: bool, threads: NonZeroUsize) -> Result<(), MainError> {
     let limits = Limits::from(&options.limits);
     let tokens = options.tokens.clone().map(Tokens::open).transpose()?.map(Arc::new);
@@ -234,6 +206,7 @@ async fn serve(options: &Options, store: Store, json: bool, threads: NonZeroUsiz
     let metrics = Arc::new(Metrics::new());
     let executor = executor(options, threads, &store, &models, &engine, &metrics, limits).await?;
     let service = Arc::new(Service {
+        started: Instant::now(),
         store,
         executor: Arc::clone(&executor),
         models,

@@ -4,10 +4,13 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use fheqat::MainError;
 
-use super::serve::{MB, start_log, stop_signal};
-use crate::nats::{
-    self,
-    worker::{Limits, Worker},
+use super::serve::{MB, stop_signal};
+use crate::{
+    log::LogOptions,
+    nats::{
+        self,
+        worker::{Limits, Worker},
+    },
 };
 
 /// Runs jobs of `fheqat serve --nats`
@@ -36,16 +39,12 @@ pub(crate) struct Options {
     /// Seconds that running jobs have to end when the worker stops
     #[arg(long, default_value_t = 30)]
     stop_timeout: u64,
-    /// Writes the log as JSON
-    #[arg(long)]
-    log_json: bool,
-    /// The least level that is logged (error, warn, info or debug), or a filter as tracing has them
-    #[arg(long, default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
-    start_log(&options.log, options.log_json)?;
+    options.log.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(work(options, json));
     // Blocking calls that hang must not keep the process.

@@ -8,12 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Refusal, Shared};
+use super::{Refusal, Service, Shared};
 use crate::{
     failure::{disk, internal, later},
     metrics::Levels,
 };
-use fheqat_client::wire::{self, Code};
+use fheqat_client::wire::{self, Code, Failure};
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses(
@@ -29,17 +29,22 @@ pub(super) async fn alive() -> &'static str {
     (status = 503, description = "The server stops, or cannot use its disk", body = wire::Failure),
 ))]
 pub(super) async fn ready(State(service): State<Shared>) -> Result<String, Refusal> {
-    if service.store.jobs.stops() {
-        return Err(later(Code::Unavailable, "the server stops: try again later", 5).into());
-    }
-    if !service.store.records.are_usable() {
-        return Err(disk().into());
-    }
+    service.check_ready()?;
     Ok(match service.executor.workers() {
         Some(workers) if !workers.connected => "ready, without NATS: jobs wait on disk\n".to_owned(),
         Some(workers) => format!("ready, with {} workers\n", workers.workers.len()),
         None => "ready\n".to_owned(),
     })
+}
+
+impl Service {
+    /// Whether it accepts jobs, or why not.
+    pub(super) fn check_ready(&self) -> Result<(), Failure> {
+        if self.store.jobs.stops() {
+            return Err(later(Code::Unavailable, "the server stops: try again later", 5));
+        }
+        if self.store.records.are_usable() { Ok(()) } else { Err(disk()) }
+    }
 }
 
 /// Metrics for Prometheus.

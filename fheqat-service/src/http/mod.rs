@@ -41,6 +41,7 @@ use crate::{
 
 /// What requests need.
 pub(crate) struct Service {
+    pub(crate) started: Instant,
     pub(crate) store: Store,
     pub(crate) models: Arc<Models>,
     pub(crate) engine: Arc<Engine>,
@@ -58,7 +59,6 @@ type Shared = Arc<Service>;
 
 /// Every route.
 pub(crate) fn router(service: Shared) -> Router {
-    status::start();
     let v1 = Router::new()
         .route("/v1/status", get(status::status))
         .route("/v1/models", get(models::list))

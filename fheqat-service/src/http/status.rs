@@ -1,14 +1,12 @@
 //! `/v1/status`: what the page shows.
 
-use std::{sync::LazyLock, time::Instant};
+use std::time::Instant;
 
 use axum::{Json, extract::State};
 use fheqat_client::wire;
 
 use super::{Shared, auth::Caller};
 use crate::metrics::process_memory;
-
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Models, queue, workers and what ran in the last five minutes. Nothing in it is of one client.
 #[utoipa::path(get, path = "/v1/status", tag = "health", security(("token" = [])), responses(
@@ -29,8 +27,8 @@ pub(super) async fn status(_: Caller, State(service): State<Shared>) -> Json<wir
     let expanded = service.engine.cache_use();
     Json(wire::Status {
         fheqat: env!("CARGO_PKG_VERSION").to_owned(),
-        uptime: now.saturating_duration_since(*STARTED).as_secs(),
-        ready: !jobs.stops() && service.store.records.are_usable(),
+        uptime: now.saturating_duration_since(service.started).as_secs(),
+        ready: service.check_ready().is_ok(),
         models: models.into_iter().map(with_activity).collect(),
         broken,
         waiting: jobs.waiting(),
@@ -41,9 +39,4 @@ pub(super) async fn status(_: Caller, State(service): State<Shared>) -> Json<wir
         expanded_memory: expanded.bytes,
         workers: service.executor.workers(),
     })
-}
-
-/// Begins to count the time that the process runs.
-pub(super) fn start() {
-    LazyLock::force(&STARTED);
 }

@@ -1,12 +1,10 @@
-//! What a load test asks a server.
+//! The requests that a load test measures: one attempt each, where `fheqat_client` would hide the others.
 
 use std::time::{Duration, Instant};
 
 use fheqat::MainError;
-use fheqat_client::wire::{self, Failure};
+use fheqat_client::wire::Failure;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-
-use crate::store::ids::Sha256;
 
 /// How long a request may take.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -47,30 +45,6 @@ impl Asker {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
-    }
-
-    /// The client half of the latest version of a model, or of the first model.
-    pub(super) async fn client_half(&self, name: Option<&str>) -> Result<Vec<u8>, MainError> {
-        let name = if let Some(name) = name {
-            name.to_owned()
-        } else {
-            let models = good(self.request(Method::GET, "/v1/models").send().await?).await?;
-            let models: wire::Models = serde_json::from_slice(&models)?;
-            let first = models.models.into_iter().next();
-            first.ok_or("the server has no models: give it a folder with some")?.name
-        };
-        let path = format!("/v1/models/{name}/latest/client");
-        Ok(good(self.request(Method::GET, &path).send().await?).await?)
-    }
-
-    pub(super) async fn register(&self, keys: &[u8]) -> Result<(), MainError> {
-        let request = self
-            .request(Method::PATCH, &format!("/v1/keys/{}", Sha256::of(keys)))
-            .header("Upload-Length", keys.len())
-            .header("Upload-Offset", 0)
-            .body(keys.to_vec());
-        good(request.send().await?).await?;
-        Ok(())
     }
 
     /// Submits a job and waits for its result; waits and tries again when the server has too much to do.
