@@ -69,20 +69,27 @@ struct Usage {
     bytes: u64,
 }
 
+impl Entry {
+    /// Whether it has no result yet. Clients need not wait for the disk, so neither does their place in the queue.
+    pub(super) fn waits(&self) -> bool {
+        self.record.waits() && self.unwritten.is_none()
+    }
+}
+
 impl Index {
     pub(super) fn insert(&mut self, id: JobId, record: JobRecord, progress: Progress) {
         if let Some(request) = &record.request {
             self.requests.insert((Arc::clone(&record.client), request.key.clone()), id);
         }
         self.next_number = self.next_number.max(record.number + 1);
-        self.count(&record, true);
+        self.count(&record, record.waits(), true);
         let progress = watch::Sender::new(progress);
         self.jobs.insert(id, Entry { record, ending: false, unwritten: None, fetched: false, progress });
     }
 
     pub(super) fn remove(&mut self, id: JobId) {
         let Some(entry) = self.jobs.remove(&id) else { return };
-        self.count(&entry.record, false);
+        self.count(&entry.record, entry.waits(), false);
         if let Some(request) = &entry.record.request {
             self.requests.remove(&(Arc::clone(&entry.record.client), request.key.clone()));
         }
@@ -91,19 +98,32 @@ impl Index {
 
     pub(super) fn replace(&mut self, id: JobId, record: &JobRecord) {
         let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let waited = entry.waits();
         let before = std::mem::replace(&mut entry.record, record.clone());
         if !record.waits() {
             entry.ending = false;
             entry.unwritten = None;
             entry.progress.send_replace(Progress::Ended);
         }
-        self.count(&before, false);
-        self.count(record, true);
+        let waits = entry.waits();
+        self.count(&before, waited, false);
+        self.count(record, waits, true);
     }
 
-    fn count(&mut self, record: &JobRecord, more: bool) {
+    /// The result of a job is known, and not yet on disk.
+    pub(super) fn answer(&mut self, id: JobId, result: Bytes) {
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let waited = entry.waits();
+        entry.unwritten = Some(result);
+        entry.progress.send_replace(Progress::Ended);
+        let record = entry.record.clone();
+        self.count(&record, waited, false);
+        self.count(&record, false, true);
+    }
+
+    fn count(&mut self, record: &JobRecord, waits: bool, more: bool) {
         let usage = self.usage.entry(Arc::clone(&record.client)).or_default();
-        let waiting = usize::from(record.waits());
+        let waiting = usize::from(waits);
         if more {
             self.waiting += waiting;
             usage.waiting += waiting;
@@ -146,5 +166,51 @@ impl Index {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::store::records::Stage;
+
+    fn record(number: u64) -> JobRecord {
+        JobRecord {
+            number,
+            client: "a".into(),
+            model: postcard::from_bytes(&[1; 12]).unwrap(),
+            key: postcard::from_bytes(&[1; 12]).unwrap(),
+            key_file: Sha256::from_bytes([1; 32]),
+            samples: 1,
+            rotations: 1,
+            bytes: 100,
+            stage: Stage::Waiting,
+            request: None,
+            ended: 0,
+        }
+    }
+
+    /// Whoever has a result may send the next request, though the disk is slow.
+    #[test]
+    fn a_job_with_a_result_waits_no_more() {
+        let mut index = Index::default();
+        let ids = [1, 2].map(|number| JobId::from_bytes([number; 16]));
+        for (number, id) in ids.into_iter().enumerate() {
+            index.insert(id, record(number as u64), Progress::Queued);
+        }
+        let usage = |index: &Index| (index.waiting, index.usage[&Client::from("a")].waiting);
+        assert_eq!(usage(&index), (2, 2));
+        index.answer(ids[0], Bytes::from_static(b"result"));
+        assert_eq!(usage(&index), (1, 1));
+        index.replace(
+            ids[0],
+            &JobRecord { stage: Stage::Done { bytes: 6, at: 1, fetched: None }, ..record(0) },
+        );
+        assert_eq!(usage(&index), (1, 1));
+        index.answer(ids[1], Bytes::from_static(b"result"));
+        index.remove(ids[1]);
+        assert_eq!(usage(&index), (0, 0));
     }
 }

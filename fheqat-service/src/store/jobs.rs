@@ -345,8 +345,7 @@ impl Jobs {
 
     fn progressed(&self, id: JobId, rotations: usize) {
         let index = self.index();
-        let runs = |entry: &&Entry| entry.record.waits() && entry.unwritten.is_none();
-        let Some(entry) = index.jobs.get(&id).filter(runs) else { return };
+        let Some(entry) = index.jobs.get(&id).filter(|entry| entry.waits()) else { return };
         entry.progress.send_replace(Progress::Running(rotations));
     }
 
@@ -393,8 +392,7 @@ impl Jobs {
         let result = match outcome {
             Ok(result) => {
                 record.stage = Stage::Done { bytes: result.len() as u64, at, fetched: None };
-                entry.unwritten = Some(result.clone());
-                entry.progress.send_replace(Progress::Ended);
+                index.answer(id, result.clone());
                 Some(result)
             }
             Err(Failure { code, message, .. }) => {

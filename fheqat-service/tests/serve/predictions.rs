@@ -61,6 +61,18 @@ async fn encrypted_predictions_are_those_in_the_clear() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_its_result_may_send_the_next_request() {
+    let place = Place::new();
+    let server = place.start(&["--max-waiting", "1", "--max-waiting-client", "1"]);
+    let (asker, owner) = (server.asker(), linear().owner(1));
+    asker.register(&owner.evaluation).await;
+    for round in 0..40 {
+        let response = asker.submit(linear().inputs(&owner, 1), 30).await;
+        assert_eq!(response.status(), StatusCode::OK, "round {round}");
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_request_is_the_same_job() {
     let place = Place::new();
     let server = place.start(&[]);
