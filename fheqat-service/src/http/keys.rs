@@ -14,7 +14,7 @@ use super::{Refusal, Shared, auth::Caller, body::Pieces, path::Named};
 use crate::{
     failure::{disk, failure, internal},
     store::{
-        Append,
+        Append, NoAppend,
         ids::{Client, Sha256},
     },
 };
@@ -82,11 +82,7 @@ pub(super) async fn append(
         let message = format!("the keys have {length} bytes, and {most} are allowed");
         return Err(Refusal::new(Code::TooLarge, message));
     }
-    let others = service.store.keys.of(&client).len() + service.store.uploads.count_others(&client, &sha256);
-    if others >= service.limits.keys_of_client {
-        let message = format!("you have {others} keys and uploads, as many as the server allows: delete one");
-        return Err(Refusal::new(Code::TooManyKeys, message));
-    }
+    check_count(&service, &client, &sha256)?;
     // A client that goes away must not stop it between writing and counting.
     let upload = Upload { service, client, sha256, length, offset };
     tokio::spawn(upload.receive(body)).await.unwrap_or_else(|_| Err(internal().into()))
@@ -115,6 +111,16 @@ pub(super) async fn remove(
     tokio::spawn(task).await.unwrap_or_else(|_| Err(internal().into()))
 }
 
+/// Whether a client may have keys beside its others.
+fn check_count(service: &Shared, client: &Client, sha256: &Sha256) -> Result<(), Refusal> {
+    let others = service.store.keys.of(client).len() + service.store.uploads.count_others(client, sha256);
+    if others >= service.limits.keys_of_client {
+        let message = format!("you have {others} keys and uploads, as many as the server allows: delete one");
+        return Err(Refusal::new(Code::TooManyKeys, message));
+    }
+    Ok(())
+}
+
 /// A chunk that arrives.
 struct Upload {
     service: Shared,
@@ -127,17 +133,22 @@ struct Upload {
 impl Upload {
     async fn receive(self, body: Body) -> Result<Response, Refusal> {
         let Self { service, client, sha256, length, offset } = &self;
-        let opened = service.store.uploads.append(client, *sha256, *length).await;
+        let opened = service.store.uploads.append(client, *sha256, *length, *offset).await;
         let mut append = match opened {
             Ok(append) => append,
-            Err(Ok(other)) => {
+            Err(NoAppend::Length(other)) => {
                 let message = format!("the upload began with a length of {other} bytes: delete it first");
                 return Err(Refusal::new(Code::Malformed, message));
             }
-            Err(Err(error)) => return Err(unwritable(error)),
+            Err(NoAppend::Offset(offset)) => return Ok(wrong_offset(offset)),
+            Err(NoAppend::Disk(error)) => return Err(unwritable(error)),
         };
-        if append.offset() != *offset {
-            return Ok(wrong_offset(append.offset()));
+        // Others may have begun since they were counted.
+        if *offset == 0
+            && let Err(refusal) = check_count(service, client, sha256)
+        {
+            append.remove();
+            return Err(refusal);
         }
         let received = self.write(&mut append, body).await;
         append.sync().await.map_err(unwritable)?;

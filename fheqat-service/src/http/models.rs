@@ -38,7 +38,10 @@ pub(super) async fn client_half(
 ) -> Result<Response, Refusal> {
     let number = match &*version {
         "latest" => Some(None),
-        digits => digits.parse().ok().map(Some),
+        digits if digits.starts_with(|first: char| first.is_ascii_digit() && first != '0') => {
+            digits.parse().ok().map(Some)
+        }
+        _ => None,
     };
     let loaded = number.and_then(|number| service.models.get(&name, number));
     let loaded = loaded.ok_or_else(|| {

@@ -91,7 +91,10 @@ impl Index {
         let Some(entry) = self.jobs.remove(&id) else { return };
         self.count(&entry.record, entry.waits(), false);
         if let Some(request) = &entry.record.request {
-            self.requests.remove(&(Arc::clone(&entry.record.client), request.key.clone()));
+            let name = (Arc::clone(&entry.record.client), request.key.clone());
+            if self.requests.get(&name) == Some(&id) {
+                self.requests.remove(&name);
+            }
         }
         entry.progress.send_replace(Progress::Ended);
     }

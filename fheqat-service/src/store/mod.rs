@@ -17,7 +17,7 @@ pub(crate) use index::NewJob;
 pub(crate) use jobs::Jobs;
 pub(crate) use keys::Keys;
 pub(crate) use records::Request;
-pub(crate) use uploads::{Append, Uploads};
+pub(crate) use uploads::{Append, NoAppend, Uploads};
 pub(crate) use writer::{OpenError, Records};
 
 use self::writer::Write;

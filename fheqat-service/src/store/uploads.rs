@@ -46,6 +46,15 @@ pub(crate) struct Append {
     _lock: OwnedMutexGuard<()>,
 }
 
+/// Why a chunk cannot be added to an upload.
+pub(crate) enum NoAppend {
+    /// The upload was begun with this length.
+    Length(u64),
+    /// It ends here.
+    Offset(u64),
+    Disk(io::Error),
+}
+
 impl Uploads {
     pub(super) fn new(files: Arc<Files>, clock: Arc<Clock>) -> Self {
         let uploads = Self { files, clock, active: Mutex::default() };
@@ -103,18 +112,25 @@ impl Uploads {
         self.of(client).iter().filter(|(of, ..)| of != sha256).count()
     }
 
-    /// Opens an upload to write to it; waits while another request does. `Err(Ok(length))` if it was begun with another length.
+    /// Opens an upload to write to it from `offset` on; waits while another request does.
     pub(crate) async fn append(
         &self,
         client: &Client,
         sha256: Sha256,
         length: u64,
-    ) -> Result<Append, Result<u64, io::Error>> {
-        let lock = self.touch(&(Arc::clone(client), sha256)).lock_owned().await;
-        if let Some((_, other, _)) =
-            self.of(client).into_iter().find(|&(of, other, _)| of == sha256 && other != length)
-        {
-            return Err(Ok(other));
+        offset: u64,
+    ) -> Result<Append, NoAppend> {
+        let name = (Arc::clone(client), sha256);
+        let lock = self.touch(&name).lock_owned().await;
+        let begun = self.of(client).into_iter().find(|&(of, ..)| of == sha256);
+        match begun {
+            Some((_, other, _)) if other != length => return Err(NoAppend::Length(other)),
+            None if offset != 0 => {
+                drop(lock);
+                self.forget_unused(&name);
+                return Err(NoAppend::Offset(0));
+            }
+            _ => {}
         }
         let folder = self.files.uploads(client);
         let path = folder.join(format!("{sha256}.{length}"));
@@ -128,8 +144,20 @@ impl Uploads {
             }
             Ok((file, offset))
         };
-        let (file, offset) = open().await.map_err(Err)?;
-        Ok(Append { path, file, length, offset, _lock: lock })
+        let (file, end) = open().await.map_err(NoAppend::Disk)?;
+        if end == offset {
+            Ok(Append { path, file, length, offset, _lock: lock })
+        } else {
+            Err(NoAppend::Offset(end))
+        }
+    }
+
+    /// Forgets a name without a file that no request waits for.
+    fn forget_unused(&self, name: &Name) {
+        let mut active = self.active();
+        if active.get(name).is_some_and(|active| Arc::strong_count(&active.lock) == 1) {
+            active.remove(name);
+        }
     }
 
     /// Drops an upload. False if there is none.

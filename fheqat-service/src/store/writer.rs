@@ -263,6 +263,13 @@ struct Writer {
     closed: Arc<AtomicBool>,
 }
 
+impl Drop for Writer {
+    /// Without the thread that writes, nothing can be accepted.
+    fn drop(&mut self) {
+        self.usable.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Writer {
     fn work(&self, arriving: &mpsc::Receiver<Request>) {
         loop {

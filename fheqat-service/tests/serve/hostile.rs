@@ -184,6 +184,46 @@ async fn a_flood_is_refused() {
     assert_eq!(asker.submit(quick, 30).await.status(), StatusCode::OK);
 }
 
+/// A client cannot have more uploads than are allowed by beginning them at once, and what begins in its middle leaves nothing.
+#[tokio::test]
+async fn uploads_are_counted_however_they_begin() {
+    let place = Place::new();
+    let server = place.start(&["--max-keys", "3"]);
+    let asker = server.asker();
+    let files: Vec<Vec<u8>> = (0..12_u8).map(|number| vec![number; 1000]).collect();
+    for file in &files {
+        let refused = asker.patch(file, 500, &file[500..]).send().await.unwrap();
+        assert_eq!(
+            (refused.headers()["upload-offset"].clone(), refused.status()),
+            ("0".parse().unwrap(), StatusCode::CONFLICT)
+        );
+        assert_eq!(asker.get(&format!("/v1/keys/{}", sha256(file))).await.status(), StatusCode::NOT_FOUND);
+    }
+    let chunks = files.iter().map(|file| asker.patch(file, 0, &file[..500]).send());
+    let answers = futures_util::future::join_all(chunks).await;
+    let begun =
+        answers.into_iter().filter(|answer| answer.as_ref().unwrap().status() == StatusCode::OK).count();
+    assert!(begun <= 3, "{begun} uploads");
+    let mut there = 0;
+    for file in &files {
+        there +=
+            usize::from(asker.get(&format!("/v1/keys/{}", sha256(file))).await.status() == StatusCode::OK);
+    }
+    assert_eq!(there, begun);
+}
+
+#[tokio::test]
+async fn a_version_is_a_number_in_one_form() {
+    let place = Place::new();
+    let server = place.start(&[]);
+    for (version, status) in
+        [("1", 200), ("latest", 200), ("+1", 404), ("01", 404), ("0", 404), ("%2B1", 404), ("1.0", 404)]
+    {
+        let answer = server.asker().get(&format!("/v1/models/deep/{version}/client")).await;
+        assert_eq!(answer.status().as_u16(), status, "{version}");
+    }
+}
+
 #[test]
 fn connections_are_limited() {
     let place = Place::new();
