@@ -11,10 +11,12 @@ if [ -z "${FHEQAT_COMMAND:-}" ]; then
     export FHEQAT_COMMAND=$target/debug/fheqat
 fi
 
-if [ ! -e "$environment/.installed" ]; then
+packages="maturin>=1.16,<2 numpy openapi-spec-validator pandas pytest schemathesis>=4,<5"
+if [ "$(cat "$environment/.installed" 2>/dev/null)" != "$packages" ]; then
     python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet --disable-pip-version-check 'maturin>=1.16,<2' numpy pandas pytest
-    touch "$environment/.installed"
+    # shellcheck disable=SC2086
+    "$environment/bin/pip" install --quiet --disable-pip-version-check $packages
+    echo "$packages" > "$environment/.installed"
 fi
 rm -rf "$environment/wheels"
 "$environment/bin/maturin" build --quiet --locked --profile dev --interpreter "$environment/bin/python" --out "$environment/wheels"

@@ -16,7 +16,7 @@ use crate::{
 use fheqat_client::wire::{self, Code, Failure};
 
 /// The process lives.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses(
+#[utoipa::path(get, path = "/healthz", operation_id = "alive", tag = "health", responses(
     (status = 200, description = "The process lives", body = String, content_type = "text/plain"),
 ))]
 pub(super) async fn alive() -> &'static str {
@@ -24,7 +24,7 @@ pub(super) async fn alive() -> &'static str {
 }
 
 /// The server accepts jobs.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "health", responses(
     (status = 200, description = "The server accepts jobs", body = String, content_type = "text/plain"),
     (status = 503, description = "The server stops, or cannot use its disk", body = wire::Failure),
 ))]
@@ -48,7 +48,7 @@ impl Service {
 }
 
 /// Metrics for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health", responses(
     (status = 200, description = "Metrics", body = String, content_type = "application/openmetrics-text"),
 ))]
 pub(super) async fn metrics(State(service): State<Shared>) -> Result<Response, Refusal> {

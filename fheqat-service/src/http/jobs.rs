@@ -31,9 +31,10 @@ const IDEMPOTENCY: &str = "idempotency-key";
 const IDEMPOTENCY_LENGTH: usize = 128;
 
 /// Submits encrypted inputs of one model and key.
-#[utoipa::path(post, path = "/v1/jobs", tag = "jobs", security(("token" = [])), params(
+#[utoipa::path(post, path = "/v1/jobs", operation_id = "submit_job", tag = "jobs", security(("token" = [])), params(
     ("wait" = Option<f64>, Query, description = "Seconds to wait for the result, 0 to 60", minimum = 0, maximum = 60),
-    ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key is the same job"),
+    ("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key is the same job",
+        min_length = 1, max_length = 128, pattern = "^[!-~]+$"),
 ), request_body(content = Vec<u8>, content_type = "application/octet-stream",
     description = "Inputs, each with its length in front"), responses(
     (status = 200, description = "The results, each with its length in front", body = Vec<u8>,
@@ -70,7 +71,7 @@ pub(super) async fn submit(
 }
 
 /// A job.
-#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", security(("token" = [])), params(
+#[utoipa::path(get, path = "/v1/jobs/{id}", operation_id = "get_job", tag = "jobs", security(("token" = [])), params(
     ("id" = String, Path, description = "The job's id, 32 lower-case hexadecimal digits"),
     ("wait" = Option<f64>, Query, description = "Seconds to wait for its end, 0 to 60", minimum = 0, maximum = 60),
 ), responses(
@@ -89,7 +90,7 @@ pub(super) async fn get(
 }
 
 /// The results of a job.
-#[utoipa::path(get, path = "/v1/jobs/{id}/result", tag = "jobs", security(("token" = [])), params(
+#[utoipa::path(get, path = "/v1/jobs/{id}/result", operation_id = "get_result", tag = "jobs", security(("token" = [])), params(
     ("id" = String, Path, description = "The job's id, 32 lower-case hexadecimal digits"),
     ("wait" = Option<f64>, Query, description = "Seconds to wait for them, 0 to 60", minimum = 0, maximum = 60),
 ), responses(
@@ -109,7 +110,7 @@ pub(super) async fn result(
 }
 
 /// Cancels a job, or removes its result.
-#[utoipa::path(delete, path = "/v1/jobs/{id}", tag = "jobs", security(("token" = [])), params(
+#[utoipa::path(delete, path = "/v1/jobs/{id}", operation_id = "remove_job", tag = "jobs", security(("token" = [])), params(
     ("id" = String, Path, description = "The job's id, 32 lower-case hexadecimal digits"),
 ), responses(
     (status = 204, description = "It does not run any more; if it had ended, it is gone"),

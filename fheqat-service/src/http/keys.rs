@@ -25,7 +25,7 @@ const OFFSET: &str = "upload-offset";
 const LENGTH: &str = "upload-length";
 
 /// The client's registered keys.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/v1/keys", operation_id = "list_keys", tag = "keys", security(("token" = [])), responses(
     (status = 200, description = "The client's keys", body = wire::Keys),
     (status = "default", description = "An error", body = wire::Failure),
 ))]
@@ -34,7 +34,7 @@ pub(super) async fn list(Caller(client): Caller, State(service): State<Shared>) 
 }
 
 /// How far an upload is, or a registered key.
-#[utoipa::path(get, path = "/v1/keys/{sha256}", tag = "keys", security(("token" = [])), params(
+#[utoipa::path(get, path = "/v1/keys/{sha256}", operation_id = "get_upload", tag = "keys", security(("token" = [])), params(
     ("sha256" = String, Path, description = "Of the whole file, 64 lower-case hexadecimal digits"),
 ), responses(
     (status = 200, description = "The key, or how far its upload is", body = wire::Key),
@@ -54,7 +54,7 @@ pub(super) async fn get(
 }
 
 /// Appends a chunk of evaluation keys; the last one registers them.
-#[utoipa::path(patch, path = "/v1/keys/{sha256}", tag = "keys", security(("token" = [])), params(
+#[utoipa::path(patch, path = "/v1/keys/{sha256}", operation_id = "append_to_upload", tag = "keys", security(("token" = [])), params(
     ("sha256" = String, Path, description = "Of the whole file, 64 lower-case hexadecimal digits"),
     ("Upload-Length" = u64, Header, description = "Bytes of the whole file"),
     ("Upload-Offset" = u64, Header, description = "Where the chunk begins"),
@@ -89,7 +89,7 @@ pub(super) async fn append(
 }
 
 /// Forgets a key or drops an upload.
-#[utoipa::path(delete, path = "/v1/keys/{sha256}", tag = "keys", security(("token" = [])), params(
+#[utoipa::path(delete, path = "/v1/keys/{sha256}", operation_id = "remove_key", tag = "keys", security(("token" = [])), params(
     ("sha256" = String, Path, description = "Of the whole file, 64 lower-case hexadecimal digits"),
 ), responses(
     (status = 204, description = "The client has no such key any more"),

@@ -11,7 +11,7 @@ use fheqat_client::wire::{self, Code};
 use super::{Refusal, Shared, auth::Caller, path::Named};
 
 /// All models and versions, and those that cannot be used.
-#[utoipa::path(get, path = "/v1/models", tag = "models", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/v1/models", operation_id = "list_models", tag = "models", security(("token" = [])), responses(
     (status = 200, description = "All models", body = wire::Models),
     (status = "default", description = "An error", body = wire::Failure),
 ))]
@@ -20,7 +20,7 @@ pub(super) async fn list(_: Caller, State(service): State<Shared>) -> Json<wire:
 }
 
 /// The client half of a version of a model.
-#[utoipa::path(get, path = "/v1/models/{name}/{version}/client", tag = "models", security(("token" = [])), params(
+#[utoipa::path(get, path = "/v1/models/{name}/{version}/client", operation_id = "get_client_half", tag = "models", security(("token" = [])), params(
     ("name" = String, Path, description = "The model's folder"),
     ("version" = String, Path, description = "A number from 1, or `latest`"),
     ("If-None-Match" = Option<String>, Header, description = "The ETag of a half that the client has"),

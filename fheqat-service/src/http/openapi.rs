@@ -1,12 +1,12 @@
 //! `/openapi.json`: the interface as `OpenAPI` 3.1, from the handlers.
 
-use axum::Json;
+use axum::{Json, extract::State};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{health, jobs, keys, models, status, workers};
+use super::{Shared, health, jobs, keys, models, status, workers};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -42,7 +42,18 @@ impl Modify for Token {
     }
 }
 
-/// The document.
-pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(Document::openapi())
+/// The document. Of a server without tokens it asks for none.
+pub(super) async fn document(State(service): State<Shared>) -> Json<utoipa::openapi::OpenApi> {
+    let mut document = Document::openapi();
+    if service.tokens.is_none() {
+        let items = document.paths.paths.values_mut();
+        let operations =
+            items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]);
+        operations.flatten().for_each(|operation| operation.security = None);
+        document.components = document.components.map(|mut components| {
+            components.security_schemes.clear();
+            components
+        });
+    }
+    Json(document)
 }

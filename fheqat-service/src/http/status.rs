@@ -9,7 +9,7 @@ use super::{Shared, auth::Caller};
 use crate::metrics::process_memory;
 
 /// Models, queue, workers and what ran in the last five minutes. Nothing in it is of one client.
-#[utoipa::path(get, path = "/v1/status", tag = "health", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/v1/status", operation_id = "get_status", tag = "health", security(("token" = [])), responses(
     (status = 200, description = "What the server does", body = wire::Status),
     (status = "default", description = "An error", body = wire::Failure),
 ))]

@@ -6,7 +6,7 @@ use fheqat_client::wire;
 use super::{Refusal, Shared, auth::Caller};
 
 /// The workers on other machines.
-#[utoipa::path(get, path = "/v1/workers", tag = "health", security(("token" = [])), responses(
+#[utoipa::path(get, path = "/v1/workers", operation_id = "list_workers", tag = "health", security(("token" = [])), responses(
     (status = 200, description = "Workers that were heard lately; none where this process runs jobs itself",
         body = wire::Workers),
     (status = "default", description = "An error", body = wire::Failure),
