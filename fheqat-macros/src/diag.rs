@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, fmt::Display};
 
-use fheqat_spec::{HELP, NOTE};
+use fheqat_spec::{
+    HELP, NOTE, SEE,
+    book::{LANGUAGE, address},
+};
 use quote::ToTokens;
 
 /// Collects errors. Must be [checked](Ctxt::check) before it goes away.
@@ -15,8 +18,12 @@ impl Ctxt {
         Self { errors: RefCell::new(Some(Vec::new())) }
     }
 
-    /// Blames `tokens`, all of them.
+    /// Blames `tokens`, all of them. The message says where it is explained: a law's own page, or that of the language.
     pub(crate) fn error(&self, tokens: impl ToTokens, message: impl Display) {
+        let mut message = message.to_string();
+        if !message.contains(SEE) {
+            message = format!("{message}{SEE}{}", address(LANGUAGE));
+        }
         self.push(syn::Error::new_spanned(tokens, message));
     }
 

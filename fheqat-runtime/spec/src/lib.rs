@@ -16,6 +16,7 @@ extern crate alloc;
 
 mod asked;
 pub mod blame;
+pub mod book;
 pub mod fact;
 mod judge;
 pub mod known;
@@ -42,5 +43,5 @@ pub use rules::{Issue, Law};
 pub use shape::{Axes, Shape};
 pub use suggest::closest;
 pub use sums::{Products, Sums};
-pub use text::{HELP, NOTE, Text};
+pub use text::{HELP, NOTE, SEE, Text};
 pub use window::Window;

@@ -1,6 +1,6 @@
 //! Every number with a name: what an option may be, and its default.
 
-use crate::{Known, Text};
+use crate::{Known, Text, book::LANGUAGE};
 
 /// The values an option may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl Refusal {
 
     #[track_caller]
     const fn stop(&self) -> ! {
-        let text = self.render();
+        let text = self.render().see(LANGUAGE);
         panic!("{}", text.as_str())
     }
 }
