@@ -88,6 +88,13 @@ pub enum WeightsError {
     Unusable(#[from] Unusable),
 }
 
+impl WeightsError {
+    /// Whether a note of the file says what is wrong.
+    pub(super) const fn is_of_a_note(&self) -> bool {
+        matches!(self, Self::Encoder { .. } | Self::Note { .. } | Self::Declared { .. })
+    }
+}
+
 struct Tensor {
     name: String,
     shape: Vec<usize>,
@@ -169,6 +176,8 @@ pub(crate) struct TensorReader<'a> {
     asked: Vec<String>,
     seen: BTreeSet<String>,
     misfits: Vec<Misfit>,
+    /// The first tensor with an element that is not finite.
+    damaged: Option<WeightsError>,
 }
 
 impl<'a> TensorReader<'a> {
@@ -191,7 +200,7 @@ impl<'a> TensorReader<'a> {
                 .map_err(|misfit| WeightsError::Tensors { misfits: vec![misfit] })?
         };
         let (asked, seen) = (Vec::new(), BTreeSet::new());
-        Ok(Self { field: "", tensors, notes, is_own, asked, seen, misfits })
+        Ok(Self { field: "", tensors, notes, is_own, asked, seen, misfits, damaged: None })
     }
 
     /// Whether fheqat wrote the file.
@@ -328,10 +337,11 @@ impl<'a> TensorReader<'a> {
                 return Ok(None);
             }
         };
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => Err(WeightsError::Value { tensor, index, value: values[index] }),
-            None => Ok(Some(values)),
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            let value = values[index];
+            self.damaged.get_or_insert(WeightsError::Value { tensor, index, value });
         }
+        Ok(Some(values))
     }
 
     /// Notes what else does not fit.
@@ -340,7 +350,7 @@ impl<'a> TensorReader<'a> {
     }
 
     /// # Errors
-    /// When a tensor does not fit, or the file has one that nothing has read.
+    /// When a tensor does not fit, the file has one that nothing has read, or an element is not finite.
     pub(super) fn finish(self) -> Result<(), WeightsError> {
         let unread: Vec<(&str, &[usize])> = self
             .tensors
@@ -349,7 +359,11 @@ impl<'a> TensorReader<'a> {
             .map(|(_, stored)| (&*stored.name, stored.shape()))
             .collect();
         let misfits = misfit::with_unread(self.misfits, &unread, &self.asked);
-        if misfits.is_empty() { Ok(()) } else { Err(WeightsError::Tensors { misfits }) }
+        match self.damaged {
+            _ if !misfits.is_empty() => Err(WeightsError::Tensors { misfits }),
+            Some(damaged) => Err(damaged),
+            None => Ok(()),
+        }
     }
 }
 
