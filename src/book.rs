@@ -1,9 +1,9 @@
-#![doc = include_str!("../docs/book/README.md")]
+#![doc = include_str!(concat!(env!("OUT_DIR"), "/docs/book/README.md"))]
 
 macro_rules! pages {
     ($($name:ident = $path:literal;)*) => {
         $(
-            #[doc = include_str!(concat!("../docs/book/", $path))]
+            #[doc = include_str!(concat!(env!("OUT_DIR"), "/docs/book/", $path))]
             pub mod $name {}
         )*
     };
@@ -23,17 +23,20 @@ pages! {
     troubleshooting = "troubleshooting.md";
 }
 
-#[doc = include_str!("../docs/book/errors/README.md")]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/docs/book/errors/README.md"))]
 pub mod errors {
     macro_rules! pages {
         ($($name:ident),*) => {
             $(
-                #[doc = include_str!(concat!("../docs/book/errors/", stringify!($name), ".md"))]
+                #[doc = include_str!(concat!(env!("OUT_DIR"), "/docs/book/errors/", stringify!($name), ".md"))]
                 pub mod $name {}
             )*
         };
     }
 
-    pages!(bootstraps, compiling, data, encrypted, files, input, language, overflow, quantized, scale, service, shape);
+    pages!(
+        bootstraps, compiling, data, encrypted, files, input, language, overflow, quantized, scale, service,
+        shape
+    );
     pages!(tolerance, training, weights, wiring);
 }

@@ -1,4 +1,4 @@
-#![cfg_attr(feature = "fhe", doc = include_str!("../README.md"))]
+#![cfg_attr(feature = "fhe", doc = include_str!(concat!(env!("OUT_DIR"), "/README.md")))]
 #![cfg_attr(not(feature = "fhe"), doc = "Quantization-aware training with compile-time bounds.")]
 
 /// The guide, chapter by chapter, and the error index.

@@ -344,6 +344,11 @@ impl<'a> TensorReader<'a> {
         Ok(Some(values))
     }
 
+    /// Whether all tensors so far fit.
+    pub(super) const fn fits(&self) -> bool {
+        self.misfits.is_empty()
+    }
+
     /// Notes what else does not fit.
     pub(super) fn refuse(&mut self, misfit: Misfit) {
         self.misfits.push(misfit);

@@ -73,27 +73,28 @@ pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
             features: program.encodes(index).then_some(features),
             reads: program.nodes[index].from.map_or(features, |from| program.nodes[from].width),
         };
-        failed = failed.or(program.nodes[index].op.state_mut().load(at, &mut reader).err());
+        let loaded = program.nodes[index].op.state_mut().load(at, &mut reader);
+        failed = failed.or(loaded.err().map(|error| (reader.fits(), error)));
     }
     let (name, outputs) = (last_with_weights(program), program.outputs());
     if let (Some(name), Some(targets)) = (name, program.targets_mut()) {
         reader.start(name);
         match TargetState::load(&mut reader, outputs) {
             Ok(loaded) => *targets = loaded,
-            Err(error) => failed = failed.or(Some(error)),
+            Err(error) => failed = failed.or(Some((reader.fits(), error))),
         }
     }
     if !is_own {
         fold_biases(program, &mut reader);
     }
     // Tensors of a network that declares something else do not fit because of that.
-    let is_cause = failed.as_ref().is_some_and(WeightsError::is_of_a_note);
-    if !is_cause {
-        reader.finish()?;
-    }
     match failed {
-        None => Ok(program.check()?),
-        Some(error) => Err(error),
+        Some((true, error)) if error.is_of_a_note() => Err(error),
+        failed => {
+            reader.finish()?;
+            failed.map_or(Ok(()), |(_, error)| Err(error))?;
+            Ok(program.check()?)
+        }
     }
 }
 
