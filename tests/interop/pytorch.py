@@ -1,4 +1,4 @@
-"""Writes the files in tests/interop/pytorch: weights that PyTorch saved, and the logits that it gives.
+"""Writes the files in tests/interop/pytorch: weights that PyTorch saved, and the logits that it gives; and tests/corpus/weights/pytorch.
 
     pip install torch safetensors
     python tests/interop/pytorch.py
@@ -62,6 +62,22 @@ def save(name, tensors):
     save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, FOLDER / f"{name}.safetensors")
 
 
+def small():
+    """A file for the test that changes bytes, with a tensor of each kind that is mapped."""
+    return {
+        "net.0.weight_orig": torch.randn(3, 2),
+        "net.0.weight_mask": torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]),
+        "net.0.bias": torch.randn(3),
+        "net.1.weight": torch.ones(3).half(),
+        "net.1.bias": torch.zeros(3).bfloat16(),
+        "net.1.running_mean": torch.zeros(3).double(),
+        "net.1.running_var": torch.ones(3),
+        "net.1.num_batches_tracked": torch.tensor(3),
+        "net.3.weight": torch.randn(2, 3),
+        "net.3.bias": torch.randn(2),
+    }
+
+
 def logits(net, inputs):
     with torch.no_grad():
         return {"inputs": inputs.flatten(1).tolist(), "logits": net.eval()(inputs).tolist()}
@@ -97,6 +113,7 @@ def main():
     save("images", images.state_dict())
     expected["images"] = logits(images, torch.rand(5, 1, 8, 8))
     (FOLDER / "expected.json").write_text(json.dumps(expected) + "\n")
+    save_file(small(), ROOT / "tests/corpus/weights/pytorch")
 
 
 main()

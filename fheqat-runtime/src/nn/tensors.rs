@@ -264,7 +264,7 @@ impl<'a> TensorReader<'a> {
     pub(super) fn matrix(&mut self, part: &str, rows: usize) -> Result<Vec<f32>, WeightsError> {
         let stored = self.tensors.get(&self.name(part));
         let columns = stored.and_then(|stored| stored.shape().get(1).copied()).unwrap_or_default();
-        self.required(part, &[rows, columns])
+        Ok(self.needed(part, &[vec![rows, columns]])?.unwrap_or_default())
     }
 
     /// As many numbers above zero, where the tensor is there.
@@ -298,16 +298,19 @@ impl<'a> TensorReader<'a> {
         part: &str,
         shapes: &[Vec<usize>],
     ) -> Result<Vec<f32>, WeightsError> {
+        let count = shapes.last().map_or(0, |shape| shape.iter().product());
+        Ok(self.needed(part, shapes)?.unwrap_or_else(|| vec![0.0; count]))
+    }
+
+    /// A tensor that is a misfit where it is not there.
+    fn needed(&mut self, part: &str, shapes: &[Vec<usize>]) -> Result<Option<Vec<f32>>, WeightsError> {
         let before = self.misfits.len();
-        if let Some(values) = self.optional_in(part, shapes)? {
-            return Ok(values);
-        }
-        let expected = shapes.last().cloned().unwrap_or_default();
-        let zeros = vec![0.0; expected.iter().product()];
-        if self.misfits.len() == before {
+        let values = self.optional_in(part, shapes)?;
+        if values.is_none() && self.misfits.len() == before {
+            let expected = shapes.last().cloned().unwrap_or_default();
             self.misfits.push(Misfit::Missing { tensor: self.name(part), expected, nearest: None });
         }
-        Ok(zeros)
+        Ok(values)
     }
 
     pub(super) fn optional(&mut self, part: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, WeightsError> {
