@@ -96,9 +96,13 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The message.
+    /// The message, and where it is explained.
     #[must_use]
     pub const fn render(&self) -> Text {
+        self.message().see(LANGUAGE)
+    }
+
+    const fn message(&self) -> Text {
         let text = Text::new();
         match *self {
             Self::OutOfRange { limit: Limit { name, least, most }, value } => {
@@ -136,7 +140,7 @@ impl Refusal {
 
     #[track_caller]
     const fn stop(&self) -> ! {
-        let text = self.render().see(LANGUAGE);
+        let text = self.render();
         panic!("{}", text.as_str())
     }
 }
