@@ -1,8 +1,13 @@
-#![cfg_attr(feature = "fhe", doc = include_str!("../README.md"))]
+#![cfg_attr(feature = "fhe", doc = include_str!(concat!(env!("OUT_DIR"), "/README.md")))]
 #![cfg_attr(not(feature = "fhe"), doc = "Quantization-aware training with compile-time bounds.")]
 
+/// The guide, chapter by chapter, and the error index.
+#[cfg(all(feature = "fhe", any(doc, doctest)))]
+pub mod book;
+mod explained;
 mod main_error;
 
+pub use explained::explained;
 /// ```
 /// use fheqat::prelude::*;
 ///

@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, fmt::Display};
 
-use fheqat_spec::{HELP, NOTE};
+use fheqat_spec::{
+    HELP, NOTE, SEE,
+    book::{LANGUAGE, address},
+};
 use quote::ToTokens;
 
 /// Collects errors. Must be [checked](Ctxt::check) before it goes away.
@@ -15,13 +18,19 @@ impl Ctxt {
         Self { errors: RefCell::new(Some(Vec::new())) }
     }
 
-    /// Blames `tokens`, all of them.
+    /// Blames `tokens`, all of them. The message says where it is explained: a law's own page, or that of the language.
     pub(crate) fn error(&self, tokens: impl ToTokens, message: impl Display) {
-        self.push(syn::Error::new_spanned(tokens, message));
+        self.add(syn::Error::new_spanned(tokens, with_address(&message)));
     }
 
-    /// Takes over an error of the parser.
+    /// Takes over what the parser says, each of one token.
     pub(crate) fn push(&self, error: syn::Error) {
+        for error in error {
+            self.add(syn::Error::new(error.span(), with_address(&error)));
+        }
+    }
+
+    fn add(&self, error: syn::Error) {
         if let Some(errors) = self.errors.borrow_mut().as_mut() {
             errors.push(error);
         }
@@ -43,6 +52,12 @@ impl Drop for Ctxt {
             "errors were dropped unchecked"
         );
     }
+}
+
+/// The message, and where it is explained if it does not say so.
+fn with_address(message: &impl Display) -> String {
+    let message = message.to_string();
+    if message.contains(SEE) { message } else { format!("{message}{SEE}{}", address(LANGUAGE)) }
 }
 
 /// A message: what is wrong, then why, then what to type.

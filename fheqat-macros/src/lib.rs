@@ -14,7 +14,6 @@ mod expand;
 mod local;
 mod model;
 mod parse;
-mod suggest;
 
 /// Turns a struct of layers into a quantized network that runs under TFHE.
 ///

@@ -3,7 +3,7 @@
 use fheqat_spec::{
     Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pool, Quantizer, Reshape,
     Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
-    limits,
+    closest, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -22,7 +22,6 @@ use crate::{
         option,
         value::Wire,
     },
-    suggest::closest,
 };
 
 /// Numbers as the user wrote them.

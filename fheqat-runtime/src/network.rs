@@ -108,10 +108,13 @@ pub trait Network: Layers {
         weights::save(&Program::of(self)?, path.as_ref())
     }
 
-    /// Reads what [`Network::save`] wrote; the network is as before when it fails.
+    /// Reads what [`Network::save`] wrote, or safetensors of a `PyTorch` module: weights `[out, in]` under the names of the fields, behind
+    /// a prefix, or under the numbers of an `nn.Sequential` where the network is a chain of as many layers with weights; quantize or train
+    /// it then. The network is as before when it fails.
     ///
     /// # Errors
-    /// When the file cannot be read, is not safetensors, holds another network, or numbers with which none can run.
+    /// When the file cannot be read, is not safetensors, holds another network, or numbers with which none can run. All tensors that are
+    /// missing, unknown or misshapen are in one error, [`WeightsError::Tensors`].
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), WeightsError> {
         let mut program = Program::of(self)?;
         weights::load(&mut program, path.as_ref())?;

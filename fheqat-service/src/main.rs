@@ -19,7 +19,7 @@ mod tokens;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fheqat::MainError;
+use fheqat::{MainError, explained, spec};
 use serde_json::json;
 
 /// Makes, inspects and runs encrypted models, and serves them over HTTP
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     match run(command, json) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            fail(json, &format!("{error:?}"));
+            fail(json, &error);
             ExitCode::FAILURE
         }
     }
@@ -85,16 +85,22 @@ fn run(command: Command, json: bool) -> Result<(), MainError> {
 fn refused(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         let message = error.render().to_string();
-        fail(true, message.trim_end().trim_start_matches("error: "));
+        let error = message.trim_end().trim_start_matches("error: ");
+        eprintln!("{}", json!({ "error": error }));
         return ExitCode::from(2);
     }
     error.exit()
 }
 
-fn fail(json: bool, message: &str) {
-    if json {
-        eprintln!("{}", json!({ "error": message }));
-    } else {
-        eprintln!("Error: {message}");
+/// The message, and the page of the error index about it.
+fn fail(json: bool, error: &MainError) {
+    let message = error.message();
+    let of_client = error.error().is::<fheqat_client::Error>().then(|| spec::book::address("service"));
+    let see = of_client.or_else(|| explained(error.error()));
+    match (json, see) {
+        (true, None) => eprintln!("{}", json!({ "error": message })),
+        (true, Some(see)) => eprintln!("{}", json!({ "error": message, "see": see })),
+        (false, None) => eprintln!("Error: {message}"),
+        (false, Some(see)) => eprintln!("Error: {message}\n  see {see}"),
     }
 }

@@ -95,8 +95,16 @@ const CHECKS: &[Check] = &[
     Check {
         name: "review",
         meaning: "writes again what tests compare with: interface, messages of the macro, golden tables",
-        commands: &["test --workspace --test api --test ui --test parameters --test security --locked"],
-        variables: &[("UPDATE_API", "1"), ("TRYBUILD", "overwrite"), ("FHEQAT_BLESS", "1")],
+        commands: &[
+            "test --workspace --test api --test ui --test parameters --test security --locked",
+            "test -p fheqat-ui --test book --locked",
+        ],
+        variables: &[
+            ("UPDATE_API", "1"),
+            ("TRYBUILD", "overwrite"),
+            ("FHEQAT_BLESS", "1"),
+            ("UPDATE_BOOK", "1"),
+        ],
         is_of_ci: false,
     },
     Check {

@@ -1,8 +1,11 @@
 //! The layers that the macro knows: a row each, and which of them share an option.
 
-use fheqat_spec::limits::{INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER};
+use fheqat_spec::{
+    closest,
+    limits::{INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER},
+};
 
-use crate::{diag::list, suggest::closest};
+use crate::diag::list;
 
 /// The table: the name of the layer's type, the numbers that type takes, and what other libraries call it.
 macro_rules! kinds {

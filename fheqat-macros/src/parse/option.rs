@@ -1,5 +1,6 @@
 //! `key = value, ...`: the list, and the tables of what it may hold.
 
+use fheqat_spec::closest;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
@@ -10,10 +11,7 @@ use syn::{
 };
 
 use super::kind::Kind;
-use crate::{
-    diag::{Ctxt, Message, list},
-    suggest::closest,
-};
+use crate::diag::{Ctxt, Message, list};
 
 /// One `key = value`.
 pub(crate) struct Opt {

@@ -1,7 +1,7 @@
 //! The kinds of value an option may take.
 
 use fheqat_spec::{
-    Bias, Thresholds,
+    Bias, Thresholds, closest,
     limits::{self, Limit, MAX_RANK},
 };
 use proc_macro2::Ident;
@@ -11,10 +11,7 @@ use super::{
     number::{Amount, Reader, bare},
     option::Opt,
 };
-use crate::{
-    diag::{Message, list},
-    suggest::closest,
-};
+use crate::diag::{Message, list};
 
 /// An option whose value is a number in `limit`.
 pub(crate) fn count(limit: Limit) -> impl Fn(&mut Reader<'_>, &Opt) -> Amount<i64> {

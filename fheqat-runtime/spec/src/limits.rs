@@ -1,6 +1,6 @@
 //! Every number with a name: what an option may be, and its default.
 
-use crate::{Known, Text};
+use crate::{Known, Text, book::LANGUAGE};
 
 /// The values an option may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +96,13 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The message.
+    /// The message, and where it is explained.
     #[must_use]
     pub const fn render(&self) -> Text {
+        self.message().see(LANGUAGE)
+    }
+
+    const fn message(&self) -> Text {
         let text = Text::new();
         match *self {
             Self::OutOfRange { limit: Limit { name, least, most }, value } => {

@@ -1,11 +1,15 @@
 //! Text that a `const fn` can write.
 
+use crate::book::ERRORS;
+
 const CAPACITY: usize = 2048;
 
 /// Starts a line that says why. rustc indents what follows the first line of a message.
 pub const NOTE: &str = "\n= note: ";
 /// Starts a line that says what to type.
 pub const HELP: &str = "\n= help: ";
+/// Starts the line that says where the error is explained.
+pub const SEE: &str = "\n= see: ";
 
 /// A message rendered without allocation, so that const evaluation can panic with it.
 #[derive(Clone, Copy)]
@@ -93,6 +97,11 @@ impl Text {
     /// Starts a line that says what to type.
     pub(crate) const fn help(self) -> Self {
         self.text(HELP)
+    }
+
+    /// The line that says where the error is explained, as [`address`](crate::book::address) has it.
+    pub(crate) const fn see(self, page: &str) -> Self {
+        self.text(SEE).text(ERRORS).text(page).text(".md")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files of tensors named `field.part`, and notes of the same names beside them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::RangeInclusive,
 };
 
@@ -10,7 +10,12 @@ use ndarray::Array2;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use thiserror::Error;
 
-use super::error::{NetworkError, Unusable};
+pub use super::misfit::Misfit;
+use super::{
+    error::{NetworkError, Unusable},
+    misfit,
+    pytorch::{self, Holder, Stored},
+};
 use crate::file::FileError;
 
 /// A file of weights that cannot be written, read or used.
@@ -26,33 +31,11 @@ pub enum WeightsError {
     /// Not safetensors.
     #[error("the file is not safetensors: {0}")]
     Format(#[from] SafeTensorError),
-    /// A tensor that the network needs.
-    #[error("the file has no tensor `{tensor}`: load the weights of a network with the same fields")]
-    Missing {
-        /// Its name.
-        tensor: String,
-    },
-    /// A tensor that the network does not know.
-    #[error(
-        "the file has a tensor `{tensor}`, which the network does not: load the weights of a network with the same fields"
-    )]
-    Unknown {
-        /// Its name.
-        tensor: String,
-    },
-    /// A tensor of another shape or element type.
-    #[error(
-        "tensor `{tensor}` has shape {found:?} of {dtype}, but the network needs {expected:?} of F32: load the weights of a network with the same layers"
-    )]
-    Shape {
-        /// Its name.
-        tensor: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// Its element type.
-        dtype: Dtype,
-        /// The shape needed.
-        expected: Vec<usize>,
+    /// Tensors that the network lacks or does not know, or of another shape or element type: all of them.
+    #[error("{}", misfit::listed(.misfits))]
+    Tensors {
+        /// What is wrong, a tensor each.
+        misfits: Vec<Misfit>,
     },
     /// Another encoder of the input than the network has.
     #[error(
@@ -103,6 +86,13 @@ pub enum WeightsError {
     /// Numbers that are finite each, but not together.
     #[error("{0}: the file is damaged, or its training diverged")]
     Unusable(#[from] Unusable),
+}
+
+impl WeightsError {
+    /// Whether a note of the file says what is wrong.
+    pub(super) const fn is_of_a_note(&self) -> bool {
+        matches!(self, Self::Encoder { .. } | Self::Note { .. } | Self::Declared { .. })
+    }
 }
 
 struct Tensor {
@@ -176,24 +166,46 @@ fn with_notes(file: Vec<u8>, notes: &BTreeMap<String, String>) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), &header[..], data].concat()
 }
 
-/// Hands out the tensors of one field after the other.
+/// Hands out the tensors of one field after the other. Tensors that do not fit are collected: zeros stand for them until
+/// [`TensorReader::finish`] refuses the file.
 pub(crate) struct TensorReader<'a> {
     field: &'static str,
-    tensors: SafeTensors<'a>,
+    tensors: BTreeMap<String, Stored<'a>>,
     notes: HashMap<String, String>,
-    seen: Vec<String>,
+    is_own: bool,
+    asked: Vec<String>,
+    seen: BTreeSet<String>,
+    misfits: Vec<Misfit>,
+    /// The first tensor with an element that is not finite.
+    damaged: Option<WeightsError>,
 }
 
 impl<'a> TensorReader<'a> {
-    /// Reads a file.
+    /// Reads a file for a network with the layers `holders`, whose fields read one another in order if `is_chain`.
     ///
     /// # Errors
-    /// When it is not safetensors.
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, SafeTensorError> {
+    /// When it is not safetensors, or numbers its layers and the network has not as many.
+    pub(super) fn new(bytes: &'a [u8], holders: &[Holder], is_chain: bool) -> Result<Self, WeightsError> {
         let tensors = SafeTensors::deserialize(bytes)?;
         let (_, metadata) = SafeTensors::read_metadata(bytes)?;
         let notes = metadata.metadata().clone().unwrap_or_default();
-        Ok(Self { field: "", tensors, notes, seen: Vec::new() })
+        let is_own = notes.keys().any(|note| {
+            note.split_once('.').is_some_and(|(field, _)| holders.iter().any(|holder| holder.name == field))
+        });
+        let mut misfits = Vec::new();
+        let tensors = if is_own {
+            pytorch::as_they_are(tensors.tensors())
+        } else {
+            pytorch::named(tensors.tensors(), holders, is_chain, &mut misfits)
+                .map_err(|misfit| WeightsError::Tensors { misfits: vec![misfit] })?
+        };
+        let (asked, seen) = (Vec::new(), BTreeSet::new());
+        Ok(Self { field: "", tensors, notes, is_own, asked, seen, misfits, damaged: None })
+    }
+
+    /// Whether fheqat wrote the file.
+    pub(super) const fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// What follows belongs to this field.
@@ -250,11 +262,9 @@ impl<'a> TensorReader<'a> {
 
     /// The numbers of a tensor with so many rows of any length.
     pub(super) fn matrix(&mut self, part: &str, rows: usize) -> Result<Vec<f32>, WeightsError> {
-        let columns = match self.tensors.tensor(&self.name(part)) {
-            Ok(view) => view.shape().get(1).copied().unwrap_or_default(),
-            Err(_) => 0,
-        };
-        self.required(part, &[rows, columns])
+        let stored = self.tensors.get(&self.name(part));
+        let columns = stored.and_then(|stored| stored.shape().get(1).copied()).unwrap_or_default();
+        Ok(self.needed(part, &[vec![rows, columns]])?.unwrap_or_default())
     }
 
     /// As many numbers above zero, where the tensor is there.
@@ -279,37 +289,87 @@ impl<'a> TensorReader<'a> {
     }
 
     pub(super) fn required(&mut self, part: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
-        match self.optional(part, shape)? {
-            Some(values) => Ok(values),
-            None => Err(WeightsError::Missing { tensor: self.name(part) }),
+        self.required_in(part, &[shape.to_vec()])
+    }
+
+    /// A tensor of one of several shapes of as many numbers.
+    pub(super) fn required_in(
+        &mut self,
+        part: &str,
+        shapes: &[Vec<usize>],
+    ) -> Result<Vec<f32>, WeightsError> {
+        let count = shapes.last().map_or(0, |shape| shape.iter().product());
+        Ok(self.needed(part, shapes)?.unwrap_or_else(|| vec![0.0; count]))
+    }
+
+    /// A tensor that is a misfit where it is not there.
+    fn needed(&mut self, part: &str, shapes: &[Vec<usize>]) -> Result<Option<Vec<f32>>, WeightsError> {
+        let before = self.misfits.len();
+        let values = self.optional_in(part, shapes)?;
+        if values.is_none() && self.misfits.len() == before {
+            let expected = shapes.last().cloned().unwrap_or_default();
+            self.misfits.push(Misfit::Missing { tensor: self.name(part), expected, nearest: None });
         }
+        Ok(values)
     }
 
     pub(super) fn optional(&mut self, part: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, WeightsError> {
+        self.optional_in(part, &[shape.to_vec()])
+    }
+
+    /// A tensor of one of several shapes of as many numbers, where it is there.
+    pub(super) fn optional_in(
+        &mut self,
+        part: &str,
+        shapes: &[Vec<usize>],
+    ) -> Result<Option<Vec<f32>>, WeightsError> {
         let name = self.name(part);
-        let Ok(view) = self.tensors.tensor(&name) else { return Ok(None) };
-        if view.dtype() != Dtype::F32 || view.shape() != shape {
-            return Err(WeightsError::Shape {
-                tensor: name,
-                found: view.shape().to_vec(),
-                dtype: view.dtype(),
-                expected: shape.to_vec(),
-            });
+        let expected = shapes.last().cloned().unwrap_or_default();
+        self.asked.push(name.clone());
+        let Some(stored) = self.tensors.get(&name) else { return Ok(None) };
+        self.seen.insert(name);
+        let (tensor, found) = (stored.name.clone(), stored.shape().to_vec());
+        if !shapes.contains(&found) {
+            self.misfits.push(Misfit::Shape { tensor, read_as: self.name(part), found, expected });
+            return Ok(None);
         }
-        let (words, _) = view.data().as_chunks::<4>();
-        let values: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+        let values = match stored.values() {
+            Ok(values) => values,
+            Err(dtype) => {
+                self.misfits.push(Misfit::Type { tensor, dtype });
+                return Ok(None);
+            }
+        };
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(self.bad_value(part, index, values[index]));
+            let value = values[index];
+            self.damaged.get_or_insert(WeightsError::Value { tensor, index, value });
         }
-        self.seen.push(name);
         Ok(Some(values))
     }
 
+    /// Whether all tensors so far fit.
+    pub(super) const fn fits(&self) -> bool {
+        self.misfits.is_empty()
+    }
+
+    /// Notes what else does not fit.
+    pub(super) fn refuse(&mut self, misfit: Misfit) {
+        self.misfits.push(misfit);
+    }
+
     /// # Errors
-    /// When the file has a tensor that nothing has read.
+    /// When a tensor does not fit, the file has one that nothing has read, or an element is not finite.
     pub(super) fn finish(self) -> Result<(), WeightsError> {
-        match self.tensors.names().into_iter().find(|name| !self.seen.iter().any(|seen| seen == name)) {
-            Some(tensor) => Err(WeightsError::Unknown { tensor: tensor.to_owned() }),
+        let unread: Vec<(&str, &[usize])> = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| !self.seen.contains(*name))
+            .map(|(_, stored)| (&*stored.name, stored.shape()))
+            .collect();
+        let misfits = misfit::with_unread(self.misfits, &unread, &self.asked);
+        match self.damaged {
+            _ if !misfits.is_empty() => Err(WeightsError::Tensors { misfits }),
+            Some(damaged) => Err(damaged),
             None => Ok(()),
         }
     }

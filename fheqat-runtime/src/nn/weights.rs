@@ -12,16 +12,24 @@
 //! chosen yet is left out. The metadata, in the order of names, say of a layer that is calibrated what its numbers mean: the `range`
 //! of its integers, how its `bias` is held, its `max_l1` and `max_nonzero`; of a quantizer the `range` of its declared levels, its
 //! `function`, and whose `scale` it has; of the last layer with weights, what the outputs answer, with the names of classes. A network
-//! that declares something else refuses the file.
+//! that declares something else refuses the file. Tensors of 64 bits are rounded, those of 16 bits read as they are.
 
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
+use fheqat_spec::Bias;
+use ndarray::Array1;
+
 use super::{
-    ops::operation::{AtLoad, Context},
+    misfit::Misfit,
+    ops::{
+        Op,
+        operation::{AtLoad, Context},
+    },
     program::Program,
+    pytorch::Holder,
     targets::TargetState,
     tensors::{TensorReader, TensorWriter, WeightsError},
 };
@@ -45,13 +53,15 @@ pub(crate) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
     Ok(file::write(path, |to| to.write_all(&bytes))?)
 }
 
-/// Reads what [`save`] wrote.
+/// Reads what [`save`] wrote, or the weights of a network of `PyTorch`, whose names [`pytorch`](super::pytorch) maps.
 ///
 /// # Errors
 /// When the file cannot be read, is not safetensors, or holds another network.
 pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsError> {
     let bytes = file::read(path)?;
-    let mut reader = TensorReader::new(&bytes)?;
+    let mut reader = TensorReader::new(&bytes, &holders(program), is_chain(program))?;
+    let is_own = reader.is_own();
+    let mut failed = None;
     let owners: Vec<Option<&str>> = (0..program.nodes.len()).map(|index| owner(program, index)).collect();
     let features = program.features;
     for (index, owner) in owners.into_iter().enumerate() {
@@ -63,15 +73,71 @@ pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsErro
             features: program.encodes(index).then_some(features),
             reads: program.nodes[index].from.map_or(features, |from| program.nodes[from].width),
         };
-        program.nodes[index].op.state_mut().load(at, &mut reader)?;
+        let loaded = program.nodes[index].op.state_mut().load(at, &mut reader);
+        failed = failed.or(loaded.err().map(|error| (reader.fits(), error)));
     }
     let (name, outputs) = (last_with_weights(program), program.outputs());
     if let (Some(name), Some(targets)) = (name, program.targets_mut()) {
         reader.start(name);
-        *targets = TargetState::load(&mut reader, outputs)?;
+        match TargetState::load(&mut reader, outputs) {
+            Ok(loaded) => *targets = loaded,
+            Err(error) => failed = failed.or(Some((reader.fits(), error))),
+        }
     }
-    reader.finish()?;
-    Ok(program.check()?)
+    if !is_own {
+        fold_biases(program, &mut reader);
+    }
+    // Tensors of a network that declares something else do not fit because of that.
+    match failed {
+        Some((true, error)) if error.is_of_a_note() => Err(error),
+        failed => {
+            reader.finish()?;
+            failed.map_or(Ok(()), |(_, error)| Err(error))?;
+            Ok(program.check()?)
+        }
+    }
+}
+
+/// The fields that have tensors of their own in the file of another library.
+fn holders(program: &Program) -> Vec<Holder> {
+    let nodes = program.nodes.iter();
+    nodes
+        .map(|node| Holder {
+            name: node.name,
+            has_weights: node.op.has_weights(),
+            keeps_mask: matches!(node.op, Op::Linear(_)),
+        })
+        .collect()
+}
+
+/// Whether each field reads the one before it.
+fn is_chain(program: &Program) -> bool {
+    (1..program.nodes.len()).all(|index| program.operands(index) == [index - 1])
+}
+
+/// A layer without a bias in front of batch normalisations may have one in the file: `(w x + b) - mean` is `w x - (mean - b)`.
+fn fold_biases(program: &mut Program, reader: &mut TensorReader<'_>) {
+    for index in 0..program.nodes.len() {
+        let readers: Vec<usize> = program.readers(index).collect();
+        let is_normalized = program.is_normalized(index);
+        let node = &mut program.nodes[index];
+        let name = node.name;
+        let Op::Linear(state) = &mut node.op else { continue };
+        if state.declared != Bias::None || state.bias.iter().all(|&bias| bias == 0.0) {
+            continue;
+        }
+        if !is_normalized {
+            reader.refuse(Misfit::Bias { field: name.to_owned() });
+            continue;
+        }
+        let zeros = Array1::zeros(state.bias.len());
+        let bias = std::mem::replace(&mut state.bias, zeros);
+        for reader in readers {
+            if let Op::Norm(norm) = &mut program.nodes[reader].op {
+                norm.mean -= &bias;
+            }
+        }
+    }
 }
 
 fn last_with_weights(program: &Program) -> Option<&'static str> {

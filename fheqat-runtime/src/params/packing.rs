@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    /// What docs/engine.md and README say of them.
+    /// What docs/engine.md and docs/book/prices.md say of them.
     #[test]
     fn keys_and_noise_are_as_documented() {
         let deviation = |variance: f64| variance.log2() / 2.0;

@@ -34,6 +34,14 @@ macro_rules! laws {
             /// Every law, in the order they are asked.
             pub const ALL: [Self; COUNT] = [$(Self::$law),*];
 
+            /// The name of its page in the [error index](crate::book).
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$law => stringify!($file),)*
+                }
+            }
+
             /// What holds for it whatever breaks it.
             #[must_use]
             pub const fn traits(self) -> LawTraits {
@@ -61,12 +69,13 @@ macro_rules! laws {
             }
 
             /// The message: what is wrong, with both sides and their values; `note`: the arithmetic; `help`: the exact text
-            /// to type.
+            /// to type; `see`: where it is explained.
             #[must_use]
             pub const fn render(&self) -> Text {
-                match self {
+                let text = match self {
                     $(Self::$law(issue) => issue.render(),)*
-                }
+                };
+                text.see(self.law().page())
             }
 
             /// Which tokens to underline.

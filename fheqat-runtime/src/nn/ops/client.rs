@@ -223,6 +223,11 @@ impl ClientState {
         }
     }
 
+    /// Whether it has any.
+    pub(super) const fn has_weights(&self) -> bool {
+        matches!(self, Self::Linear(_) | Self::Norm(_))
+    }
+
     /// The normalisation, where it is one.
     fn norm(&self) -> Option<&NormState> {
         match self {
@@ -315,7 +320,9 @@ impl State for ClientState {
                     filters.agrees(from)?;
                 }
                 let (rows, columns) = state.weight.dim();
-                state.weight = shaped(from.required(WEIGHT, &[rows, columns])?, (rows, columns));
+                let mut shapes = vec![vec![rows, columns]];
+                shapes.extend(state.filters.iter().flat_map(|filters| filters.shapes()));
+                state.weight = shaped(from.required_in(WEIGHT, &shapes)?, (rows, columns));
                 state.bias = Array1::from_vec(from.required(BIAS, &[rows])?);
                 Ok(())
             }

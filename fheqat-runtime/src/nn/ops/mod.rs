@@ -196,6 +196,15 @@ impl Op {
         }
     }
 
+    /// Whether it has weights that a file of another library has too.
+    pub(crate) fn has_weights(&self) -> bool {
+        match self {
+            Self::Linear(_) | Self::Norm(_) => true,
+            Self::Client(state) => state.has_weights(),
+            _ => false,
+        }
+    }
+
     /// The op of a layer, and how many numbers it gives; `None` where the layer is not what its specification says.
     pub(crate) fn placed(layer: &Layer, state: LayerRef<'_>, place: &Place<'_>) -> Option<(usize, Self)> {
         fn op<S>(placed: Option<(usize, S)>, op: fn(S) -> Op) -> Option<(usize, Op)> {

@@ -221,6 +221,18 @@ impl Filters {
         })
     }
 
+    /// The shapes that other libraries give their weights: `[filters, channels of a group, ...]` and the window.
+    pub(super) fn shapes(&self) -> impl Iterator<Item = Vec<usize>> {
+        let (rows, elements) = (self.windows.rows, self.windows.elements);
+        let windows = match (rows, elements) {
+            (1, 1) => vec![vec![1, 1], vec![1]],
+            (1, _) => vec![vec![elements]],
+            _ => vec![vec![rows, elements / rows]],
+        };
+        let ends = [self.count, self.windows.channels / self.groups];
+        windows.into_iter().map(move |window| [&ends[..], &window].concat())
+    }
+
     /// Notes how they slide, beside their weights.
     pub(super) fn save(&self, to: &mut TensorWriter) {
         for (part, number) in [(STRIDE, self.stride), (PADDING, self.padding), (GROUPS, self.groups)] {

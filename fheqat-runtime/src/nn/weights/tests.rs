@@ -1,3 +1,5 @@
+mod pytorch;
+
 use std::path::PathBuf;
 
 use fheqat_spec::{Bias, Transfer, WeightRange};

@@ -613,7 +613,7 @@ fn logs_and_weights_are_files() {
     assert_eq!(other.quantized(), net.quantized());
     let mut wider = Chain::<2, 31, 2, 10, 0, true>::new(Seed(2));
     let error = wider.load(&path).unwrap_err().to_string();
-    assert!(error.starts_with("tensor `fc1.weight` has shape [30, 2]"), "{error}");
+    assert!(error.contains("`fc1.weight` has shape [30, 2]"), "{error}");
     std::fs::write(&path, b"nothing").unwrap();
     assert!(other.load(&path).unwrap_err().to_string().starts_with("the file is not safetensors"));
     assert!(other.load(folder.path().join("none")).unwrap_err().to_string().starts_with("cannot read"));

@@ -1,7 +1,10 @@
 //! Did you mean?
 
-/// The known name that `typed` most likely stands for.
-pub(crate) fn closest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+use alloc::vec::Vec;
+
+/// The known name that `typed` most likely stands for: the first of those that the fewest changes of a character make of it, at most
+/// one for each three characters.
+pub fn closest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|name| (distance(&typed.to_lowercase(), &name.to_lowercase()), name))
