@@ -1,0 +1,169 @@
+//! What a page is made of, and its template.
+
+use std::{borrow::Cow, fs, path::Path};
+
+use askama::Template;
+use fheqat::{
+    circuit::Circuit,
+    compile::{Compiled, Prediction},
+    fhe::{ClientHalf, ServerHalf},
+    report::{Promise, Report},
+};
+
+use crate::{
+    PageError,
+    colours::properties,
+    figure::Figure,
+    layers::{Layers, promise},
+    network::Network,
+    sizes::{Named, Sizes},
+    text,
+};
+
+/// A report in the making: parts are added in any order, each of them optional.
+#[derive(Clone, Debug, Default)]
+pub struct Page<'a> {
+    title: String,
+    report: Option<Cow<'a, Report>>,
+    prediction: Option<&'a Prediction>,
+    circuit: Option<&'a Circuit>,
+    client: Option<&'a ClientHalf>,
+    server: Option<&'a ServerHalf>,
+    files: Vec<Facts>,
+}
+
+/// What is known of a file, or of anything else that has no part of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The name of the file.
+    pub name: String,
+    /// What each fact is called, and its lines.
+    pub facts: Vec<(String, Vec<String>)>,
+}
+
+impl<'a> Page<'a> {
+    /// A page with a title, such as the network's name, and nothing else.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..Self::default() }
+    }
+
+    /// What a circuit costs encrypted: layers, slots, rotations, prices and sizes.
+    #[must_use]
+    pub fn report(mut self, report: &'a Report) -> Self {
+        self.report = Some(Cow::Borrowed(report));
+        self
+    }
+
+    /// The report, the circuit and the noise that is predicted of a compiled circuit.
+    #[must_use]
+    pub fn compiled(mut self, compiled: &'a Compiled) -> Self {
+        self.report = Some(Cow::Owned(compiled.report()));
+        self.prediction = Some(compiled.prediction());
+        self.circuit(compiled.circuit())
+    }
+
+    /// The circuit: what reads what, encodings, and decision regions where there are two features.
+    #[must_use]
+    pub const fn circuit(mut self, circuit: &'a Circuit) -> Self {
+        self.circuit = Some(circuit);
+        self
+    }
+
+    /// The client half of a model: encodings and sizes.
+    #[must_use]
+    pub const fn client(mut self, half: &'a ClientHalf) -> Self {
+        self.client = Some(half);
+        self
+    }
+
+    /// The server half of a model: memory and parameters.
+    #[must_use]
+    pub const fn server(mut self, half: &'a ServerHalf) -> Self {
+        self.server = Some(half);
+        self
+    }
+
+    /// What is known of a file; those of several stand in their order.
+    #[must_use]
+    pub fn file(mut self, facts: Facts) -> Self {
+        self.files.push(facts);
+        self
+    }
+
+    /// The page as HTML.
+    ///
+    /// # Errors
+    /// When the samples do not fit the circuit, or by a defect of fheqat.
+    pub fn to_html(&self) -> Result<String, PageError> {
+        let report = self.report.as_deref();
+        let network = Network::of(self.circuit, report);
+        let view = View {
+            title: text::short(&self.title, 200),
+            light: properties(false),
+            dark: properties(true),
+            version: env!("CARGO_PKG_VERSION"),
+            lead: lead(report),
+            tiles: report.map_or_else(Vec::new, tiles),
+            drawing: network.as_ref().map(Network::drawing).transpose()?,
+            left_out: network.as_ref().map_or(0, Network::left_out),
+            has_edges: network.as_ref().is_some_and(|network| network.has_edges),
+            layers: Layers::of(self.circuit, report),
+            sizes: Sizes::of(report, self.client, self.server),
+            files: &self.files,
+        };
+        Ok(view.render()?)
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// As [`to_html`](Self::to_html), and when the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PageError> {
+        let path = path.as_ref();
+        let html = self.to_html()?;
+        fs::write(path, html).map_err(|source| PageError::File { path: path.display().to_string(), source })
+    }
+}
+
+/// What the template reads.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct View<'a> {
+    title: String,
+    light: String,
+    dark: String,
+    version: &'static str,
+    lead: String,
+    tiles: Vec<Named>,
+    drawing: Option<Figure>,
+    left_out: usize,
+    has_edges: bool,
+    layers: Option<Layers>,
+    sizes: Option<Sizes>,
+    files: &'a [Facts],
+}
+
+fn lead(report: Option<&Report>) -> String {
+    let Some(report) = report else { return String::new() };
+    let wrong = match report.results {
+        Promise::Exact => "a result differs from the same network on plain integers",
+        Promise::Within { .. } => "a result is off by more than its noise",
+    };
+    format!(
+        "Results are {}. The probability that {wrong} is {}, as predicted. Keys have at least 128 bits of security.",
+        promise(report.results),
+        text::probability(report.p_fail.0)
+    )
+}
+
+fn tiles(report: &Report) -> Vec<Named> {
+    vec![
+        Named::new("one inference", text::seconds(report.core_seconds.0), "on one core, predicted"),
+        Named::new("blind rotations", text::length(report.rotations()), "of one sample"),
+        Named::new("wrong with", text::power(report.p_fail.0), "at most, predicted"),
+        Named::new("evaluation keys", report.server_key_seeded.to_string(), "sent once"),
+        Named::new("encrypted sample", report.input.to_string(), "sent"),
+        Named::new("encrypted result", report.output.to_string(), "received"),
+    ]
+}
