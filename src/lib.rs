@@ -21,6 +21,8 @@ mod main_error;
 /// ```
 ///
 pub use fheqat_macros::quant_net;
+#[cfg(feature = "page")]
+pub use fheqat_page as page;
 pub use fheqat_runtime::*;
 pub use main_error::MainError;
 pub use ndarray;

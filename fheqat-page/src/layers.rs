@@ -1,6 +1,6 @@
 //! The tables of layers: as declared, and as they run encrypted.
 
-use fheqat::{
+use fheqat_runtime::{
     circuit::Circuit,
     report::{CircuitReport, LayerReport, Promise, Report},
 };

@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! use fheqat::prelude::*;
-//! use fheqat_page::Page;
+//! use fheqat::page::Page;
 //!
 //! # fn page(circuit: &Circuit, test: &Dataset) -> Result<(), MainError> {
 //! let compiled = circuit.compile(&CompileOptions::default())?;
@@ -14,14 +14,22 @@
 //! ```
 
 mod colours;
+mod encodings;
 mod figure;
 mod layers;
 mod network;
+mod noise;
 mod page;
+mod predictions;
+mod regions;
 mod sizes;
+mod sums;
 mod text;
+mod training;
 
 use std::io;
+
+use fheqat_runtime::{error::InputError, train::TrainError};
 
 pub use page::{Facts, Page};
 
@@ -29,6 +37,12 @@ pub use page::{Facts, Page};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PageError {
+    /// The samples do not fit the circuit.
+    #[error(transparent)]
+    Data(#[from] TrainError),
+    /// A sample does not fit the circuit.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// A figure cannot be drawn: a defect of fheqat.
     #[error("a figure cannot be drawn: {0}")]
     Drawing(String),

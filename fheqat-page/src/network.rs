@@ -2,7 +2,7 @@
 
 mod drawing;
 
-use fheqat::{
+use fheqat_runtime::{
     circuit::{
         Circuit,
         ir::{Graph, Term, Wire},

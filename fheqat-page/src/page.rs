@@ -3,21 +3,29 @@
 use std::{borrow::Cow, fs, path::Path};
 
 use askama::Template;
-use fheqat::{
-    circuit::Circuit,
+use fheqat_runtime::{
+    circuit::{Circuit, Logits},
     compile::{Compiled, Prediction},
+    data::Dataset,
     fhe::{ClientHalf, ServerHalf},
     report::{Promise, Report},
+    train::History,
 };
 
 use crate::{
     PageError,
     colours::properties,
+    encodings::{self, Encoding},
     figure::Figure,
     layers::{Layers, promise},
     network::Network,
+    noise::{Measured, Noise},
+    predictions::Predictions,
+    regions,
     sizes::{Named, Sizes},
+    sums::Sums,
     text,
+    training::{Key, Keyed, Training},
 };
 
 /// A report in the making: parts are added in any order, each of them optional.
@@ -29,6 +37,9 @@ pub struct Page<'a> {
     circuit: Option<&'a Circuit>,
     client: Option<&'a ClientHalf>,
     server: Option<&'a ServerHalf>,
+    history: Option<&'a History>,
+    data: Option<(&'a Dataset, String)>,
+    measured: Option<Measured>,
     files: Vec<Facts>,
 }
 
@@ -84,6 +95,29 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// How training went, and what the search for a cheap network tried.
+    #[must_use]
+    pub const fn history(mut self, history: &'a History) -> Self {
+        self.history = Some(history);
+        self
+    }
+
+    /// Samples that the circuit is run on in the clear, and what they are, such as `the test samples`: how right it is, and what its
+    /// sums take. Nothing of them is shown without a circuit.
+    #[must_use]
+    pub fn data(mut self, data: &'a Dataset, about: impl Into<String>) -> Self {
+        self.data = Some((data, about.into()));
+        self
+    }
+
+    /// What was decrypted, and what the circuit gives for the same samples in the clear: the noise that was measured. Nothing of it
+    /// is shown without a report.
+    #[must_use]
+    pub fn measured(mut self, decrypted: &[Logits], clear: &[Logits]) -> Self {
+        self.measured = Some(Measured::of(decrypted, clear));
+        self
+    }
+
     /// What is known of a file; those of several stand in their order.
     #[must_use]
     pub fn file(mut self, facts: Facts) -> Self {
@@ -98,19 +132,33 @@ impl<'a> Page<'a> {
     pub fn to_html(&self) -> Result<String, PageError> {
         let report = self.report.as_deref();
         let network = Network::of(self.circuit, report);
+        let data = self.circuit.zip(self.data.as_ref());
+        let predictions =
+            data.map(|(circuit, (data, about))| Predictions::of(circuit, data, about)).transpose()?;
+        let codec = self.circuit.map(|circuit| &circuit.codec).or(self.client.map(ClientHalf::codec));
+        let region = self.circuit.map(|circuit| regions::of(circuit, self.data.as_ref().map(|(data, _)| *data)));
+        let noise = report.map(|report| Noise::of(report, self.prediction, self.measured.as_ref()));
+        let headline = predictions.as_ref().and_then(|predictions| predictions.headline.clone());
         let view = View {
             title: text::short(&self.title, 200),
             light: properties(false),
             dark: properties(true),
             version: env!("CARGO_PKG_VERSION"),
             lead: lead(report),
-            tiles: report.map_or_else(Vec::new, tiles),
+            tiles: headline.into_iter().chain(report.into_iter().flat_map(tiles)).collect(),
             drawing: network.as_ref().map(Network::drawing).transpose()?,
             left_out: network.as_ref().map_or(0, Network::left_out),
             has_edges: network.as_ref().is_some_and(|network| network.has_edges),
             layers: Layers::of(self.circuit, report),
+            sums: data.map(|(circuit, (data, _))| Sums::of(circuit, data)).transpose()?,
+            training: self.history.map(Training::of).transpose()?,
+            predictions,
+            region: region.transpose()?.flatten(),
+            encodings: codec.map(encodings::of).transpose()?.unwrap_or_default(),
+            noise: noise.transpose()?.flatten(),
             sizes: Sizes::of(report, self.client, self.server),
             files: &self.files,
+            no_keys: &[],
         };
         Ok(view.render()?)
     }
@@ -140,8 +188,15 @@ struct View<'a> {
     left_out: usize,
     has_edges: bool,
     layers: Option<Layers>,
+    sums: Option<Sums>,
+    training: Option<Training>,
+    predictions: Option<Predictions>,
+    region: Option<Keyed>,
+    encodings: Vec<Encoding>,
+    noise: Option<Noise>,
     sizes: Option<Sizes>,
     files: &'a [Facts],
+    no_keys: &'static [Key],
 }
 
 fn lead(report: Option<&Report>) -> String {

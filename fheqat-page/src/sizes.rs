@@ -1,6 +1,6 @@
 //! Keys, inputs and results: their sizes and parameters, and the tiles at the head of the page.
 
-use fheqat::{
+use fheqat_runtime::{
     fhe::{ClientHalf, ServerHalf, Sizes as OfClient},
     params::{Bytes, Decomposition, Parameters},
     report::{KeyParameters, Report},

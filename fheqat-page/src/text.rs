@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use fheqat::spec::Range;
+use fheqat_runtime::spec::Range;
 
 /// With commas between thousands.
 pub(crate) fn count(number: impl Into<i128>) -> String {

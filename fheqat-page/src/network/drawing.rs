@@ -1,6 +1,6 @@
 //! The drawing of a network: a box for each part, arrows beside those that skip others.
 
-use fheqat::spec::Range;
+use fheqat_runtime::spec::Range;
 use plotters::{
     element::{PathElement, Polygon, Rectangle, Text},
     style::text_anchor::{HPos, VPos},
