@@ -186,12 +186,14 @@ fn listed(values: impl Iterator<Item = String>) -> String {
 fn strip(values: &[f64]) -> Result<Option<Figure>, PageError> {
     const WIDTH: i32 = 200;
     let finite = || values.iter().copied().filter(|value| value.is_finite());
-    let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = finite()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     if !(high - low).is_finite() || high <= low {
         return Ok(None);
     }
-    let mut places: Vec<i32> =
-        finite().map(|value| 3 * UNIT + ((value - low) / (high - low) * f64::from((WIDTH - 6) * UNIT)) as i32).collect();
+    let mut places: Vec<i32> = finite()
+        .map(|value| 3 * UNIT + ((value - low) / (high - low) * f64::from((WIDTH - 6) * UNIT)) as i32)
+        .collect();
     places.sort_unstable();
     places.dedup();
     let description = format!("From {} to {}", text::number(low), text::number(high));

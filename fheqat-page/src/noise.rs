@@ -72,7 +72,8 @@ impl Measured {
     }
 
     fn in_words(&self, results: Promise) -> String {
-        let of = format!("{} with {}", text::many(self.results, "encrypted result"), text::many(self.sums, "sum"));
+        let of =
+            format!("{} with {}", text::many(self.results, "encrypted result"), text::many(self.sums, "sum"));
         if self.differing == 0 {
             return format!("Measured on {of}: none differs from the circuit on plain integers.");
         }
@@ -152,10 +153,8 @@ fn figure(report: &Report) -> Result<Figure, PageError> {
             let label = anchored(&style(Role::Ink, 12.5, false), HPos::Right, VPos::Center);
             area.draw(&Text::new(name.clone(), ((LEFT - 8) * UNIT, middle * UNIT), label))?;
             let length = (f64::from(WIDTH - LEFT - 74) * rare(*log2) / most) as i32;
-            let bar = [
-                (LEFT * UNIT, (middle - 8) * UNIT),
-                ((LEFT + length.max(1)) * UNIT, (middle + 8) * UNIT),
-            ];
+            let bar =
+                [(LEFT * UNIT, (middle - 8) * UNIT), ((LEFT + length.max(1)) * UNIT, (middle + 8) * UNIT)];
             area.draw(&Rectangle::new(bar, filled(*role, 0.85)))?;
             let label = anchored(&style(Role::Soft, 12.0, false), HPos::Left, VPos::Center);
             let place = ((LEFT + length + 7) * UNIT, middle * UNIT);

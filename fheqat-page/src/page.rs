@@ -111,10 +111,10 @@ impl<'a> Page<'a> {
     }
 
     /// What was decrypted, and what the circuit gives for the same samples in the clear: the noise that was measured. Nothing of it
-    /// is shown without a report.
+    /// is shown without a report, or where nothing was decrypted.
     #[must_use]
     pub fn measured(mut self, decrypted: &[Logits], clear: &[Logits]) -> Self {
-        self.measured = Some(Measured::of(decrypted, clear));
+        self.measured = (!decrypted.is_empty()).then(|| Measured::of(decrypted, clear));
         self
     }
 
@@ -136,7 +136,8 @@ impl<'a> Page<'a> {
         let predictions =
             data.map(|(circuit, (data, about))| Predictions::of(circuit, data, about)).transpose()?;
         let codec = self.circuit.map(|circuit| &circuit.codec).or(self.client.map(ClientHalf::codec));
-        let region = self.circuit.map(|circuit| regions::of(circuit, self.data.as_ref().map(|(data, _)| *data)));
+        let region =
+            self.circuit.map(|circuit| regions::of(circuit, self.data.as_ref().map(|(data, _)| *data)));
         let noise = report.map(|report| Noise::of(report, self.prediction, self.measured.as_ref()));
         let headline = predictions.as_ref().and_then(|predictions| predictions.headline.clone());
         let view = View {

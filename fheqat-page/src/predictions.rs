@@ -10,7 +10,10 @@ use fheqat_runtime::{
     },
 };
 use ndarray::ArrayView2;
-use plotters::{element::{Circle, Rectangle}, series::LineSeries};
+use plotters::{
+    element::{Circle, Rectangle},
+    series::LineSeries,
+};
 
 use crate::{
     PageError,
@@ -123,15 +126,16 @@ fn matrix(metrics: &Metrics, counts: &[Vec<usize>]) -> Vec<MatrixRow> {
     if counts.len() > CLASSES {
         return Vec::new();
     }
-    let row = |(index, (class, counts)): (usize, (&fheqat_runtime::train::metrics::ClassScore, &Vec<usize>))| {
-        let all = counts.iter().sum::<usize>().max(1) as f64;
-        let cells = counts.iter().enumerate().map(|(other, count)| Cell {
-            count: text::length(*count),
-            part: format!("{:.3}", *count as f64 / all),
-            is_right: index == other,
-        });
-        MatrixRow { name: text::short(&class.name, 40), cells: cells.collect() }
-    };
+    let row =
+        |(index, (class, counts)): (usize, (&fheqat_runtime::train::metrics::ClassScore, &Vec<usize>))| {
+            let all = counts.iter().sum::<usize>().max(1) as f64;
+            let cells = counts.iter().enumerate().map(|(other, count)| Cell {
+                count: text::length(*count),
+                part: format!("{:.3}", *count as f64 / all),
+                is_right: index == other,
+            });
+            MatrixRow { name: text::short(&class.name, 40), cells: cells.collect() }
+        };
     classes.classes.iter().zip(counts).enumerate().map(row).collect()
 }
 
@@ -257,7 +261,8 @@ fn beside(pairs: &[(f64, f64)], name: &str) -> Result<Figure, PageError> {
         y_text: &|y| text::number(*y),
     };
     let step = pairs.len().div_ceil(POINTS).max(1);
-    let description = format!("{}; the nearer to the diagonal, the better", text::many(pairs.len(), "sample"));
+    let description =
+        format!("{}; the nearer to the diagonal, the better", text::many(pairs.len(), "sample"));
     Figure::new(format!("Predicted beside the data{name}"), description, (430, 320), |area| {
         let mut chart = chart(area, &axes)?;
         chart.draw_series(LineSeries::new([(both.0, both.0), (both.1, both.1)], stroke(Role::Soft, 10)))?;
@@ -290,11 +295,13 @@ fn errors(pairs: &[(f64, f64)], name: &str) -> Result<Figure, PageError> {
         format!("From {} to {}, {} on average", text::number(low), text::number(high), text::number(mean));
     Figure::new(format!("Residuals{name}"), description, (430, 320), |area| {
         let mut chart = chart(area, &axes)?;
-        chart.draw_series(counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bin, count)| {
-            let left = low + width * bin as f64;
-            let corners = [(left + 0.06 * width, 0.0), (left + 0.94 * width, *count as f64)];
-            Rectangle::new(corners, filled(Role::Accent, 0.9))
-        }))?;
+        chart.draw_series(counts.iter().enumerate().filter(|(_, count)| **count > 0).map(
+            |(bin, count)| {
+                let left = low + width * bin as f64;
+                let corners = [(left + 0.06 * width, 0.0), (left + 0.94 * width, *count as f64)];
+                Rectangle::new(corners, filled(Role::Accent, 0.9))
+            },
+        ))?;
         Ok(())
     })
 }
@@ -306,7 +313,8 @@ mod tests {
     #[test]
     fn a_curve_takes_ties_together_and_ends_at_one() {
         let scored = vec![(3.0, true), (2.0, true), (2.0, false), (1.0, false), (0.0, true)];
-        let expected = [(0.0, 0.0), (0.0, 1.0 / 3.0), (0.5, 2.0 / 3.0), (1.0, 2.0 / 3.0), (1.0, 1.0), (1.0, 1.0)];
+        let expected =
+            [(0.0, 0.0), (0.0, 1.0 / 3.0), (0.5, 2.0 / 3.0), (1.0, 2.0 / 3.0), (1.0, 1.0), (1.0, 1.0)];
         assert_eq!(curve(scored), expected);
         assert_eq!(curve(Vec::new()), [(0.0, 0.0), (0.0, 0.0)]);
     }

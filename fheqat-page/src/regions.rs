@@ -60,7 +60,10 @@ pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Key
         .collect();
     let mut description = format!("Of the plane: {}", shares.join(", "));
     if !points.is_empty() {
-        description += &format!(". {} are shown; those that are answered wrong have a ring", text::many(points.len(), "sample"));
+        description += &format!(
+            ". {} are shown; those that are answered wrong have a ring",
+            text::many(points.len(), "sample")
+        );
     }
     let figure = Figure::new("What the circuit answers", description, (480, 420), |area| {
         let mut chart = chart(area, &axes)?;
@@ -103,7 +106,8 @@ impl Plane {
     /// What the encoders tell apart; `None` where features go through something else first.
     fn encoded(circuit: &Circuit) -> Option<Self> {
         let encoder = circuit.codec.encoders.first()?;
-        if !matches!(encoder.transform, fheqat_runtime::quant::Transform::AsIs) || !encoder.layers.is_empty() {
+        if !matches!(encoder.transform, fheqat_runtime::quant::Transform::AsIs) || !encoder.layers.is_empty()
+        {
             return None;
         }
         let column = |index: usize| match &encoder.code {
@@ -138,7 +142,8 @@ impl Plane {
     }
 
     fn answer_at(&self, answers: &[Vec<usize>], (x, y): (f64, f64)) -> Option<usize> {
-        let index = |(low, high): (f64, f64), value: f64| ((value - low) / (high - low) * CELLS as f64) as usize;
+        let index =
+            |(low, high): (f64, f64), value: f64| ((value - low) / (high - low) * CELLS as f64) as usize;
         answers.get(index(self.y, y))?.get(index(self.x, x)).copied()
     }
 

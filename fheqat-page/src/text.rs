@@ -102,7 +102,7 @@ mod tests {
     fn numbers_are_short() {
         assert_eq!([count(1_234_567), count(-1_000), count(12)], ["1,234,567", "\u{2212}1,000", "12"]);
         let numbers = [0.0, 1.5, -0.012_345, 12_345.678, 3e9, f64::NAN];
-        assert_eq!(numbers.map(number), ["0", "1.5", "\u{2212}0.01234", "12346", "3.00e9", "none"]);
+        assert_eq!(numbers.map(number), ["0", "1.5", "\u{2212}0.01235", "12346", "3.00e9", "none"]);
         let times = [0.0, 2e-5, 0.0123, 0.5, 3.0, 600.0];
         assert_eq!(times.map(seconds), ["0 s", "20 \u{b5}s", "12.3 ms", "500 ms", "3.00 s", "10.0 min"]);
         assert_eq!(power(-128.3), "2\u{207b}\u{b9}\u{b2}\u{2078}");
