@@ -161,7 +161,7 @@ impl<'a> Page<'a> {
             files: &self.files,
             no_keys: &[],
         };
-        Ok(view.render()?)
+        Ok(readable(&view.render()?))
     }
 
     /// Writes the page.
@@ -173,6 +173,15 @@ impl<'a> Page<'a> {
         let html = self.to_html()?;
         fs::write(path, html).map_err(|source| PageError::File { path: path.display().to_string(), source })
     }
+}
+
+/// The page without characters that control a terminal or turn the direction of text around: names come from files.
+fn readable(html: &str) -> String {
+    let is_hidden = |character: char| {
+        character.is_control() && character != '\n'
+            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    html.chars().map(|character| if is_hidden(character) { '\u{fffd}' } else { character }).collect()
 }
 
 /// What the template reads.

@@ -88,7 +88,7 @@ fn measured(browser: &Path, folder: &Path, html: &str, width: u32, options: &[&s
     let size = format!("--window-size={width},1200");
     let output = chromium(browser, folder, &[&[size.as_str(), "--dump-dom"], options].concat(), &page);
     let dom = String::from_utf8(output.stdout).unwrap();
-    let found = dom.split_once("FOUND").and_then(|(_, rest)| rest.split_once("END")).map(|(found, _)| found);
+    let found = dom.split_once("<pre>FOUND").and_then(|(_, rest)| rest.split_once("END")).map(|(found, _)| found);
     let found = found.unwrap_or_else(|| panic!("the page was not measured: {dom:.2000}"));
     serde_json::from_str(&found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).unwrap()
 }
