@@ -24,6 +24,8 @@ pub(crate) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Ran
 
 /// Units of a figure for each point of the page: plotters counts in whole units, which are to be finer than points.
 pub(crate) const UNIT: i32 = 4;
+/// Points across most figures: of a phone.
+pub(crate) const WIDTH: u32 = 380;
 
 /// A figure with the text that stands for it where it is not seen.
 #[derive(Clone, Debug)]
@@ -72,6 +74,11 @@ impl Figure {
         Ok(Self { title: title.into(), description: description.into(), width, height, drawing })
     }
 
+    /// Points across on a large screen.
+    pub(crate) const fn most(&self) -> u32 {
+        self.width * 6 / 5
+    }
+
     /// The units of [`UNIT`] across and down.
     pub(crate) const fn view(&self) -> (u32, u32) {
         (self.width * UNIT.unsigned_abs(), self.height * UNIT.unsigned_abs())
@@ -81,7 +88,9 @@ impl Figure {
 /// Text of so many points.
 pub(crate) fn text(role: Role, points: f64, is_bold: bool) -> TextStyle<'static> {
     let style = if is_bold { FontStyle::Bold } else { FontStyle::Normal };
-    let font = (FontFamily::SansSerif, points * f64::from(UNIT), style);
+    /// What plotters divides sizes by on their way to SVG.
+    const OF_SVG: f64 = 1.24;
+    let font = (FontFamily::SansSerif, points * f64::from(UNIT) * OF_SVG, style);
     TextStyle { color: role.drawn().to_backend_color(), ..font.into_text_style(&(1, 1)) }
 }
 
@@ -125,9 +134,14 @@ pub(crate) fn around(numbers: impl IntoIterator<Item = f64>, part: f64) -> (f64,
 
 /// Draws axes with names, numbers and light lines.
 pub(crate) fn chart<'a, 'b>(area: &'a Area<'b>, axes: &Axes<'_>) -> Drawn<Chart<'a, 'b>> {
+    // Ticks are multiples of their distance, but for rounding.
+    let snapped =
+        |value: f64, (low, high): (f64, f64)| if value.abs() < 1e-9 * (high - low) { 0.0 } else { value };
+    let x_text = |x: &f64| (axes.x_text)(&snapped(*x, axes.x));
+    let y_text = |y: &f64| (axes.y_text)(&snapped(*y, axes.y));
     let mut chart = ChartBuilder::on(area)
         .margin_top(10 * UNIT)
-        .margin_right(16 * UNIT)
+        .margin_right(20 * UNIT)
         .margin_left(4 * UNIT)
         .margin_bottom(2 * UNIT)
         .x_label_area_size(40 * UNIT)
@@ -144,11 +158,11 @@ pub(crate) fn chart<'a, 'b>(area: &'a Area<'b>, axes: &Axes<'_>) -> Drawn<Chart<
         .axis_style(stroke(Role::Line, 10))
         .set_all_tick_mark_size(4 * UNIT)
         .label_style(text(Role::Soft, 11.5, false))
-        .axis_desc_style(text(Role::Soft, 12.0, false))
+        .axis_desc_style(text(Role::Soft, 11.5, false))
         .x_desc(axes.x_name)
         .y_desc(axes.y_name)
-        .x_label_formatter(axes.x_text)
-        .y_label_formatter(axes.y_text)
+        .x_label_formatter(&x_text)
+        .y_label_formatter(&y_text)
         .draw()?;
     Ok(chart)
 }

@@ -112,7 +112,8 @@ impl Network {
                 nodes.push(hidden(&report.circuit, Some(report), sums, &layer.field, None));
             }
         }
-        let of_shape = |shape: &[i64]| shape.iter().fold(1_i64, |product, side| product.saturating_mul(*side));
+        let of_shape =
+            |shape: &[i64]| shape.iter().fold(1_i64, |product, side| product.saturating_mul(*side));
         let outputs = layers.last().map_or(0, |layer| of_shape(&layer.shape).max(0) as usize);
         nodes.push(output(&report.circuit, outputs));
         let edges = (1..nodes.len()).map(|node| (node - 1, node)).collect();

@@ -13,7 +13,7 @@ use plotters::{
 use crate::{
     PageError,
     colours::Role,
-    figure::{Figure, UNIT, anchored, filled, text as style},
+    figure::{self, Figure, UNIT, anchored, filled, text as style},
     layers::promise,
     text,
 };
@@ -27,7 +27,7 @@ pub(crate) struct Row {
     pub(crate) field: String,
     pub(crate) promise: String,
     pub(crate) deviation: String,
-    pub(crate) half_slot: String,
+    pub(crate) margin: String,
     pub(crate) distance: String,
     pub(crate) p_fail: String,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Measured {
     largest: i64,
 }
 
-/// All that is known of noise.
+/// All that is known of noise. Deviations are of the value of each layer that is wrong most often.
 #[derive(Debug)]
 pub(crate) struct Noise {
     pub(crate) has_deviations: bool,
@@ -100,22 +100,22 @@ impl Noise {
         if report.encrypted.is_empty() && measured.is_none() {
             return Ok(None);
         }
-        let deviation = |field: &str| {
+        let worst = |field: &str| {
             let layer = prediction?.layers.iter().find(|layer| layer.name == field)?;
-            Some(layer.noise.0.sqrt())
+            Some((layer.worst.margin.0, layer.worst.noise.0.sqrt()))
         };
+        let turns = |turns: f64| if turns > 0.0 { text::probability(turns.log2()) } else { "0".to_owned() };
         let rows = report.encrypted.iter().map(|layer| {
-            let half = 0.5 / f64::from(layer.slots.max(1));
-            let deviation = deviation(&layer.field);
-            let turns = |turns: f64| {
-                if turns > 0.0 { text::probability(turns.log2()) } else { "0".to_owned() }
-            };
+            let worst = worst(&layer.field);
             Row {
                 field: layer.field.clone(),
                 promise: promise(layer.promise),
-                deviation: deviation.map_or_else(String::new, turns),
-                half_slot: turns(half),
-                distance: deviation.map_or_else(String::new, |deviation| format!("{:.1}", half / deviation)),
+                deviation: worst.map(|(_, deviation)| turns(deviation)).unwrap_or_default(),
+                margin: worst.map(|(margin, _)| turns(margin)).unwrap_or_default(),
+                distance: worst
+                    .filter(|(_, deviation)| *deviation > 0.0)
+                    .map(|(margin, deviation)| format!("{:.1}", margin / deviation))
+                    .unwrap_or_default(),
                 p_fail: text::probability(layer.p_fail.0),
             }
         });
@@ -123,23 +123,23 @@ impl Noise {
             has_deviations: prediction.is_some(),
             rows: rows.collect(),
             all: text::probability(report.p_fail.0),
-            figure: (!report.encrypted.is_empty()).then(|| figure(report)).transpose()?,
+            figure: (!report.encrypted.is_empty()).then(|| drawing(report)).transpose()?,
             measured: measured.map_or_else(String::new, |measured| measured.in_words(report.results)),
         }))
     }
 }
 
 /// How improbable it is that a value of each layer is wrong, as bars of powers of two.
-fn figure(report: &Report) -> Result<Figure, PageError> {
+fn drawing(report: &Report) -> Result<Figure, PageError> {
     const LINE: i32 = 30;
-    const LEFT: i32 = 128;
-    const WIDTH: i32 = 430;
+    const LEFT: i32 = 112;
+    const WIDTH: i32 = figure::WIDTH as i32;
     let rare = |log2: f64| if log2.is_finite() { (-log2).max(0.0) } else { 0.0 };
     let mut bars: Vec<(String, f64, Role)> = report
         .encrypted
         .iter()
         .take(MOST)
-        .map(|layer| (text::short(&layer.field, 17), layer.p_fail.0, Role::Accent))
+        .map(|layer| (text::short(&layer.field, 14), layer.p_fail.0, Role::Accent))
         .collect();
     bars.push(("all values".to_owned(), report.p_fail.0, Role::Series(2)));
     let most = bars.iter().map(|(_, log2, _)| rare(*log2)).fold(1.0, f64::max);
@@ -150,13 +150,13 @@ fn figure(report: &Report) -> Result<Figure, PageError> {
     Figure::new(title, said.join("; "), (WIDTH as u32, height as u32), |area| {
         for (index, (name, log2, role)) in bars.iter().enumerate() {
             let middle = 4 + LINE * index as i32 + LINE / 2;
-            let label = anchored(&style(Role::Ink, 12.5, false), HPos::Right, VPos::Center);
+            let label = anchored(&style(Role::Ink, 12.0, false), HPos::Right, VPos::Center);
             area.draw(&Text::new(name.clone(), ((LEFT - 8) * UNIT, middle * UNIT), label))?;
             let length = (f64::from(WIDTH - LEFT - 74) * rare(*log2) / most) as i32;
             let bar =
                 [(LEFT * UNIT, (middle - 8) * UNIT), ((LEFT + length.max(1)) * UNIT, (middle + 8) * UNIT)];
             area.draw(&Rectangle::new(bar, filled(*role, 0.85)))?;
-            let label = anchored(&style(Role::Soft, 12.0, false), HPos::Left, VPos::Center);
+            let label = anchored(&style(Role::Soft, 11.5, false), HPos::Left, VPos::Center);
             let place = ((LEFT + length + 7) * UNIT, middle * UNIT);
             area.draw(&Text::new(text::probability(*log2), place, label))?;
         }

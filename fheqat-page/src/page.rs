@@ -21,11 +21,11 @@ use crate::{
     network::Network,
     noise::{Measured, Noise},
     predictions::Predictions,
-    regions,
+    regions::{self, Regions},
     sizes::{Named, Sizes},
     sums::Sums,
     text,
-    training::{Key, Keyed, Training},
+    training::{Key, Training},
 };
 
 /// A report in the making: parts are added in any order, each of them optional.
@@ -201,7 +201,7 @@ struct View<'a> {
     sums: Option<Sums>,
     training: Option<Training>,
     predictions: Option<Predictions>,
-    region: Option<Keyed>,
+    region: Option<Regions>,
     encodings: Vec<Encoding>,
     noise: Option<Noise>,
     sizes: Option<Sizes>,
@@ -216,9 +216,9 @@ fn lead(report: Option<&Report>) -> String {
         Promise::Within { .. } => "a result is off by more than its noise",
     };
     format!(
-        "Results are {}. The probability that {wrong} is {}, as predicted. Keys have at least 128 bits of security.",
+        "Results are {}. The probability that {wrong} is at most {}, as predicted. Keys have at least 128 bits of security.",
         promise(report.results),
-        text::probability(report.p_fail.0)
+        text::power(report.p_fail.0)
     )
 }
 

@@ -18,7 +18,7 @@ use plotters::{
 use crate::{
     PageError,
     colours::Role,
-    figure::{Axes, Figure, UNIT, around, chart, filled, stroke},
+    figure::{Axes, Figure, UNIT, WIDTH, around, chart, filled, stroke},
     sizes::Named,
     text,
 };
@@ -206,7 +206,7 @@ fn roc(classes: &ClassMetrics, answers: &[Logits], labels: &[usize]) -> Result<O
     };
     let name = text::short(&second.name, 40);
     let description = format!("The area under the curve is {auc:.3}; 1 is perfect, 0.5 is chance");
-    Figure::new(format!("ROC curve of {name}, area {auc:.3}"), description, (430, 320), |area| {
+    Figure::new(format!("ROC curve of {name}, area {auc:.3}"), description, (WIDTH, 320), |area| {
         let mut chart = chart(area, &axes)?;
         chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], stroke(Role::Soft, 10)))?;
         chart.draw_series(LineSeries::new(curve, stroke(Role::Accent, 22)))?;
@@ -263,7 +263,7 @@ fn beside(pairs: &[(f64, f64)], name: &str) -> Result<Figure, PageError> {
     let step = pairs.len().div_ceil(POINTS).max(1);
     let description =
         format!("{}; the nearer to the diagonal, the better", text::many(pairs.len(), "sample"));
-    Figure::new(format!("Predicted beside the data{name}"), description, (430, 320), |area| {
+    Figure::new(format!("Predicted beside the data{name}"), description, (WIDTH, 320), |area| {
         let mut chart = chart(area, &axes)?;
         chart.draw_series(LineSeries::new([(both.0, both.0), (both.1, both.1)], stroke(Role::Soft, 10)))?;
         let dot = filled(Role::Accent, 0.55);
@@ -293,7 +293,7 @@ fn errors(pairs: &[(f64, f64)], name: &str) -> Result<Figure, PageError> {
     };
     let description =
         format!("From {} to {}, {} on average", text::number(low), text::number(high), text::number(mean));
-    Figure::new(format!("Residuals{name}"), description, (430, 320), |area| {
+    Figure::new(format!("Residuals{name}"), description, (WIDTH, 320), |area| {
         let mut chart = chart(area, &axes)?;
         chart.draw_series(counts.iter().enumerate().filter(|(_, count)| **count > 0).map(
             |(bin, count)| {

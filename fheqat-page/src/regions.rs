@@ -10,9 +10,9 @@ use plotters::element::{Circle, Cross, Rectangle, TriangleMarker};
 use crate::{
     PageError,
     colours::Role,
-    figure::{Axes, Chart, Drawn, Figure, UNIT, around, chart, filled, stroke},
+    figure::{Axes, Chart, Drawn, Figure, UNIT, WIDTH, around, chart, filled, stroke},
     text,
-    training::{Key, Keyed},
+    training::Key,
 };
 
 /// Cells along each axis.
@@ -21,6 +21,28 @@ const POINTS: usize = 500;
 /// Classes that are named below the figure at most.
 const NAMED: usize = 16;
 
+/// A class in the table beside the figure.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) key: Key,
+    /// Its part of the plane.
+    pub(crate) plane: String,
+    /// Samples of it that are shown.
+    pub(crate) samples: String,
+    /// Those of them that are answered wrong.
+    pub(crate) wrong: String,
+}
+
+/// The plane, and its classes.
+#[derive(Debug)]
+pub(crate) struct Regions {
+    pub(crate) figure: Figure,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) has_samples: bool,
+    /// Classes that are not listed.
+    pub(crate) left_out: usize,
+}
+
 /// The plane that is drawn.
 struct Plane {
     x: (f64, f64),
@@ -28,7 +50,7 @@ struct Plane {
 }
 
 /// The figure; `None` unless there are two features that are numbers, and classes.
-pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Keyed>, PageError> {
+pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Regions>, PageError> {
     let [first, second] = circuit.codec.described.as_slice() else { return Ok(None) };
     let numbers = [first, second].iter().all(|feature| feature.kind == FeatureKind::Number);
     let classes = matches!(circuit.codec.task, Task::Classes(_) | Task::Unnamed);
@@ -52,20 +74,23 @@ pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Key
         y_text: &|y| text::number(*y),
     };
     let points = data.map_or_else(Vec::new, points);
-    let shares: Vec<String> = (0..circuit.graph.outputs.len().min(NAMED))
-        .map(|class| {
-            let cells = answers.iter().flatten().filter(|answer| **answer == class).count();
-            format!("{} {}", name(class), text::percent(cells as f64 / (CELLS * CELLS) as f64))
-        })
-        .collect();
-    let mut description = format!("Of the plane: {}", shares.join(", "));
-    if !points.is_empty() {
-        description += &format!(
-            ". {} are shown; those that are answered wrong have a ring",
-            text::many(points.len(), "sample")
-        );
-    }
-    let figure = Figure::new("What the circuit answers", description, (480, 420), |area| {
+    let classes = circuit.graph.outputs.len();
+    let rows = (0..classes.min(NAMED)).map(|class| {
+        let cells = answers.iter().flatten().filter(|answer| **answer == class).count();
+        let own = || points.iter().filter(|(_, label)| *label == class);
+        let wrong = own().filter(|(point, _)| plane.answer_at(&answers, *point) != Some(class)).count();
+        Row {
+            key: Key::series(class, name(class)),
+            plane: text::percent(cells as f64 / (CELLS * CELLS) as f64),
+            samples: text::length(own().count()),
+            wrong: text::length(wrong),
+        }
+    });
+    let rows: Vec<Row> = rows.collect();
+    let shares: Vec<String> = rows.iter().map(|row| format!("{} {}", row.key.name, row.plane)).collect();
+    let description =
+        format!("Of the plane: {}; {} are shown", shares.join(", "), text::many(points.len(), "sample"));
+    let figure = Figure::new("What the circuit answers", description, (WIDTH, 340), |area| {
         let mut chart = chart(area, &axes)?;
         plane.draw(&mut chart, &answers)?;
         for &(point, label) in &points {
@@ -73,8 +98,12 @@ pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Key
         }
         Ok(())
     })?;
-    let keys = (0..circuit.graph.outputs.len().min(NAMED)).map(|class| Key::series(class, name(class)));
-    Ok(Some(Keyed { figure, keys: keys.collect() }))
+    Ok(Some(Regions {
+        figure,
+        rows,
+        has_samples: !points.is_empty(),
+        left_out: classes.saturating_sub(NAMED),
+    }))
 }
 
 /// A feature without a name is named by its index.

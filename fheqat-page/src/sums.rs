@@ -8,7 +8,7 @@ use plotters::element::Rectangle;
 use crate::{
     PageError,
     colours::Role,
-    figure::{Area, Axes, Drawn, Figure, chart, filled},
+    figure::{Area, Axes, Drawn, Figure, WIDTH, chart, filled},
     text,
 };
 
@@ -153,7 +153,7 @@ impl Counted {
             text::range(self.bound)
         );
         let title = format!("{}{}", text::short(&self.name, 44), if beyond.is_empty() { "" } else { " *" });
-        Figure::new(title, description, (430, 210), |area| self.draw(area, view))
+        Figure::new(title, description, (WIDTH, 210), |area| self.draw(area, view))
     }
 
     fn draw(&self, area: &Area<'_>, view: Range) -> Drawn {
@@ -172,7 +172,7 @@ impl Counted {
             x_name: "sum",
             y_name: "of all sums",
             x_text: &|x| text::number(x.round()),
-            y_text: &|y| text::percent(*y),
+            y_text: &|y| text::short_percent(*y),
         };
         let mut chart = chart(area, &axes)?;
         let trained = (self.trained.lo as f64 - 0.5, self.trained.hi as f64 + 0.5);

@@ -55,6 +55,11 @@ pub(crate) fn percent(part: f64) -> String {
     if part.is_finite() { format!("{:.1} %", 100.0 * part) } else { "none".to_owned() }
 }
 
+/// The same for an axis, without digits that say nothing.
+pub(crate) fn short_percent(part: f64) -> String {
+    format!("{} %", number(100.0 * part))
+}
+
 /// `lo … hi`.
 pub(crate) fn range(Range { lo, hi }: Range) -> String {
     format!("{} \u{2026} {}", count(lo), count(hi))
@@ -62,22 +67,25 @@ pub(crate) fn range(Range { lo, hi }: Range) -> String {
 
 /// A probability from its logarithm to base 2.
 pub(crate) fn probability(log2: f64) -> String {
-    if log2.is_finite() { format!("2^{log2:.1}").replace('-', "\u{2212}") } else { "0".to_owned() }
+    if log2.is_finite() { raised(&format!("{log2:.1}")) } else { "0".to_owned() }
 }
 
-/// The same as a bound, with a raised exponent.
+/// A whole power of two that is at least a probability.
 pub(crate) fn power(log2: f64) -> String {
-    if !log2.is_finite() {
-        return "0".to_owned();
-    }
-    let raised = |digit: char| match digit {
+    if log2.is_finite() { raised(&format!("{:.0}", log2.ceil())) } else { "0".to_owned() }
+}
+
+/// Two to the power of a number.
+fn raised(exponent: &str) -> String {
+    let raised = |character: char| match character {
         '-' => '\u{207b}',
+        '.' => '\u{b7}',
         '1' => '\u{b9}',
         '2' => '\u{b2}',
         '3' => '\u{b3}',
         digit => digit.to_digit(10).and_then(|digit| char::from_u32(0x2070 + digit)).unwrap_or(digit),
     };
-    format!("2{}", format!("{:.0}", log2.ceil()).chars().map(raised).collect::<String>())
+    format!("2{}", exponent.chars().map(raised).collect::<String>())
 }
 
 /// At most so many characters, the last an ellipsis where there were more. Control characters become spaces.
@@ -106,7 +114,8 @@ mod tests {
         let times = [0.0, 2e-5, 0.0123, 0.5, 3.0, 600.0];
         assert_eq!(times.map(seconds), ["0 s", "20 \u{b5}s", "12.3 ms", "500 ms", "3.00 s", "10.0 min"]);
         assert_eq!(power(-128.3), "2\u{207b}\u{b9}\u{b2}\u{2078}");
-        assert_eq!(probability(-128.34), "2^\u{2212}128.3");
+        assert_eq!(probability(-128.34), "2\u{207b}\u{b9}\u{b2}\u{2078}\u{b7}\u{b3}");
+        assert_eq!([0.2, 0.125].map(short_percent), ["20 %", "12.5 %"]);
         assert_eq!(short("a\nname that is long", 8), "a name \u{2026}");
     }
 }

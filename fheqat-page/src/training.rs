@@ -10,7 +10,9 @@ use plotters::{
 use crate::{
     PageError,
     colours::Role,
-    figure::{Area, Axes, Drawn, Figure, UNIT, anchored, around, chart, filled, stroke, text as style},
+    figure::{
+        Area, Axes, Drawn, Figure, UNIT, WIDTH, anchored, around, chart, filled, stroke, text as style,
+    },
     text,
 };
 
@@ -122,7 +124,7 @@ fn curves(history: &History) -> Result<Vec<Keyed>, PageError> {
     let rate = vec![curve("learning rate", 2, points(epochs, |epoch| Some(f64::from(epoch.rate))))];
     let weights = vec![curve("non-zero weights", 3, points(epochs, |epoch| Some(epoch.nonzero as f64)))];
     let number = |value: &f64| text::number(*value);
-    let percent = |value: &f64| text::percent(*value);
+    let percent = |value: &f64| text::short_percent(*value);
     let figures = [
         ("Loss by epoch", "loss", loss, &number as &dyn Fn(&f64) -> String),
         ("Right on validation data", "right", right, &percent),
@@ -160,7 +162,7 @@ fn lines(
         Some(format!("{}: from {} to {}", curve.name, y_text(&first.1), y_text(&last.1)))
     });
     let description = said.collect::<Vec<_>>().join("; ");
-    let figure = Figure::new(title, description, (430, 230), |area| {
+    let figure = Figure::new(title, description, (WIDTH, 230), |area| {
         let mut chart = chart(area, &axes)?;
         let thick = 0.002 * (axes.x.1 - axes.x.0);
         chart.draw_series(kept.map(|kept| {
@@ -186,7 +188,7 @@ fn search(trials: &[Trial]) -> Result<Figure, PageError> {
     let has_accuracy = trials.iter().any(|trial| trial.accuracy.is_some());
     let value = |trial: &Trial| if has_accuracy { trial.accuracy.unwrap_or(f64::NAN) } else { trial.loss };
     let (name, said): (&str, &dyn Fn(&f64) -> String) = if has_accuracy {
-        ("right on validation data", &|y| text::percent(*y))
+        ("right on validation data", &|y| text::short_percent(*y))
     } else {
         ("loss on validation data", &|y| text::number(*y))
     };
@@ -203,7 +205,7 @@ fn search(trials: &[Trial]) -> Result<Figure, PageError> {
         "{}, of which {kept} were kept, by price and by {name}; the table has the numbers",
         text::many(trials.len(), "trial")
     );
-    Figure::new("What the search tried", description, (430, 260), |area| {
+    Figure::new("What the search tried", description, (WIDTH, 260), |area| {
         let points: Vec<((f64, f64), usize, bool)> = trials
             .iter()
             .enumerate()
@@ -223,7 +225,7 @@ fn draw_trials(area: &Area<'_>, axes: &Axes<'_>, points: &[((f64, f64), usize, b
         chart.draw_series([Circle::new(point, 4 * UNIT, style_of)])?;
         if is_kept && number <= NUMBERED {
             let (x, y) = chart.backend_coord(&point);
-            let label = anchored(&style(Role::Ink, 11.0, false), HPos::Center, VPos::Bottom);
+            let label = anchored(&style(Role::Ink, 11.5, false), HPos::Center, VPos::Bottom);
             area.draw(&Text::new(number.to_string(), (x, y - 7 * UNIT), label))?;
         }
     }

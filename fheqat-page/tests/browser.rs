@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 use shared::{flowers, heights, squares};
 
-/// Measures a page, and puts what it found in its place as JSON.
+/// Measures a page in a frame, and puts what it found in the place of the frame as JSON.
 const MEASURE: &str = r#"<script>
 addEventListener("load", () => {
   const say = text => text.length > 60 ? text.slice(0, 60) + "..." : text;
@@ -47,12 +47,15 @@ addEventListener("load", () => {
     const contrast = (Math.max(own, card) + 0.05) / (Math.min(own, card) + 0.05);
     if (contrast < 4.5) pale.push(say(text.textContent) + " " + contrast.toFixed(2));
   }
-  const small = Math.min(...[...document.querySelectorAll("svg text")].map(text => text.getBoundingClientRect().height));
+  const small = Math.min(...[...document.querySelectorAll("svg text")].map(text => {
+    const svg = text.ownerSVGElement;
+    return parseFloat(getComputedStyle(text).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  }));
   const found = { width: innerWidth, page: document.documentElement.scrollWidth, dark: matchMedia("(prefers-color-scheme: dark)").matches,
     ground: getComputedStyle(document.body).backgroundColor, texts: document.querySelectorAll("svg text").length, small, outside, overlaps, wide, pale };
   const place = document.createElement("pre");
   place.textContent = "FOUND" + JSON.stringify(found) + "END";
-  document.body.replaceChildren(place);
+  parent.document.body.replaceChildren(place);
 });
 </script>"#;
 
@@ -78,17 +81,26 @@ fn chromium(browser: &Path, folder: &Path, options: &[&str], page: &Path) -> Out
         .unwrap()
 }
 
+/// A page in a frame of some width: windows have a least width, frames have none.
+fn framed(html: &str, width: u32) -> String {
+    let escaped = html.replace('&', "&amp;").replace('"', "&quot;");
+    format!(
+        "<!doctype html><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\"><style>body {{ margin: 0 }} iframe {{ border: 0; \
+         display: block; width: {width}px; height: 1200px }}</style><body><iframe srcdoc=\"{escaped}\"></iframe></body>"
+    )
+}
+
 /// What a browser finds of a page in a window of some width.
 fn measured(browser: &Path, folder: &Path, html: &str, width: u32, options: &[&str]) -> Value {
     // The page itself runs no script: its policy forbids any.
     let policy = html.find("<meta http-equiv=\"Content-Security-Policy\"").unwrap();
     let end = policy + html[policy..].find('\n').unwrap();
     let page = folder.join("measured.html");
-    fs::write(&page, format!("{}{MEASURE}{}", &html[..policy], &html[end..])).unwrap();
-    let size = format!("--window-size={width},1200");
-    let output = chromium(browser, folder, &[&[size.as_str(), "--dump-dom"], options].concat(), &page);
+    fs::write(&page, framed(&format!("{}{MEASURE}{}", &html[..policy], &html[end..]), width)).unwrap();
+    let output = chromium(browser, folder, &[&["--dump-dom"], options].concat(), &page);
     let dom = String::from_utf8(output.stdout).unwrap();
-    let found = dom.split_once("<pre>FOUND").and_then(|(_, rest)| rest.split_once("END")).map(|(found, _)| found);
+    let found =
+        dom.split_once("<pre>FOUND").and_then(|(_, rest)| rest.split_once("END")).map(|(found, _)| found);
     let found = found.unwrap_or_else(|| panic!("the page was not measured: {dom:.2000}"));
     serde_json::from_str(&found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).unwrap()
 }
@@ -145,5 +157,12 @@ fn pictures_are_taken_where_they_are_asked_for() {
         let picture = format!("--screenshot={}", to.join(format!("report-{theme}.png")).display());
         let options = [&[picture.as_str(), "--window-size=1000,1500"], options].concat();
         chromium(&browser, folder.path(), &options, &page);
+    }
+}
+
+#[test]
+fn zz_tmp() {
+    for (net, name) in [(squares(), "squares"), (flowers(), "flowers"), (heights(), "heights")] {
+        shared::page(net).save(format!("/tmp/pics/{name}.html")).unwrap();
     }
 }

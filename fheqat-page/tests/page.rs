@@ -142,14 +142,16 @@ fn pages_are_self_contained_and_figures_have_words() {
             }
             assert!(between(inner, "<title", "</title>").all(|title| title.len() > 16), "{head}");
         }
-        assert!(!html.contains("NaN") && !html.contains(">inf") && !html.contains(" inf<"), "numbers that are none are named in words");
+        assert!(
+            !html.contains("NaN") && !html.contains(">inf") && !html.contains(" inf<"),
+            "numbers that are none are named in words"
+        );
     }
 }
 
 /// Names that would be markup, in every place that a file can fill.
 fn hostile(circuit: &Circuit) -> Circuit {
-    const NAME: &str =
-        "</td></svg></style><script>alert('1')</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\u{0}\u{202e}";
+    const NAME: &str = "</td></svg></style><script>alert('1')</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}\u{0}\u{202e}";
     let mut circuit = circuit.clone();
     let name = |index: usize| format!("{index}{NAME}");
     NAME.clone_into(&mut circuit.name);

@@ -16,7 +16,7 @@ use crate::{
 
 /// Boxes that are drawn at most.
 pub(crate) const MOST: usize = 40;
-const WIDTH: i32 = 430;
+const WIDTH: i32 = crate::figure::WIDTH as i32;
 const GAP: i32 = 22;
 /// Points between arrows that skip boxes.
 const LANE: i32 = 15;
@@ -106,7 +106,21 @@ fn lanes(edges: &[(usize, usize)]) -> Vec<Skip> {
 }
 
 fn height(node: &Node) -> i32 {
-    28 + 17 * node.lines.len() as i32 + if node.sums.is_some() { 34 } else { 0 }
+    let sums = node.sums.as_ref().map_or(0, |sums| if sums.is_long() { 51 } else { 36 });
+    28 + 17 * node.lines.len() as i32 + sums
+}
+
+impl Sums {
+    /// Of the trained weights and of the bound.
+    fn texts(&self) -> [String; 2] {
+        let trained = self.trained.map_or("constant".to_owned(), text::range);
+        [format!("sums {trained}"), format!("bound {}", text::range(self.bound))]
+    }
+
+    /// Whether both are too long for one line.
+    fn is_long(&self) -> bool {
+        self.texts().iter().map(|text| text.chars().count()).sum::<usize>() > 42
+    }
 }
 
 fn draw_node(
@@ -118,58 +132,65 @@ fn draw_node(
     let corners = [(left * UNIT, top * UNIT), (right * UNIT, bottom * UNIT)];
     area.draw(&Rectangle::new(corners, filled(if node.is_client { Role::Ground } else { Role::Card }, 1.0)))?;
     let edge = if node.is_client { Role::Line } else { Role::Accent };
-    area.draw(&Rectangle::new(corners, stroke(edge, 10)))?;
+    let [(x, y), (far, low)] = corners;
+    let around = vec![(x, y), (far, y), (far, low), (x, low), (x, y)];
+    area.draw(&PathElement::new(around, stroke(edge, 10)))?;
     if !node.is_client {
         let mark = [(left * UNIT, top * UNIT), ((left + 4) * UNIT, bottom * UNIT)];
         area.draw(&Rectangle::new(mark, filled(Role::Accent, 1.0)))?;
     }
     let place = |x: i32, y: i32| (x * UNIT, y * UNIT);
-    let bold = anchored(&style(Role::Ink, 13.5, true), HPos::Left, VPos::Center);
-    let most = if node.price.is_some() { 28 } else { 44 };
+    let bold = anchored(&style(Role::Ink, 12.5, true), HPos::Left, VPos::Center);
+    let most = if node.price.is_some() { 28 } else { 38 };
     area.draw(&Text::new(text::short(&node.name, most), place(left + 14, top + 16), bold))?;
     if let Some(price) = node.price {
-        let style = anchored(&style(Role::Ink, 13.0, false), HPos::Right, VPos::Center);
+        let style = anchored(&style(Role::Ink, 12.5, false), HPos::Right, VPos::Center);
         area.draw(&Text::new(text::seconds(price), place(right - 12, top + 16), style))?;
         let share = if dearest > 0.0 { (price / dearest).clamp(0.0, 1.0) } else { 0.0 };
         let end = (left + 4) + (f64::from(right - left - 4) * share) as i32;
         let bar = [place(left + 4, bottom - 4), place(end, bottom)];
         area.draw(&Rectangle::new(bar, filled(Role::Accent, 0.45)))?;
     }
-    let soft = anchored(&style(Role::Soft, 12.0, false), HPos::Left, VPos::Center);
+    let soft = anchored(&style(Role::Soft, 11.5, false), HPos::Left, VPos::Center);
     for (index, line) in node.lines.iter().enumerate() {
         let y = top + 35 + 17 * index as i32;
-        area.draw(&Text::new(text::short(line, 58), place(left + 14, y), soft.clone()))?;
+        area.draw(&Text::new(text::short(line, 48), place(left + 14, y), soft.clone()))?;
     }
     match &node.sums {
-        Some(sums) => draw_sums(area, sums, (left + 14, right - 12), bottom - 34),
+        Some(sums) => draw_sums(area, sums, (left + 14, right - 12), top + 30 + 17 * node.lines.len() as i32),
         None => Ok(()),
     }
 }
 
 /// A band for the bound and one in it for what trained weights can reach, with their numbers below.
-fn draw_sums(area: &Area<'_>, Sums { bound, trained }: &Sums, (left, right): (i32, i32), top: i32) -> Drawn {
+fn draw_sums(area: &Area<'_>, sums: &Sums, (left, right): (i32, i32), top: i32) -> Drawn {
+    let Sums { bound, trained } = sums;
     let all = trained.map_or(*bound, |trained| bound.cover(trained));
     let (low, high) = (all.lo as f64, all.hi as f64);
     let at = |value: i64| {
         let part = if high > low { (value as f64 - low) / (high - low) } else { 0.5 };
-        (f64::from(left) + f64::from(right - left) * part) as i32 * UNIT
+        ((f64::from(left) + f64::from(right - left) * part) * f64::from(UNIT)) as i32
     };
-    let band = |range: &Range, top: i32, height: i32| {
-        [(at(range.lo), top * UNIT), (at(range.hi).max(at(range.lo) + UNIT), (top + height) * UNIT)]
+    let band = |range: &Range| {
+        [(at(range.lo), top * UNIT), (at(range.hi).max(at(range.lo) + UNIT), (top + 7) * UNIT)]
     };
-    area.draw(&Rectangle::new(band(bound, top, 7), filled(Role::Line, 1.0)))?;
+    area.draw(&Rectangle::new(band(bound), filled(Role::Line, 1.0)))?;
     if let Some(trained) = trained {
-        area.draw(&Rectangle::new(band(trained, top, 7), filled(Role::Accent, 0.8)))?;
+        area.draw(&Rectangle::new(band(trained), filled(Role::Accent, 0.8)))?;
     }
     if all.lo <= 0 && 0 <= all.hi {
         let zero = [(at(0), (top - 2) * UNIT), (at(0) + UNIT, (top + 9) * UNIT)];
         area.draw(&Rectangle::new(zero, filled(Role::Ink, 1.0)))?;
     }
     let style = |horizontal| anchored(&style(Role::Soft, 11.5, false), horizontal, VPos::Center);
-    let sums = trained.map_or("constant".to_owned(), text::range);
-    let y = (top + 18) * UNIT;
-    area.draw(&Text::new(format!("sums {sums}"), (left * UNIT, y), style(HPos::Left)))?;
-    area.draw(&Text::new(format!("bound {}", text::range(*bound)), (right * UNIT, y), style(HPos::Right)))
+    let [trained, bound] = sums.texts();
+    let y = (top + 19) * UNIT;
+    area.draw(&Text::new(trained, (left * UNIT, y), style(HPos::Left)))?;
+    if sums.is_long() {
+        area.draw(&Text::new(bound, (left * UNIT, y + 15 * UNIT), style(HPos::Left)))
+    } else {
+        area.draw(&Text::new(bound, (right * UNIT, y), style(HPos::Right)))
+    }
 }
 
 fn head(area: &Area<'_>, (x, y): (i32, i32), [a, b]: [(i32, i32); 2]) -> Drawn {
