@@ -227,8 +227,8 @@ fn tiles(report: &Report) -> Vec<Named> {
         Named::new("one inference", text::seconds(report.core_seconds.0), "on one core, predicted"),
         Named::new("blind rotations", text::length(report.rotations()), "of one sample"),
         Named::new("wrong with", text::power(report.p_fail.0), "at most, predicted"),
-        Named::new("evaluation keys", report.server_key_seeded.to_string(), "sent once"),
-        Named::new("encrypted sample", report.input.to_string(), "sent"),
-        Named::new("encrypted result", report.output.to_string(), "received"),
+        Named::new("keys", report.server_key_seeded.to_string(), "for evaluation, sent once"),
+        Named::new("sample", report.input.to_string(), "encrypted, sent"),
+        Named::new("result", report.output.to_string(), "encrypted, received"),
     ]
 }

@@ -104,7 +104,7 @@ fn headline(metrics: &Metrics, about: &str) -> Option<Named> {
         (None, Some(accuracy)) => ("accuracy", text::percent(accuracy)),
         (None, None) => return None,
     };
-    Some(Named::new(name, value, format!("of {} of {about}", text::many(metrics.samples, "sample"))))
+    Some(Named::new(name, value, format!("on {} of {about}", text::many(metrics.samples, "sample"))))
 }
 
 fn tiles(metrics: &Metrics) -> Vec<Named> {
@@ -113,9 +113,9 @@ fn tiles(metrics: &Metrics) -> Vec<Named> {
         tiles.extend(value.map(|value| Named::new(name, value, "")));
     };
     add("accuracy", metrics.accuracy.map(text::percent));
-    add("balanced accuracy", metrics.balanced_accuracy().map(text::percent));
+    add("balanced", metrics.balanced_accuracy().map(text::percent));
     add("F1", metrics.f1().map(|value| format!("{value:.3}")));
-    add("area under the ROC curve", metrics.auc().map(|value| format!("{value:.3}")));
+    add("ROC area", metrics.auc().map(|value| format!("{value:.3}")));
     add("R2", metrics.r2().map(|value| format!("{value:.3}")));
     add("loss", Some(text::number(metrics.loss)));
     tiles

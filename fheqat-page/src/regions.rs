@@ -43,6 +43,15 @@ pub(crate) struct Regions {
     pub(crate) left_out: usize,
 }
 
+/// A sample that is shown.
+struct Point {
+    at: (f64, f64),
+    /// Its class.
+    class: usize,
+    /// What the circuit answers.
+    answer: usize,
+}
+
 /// The plane that is drawn.
 struct Plane {
     x: (f64, f64),
@@ -73,12 +82,12 @@ pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Reg
         x_text: &|x| text::number(*x),
         y_text: &|y| text::number(*y),
     };
-    let points = data.map_or_else(Vec::new, points);
+    let points = data.map_or_else(|| Ok(Vec::new()), |data| points(circuit, data))?;
     let classes = circuit.graph.outputs.len();
     let rows = (0..classes.min(NAMED)).map(|class| {
         let cells = answers.iter().flatten().filter(|answer| **answer == class).count();
-        let own = || points.iter().filter(|(_, label)| *label == class);
-        let wrong = own().filter(|(point, _)| plane.answer_at(&answers, *point) != Some(class)).count();
+        let own = || points.iter().filter(|point| point.class == class);
+        let wrong = own().filter(|point| point.answer != class).count();
         Row {
             key: Key::series(class, name(class)),
             plane: text::percent(cells as f64 / (CELLS * CELLS) as f64),
@@ -93,8 +102,8 @@ pub(crate) fn of(circuit: &Circuit, data: Option<&Dataset>) -> Result<Option<Reg
     let figure = Figure::new("What the circuit answers", description, (WIDTH, 340), |area| {
         let mut chart = chart(area, &axes)?;
         plane.draw(&mut chart, &answers)?;
-        for &(point, label) in &points {
-            draw_point(&mut chart, point, label, plane.answer_at(&answers, point) == Some(label))?;
+        for point in &points {
+            point.draw(&mut chart)?;
         }
         Ok(())
     })?;
@@ -111,16 +120,20 @@ fn named(name: &str, index: usize) -> String {
     if name == index.to_string() { format!("feature {index}") } else { name.to_owned() }
 }
 
-fn points(data: &Dataset) -> Vec<((f64, f64), usize)> {
-    let Targets::Classes { labels, .. } = data.targets() else { return Vec::new() };
+fn points(circuit: &Circuit, data: &Dataset) -> Result<Vec<Point>, PageError> {
+    let Targets::Classes { labels, .. } = data.targets() else { return Ok(Vec::new()) };
     let step = data.len().div_ceil(POINTS).max(1);
-    let points = data.samples().zip(labels).step_by(step);
-    points
-        .filter_map(|(sample, label)| match sample[..] {
-            [x, y] if x.is_finite() && y.is_finite() => Some(((f64::from(x), f64::from(y)), *label)),
-            _ => None,
-        })
-        .collect()
+    let mut points = Vec::new();
+    for (sample, class) in data.samples().zip(labels).step_by(step) {
+        if let [x, y] = sample[..]
+            && x.is_finite()
+            && y.is_finite()
+        {
+            let answer = circuit.simulate(&sample)?.class();
+            points.push(Point { at: (f64::from(x), f64::from(y)), class: *class, answer });
+        }
+    }
+    Ok(points)
 }
 
 impl Plane {
@@ -170,12 +183,6 @@ impl Plane {
         (0..CELLS).map(|row| (0..CELLS).map(|column| answer(row, column)).collect()).collect()
     }
 
-    fn answer_at(&self, answers: &[Vec<usize>], (x, y): (f64, f64)) -> Option<usize> {
-        let index =
-            |(low, high): (f64, f64), value: f64| ((value - low) / (high - low) * CELLS as f64) as usize;
-        answers.get(index(self.y, y))?.get(index(self.x, x)).copied()
-    }
-
     /// Cells of one row and class beside each other are one rectangle.
     fn draw(&self, chart: &mut Chart<'_, '_>, answers: &[Vec<usize>]) -> Drawn {
         for (row, answers) in answers.iter().enumerate() {
@@ -192,16 +199,18 @@ impl Plane {
     }
 }
 
-/// A mark of the class's colour and shape, with a ring where the answer is wrong.
-fn draw_point(chart: &mut Chart<'_, '_>, point: (f64, f64), class: usize, is_right: bool) -> Drawn {
-    let role = Role::Series(class);
-    match class % 3 {
-        0 => chart.draw_series([Circle::new(point, 3 * UNIT, filled(role, 0.95))]).map(drop)?,
-        1 => chart.draw_series([TriangleMarker::new(point, 4 * UNIT, filled(role, 0.95))]).map(drop)?,
-        _ => chart.draw_series([Cross::new(point, 3 * UNIT, stroke(role, 18))]).map(drop)?,
+impl Point {
+    /// A mark of the class's colour and shape, with a ring where the answer is wrong.
+    fn draw(&self, chart: &mut Chart<'_, '_>) -> Drawn {
+        let role = Role::Series(self.class);
+        match self.class % 3 {
+            0 => chart.draw_series([Circle::new(self.at, 3 * UNIT, filled(role, 0.95))]).map(drop)?,
+            1 => chart.draw_series([TriangleMarker::new(self.at, 4 * UNIT, filled(role, 0.95))]).map(drop)?,
+            _ => chart.draw_series([Cross::new(self.at, 3 * UNIT, stroke(role, 18))]).map(drop)?,
+        }
+        if self.answer != self.class {
+            chart.draw_series([Circle::new(self.at, 6 * UNIT, stroke(Role::Ink, 12))])?;
+        }
+        Ok(())
     }
-    if !is_right {
-        chart.draw_series([Circle::new(point, 6 * UNIT, stroke(Role::Ink, 12))])?;
-    }
-    Ok(())
 }
