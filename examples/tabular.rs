@@ -33,7 +33,7 @@ struct Options {
     #[command(flatten)]
     table: table::Options,
     /// Only train and evaluate, on so many splits with seeds from 0
-    #[arg(long)]
+    #[arg(long, conflicts_with = "html")]
     splits: Option<u64>,
     #[command(flatten)]
     common: common::Options,

@@ -225,8 +225,8 @@ fn draw_trials(area: &Area<'_>, axes: &Axes<'_>, points: &[((f64, f64), usize, b
         chart.draw_series([Circle::new(point, 4 * UNIT, style_of)])?;
         if is_kept && number <= NUMBERED {
             let (x, y) = chart.backend_coord(&point);
-            let label = anchored(&style(Role::Ink, 11.5, false), HPos::Center, VPos::Bottom);
-            area.draw(&Text::new(number.to_string(), (x, y - 7 * UNIT), label))?;
+            let label = anchored(&style(Role::Ink, 11.5, false), HPos::Left, VPos::Center);
+            area.draw(&Text::new(number.to_string(), (x + 8 * UNIT, y), label))?;
         }
     }
     Ok(())
@@ -235,7 +235,9 @@ fn draw_trials(area: &Area<'_>, axes: &Axes<'_>, points: &[((f64, f64), usize, b
 fn rows(trials: &[Trial]) -> Vec<Row> {
     let mut before: Option<f64> = None;
     let row = |(index, Trial { tried, accuracy, loss, price, is_kept }): (usize, &Trial)| {
-        let saved = before.map_or_else(String::new, |before| text::number(before - price.core_seconds));
+        let saved = before.map_or_else(String::new, |before| {
+            format!("{:.4}", before - price.core_seconds).replace('-', "\u{2212}")
+        });
         if *is_kept {
             before = Some(price.core_seconds);
         }
@@ -244,9 +246,9 @@ fn rows(trials: &[Trial]) -> Vec<Row> {
             tried: tried.to_string().replace('`', ""),
             is_kept: *is_kept,
             accuracy: accuracy.map_or_else(String::new, text::percent),
-            loss: text::number(*loss),
+            loss: if loss.abs() < 1e3 { format!("{loss:.4}") } else { text::number(*loss) },
             rotations: text::length(price.rotations),
-            price: format!("{:.3}", price.core_seconds),
+            price: format!("{:.4}", price.core_seconds),
             saved,
         }
     };

@@ -117,6 +117,23 @@ fn connections_that_skip_layers_are_drawn() {
 }
 
 #[test]
+fn measured_results_are_counted() {
+    let net = squares();
+    let circuit = net.compiled.circuit();
+    let clear: Vec<Logits> =
+        net.test.samples().take(5).map(|sample| circuit.simulate(&sample).unwrap()).collect();
+    let said = |decrypted: &[Logits]| shared::page(net).measured(decrypted, &clear).to_html().unwrap();
+    assert!(said(&clear).contains("Measured on 5 encrypted results with 10 sums: none differs"));
+    let mut wrong = clear.clone();
+    wrong[3].accumulators[1] += 2;
+    assert!(
+        said(&wrong)
+            .contains("1 differ from the circuit on plain integers, though they are promised to be exact")
+    );
+    assert!(!said(&[]).contains("Measured"));
+}
+
+#[test]
 fn the_same_parts_give_the_same_bytes() {
     for net in [squares(), flowers(), heights()] {
         assert_eq!(whole(net), whole(net));
