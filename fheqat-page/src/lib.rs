@@ -58,3 +58,8 @@ pub enum PageError {
         source: io::Error,
     },
 }
+
+/// The chapter of the book, whose examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/book/report.md")]
+struct Chapter;

@@ -70,7 +70,7 @@ impl Network {
         let encoders: Vec<&LayerReport> =
             layers.layers.iter().filter(|layer| layer.encoding.is_some()).collect();
         let mut nodes: Vec<Node> = encoders.iter().map(|layer| encoder(layer)).collect();
-        let encoder_of = input_owners(circuit, nodes.len());
+        let encoder_of = input_owners(circuit);
         let mut place = vec![None; graph.layers.len()];
         for (index, layer) in graph.layers.iter().enumerate() {
             if graph.accumulators.iter().any(|accumulator| accumulator.layer == index) {
@@ -126,13 +126,15 @@ impl Network {
     }
 }
 
-/// The box of the encoder that each input comes from.
-fn input_owners(circuit: &Circuit, boxes: usize) -> Vec<usize> {
+/// The box of the encoder that each input comes from; boxes of encoders stand in the order of their fields.
+fn input_owners(circuit: &Circuit) -> Vec<usize> {
     let codec = &circuit.codec;
+    let boxes: Vec<usize> = circuit.fields.iter().filter_map(|field| field.encoder).collect();
     let owners = codec.encoders.iter().enumerate().flat_map(|(index, encoder)| {
-        std::iter::repeat_n(index.min(boxes.saturating_sub(1)), encoder.outputs(codec.features))
+        let owner = boxes.iter().position(|encoder| *encoder == index).unwrap_or(0);
+        std::iter::repeat_n(owner, encoder.outputs(codec.features))
     });
-    owners.take(if boxes == 0 { 0 } else { circuit.graph.inputs.len() }).collect()
+    owners.take(if boxes.is_empty() { 0 } else { circuit.graph.inputs.len() }).collect()
 }
 
 /// Terms of all sums, with the layer of each; the outputs have none.

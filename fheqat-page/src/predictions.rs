@@ -63,6 +63,8 @@ pub(crate) struct Predictions {
     pub(crate) warning: String,
     pub(crate) tiles: Vec<Named>,
     pub(crate) matrix: Vec<MatrixRow>,
+    /// Whether there are too many classes for a matrix.
+    pub(crate) has_no_room: bool,
     pub(crate) scores: Scores,
     pub(crate) figures: Vec<Figure>,
 }
@@ -91,6 +93,7 @@ impl Predictions {
             about,
             warning: metrics.warning().unwrap_or_default(),
             tiles: tiles(&metrics),
+            has_no_room: metrics.confusion().is_some_and(|counts| counts.len() > CLASSES),
             matrix: metrics.confusion().map_or_else(Vec::new, |counts| matrix(&metrics, counts)),
             scores,
             figures,

@@ -155,14 +155,7 @@ fn pictures_are_taken_where_they_are_asked_for() {
     shared::page(squares()).save(&page).unwrap();
     for (theme, options) in [("light", &[][..]), ("dark", &["--force-dark-mode"])] {
         let picture = format!("--screenshot={}", to.join(format!("report-{theme}.png")).display());
-        let options = [&[picture.as_str(), "--window-size=1000,1500"], options].concat();
+        let options = [&[picture.as_str(), "--window-size=1000,1060"], options].concat();
         chromium(&browser, folder.path(), &options, &page);
-    }
-}
-
-#[test]
-fn zz_tmp() {
-    for (net, name) in [(squares(), "squares"), (flowers(), "flowers"), (heights(), "heights")] {
-        shared::page(net).save(format!("/tmp/pics/{name}.html")).unwrap();
     }
 }

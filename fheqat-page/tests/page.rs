@@ -110,10 +110,7 @@ fn connections_that_skip_layers_are_drawn() {
     let html = whole(squares());
     let words = between(&html, "<desc id=\"network-drawing-d\">", "</desc>").next().unwrap();
     assert!(words.starts_with("the client encodes: quant_inp, then fc1 \u{2192} relu1, then"), "{words}");
-    assert!(
-        words.ends_with("fc1 \u{2192} relu1 is also read by fc3 \u{2192} the client decrypts"),
-        "{words}"
-    );
+    assert!(words.ends_with("fc1 \u{2192} relu1 is read by fc3 \u{2192} the client decrypts"), "{words}");
 }
 
 #[test]
@@ -269,4 +266,48 @@ fn thresholds_are_where_levels_change() {
     let used: Vec<f64> = thresholds.iter().filter(|t| **t < f32::MAX).map(|t| f64::from(*t)).collect();
     assert_eq!(first.len(), used.len());
     assert!(matches!(circuit.codec.described[0], Feature { kind: FeatureKind::Number, .. }));
+}
+
+/// Two encoders, of which each is read by a layer of its own.
+#[quant_net(bits = 2, max_l1 = 6)]
+struct Twice {
+    bits: Thermometer<3>,
+    #[layer(from = bits)]
+    fc1: QuantLinear<6, 4>,
+    relu1: QuantReLU,
+    #[layer(from = input)]
+    levels: QuantIdentity,
+    fc2: QuantLinear<2, 4>,
+    #[layer(scale_from = relu1)]
+    relu2: QuantReLU,
+    #[layer(from = [relu1, relu2])]
+    both: Concat,
+    fc3: QuantLinear<8, 2>,
+}
+
+#[test]
+fn each_layer_is_drawn_beside_the_encoder_that_it_reads() {
+    let mut net = Twice::new(Seed(0));
+    net.train(&squares().test, &TrainConfig { epochs: Some(10), ..TrainConfig::declared() }).unwrap();
+    let html = Page::new("Twice").circuit(&net.circuit().unwrap()).to_html().unwrap();
+    let words = between(&html, "<desc id=\"network-drawing-d\">", "</desc>").next().unwrap();
+    let (boxes, skips) = words.split_once(". ").unwrap();
+    assert_eq!(
+        boxes.split(", then ").collect::<Vec<_>>(),
+        [
+            "the client encodes: bits",
+            "the client encodes: levels",
+            "fc1 \u{2192} relu1",
+            "fc2 \u{2192} relu2",
+            "fc3 \u{2192} the client decrypts"
+        ]
+    );
+    assert_eq!(
+        skips.split("; ").collect::<Vec<_>>(),
+        [
+            "the client encodes: bits is read by fc1 \u{2192} relu1",
+            "the client encodes: levels is read by fc2 \u{2192} relu2",
+            "fc1 \u{2192} relu1 is read by fc3 \u{2192} the client decrypts",
+        ]
+    );
 }

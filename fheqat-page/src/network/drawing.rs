@@ -73,10 +73,8 @@ impl Network {
     fn in_words(&self, skips: &[Skip]) -> String {
         let names: Vec<String> =
             self.nodes.iter().take(MOST).map(|node| text::short(&node.name, 60)).collect();
-        let skips: Vec<String> = skips
-            .iter()
-            .map(|skip| format!("{} is also read by {}", names[skip.from], names[skip.to]))
-            .collect();
+        let skips: Vec<String> =
+            skips.iter().map(|skip| format!("{} is read by {}", names[skip.from], names[skip.to])).collect();
         let mut words = names.join(", then ");
         if !skips.is_empty() {
             words = format!("{words}. {}", skips.join("; "));
