@@ -85,11 +85,12 @@ impl Figure {
     }
 }
 
+/// What plotters divides sizes of text by on their way to SVG.
+const OF_SVG: f64 = 1.24;
+
 /// Text of so many points.
 pub(crate) fn text(role: Role, points: f64, is_bold: bool) -> TextStyle<'static> {
     let style = if is_bold { FontStyle::Bold } else { FontStyle::Normal };
-    /// What plotters divides sizes by on their way to SVG.
-    const OF_SVG: f64 = 1.24;
     let font = (FontFamily::SansSerif, points * f64::from(UNIT) * OF_SVG, style);
     TextStyle { color: role.drawn().to_backend_color(), ..font.into_text_style(&(1, 1)) }
 }

@@ -59,12 +59,11 @@ impl Network {
 
     fn of_circuit(circuit: &Circuit, report: Option<&Report>) -> Self {
         let own;
-        let layers = match report {
-            Some(report) => &report.circuit,
-            None => {
-                own = circuit.report();
-                &own
-            }
+        let layers = if let Some(report) = report {
+            &report.circuit
+        } else {
+            own = circuit.report();
+            &own
         };
         let graph = &circuit.graph;
         let encoders: Vec<&LayerReport> =

@@ -92,19 +92,18 @@ fn summary(history: &History) -> String {
         return "No epochs were logged.".to_owned();
     };
     let kept = kept.unwrap_or(last);
-    let mut words = format!(
-        "{} were trained; the weights are those behind epoch {}, when the training loss was {}",
+    let loss =
+        kept.validation_loss.map(|loss| format!(" and that on validation data {}", text::number(loss)));
+    let right = kept.validation_accuracy;
+    let right = right.map(|right| format!(", of which {} were right", text::percent(right)));
+    format!(
+        "{} were trained; the weights are those behind epoch {}, when the training loss was {}{}{}.",
         text::many(history.epochs.len(), "epoch"),
         kept.epoch,
-        text::number(kept.train_loss)
-    );
-    if let Some(loss) = kept.validation_loss {
-        words += &format!(" and that on validation data {}", text::number(loss));
-    }
-    if let Some(accuracy) = kept.validation_accuracy {
-        words += &format!(", of which {} were right", text::percent(accuracy));
-    }
-    words + "."
+        text::number(kept.train_loss),
+        loss.unwrap_or_default(),
+        right.unwrap_or_default()
+    )
 }
 
 fn points(epochs: &[Epoch], of: impl Fn(&Epoch) -> Option<f64>) -> Vec<(f64, f64)> {
