@@ -29,7 +29,7 @@ pub(crate) fn write(html: Option<&str>, shown: &Shown<'_>) -> Result<(), MainErr
     fheqat::page::Page::new(&shown.compiled.circuit().name)
         .compiled(shown.compiled)
         .history(shown.history)
-        .data(shown.test, "samples that were not trained on")
+        .data(shown.test, "held-out samples")
         .measured(decrypted, clear)
         .save(path)?;
     println!("{path}: the report as a page");

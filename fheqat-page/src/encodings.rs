@@ -2,7 +2,7 @@
 
 use fheqat_runtime::{
     circuit::Codec,
-    data::{Feature, FeatureKind},
+    data::{Feature as Described, FeatureKind},
     quant::{ChannelCode, ClientLayer, Code, Encoder, Quantizer, Standardization, Transform},
 };
 use plotters::element::Rectangle;
@@ -14,7 +14,8 @@ use crate::{
     text,
 };
 
-/// Features that are listed at most.
+/// Features that are looked at, and lines that are listed, at most.
+const LOOKED_AT: usize = 1 << 12;
 const MOST: usize = 64;
 /// Thresholds or categories that are listed of a feature at most.
 const LISTED: usize = 40;
@@ -25,12 +26,22 @@ const BOUNDARIES: i64 = 1 << 10;
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    pub(crate) kind: String,
+    pub(crate) kind: &'static str,
     pub(crate) levels: String,
     /// Where levels change, as text.
     pub(crate) values: String,
     /// The same drawn, between the least and the largest.
     pub(crate) strip: Option<Figure>,
+}
+
+/// What is said of a feature, before features beside each other that have the same levels become one line.
+#[derive(Clone, Debug, PartialEq)]
+struct Feature {
+    kind: &'static str,
+    levels: String,
+    values: String,
+    /// Values at which a level changes.
+    marks: Vec<f64>,
 }
 
 /// One encoder of the client.
@@ -49,7 +60,7 @@ pub(crate) fn of(codec: &Codec) -> Result<Vec<Encoding>, PageError> {
 
 fn encoding(codec: &Codec, index: usize, encoder: &Encoder) -> Result<Encoding, PageError> {
     let mut rows = Vec::new();
-    let mut all = 0;
+    let (mut all, mut shown) = (0, 0);
     // Behind layers or whitening, numbers are not features.
     let are_features = encoder.layers.is_empty() && !matches!(encoder.transform, Transform::Whiten(_));
     if are_features {
@@ -58,8 +69,20 @@ fn encoding(codec: &Codec, index: usize, encoder: &Encoder) -> Result<Encoding, 
             Code::Thermometer(code) => code.channels().len(),
         };
         all = channels;
-        for channel in 0..channels.min(MOST) {
-            rows.push(row(codec, encoder, channel, channels)?);
+        let looked_at: Vec<usize> = (0..channels.min(LOOKED_AT)).collect();
+        let features: Vec<Feature> =
+            looked_at.iter().map(|&channel| feature(codec, encoder, channel, channels)).collect();
+        for alike in looked_at.chunk_by(|&a, &b| features[a] == features[b]).take(MOST) {
+            let (first, last) = (alike[0], alike[alike.len() - 1]);
+            let called = |channel: usize| name(&codec.described, channel, channels);
+            let name = match alike.len() {
+                1 => called(first),
+                count => format!("{} to {}, {} alike", called(first), called(last), text::length(count)),
+            };
+            let Feature { kind, levels, values, marks } = &features[first];
+            let (levels, values) = (levels.clone(), values.clone());
+            rows.push(Row { name, kind, levels, values, strip: strip(marks)? });
+            shown += alike.len();
         }
     }
     Ok(Encoding {
@@ -69,7 +92,7 @@ fn encoding(codec: &Codec, index: usize, encoder: &Encoder) -> Result<Encoding, 
             letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         }),
         layers: encoder.layers.iter().map(layer).collect(),
-        left_out: all - rows.len(),
+        left_out: all - shown,
         rows,
     })
 }
@@ -89,7 +112,7 @@ fn layer(layer: &ClientLayer) -> String {
 }
 
 /// What a feature, or a channel of several, is called.
-fn name(described: &[Feature], channel: usize, channels: usize) -> String {
+fn name(described: &[Described], channel: usize, channels: usize) -> String {
     match described.get(channel) {
         Some(feature) if channels == described.len() && feature.name != channel.to_string() => {
             feature.name.clone()
@@ -99,7 +122,7 @@ fn name(described: &[Feature], channel: usize, channels: usize) -> String {
     }
 }
 
-fn row(codec: &Codec, encoder: &Encoder, channel: usize, channels: usize) -> Result<Row, PageError> {
+fn feature(codec: &Codec, encoder: &Encoder, channel: usize, channels: usize) -> Feature {
     let standardization = match &encoder.transform {
         Transform::Standardize(standardization) => Some(standardization),
         Transform::AsIs | Transform::Whiten(_) => None,
@@ -107,51 +130,47 @@ fn row(codec: &Codec, encoder: &Encoder, channel: usize, channels: usize) -> Res
     let in_units = |value: f64| {
         standardization.filter(|_| channels == codec.features).map_or(value, |by| units(by, channel, value))
     };
-    let name = name(&codec.described, channel, channels);
     match &encoder.code {
-        Code::Round(quantizer) => rounded(name, *quantizer, in_units),
+        Code::Round(quantizer) => rounded(*quantizer, in_units),
         Code::Thermometer(code) => match &code.channels()[channel] {
             ChannelCode::Quantity { thresholds, missing } => {
                 let used = thresholds.iter().filter(|threshold| **threshold < f32::MAX);
                 let values: Vec<f64> = used.map(|threshold| in_units(f64::from(*threshold))).collect();
                 let missing = if *missing { ", and a bit where it is missing" } else { "" };
-                Ok(Row {
-                    name,
-                    kind: "number".to_owned(),
+                Feature {
+                    kind: "number",
                     levels: format!("{}{missing}", text::many(values.len(), "bit")),
-                    strip: strip(&values)?,
                     values: listed(values.iter().map(|value| text::number(*value))),
-                })
+                    marks: values,
+                }
             }
             ChannelCode::Category { bits, others, missing } => {
-                Ok(category(name, codec.described.get(channel), bits, others.is_some(), *missing))
+                category(codec.described.get(channel), bits, others.is_some(), *missing)
             }
         },
     }
 }
 
-fn rounded(name: String, quantizer: Quantizer, in_units: impl Fn(f64) -> f64) -> Result<Row, PageError> {
+fn rounded(quantizer: Quantizer, in_units: impl Fn(f64) -> f64) -> Feature {
     let Quantizer { step, levels } = quantizer;
     let boundary = |level: i64| in_units(f64::from(step) * (level as f64 + 0.5));
     let drawn = if levels.hi.saturating_sub(levels.lo) <= BOUNDARIES { levels.lo..levels.hi } else { 0..0 };
     let values: Vec<f64> = drawn.map(boundary).collect();
     let width = (in_units(f64::from(step)) - in_units(0.0)).abs();
-    Ok(Row {
-        name,
-        kind: "number".to_owned(),
+    Feature {
+        kind: "number",
         levels: format!("levels {}, steps of {}", text::range(levels), text::number(width)),
-        strip: strip(&values)?,
         values: listed(values.iter().map(|value| text::number(*value))),
-    })
+        marks: values,
+    }
 }
 
 fn category(
-    name: String,
-    described: Option<&Feature>,
+    described: Option<&Described>,
     bits: &[Option<u16>],
     has_others: bool,
     has_missing: bool,
-) -> Row {
+) -> Feature {
     let names: &[String] = match described.map(|feature| &feature.kind) {
         Some(FeatureKind::Category { names }) => names,
         Some(FeatureKind::Number) | None => &[],
@@ -166,7 +185,7 @@ fn category(
     }
     let with_bits = bits.iter().enumerate().filter(|(_, bit)| bit.is_some());
     let called = with_bits.map(|(index, _)| names.get(index).map_or_else(|| index.to_string(), Clone::clone));
-    Row { name, kind: "category".to_owned(), levels, values: listed(called), strip: None }
+    Feature { kind: "category", levels, values: listed(called), marks: Vec::new() }
 }
 
 /// A standardised number in the units of its feature.

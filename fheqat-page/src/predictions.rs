@@ -39,6 +39,12 @@ pub(crate) struct Cell {
     pub(crate) is_right: bool,
 }
 
+impl Cell {
+    pub(crate) fn is_none(&self) -> bool {
+        self.count == "0"
+    }
+}
+
 /// Samples of one class by what they were taken for.
 #[derive(Debug)]
 pub(crate) struct MatrixRow {
@@ -107,7 +113,7 @@ fn headline(metrics: &Metrics, about: &str) -> Option<Named> {
         (None, Some(accuracy)) => ("accuracy", text::percent(accuracy)),
         (None, None) => return None,
     };
-    Some(Named::new(name, value, format!("on {} of {about}", text::many(metrics.samples, "sample"))))
+    Some(Named::new(name, value, format!("on {about} ({})", text::length(metrics.samples))))
 }
 
 fn tiles(metrics: &Metrics) -> Vec<Named> {

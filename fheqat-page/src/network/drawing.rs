@@ -38,7 +38,7 @@ impl Network {
             self.edges.iter().copied().filter(|&(_, to)| to < nodes.len()).collect();
         let skips = lanes(&edges);
         let lanes = skips.iter().map(|skip| skip.lane + 1).max().unwrap_or(0) as i32;
-        let right = WIDTH - 2 - if lanes > 0 { lanes * LANE + 8 } else { 0 };
+        let right = WIDTH - 2 - if lanes > 0 { lanes * LANE + 12 } else { 0 };
         let tops: Vec<i32> = nodes
             .iter()
             .scan(2, |top, node| {
@@ -63,7 +63,7 @@ impl Network {
                 }
                 for skip in &skips {
                     let ends = (tops[skip.from] + height(&nodes[skip.from]) - 14, tops[skip.to] + 14);
-                    arrow_beside(area, right, right + 8 + LANE * skip.lane as i32, ends)?;
+                    arrow_beside(area, right, right + 14 + LANE * skip.lane as i32, ends)?;
                 }
                 Ok(())
             },
@@ -104,7 +104,7 @@ fn lanes(edges: &[(usize, usize)]) -> Vec<Skip> {
 }
 
 fn height(node: &Node) -> i32 {
-    let sums = node.sums.as_ref().map_or(0, |sums| if sums.is_long() { 51 } else { 36 });
+    let sums = node.sums.as_ref().map_or(5, |sums| if sums.is_long() { 51 } else { 36 });
     28 + 17 * node.lines.len() as i32 + sums
 }
 
