@@ -97,7 +97,7 @@ struct Options {
     #[command(flatten)]
     common: common::Options,
     /// Only train and evaluate, on so many splits of the 5,000 images with seeds from 0
-    #[arg(long, conflicts_with = "idx")]
+    #[arg(long, conflicts_with_all = ["idx", "html"])]
     splits: Option<u64>,
     /// A folder with MNIST's four IDX files, plain or `.gz`, to train on its 60,000 images instead of 4,000
     #[arg(long)]

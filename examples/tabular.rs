@@ -33,7 +33,7 @@ struct Options {
     #[command(flatten)]
     table: table::Options,
     /// Only train and evaluate, on so many splits with seeds from 0
-    #[arg(long)]
+    #[arg(long, conflicts_with = "html")]
     splits: Option<u64>,
     #[command(flatten)]
     common: common::Options,
@@ -85,6 +85,7 @@ fn summary(read: &Value) -> String {
 
 /// Trains on three quarters, and predicts some lines of the fourth encrypted.
 fn predict(options: &Options, table: &Table, train: Train, read: &Value) -> Result<usize, MainError> {
+    common::page::check(options.common.html.as_deref())?;
     let [rows, held_out] = table.split(Seed(options.common.seed))?;
     let trained = on_rows(options, table, train, [&rows, &held_out], Seed(options.common.seed))?;
     let Trained { circuit, history, seconds, quantized, float, linear } = &trained;
@@ -100,12 +101,21 @@ fn predict(options: &Options, table: &Table, train: Train, read: &Value) -> Resu
     let encrypted = common::encrypted(&options.common, circuit, |client| {
         samples.iter().map(|&row| client.encrypt_text(&table.cells[row])).collect()
     })?;
-    let mut mismatches = 0;
     let features = table.data.features();
+    let simulated = samples.iter().map(|&row| circuit.simulate(&features.row(row).to_vec()));
+    let simulated = simulated.collect::<Result<Vec<_>, _>>()?;
     for (&row, decrypted) in samples.iter().zip(&encrypted.decrypted) {
-        mismatches += usize::from(circuit.simulate(&features.row(row).to_vec())? != *decrypted);
         println!("sample {row}: {}, in the file {}", answer(decrypted), target(&table.data, row));
     }
+    let pairs = simulated.iter().zip(&encrypted.decrypted);
+    let mismatches = pairs.filter(|(clear, decrypted)| clear != decrypted).count();
+    let shown = common::page::Shown {
+        compiled: &encrypted.compiled,
+        history,
+        test: &table.data.select(&held_out)?,
+        results: [&encrypted.decrypted, &simulated],
+    };
+    common::page::write(options.common.html.as_deref(), &shown)?;
     let Encrypted { report, compile_s, keygen_s, core_s, threads, .. } = encrypted;
     println!("\n{mismatches} of {} encrypted results differ from simulation", samples.len());
     println!("{} rotations, {} a sample predicted on one core", report.rotations(), report.core_seconds);

@@ -45,6 +45,9 @@ struct Common {
     samples: usize,
     #[command(flatten)]
     table: table::Options,
+    /// The owner writes the report as a page of HTML; takes `--features page`
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -73,7 +76,7 @@ fn main() -> Result<(), MainError> {
 
 fn play(step: &Step, folder: &Path, common: &Common) -> Result<(), MainError> {
     match step {
-        Step::Train { file } => train(folder, file, &common.table),
+        Step::Train { file } => train(folder, file, common),
         Step::Keygen => keygen(folder),
         Step::Encrypt { file } => encrypt(folder, file, common),
         Step::Run => run(folder),
@@ -98,9 +101,10 @@ fn play_all(file: &str, folder: Option<&Path>) -> Result<(), MainError> {
     Ok(())
 }
 
-fn train(folder: &Path, file: &str, options: &table::Options) -> Result<(), MainError> {
+fn train(folder: &Path, file: &str, common: &Common) -> Result<(), MainError> {
+    common::page::check(common.html.as_deref())?;
     fs::create_dir_all(folder)?;
-    let table = Table::read(file, options)?;
+    let table = Table::read(file, &common.table)?;
     let outputs = match table.data.targets() {
         Targets::Classes { classes, .. } => *classes,
         Targets::Values(values) => values.ncols(),
@@ -110,10 +114,17 @@ fn train(folder: &Path, file: &str, options: &table::Options) -> Result<(), Main
     let table = table.widened(width)?;
     let [rows, held_out] = table.split(Seed(0))?;
     let options = CompileOptions::default();
-    let parts = [&table.data.select(&rows)?, &table.data.select(&held_out)?];
-    let trained = train(parts, Seed(0), options.p_fail)?;
+    let test = table.data.select(&held_out)?;
+    let trained = train([&table.data.select(&rows)?, &test], Seed(0), options.p_fail)?;
     println!("on the quarter that is held out: {}", trained.quantized);
     let compiled = trained.circuit.compile(&options)?;
+    let shown = common::page::Shown {
+        compiled: &compiled,
+        history: &trained.history,
+        test: &test,
+        results: [&[], &[]],
+    };
+    common::page::write(common.html.as_deref(), &shown)?;
     save(folder, "model.client", &compiled.client().to_bytes())?;
     save(folder, "model.server", &compiled.server().to_bytes())
 }

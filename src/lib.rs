@@ -26,6 +26,8 @@ pub use explained::explained;
 /// ```
 ///
 pub use fheqat_macros::quant_net;
+#[cfg(feature = "page")]
+pub use fheqat_page as page;
 pub use fheqat_runtime::*;
 pub use main_error::MainError;
 pub use ndarray;

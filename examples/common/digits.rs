@@ -18,7 +18,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     common: common::Options,
     /// Only train and evaluate, on so many splits with seeds from 0
-    #[arg(long)]
+    #[arg(long, conflicts_with = "html")]
     splits: Option<u64>,
 }
 

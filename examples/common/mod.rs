@@ -1,5 +1,7 @@
 //! What the examples share: options, and encrypted predictions beside their simulation.
 
+pub(crate) mod page;
+
 use std::{num::NonZeroUsize, time::Instant};
 
 use clap::Args;
@@ -7,6 +9,7 @@ use fheqat::{
     fhe::{EncryptError, EncryptedInput},
     prelude::*,
     report::{Report, SearchReport},
+    train::History,
 };
 use serde_json::json;
 
@@ -29,6 +32,9 @@ pub(crate) struct Options {
     /// Close with one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Writes the report as a page of HTML; takes `--features page`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<String>,
 }
 
 impl Options {
@@ -49,6 +55,8 @@ pub(crate) struct Clear {
     pub(crate) core_seconds: f64,
     /// Seconds that the quantized training took.
     pub(crate) train_s: f64,
+    /// How the quantized training went.
+    pub(crate) history: History,
 }
 
 /// A network trained quantized on `train`, and how well it and the same network trained in float do on `test`.
@@ -58,18 +66,20 @@ pub(crate) fn learned<N: Network>(
     float: &TrainConfig,
     quantized: &TrainConfig,
 ) -> Result<(N, Clear), MainError> {
+    page::check(options.html.as_deref())?;
     let mut quantized = quantized.clone();
     if let Some(search) = &mut quantized.search {
         search.p_fail = options.p_fail();
     }
-    let (reference, _) = trained::<N>(train, float)?;
-    let (net, train_s) = trained::<N>(train, &quantized)?;
+    let (reference, ..) = trained::<N>(train, float)?;
+    let (net, history, train_s) = trained::<N>(train, &quantized)?;
     let clear = Clear {
         float: accuracy(&reference, Precision::Float, test)?,
         quantized: accuracy(&net, Precision::Quantized, test)?,
         points: test.len(),
         core_seconds: net.circuit()?.graph.price_at(options.p_fail()).core_seconds,
         train_s,
+        history,
     };
     Ok((net, clear))
 }
@@ -79,21 +89,23 @@ fn accuracy<N: Network>(net: &N, precision: Precision, data: &Dataset) -> Result
     Ok(net.evaluate_in(precision, data)?.accuracy.ok_or("the data has no classes")?)
 }
 
-/// A fresh network, trained, and the seconds it took; prints what a search for a cheap one tried.
-fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, f64), MainError> {
+/// A fresh network, trained, how that went, and the seconds it took; prints what a search for a cheap one tried.
+fn trained<N: Network>(data: &Dataset, config: &TrainConfig) -> Result<(N, History, f64), MainError> {
     let mut net = N::new(config.seed);
     let (history, seconds) = timed(|| net.train(data, config));
-    let trials = history?.trials;
-    if !trials.is_empty() {
-        println!("{}\n", SearchReport(&trials));
+    let history = history?;
+    if !history.trials.is_empty() {
+        println!("{}\n", SearchReport(&history.trials));
     }
-    Ok((net, seconds))
+    Ok((net, history, seconds))
 }
 
 /// What came back encrypted, and what it took.
 pub(crate) struct Encrypted {
     /// The decrypted result of each sample.
     pub(crate) decrypted: Vec<Logits>,
+    /// What ran.
+    pub(crate) compiled: Compiled,
     /// What was predicted before.
     pub(crate) report: Report,
     pub(crate) compile_s: f64,
@@ -122,7 +134,7 @@ pub(crate) fn encrypted(
     let decrypted = client.decrypt_batch(&results?)?;
     let threads = server.threads();
     let core_s = run_s * threads as f64 / inputs.len() as f64;
-    Ok(Encrypted { decrypted, report, compile_s, keygen_s, core_s, threads })
+    Ok(Encrypted { decrypted, compiled, report, compile_s, keygen_s, core_s, threads })
 }
 
 /// Predicts some of `test` encrypted, compares every result with simulation, and prints what it took.
@@ -133,7 +145,7 @@ pub(crate) fn predict(
     clear: &Clear,
 ) -> Result<(), MainError> {
     let samples: Vec<Vec<f32>> = test.samples().take(options.samples).collect();
-    let Encrypted { decrypted, report, compile_s, keygen_s, core_s, threads } =
+    let Encrypted { decrypted, compiled, report, compile_s, keygen_s, core_s, threads } =
         encrypted(options, circuit, |client| client.encrypt_batch(&samples))?;
 
     let simulated = samples.iter().map(|sample| circuit.simulate(sample)).collect::<Result<Vec<_>, _>>()?;
@@ -147,7 +159,7 @@ pub(crate) fn predict(
     };
     let (accuracy_encrypted, accuracy_simulated) = (right(&decrypted), right(&simulated));
 
-    let Clear { float, quantized, points, core_seconds, train_s } = clear;
+    let Clear { float, quantized, points, core_seconds, train_s, history } = clear;
     println!("float {float:.4}, quantized {quantized:.4} on {points} samples ({train_s:.2} s to train)");
     println!(
         "encrypted {accuracy_encrypted:.4} on {} samples, clear {accuracy_simulated:.4} on the same",
@@ -155,6 +167,8 @@ pub(crate) fn predict(
     );
     println!("{mismatches} differ from simulation, {:.2} % of classes agree", 100.0 * agreement);
     println!("keys {keygen_s:.2} s; {core_s:.3} core-seconds a sample on {threads} threads");
+    let results = [&decrypted[..], &simulated[..]];
+    page::write(options.html.as_deref(), &page::Shown { compiled: &compiled, history, test, results })?;
     if options.json {
         let line = json!({
             "accuracy_fp32": float,

@@ -299,6 +299,40 @@ fn every_kind_of_file_is_described_without_its_secrets() {
     assert!(csv.starts_with("Error: `few.csv`: these bytes are no file of fheqat"), "{csv}");
 }
 
+#[test]
+fn files_of_one_model_make_a_page() {
+    let folder = ready();
+    let at = folder.path();
+    fs::copy(models().path("circuit"), at.join("circuit")).unwrap();
+    let report = models().circuit.compile(&CompileOptions::default()).unwrap().report();
+    fs::write(at.join("report.json"), report.to_json()).unwrap();
+    let found = fheqat(at, &["inspect", "--json", "report.json"]).json();
+    assert_eq!((&found["kind"], &found["network"]), (&"report".into(), &"Flowers".into()));
+
+    let files = ["circuit", "iris.client", "iris.server", "client.key", "report.json"];
+    let line = [&["inspect", "--html", "page.html"][..], &files].concat();
+    let said = fheqat(at, &line).done();
+    assert!(said.starts_with("page.html: a page of 5 files, "), "{said}");
+    let page = fs::read_to_string(at.join("page.html")).unwrap();
+    for part in ["network", "layers", "encodings", "noise", "sizes", "files"] {
+        assert!(page.contains(&format!("<section id=\"{part}\">")), "{part}");
+    }
+    assert!(page.contains("secret keys, which are not printed") && page.contains("sepal"));
+    fheqat(at, &line).done();
+    assert_eq!(page, fs::read_to_string(at.join("page.html")).unwrap(), "the same files, the same bytes");
+
+    let refused =
+        |files: &[&str]| fheqat(at, &[&["inspect", "--html", "x.html"][..], files].concat()).failed(1);
+    let other = models().path("other.server");
+    let error = refused(&["iris.client", other.to_str().unwrap()]);
+    assert!(error.contains("is of another model than the files before it"), "{error}");
+    let error = refused(&["circuit", "circuit"]);
+    assert!(error.contains("`circuit` is a second circuit, but a page is of one model"), "{error}");
+    let error = fheqat(at, &["inspect", "circuit", "--html", "client.key"]).failed(1);
+    assert!(error.contains("it is a client key, which nothing is written over"), "{error}");
+    assert!(!at.join("x.html").exists());
+}
+
 /// A killed process leaves whole files or none, and the next one removes what it left behind.
 #[test]
 fn killed_processes_leave_nothing_half_written() {

@@ -17,7 +17,7 @@ use std::{
 use public_api::{Builder, MINIMUM_NIGHTLY_RUST_VERSION};
 use serde_json::Value;
 
-const CRATES: [&str; 3] = ["fheqat", "fheqat_runtime", "fheqat_spec"];
+const CRATES: [&str; 4] = ["fheqat", "fheqat_page", "fheqat_runtime", "fheqat_spec"];
 /// Set by us for cargo, which hands it on.
 const AS_RUSTDOC: &str = "FHEQAT_API_RUSTDOC";
 /// The version of rustdoc's JSON that `public-api` reads.

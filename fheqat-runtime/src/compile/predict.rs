@@ -55,6 +55,8 @@ pub struct LayerPrediction {
     pub products: f64,
     /// The largest variance that reaches a rotation's grid.
     pub noise: Variance,
+    /// The value that a rotation reads wrong most often.
+    pub worst: Event,
     /// The largest share of its tolerance that the noise of a rotation takes; none where all are exact.
     pub tolerance_used: Option<f64>,
     /// The probability that any value of the layer is wrong.
@@ -88,7 +90,7 @@ fn layers(workload: &Workload, solution: &Solution) -> Vec<LayerPrediction> {
     indices.dedup();
     indices
         .into_iter()
-        .map(|layer| {
+        .filter_map(|layer| {
             let of_layer = || {
                 workload
                     .rotations
@@ -97,7 +99,10 @@ fn layers(workload: &Workload, solution: &Solution) -> Vec<LayerPrediction> {
                     .filter(move |(rotation, _)| rotation.layer == layer)
             };
             let rotations = of_layer().count();
-            LayerPrediction {
+            let events = of_layer().map(|(_, chosen)| chosen.event);
+            let worst = events.max_by(|a, b| a.p_fail.0.total_cmp(&b.p_fail.0))?;
+            Some(LayerPrediction {
+                worst,
                 layer,
                 name: workload.layers.get(layer).cloned().unwrap_or_default(),
                 slots: of_layer().map(|(rotation, _)| rotation.slots).max().unwrap_or(Slots(2)),
@@ -111,7 +116,7 @@ fn layers(workload: &Workload, solution: &Solution) -> Vec<LayerPrediction> {
                     .reduce(f64::max),
                 p_fail: Log2Probability::sum(of_layer().map(|(_, chosen)| chosen.event.p_fail)),
                 cost: Seconds(of_layer().map(|(_, chosen)| chosen.cost.0).sum()),
-            }
+            })
         })
         .collect()
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// log2 of a probability: 2^-1200 would underflow, and sums with it would round it away.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+/// log2 of a probability: 2^-1200 would underflow, and sums with it would round it away. Of what never happens it is minus infinity,
+/// which JSON has as `null`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 pub struct Log2Probability(pub f64);
 
 /// Seconds of one core.
@@ -78,6 +79,16 @@ impl Slots {
     }
 }
 
+impl<'de> Deserialize<'de> for Log2Probability {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            Ok(Self(Option::deserialize(from)?.unwrap_or(f64::NEG_INFINITY)))
+        } else {
+            f64::deserialize(from).map(Self)
+        }
+    }
+}
+
 impl fmt::Display for Log2Probability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "2^{:.1}", self.0)
@@ -115,6 +126,14 @@ impl fmt::Display for TorusDistance {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_has_probabilities_of_what_never_happens() {
+        for log2 in [-128.5, f64::NEG_INFINITY] {
+            let json = serde_json::to_string(&Log2Probability(log2)).unwrap();
+            assert_eq!(serde_json::from_str::<Log2Probability>(&json).unwrap(), Log2Probability(log2));
+        }
+    }
 
     #[test]
     fn sums_do_not_underflow() {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Seed,
     circuit::{Codec, Graph},
-    data::{Dataset, FeatureKind, Targets},
+    data::{Dataset, Feature, FeatureKind, Targets},
     error::{InputError, check_samples, check_width},
     nn::{NetworkError, Precision, matrix::head_mut, noise::Noise, program::Program, runner::Runner},
 };
@@ -186,7 +186,19 @@ pub(crate) fn check_data(program: &Program, data: &Dataset, loss: Loss) -> Resul
 /// # Errors
 /// When a feature is nothing that the network can read, or its categories are not those of training.
 pub(crate) fn check_features(program: &Program, data: &Dataset) -> Result<(), TrainError> {
-    for (feature, trained) in data.described().iter().zip(&*program.described()) {
+    check_described(&program.described(), program.takes_missing(), data)
+}
+
+/// The same by what the features were in training, and whether a value may be missing.
+///
+/// # Errors
+/// As [`check_features`].
+pub(super) fn check_described(
+    described: &[Feature],
+    takes_missing: bool,
+    data: &Dataset,
+) -> Result<(), TrainError> {
+    for (feature, trained) in data.described().iter().zip(described) {
         if let (FeatureKind::Category { names }, FeatureKind::Category { names: trained }) =
             (&feature.kind, &trained.kind)
             && names != trained
@@ -194,5 +206,5 @@ pub(crate) fn check_features(program: &Program, data: &Dataset) -> Result<(), Tr
             return Err(TrainError::Categories { feature: feature.name.clone() });
         }
     }
-    Ok(check_samples(&data.features(), data.described(), program.takes_missing())?)
+    Ok(check_samples(&data.features(), data.described(), takes_missing)?)
 }

@@ -67,8 +67,13 @@ pub(super) fn task(data: &Dataset) -> Task {
 /// # Errors
 /// When classes or labels have names that are neither the network's nor plain numbers.
 pub(crate) fn check_names(program: &Program, data: &Dataset) -> Result<(), TrainError> {
-    let (kept, found) = (program.task(), task(data));
-    let what = match (&kept, &found) {
+    check_task(&program.task(), &task(data))
+}
+
+/// # Errors
+/// When classes or labels that are found have names that are neither those that were kept nor plain numbers.
+pub(super) fn check_task(kept: &Task, found: &Task) -> Result<(), TrainError> {
+    let what = match (kept, found) {
         (Task::Classes(_), Task::Classes(_)) => "class",
         (Task::Labels(_), Task::Labels(_)) => "label",
         _ => return Ok(()),

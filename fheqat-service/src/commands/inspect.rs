@@ -1,5 +1,7 @@
-//! `fheqat inspect`: what a file of fheqat is, and what can be said of it without a secret.
+//! `fheqat inspect`: what a file of fheqat is, and what can be said of it without a secret, as text, JSON or a page.
 
+mod json;
+mod page;
 mod weights;
 
 use std::{
@@ -20,14 +22,18 @@ use fheqat::{
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use self::page::{Content, Parts};
 use super::files::{self, FilesError, Limits};
 
-/// Says what files are: circuits, halves of models, keys, encrypted samples and results, weights
+/// Says what files are: circuits, halves of models, reports, keys, encrypted samples and results, weights
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The files
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Prints nothing of the files, which are of one model, but writes a page of HTML of what they say together
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     limits: Limits,
 }
@@ -65,10 +71,13 @@ impl Fact {
 }
 
 pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
+    if let Some(to) = &options.html {
+        return write_page(options, to, json);
+    }
     for (index, path) in options.files.iter().enumerate() {
         // A client key may be among them.
         let bytes = Zeroizing::new(options.limits.read(path)?);
-        let facts = of_file(&bytes, path)?;
+        let (facts, _) = of_file(&bytes, path)?;
         let path = files::text(path);
         let text = if json {
             let facts = facts.into_iter().map(|fact| (fact.name.to_owned(), fact.value));
@@ -84,22 +93,65 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     Ok(())
 }
 
-fn of_file(bytes: &[u8], path: &Path) -> Result<Facts, FilesError> {
+fn write_page(options: &Options, to: &Path, json: bool) -> Result<(), MainError> {
+    let mut parts = Parts::default();
+    for path in &options.files {
+        // A client key may be among them.
+        let bytes = Zeroizing::new(options.limits.read(path)?);
+        let (facts, content) = of_file(&bytes, path)?;
+        parts.add(&files::text(path), &facts, content)?;
+    }
+    let page = parts.page()?;
+    files::save(to, page.as_bytes())?;
+    let (to, bytes, count) = (files::text(to), page.len(), options.files.len());
+    let text = if json {
+        format!("{}\n", json!({ "html": to, "bytes": bytes, "files": count }))
+    } else {
+        format!("{to}: a page of {count} files, {bytes} bytes\n")
+    };
+    Ok(files::print(&text)?)
+}
+
+/// What a file says, and what a page can show of it.
+fn of_file(bytes: &[u8], path: &Path) -> Result<(Facts, Content), FilesError> {
     if let Some(facts) = weights::facts(bytes) {
-        return Ok(facts);
+        return Ok((facts, Content::Other));
+    }
+    if let Some(found) = json::read(bytes) {
+        return Ok(found);
     }
     let (items, is_framed) = files::items(path, bytes)?;
     let wrong = |source| FilesError::Artifact { path: files::text(path), source };
-    if is_framed { of_items(&items).map_err(wrong) } else { of_artifact(bytes).map_err(wrong) }
+    if is_framed {
+        of_items(&items).map(|facts| (facts, Content::Other)).map_err(wrong)
+    } else {
+        of_artifact(bytes).map_err(wrong)
+    }
 }
 
-fn of_artifact(bytes: &[u8]) -> Result<Facts, ArtifactError> {
+fn of_artifact(bytes: &[u8]) -> Result<(Facts, Content), ArtifactError> {
     let header = Header::of(bytes)?;
     let mut facts = head(header, bytes.len());
+    let mut content = Content::Other;
     facts.extend(match header.kind {
-        Kind::Circuit => circuit(&Circuit::from_bytes(bytes)?),
-        Kind::ClientHalf => client_half(&ClientHalf::from_bytes(bytes)?),
-        Kind::ServerHalf => server_half(&ServerHalf::from_bytes(bytes)?),
+        Kind::Circuit => {
+            let read = Circuit::from_bytes(bytes)?;
+            let facts = circuit(&read);
+            content = Content::Circuit(Box::new(read));
+            facts
+        }
+        Kind::ClientHalf => {
+            let read = ClientHalf::from_bytes(bytes)?;
+            let facts = client_half(&read);
+            content = Content::Client(Box::new(read));
+            facts
+        }
+        Kind::ServerHalf => {
+            let read = ServerHalf::from_bytes(bytes)?;
+            let facts = server_half(&read);
+            content = Content::Server(Box::new(read));
+            facts
+        }
         Kind::ClientKey => client_key(&ClientKey::from_bytes(bytes)?),
         Kind::EvaluationKeys => {
             let keys = EvaluationKeys::from_bytes(bytes)?;
@@ -110,7 +162,7 @@ fn of_artifact(bytes: &[u8]) -> Result<Facts, ArtifactError> {
         Kind::Output => ids([ids_of_output(bytes)?]),
         _ => Vec::new(),
     });
-    Ok(facts)
+    Ok((facts, content))
 }
 
 /// Of several encrypted samples or results in one file.

@@ -2,6 +2,7 @@
 
 pub(super) mod answers;
 mod area;
+mod circuit;
 pub(super) mod classes;
 pub(super) mod labels;
 pub(super) mod numbers;

@@ -50,6 +50,20 @@ fn names_of_classes_are_kept_with_the_network() {
 }
 
 #[test]
+fn a_circuit_does_as_well_as_the_network_that_it_was_lowered_from() {
+    let data = named(["black", "white"]);
+    let mut net = Budget::new(Seed(1));
+    net.train(&data, &short()).unwrap();
+    let circuit = net.circuit().unwrap();
+    assert_eq!(circuit.evaluate(&data).unwrap(), net.evaluate(&data).unwrap());
+    let three = Dataset::classes(Array2::zeros((3, 2)), vec![0, 1, 2], 3).unwrap();
+    let wide = Dataset::classes(Array2::zeros((2, 3)), vec![0, 1], 2).unwrap();
+    for refused in [three, wide, named(["white", "black"])] {
+        assert_eq!(circuit.evaluate(&refused).unwrap_err(), net.evaluate(&refused).unwrap_err());
+    }
+}
+
+#[test]
 fn data_with_other_names_is_refused_and_numbers_are_not() {
     let mut net = Budget::new(Seed(1));
     net.train(&named(["black", "white"]), &short()).unwrap();
