@@ -27,9 +27,7 @@ mod sums;
 mod text;
 mod training;
 
-use std::io;
-
-use fheqat_runtime::{error::InputError, train::TrainError};
+use fheqat_runtime::{error::InputError, file::FileError, train::TrainError};
 
 pub use page::{Facts, Page};
 
@@ -48,15 +46,10 @@ pub enum PageError {
     Drawing(String),
     /// The template cannot be filled: a defect of fheqat.
     #[error("the page cannot be written: {0}")]
-    Template(#[from] askama::Error),
+    Template(String),
     /// The file cannot be written.
-    #[error("`{path}` cannot be written: {source}")]
-    File {
-        /// Where it was to be.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// The chapter of the book, whose examples compile.

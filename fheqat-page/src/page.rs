@@ -1,6 +1,6 @@
 //! What a page is made of, and its template.
 
-use std::{borrow::Cow, fs, path::Path};
+use std::{borrow::Cow, path::Path};
 
 use askama::Template;
 use fheqat_runtime::{
@@ -8,6 +8,7 @@ use fheqat_runtime::{
     compile::{Compiled, Prediction},
     data::Dataset,
     fhe::{ClientHalf, ServerHalf},
+    file,
     report::{Promise, Report},
     train::History,
 };
@@ -161,17 +162,16 @@ impl<'a> Page<'a> {
             files: &self.files,
             no_keys: &[],
         };
-        Ok(readable(&view.render()?))
+        let html = view.render().map_err(|error| PageError::Template(error.to_string()))?;
+        Ok(readable(&html))
     }
 
-    /// Writes the page.
+    /// Writes the page, whole or not at all.
     ///
     /// # Errors
     /// As [`to_html`](Self::to_html), and when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PageError> {
-        let path = path.as_ref();
-        let html = self.to_html()?;
-        fs::write(path, html).map_err(|source| PageError::File { path: path.display().to_string(), source })
+        Ok(file::save(path, self.to_html()?.as_bytes())?)
     }
 }
 

@@ -18,6 +18,8 @@ use crate::{
 
 /// Trials that are drawn and listed at most.
 const MOST: usize = 400;
+/// Points of a curve at most, evenly from all epochs.
+const POINTS: usize = 1_500;
 /// Trials that have a number in the figure at most.
 const NUMBERED: usize = 30;
 
@@ -107,7 +109,10 @@ fn summary(history: &History) -> String {
 }
 
 fn points(epochs: &[Epoch], of: impl Fn(&Epoch) -> Option<f64>) -> Vec<(f64, f64)> {
-    let points = epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?)));
+    let step = epochs.len().div_ceil(POINTS).max(1);
+    let last = epochs.len().checked_sub(1).filter(|last| !last.is_multiple_of(step));
+    let drawn = epochs.iter().step_by(step).chain(last.map(|last| &epochs[last]));
+    let points = drawn.filter_map(|epoch| Some((epoch.epoch as f64, of(epoch)?)));
     points.filter(|(_, value)| value.is_finite()).collect()
 }
 
@@ -252,4 +257,28 @@ fn rows(trials: &[Trial]) -> Vec<Row> {
         }
     };
     trials.iter().enumerate().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_of_many_epochs_are_thinned_to_their_last() {
+        let epoch = |epoch| Epoch {
+            epoch,
+            rate: 0.1,
+            train_loss: epoch as f64,
+            validation_loss: None,
+            validation_accuracy: None,
+            nonzero: 1,
+        };
+        for (count, expected) in [(0, 0), (1, 1), (1_500, 1_500), (1_501, 751), (30_000, 1_501)] {
+            let epochs: Vec<Epoch> = (1..=count).map(epoch).collect();
+            let points = points(&epochs, |epoch| Some(epoch.train_loss));
+            assert_eq!(points.len(), expected, "{count}");
+            assert_eq!(points.last().map(|point| point.0), (count > 0).then_some(count as f64));
+        }
+        assert!(points(&[epoch(1)], |_| Some(f64::NAN)).is_empty());
+    }
 }
