@@ -1,9 +1,9 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pool, Quantizer, Reshape,
-    Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
-    limits,
+    Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pad, Padding, Pool,
+    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose,
+    WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -20,7 +20,7 @@ use crate::{
         layer::LayerType,
         number::Amount,
         option,
-        value::Wire,
+        value::{PaddingAst, Wire},
     },
     suggest::closest,
 };
@@ -251,6 +251,7 @@ impl Given<'_> {
                 let window = self.window(2, self.number(0), self.number(0));
                 Layer::MaxPool(MaxPool { window, acc_bits: self.acc_bits() })
             }
+            Kind::Pad => self.pad()?,
             Kind::Dropout => {
                 let p = own.p.clone().unwrap_or_else(|| Amount::now(limits::DEFAULT_P));
                 Layer::Dropout(Dropout { p })
@@ -329,8 +330,44 @@ impl Given<'_> {
             axes,
             kernel,
             stride: own.stride.clone().unwrap_or(stride),
-            padding: own.padding.clone().unwrap_or_else(|| Amount::now(0)),
+            dilation: own.dilation.clone().unwrap_or_else(|| Amount::now(1)),
+            padding: self.padding(axes),
         }
+    }
+
+    /// Zeros around the axes of a window.
+    fn padding(&self, axes: usize) -> Padding<Written> {
+        let given = self.field.options.padding.as_ref();
+        match given {
+            Some(PaddingAst::Sides(sides)) if sides.len() != 2 * axes => {
+                let kind = self.layer.kind.name();
+                let (has, example) =
+                    if axes == 1 { ("two", "(left, right)") } else { ("four", "(top, bottom, left, right)") };
+                let message =
+                    Message::new(format!("`{kind}` has {has} sides, but `padding` {}", sides.len()));
+                self.refuse("padding", message.help(format!("write `padding = {example}`")));
+                Padding::Equal(Amount::refused())
+            }
+            _ => given.map_or_else(|| Padding::Equal(Amount::now(0)), padding),
+        }
+    }
+
+    /// Zeros around channels, where there is no window.
+    fn pad(&self) -> Option<Layer> {
+        let given = self.required("padding", self.field.options.padding.as_ref(), "1")?;
+        if matches!(given, PaddingAst::Same) {
+            let message =
+                Message::new("`padding = same` keeps the length behind a window, and a `Pad` has none");
+            self.refuse("padding", message.help("write how many zeros: `padding = 1`"));
+            return None;
+        }
+        Some(Layer::Pad(Pad { padding: padding(given) }))
+    }
+
+    /// An error at the value of an option.
+    fn refuse(&self, option: &str, message: Message) {
+        let given = self.field.options.given.iter().find(|given| given.name == option);
+        self.ctxt.error(given.map(|given| &given.value), message);
     }
 
     /// A number of its type.
@@ -360,12 +397,7 @@ impl Given<'_> {
     }
 
     /// An option that its layer cannot do without; an error where it is not even tried.
-    fn required<'v>(
-        &self,
-        option: &str,
-        value: Option<&'v [Amount<i64>]>,
-        example: &str,
-    ) -> Option<&'v [Amount<i64>]> {
+    fn required<'v, V: ?Sized>(&self, option: &str, value: Option<&'v V>, example: &str) -> Option<&'v V> {
         let field = self.field;
         let is_meant = field.options.meant.iter().any(|meant| meant == option || meant.is_empty());
         if value.is_none() && !is_meant {
@@ -374,6 +406,15 @@ impl Given<'_> {
             self.ctxt.error(&field.ty, message.help(format!("put `#[layer({option} = {example})]` on it")));
         }
         value
+    }
+}
+
+fn padding(given: &PaddingAst) -> Padding<Written> {
+    match given {
+        PaddingAst::Equal(padding) => Padding::Equal(padding.clone()),
+        PaddingAst::Sides(sides) => Padding::Sides(Sides::of(sides, &Amount::refused())),
+        PaddingAst::Same => Padding::Same,
+        PaddingAst::Refused => Padding::Equal(Amount::refused()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer,
-    Reshape, Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale,
-    Window, judge_each,
+    Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pad, Padding,
+    Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose,
+    WeightRange, WeightScale, Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
@@ -60,8 +60,47 @@ impl LayerSketch {
 #[derive(Clone, Copy, Debug)]
 struct WindowSketch {
     stride: Option<i64>,
-    padding: Option<i64>,
+    dilation: Option<i64>,
+    padding: PaddingSketch,
     groups: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PaddingSketch {
+    None,
+    Equal(i64),
+    /// As many as the layer has.
+    Sides([i64; 4]),
+    Same,
+}
+
+impl PaddingSketch {
+    fn tokens(self, axes: usize, spelling: Spelling) -> TokenStream {
+        match self {
+            Self::None => TokenStream::new(),
+            Self::Equal(padding) => {
+                let padding = spelling.number(padding);
+                quote!(padding = #padding,)
+            }
+            Self::Sides(sides) => {
+                let sides = sides[..2 * axes].iter().map(|&side| spelling.number(side));
+                quote!(padding = (#(#sides),*),)
+            }
+            Self::Same => quote!(padding = same,),
+        }
+    }
+
+    fn read(self, axes: usize, mut admit: impl FnMut(i64) -> Known<i64>) -> Padding {
+        match self {
+            Self::None => Padding::NONE,
+            Self::Equal(padding) => Padding::Equal(admit(padding)),
+            Self::Sides(sides) => {
+                let sides: Vec<_> = sides[..2 * axes].iter().map(|&side| admit(side)).collect();
+                Padding::Sides(Sides::new(&sides))
+            }
+            Self::Same => Padding::Same,
+        }
+    }
 }
 
 const IDENTITY: u8 = 0;
@@ -81,20 +120,29 @@ const NORM: u8 = 13;
 const MAX_POOL: u8 = 14;
 const DROPOUT: u8 = 15;
 const THERMOMETER: u8 = 16;
-pub(super) const KINDS: u8 = 17;
+const PAD: u8 = 17;
+pub(super) const KINDS: u8 = 18;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
     // Most layers are the sequential network's, so that some sketches are accepted.
-    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER];
+    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER, 1 => PAD..KINDS];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
     let scale_back = prop_oneof![3 => Just(None), 1 => of(0..4usize)];
     let side = prop_oneof![8 => 1..4i64, 1 => Just(0), 1 => 4..12i64];
     let rarely = |range| prop_oneof![4 => Just(None), 1 => of(range)];
-    let window = (rarely(0..4i64), rarely(0..4i64), rarely(0..6i64))
-        .prop_map(|(stride, padding, groups)| WindowSketch { stride, padding, groups });
+    let margin = || prop_oneof![12 => 0..3i64, 1 => 0..2000i64];
+    let dilation = prop_oneof![12 => Just(None), 2 => of(1..3i64), 1 => of(0..5i64)];
+    let padding = prop_oneof![
+        8 => Just(PaddingSketch::None),
+        2 => (0..4i64).prop_map(PaddingSketch::Equal),
+        1 => [margin(), margin(), margin(), margin()].prop_map(PaddingSketch::Sides),
+        1 => Just(PaddingSketch::Same),
+    ];
+    let window = (rarely(0..4i64), dilation, padding, rarely(0..6i64))
+        .prop_map(|(stride, dilation, padding, groups)| WindowSketch { stride, dilation, padding, groups });
     let wires = (back, scale_back, axes);
     let tenths = || prop_oneof![12 => Just(None), 3 => of(0..40i64), 1 => of(-3..50i64)];
     let flags = (of(any::<bool>()), any::<bool>(), tenths());
@@ -132,7 +180,7 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     );
     let input = prop_oneof![
         2 => width.clone().prop_map(|width| vec![width]),
-        1 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
+        2 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
         4 => (width, 4..12i64, 4..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
     ];
     let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..27i64));
@@ -278,6 +326,7 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             MAX_POOL => (quote!(MaxPool2d<#kernel>), Some("acc_bits")),
             DROPOUT => (quote!(Dropout), None),
             THERMOMETER => (quote!(Thermometer<#kernel>), None),
+            PAD => (quote!(Pad), None),
             _ => (quote!(BatchNorm), None),
         };
         let bits = bits.and_then(|name| option(name, layer.bits));
@@ -294,8 +343,14 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             quote!(scale_from = #owner,)
         });
         let axes = layer.axes.iter().map(|&axis| spelling.number(axis));
-        let WindowSketch { stride, padding, groups } = layer.window;
-        let (stride, padding) = (option("stride", stride), option("padding", padding));
+        let WindowSketch { stride, dilation, padding, groups } = layer.window;
+        let (stride, dilation) = (option("stride", stride), option("dilation", dilation));
+        let padding = match padding {
+            PaddingSketch::None | PaddingSketch::Same if layer.kind == PAD => PaddingSketch::Equal(1),
+            padding => padding,
+        };
+        let padding = padding.tokens(if layer.kind == CONV_1D { 1 } else { 2 }, spelling);
+        let window = quote!(#stride #dilation #padding);
         let own = match layer.kind {
             RESHAPE => {
                 let dims = layer.shape().map(|dim| spelling.number(dim));
@@ -304,9 +359,10 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             TRANSPOSE => quote!(axes = [#(#axes),*],),
             CONV_1D | CONV_2D => {
                 let groups = option("groups", groups);
-                quote!(#stride #padding #groups)
+                quote!(#window #groups)
             }
-            POOL | MAX_POOL => quote!(#stride #padding),
+            POOL | MAX_POOL => window,
+            PAD => padding,
             _ => TokenStream::new(),
         };
         let flag = layer.flag.and_then(|flag| match layer.kind {
@@ -396,16 +452,20 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
         let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
                 || (has_kernel || sketched.kind == THERMOMETER) && kernel == Known::Later);
-        let (stride, padding) = if has_kernel {
+        let axes = if sketched.kind == CONV_1D { 1 } else { 2 };
+        let (stride, dilation, padding) = if has_kernel {
             let default = if matches!(sketched.kind, POOL | MAX_POOL) { kernel } else { Known::Now(1) };
+            let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);
+            let padding = sketched.window.padding.read(axes, &mut side);
             (
                 admit(limits::STRIDE, sketched.window.stride).unwrap_or(default),
-                admit(limits::PADDING, sketched.window.padding).unwrap_or(Known::Now(0)),
+                admit(limits::DILATION, sketched.window.dilation).unwrap_or(Known::Now(1)),
+                padding,
             )
         } else {
-            (Known::Later, Known::Later)
+            (Known::Later, Known::Later, Padding::NONE)
         };
-        let window = Window { axes: if sketched.kind == CONV_1D { 1 } else { 2 }, kernel, stride, padding };
+        let window = Window { axes, kernel, stride, dilation, padding };
         let linear = Linear {
             inputs,
             outputs,
@@ -472,6 +532,14 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             MAX_POOL => Layer::MaxPool(MaxPool { window, acc_bits: acc_bits_of_a_pool }),
             DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
+            PAD => {
+                let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);
+                let padding = match sketched.window.padding {
+                    PaddingSketch::None | PaddingSketch::Same => PaddingSketch::Equal(1),
+                    padding => padding,
+                };
+                Layer::Pad(Pad { padding: padding.read(2, &mut side) })
+            }
             THERMOMETER => Layer::Thermometer(Thermometer {
                 bits: kernel,
                 thresholds: match sketched.flag {
@@ -526,7 +594,11 @@ fn is_structural(issue: &Issue<'_>) -> bool {
     match issue {
         Issue::Shape(misfit) => matches!(
             misfit.why,
-            Why::NoInputShape { .. } | Why::Rank { .. } | Why::AxisCount { .. } | Why::Differ { .. }
+            Why::NoInputShape { .. }
+                | Why::Rank { .. }
+                | Why::Axes { .. }
+                | Why::AxisCount { .. }
+                | Why::Differ { .. }
         ),
         other => !other.law().is_numeric(),
     }

@@ -55,6 +55,7 @@ kinds! {
     AvgPool2d: "AvgPool2d", [KERNEL], ["AvgPool", "AveragePooling2D", "SumPool2d"];
     GlobalAvgPool2d: "GlobalAvgPool2d", [], ["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"];
     MaxPool2d: "MaxPool2d", [KERNEL], ["MaxPool", "MaxPooling2D"];
+    Pad: "Pad", [], ["ZeroPad1d", "ZeroPad2d", "ZeroPadding1D", "ZeroPadding2D", "ConstantPad2d"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
     Dropout: "Dropout", [], ["Dropout1d", "Dropout2d", "QuantDropout"];
@@ -88,6 +89,16 @@ pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::Flo
 /// Layers with a window.
 pub(super) const SLIDING: &[Kind] =
     &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::MaxPool2d, Kind::FloatConv1d, Kind::FloatConv2d];
+/// Layers that put zeros around what they read.
+pub(super) const PADDED: &[Kind] = &[
+    Kind::Conv1d,
+    Kind::Conv2d,
+    Kind::AvgPool2d,
+    Kind::MaxPool2d,
+    Kind::FloatConv1d,
+    Kind::FloatConv2d,
+    Kind::Pad,
+];
 /// Layers that encode the input as bits.
 pub(super) const ENCODERS: &[Kind] = &[Kind::Thermometer];
 /// Layers that are given a shape.

@@ -41,4 +41,4 @@ pub use rules::{Issue, Law};
 pub use shape::{Axes, Shape};
 pub use sums::{Products, Sums};
 pub use text::{HELP, NOTE, Text};
-pub use window::Window;
+pub use window::{Padding, Sides, Window};

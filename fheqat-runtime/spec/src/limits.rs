@@ -49,7 +49,9 @@ pub const THERMOMETER: Limit = Limit { name: "K", least: 1, most: 1 << 10 };
 pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
 /// `stride`.
 pub const STRIDE: Limit = Limit { name: "stride", least: 1, most: MAX_WINDOW };
-/// `padding`.
+/// `dilation`.
+pub const DILATION: Limit = Limit { name: "dilation", least: 1, most: MAX_WINDOW };
+/// `padding`, and each side of it.
 pub const PADDING: Limit = Limit { name: "padding", least: 0, most: MAX_WINDOW };
 /// `groups`.
 pub const GROUPS: Limit = Limit { name: "groups", ..DIMENSION };

@@ -49,7 +49,7 @@ pub(crate) fn fit(program: &mut Program, data: &Dataset, map: FeatureMap) -> Res
             | Op::Norm(_)
             | Op::Sum(_)
             | Op::Join(_)
-            | Op::Permute(_)
+            | Op::Wires(_)
             | Op::Pool(_)
             | Op::MaxPool(_)
             | Op::LeaveOut(_)

@@ -10,6 +10,7 @@ mod dropout;
 mod flatten;
 mod linear;
 mod max_pool;
+mod pad;
 mod pool;
 pub mod properties;
 mod quantizer;
@@ -32,6 +33,7 @@ pub use self::{
     flatten::Flatten,
     linear::{Bias, Linear, WeightRange, WeightScale},
     max_pool::MaxPool,
+    pad::Pad,
     pool::Pool,
     quantizer::{Quantizer, Scale, Transfer},
     reshape::Reshape,
@@ -131,6 +133,8 @@ layers! {
     Pool,
     /// `MaxPool2d<K>`: the largest level of each window.
     MaxPool,
+    /// `Pad`: zero levels around each channel.
+    Pad,
     /// `Dropout`: does nothing but where a network trains.
     Dropout,
     /// What the client runs in float.

@@ -87,6 +87,11 @@ pub enum Shapes {
         /// How the channels are grouped, where they are.
         groups: Option<Groups>,
     },
+    /// Channels and one axis behind them, or two.
+    Channels {
+        /// How many axes, where that matters.
+        axes: Option<usize>,
+    },
     /// As many numbers as this shape holds.
     Elements(Shape),
     /// As many axes as are put in order here.
@@ -109,7 +114,7 @@ impl Shapes {
     #[must_use]
     pub const fn are_certain(&self) -> bool {
         match self {
-            Self::Features(_) | Self::Image { .. } => true,
+            Self::Features(_) | Self::Image { .. } | Self::Channels { .. } => true,
             Self::Any | Self::Known | Self::Elements(_) | Self::Order(_) => false,
         }
     }
@@ -119,7 +124,12 @@ impl Shapes {
     pub const fn must_be_known(&self) -> bool {
         match self {
             Self::Any => false,
-            Self::Known | Self::Features(_) | Self::Image { .. } | Self::Elements(_) | Self::Order(_) => true,
+            Self::Known
+            | Self::Features(_)
+            | Self::Image { .. }
+            | Self::Channels { .. }
+            | Self::Elements(_)
+            | Self::Order(_) => true,
         }
     }
 
@@ -128,7 +138,12 @@ impl Shapes {
     pub const fn only(&self) -> Known<Shape> {
         match self {
             Self::Features(features) => Known::Now(Shape::flat(*features)),
-            Self::Any | Self::Known | Self::Image { .. } | Self::Elements(_) | Self::Order(_) => Known::Later,
+            Self::Any
+            | Self::Known
+            | Self::Image { .. }
+            | Self::Channels { .. }
+            | Self::Elements(_)
+            | Self::Order(_) => Known::Later,
         }
     }
 }

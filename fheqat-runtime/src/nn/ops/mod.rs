@@ -8,7 +8,6 @@ pub(crate) mod linear;
 pub(crate) mod max_pool;
 pub(crate) mod norm;
 pub(crate) mod operation;
-pub(crate) mod permute;
 pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod quantizer;
@@ -19,6 +18,7 @@ pub(crate) mod staircase;
 pub(crate) mod sum;
 pub(crate) mod thermometer;
 pub(crate) mod window;
+pub(crate) mod wires;
 
 /// The layers that a struct may have.
 pub mod layers {
@@ -29,11 +29,11 @@ pub mod layers {
         linear::{QuantConv1d, QuantConv2d, QuantLinear},
         max_pool::MaxPool2d,
         norm::BatchNorm,
-        permute::Transpose,
         pool::{AvgPool2d, GlobalAvgPool2d},
         quantizer::{QuantAct, QuantIdentity, QuantReLU},
         sum::Add,
         thermometer::Thermometer,
+        wires::{Pad, Transpose},
     };
 }
 
@@ -47,12 +47,12 @@ use self::{
     max_pool::MaxPool,
     norm::NormState,
     operation::{At, Exact, Mode, Operation, Refresh, Run, State},
-    permute::Permute,
     place::Place,
     pool::Pool,
     quantizer::QuantizerState,
     sum::Sum,
     thermometer::ThermometerState,
+    wires::Wires,
 };
 use super::{error::NetworkError, module::LayerRef};
 
@@ -167,8 +167,8 @@ ops! {
     Sum(Sum);
     /// Levels one after the other.
     Join(Join);
-    /// Levels in another order.
-    Permute(Permute);
+    /// Levels led elsewhere.
+    Wires(Wires);
     /// Levels to the sums of windows.
     Pool(Pool);
     /// The largest levels of windows.
@@ -216,7 +216,8 @@ impl Op {
             Layer::BatchNorm => op(NormState::placed(state, place), Self::Norm),
             Layer::Add { .. } => op(Sum::placed(place), Self::Sum),
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
-            Layer::Transpose(layer) => op(Permute::placed(&layer.axes, place), Self::Permute),
+            Layer::Transpose(layer) => op(Wires::transposed(&layer.axes, place), Self::Wires),
+            Layer::Pad(pad) => op(Wires::padded(pad, place), Self::Wires),
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
             Layer::MaxPool(pool) => op(MaxPool::placed(&pool.window, place), Self::MaxPool),
             Layer::Dropout(dropout) => op(LeaveOut::placed(dropout, place), Self::LeaveOut),
