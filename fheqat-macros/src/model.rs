@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pad, Padding, Pool,
-    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose,
+    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose, Upsample,
     WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
@@ -252,6 +252,7 @@ impl Given<'_> {
                 Layer::MaxPool(MaxPool { window, acc_bits: self.acc_bits() })
             }
             Kind::Pad => self.pad()?,
+            Kind::Upsample => Layer::Upsample(Upsample { factor: self.number(0) }),
             Kind::Dropout => {
                 let p = own.p.clone().unwrap_or_else(|| Amount::now(limits::DEFAULT_P));
                 Layer::Dropout(Dropout { p })

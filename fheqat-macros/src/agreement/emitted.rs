@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pad, Padding, Pool,
-    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose,
+    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose, Upsample,
     WeightRange, WeightScale, Window, judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
@@ -177,6 +177,9 @@ impl Emitted {
                 })
             }
             "Pad" => Layer::Pad(Pad { padding: self.padding(&member(structure(&inner()), "padding")) }),
+            "Upsample" => {
+                Layer::Upsample(Upsample { factor: self.number(&member(structure(&inner()), "factor")) })
+            }
             "Flatten" => Layer::Flatten,
             "BatchNorm" => Layer::BatchNorm,
             "Unknown" => Layer::Unknown,

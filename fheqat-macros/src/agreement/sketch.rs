@@ -3,7 +3,7 @@
 use fheqat_spec::{
     Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pad, Padding,
     Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose,
-    WeightRange, WeightScale, Window, judge_each,
+    Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
@@ -121,7 +121,8 @@ const MAX_POOL: u8 = 14;
 const DROPOUT: u8 = 15;
 const THERMOMETER: u8 = 16;
 const PAD: u8 = 17;
-pub(super) const KINDS: u8 = 18;
+const UPSAMPLE: u8 = 18;
+pub(super) const KINDS: u8 = 19;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
@@ -327,6 +328,7 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             DROPOUT => (quote!(Dropout), None),
             THERMOMETER => (quote!(Thermometer<#kernel>), None),
             PAD => (quote!(Pad), None),
+            UPSAMPLE => (quote!(Upsample<#kernel>), None),
             _ => (quote!(BatchNorm), None),
         };
         let bits = bits.and_then(|name| option(name, layer.bits));
@@ -446,12 +448,13 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
         let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
         let kernel = match sketched.kind {
             THERMOMETER => parameter(limits::THERMOMETER, sketched.kernel),
+            UPSAMPLE => parameter(limits::FACTOR, sketched.kernel),
             _ if has_kernel => parameter(limits::KERNEL, sketched.kernel),
             _ => Known::Later,
         };
         let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
-                || (has_kernel || sketched.kind == THERMOMETER) && kernel == Known::Later);
+                || (has_kernel || matches!(sketched.kind, THERMOMETER | UPSAMPLE)) && kernel == Known::Later);
         let axes = if sketched.kind == CONV_1D { 1 } else { 2 };
         let (stride, dilation, padding) = if has_kernel {
             let default = if matches!(sketched.kind, POOL | MAX_POOL) { kernel } else { Known::Now(1) };
@@ -532,6 +535,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             MAX_POOL => Layer::MaxPool(MaxPool { window, acc_bits: acc_bits_of_a_pool }),
             DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
+            UPSAMPLE => Layer::Upsample(Upsample { factor: kernel }),
             PAD => {
                 let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);
                 let padding = match sketched.window.padding {

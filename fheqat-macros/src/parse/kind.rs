@@ -1,6 +1,6 @@
 //! The layers that the macro knows: a row each, and which of them share an option.
 
-use fheqat_spec::limits::{INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER};
+use fheqat_spec::limits::{FACTOR, INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER};
 
 use crate::{diag::list, suggest::closest};
 
@@ -56,6 +56,7 @@ kinds! {
     GlobalAvgPool2d: "GlobalAvgPool2d", [], ["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"];
     MaxPool2d: "MaxPool2d", [KERNEL], ["MaxPool", "MaxPooling2D"];
     Pad: "Pad", [], ["ZeroPad1d", "ZeroPad2d", "ZeroPadding1D", "ZeroPadding2D", "ConstantPad2d"];
+    Upsample: "Upsample", [FACTOR], ["UpSampling1D", "UpSampling2D", "UpsamplingNearest2d", "Resize"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
     Dropout: "Dropout", [], ["Dropout1d", "Dropout2d", "QuantDropout"];

@@ -47,6 +47,8 @@ pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
 pub const THERMOMETER: Limit = Limit { name: "K", least: 1, most: 1 << 10 };
 /// `K` of a convolution or a pool.
 pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
+/// `FACTOR` of an `Upsample`.
+pub const FACTOR: Limit = Limit { name: "FACTOR", least: 1, most: MAX_WINDOW };
 /// `stride`.
 pub const STRIDE: Limit = Limit { name: "stride", least: 1, most: MAX_WINDOW };
 /// `dilation`.

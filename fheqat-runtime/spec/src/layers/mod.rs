@@ -19,6 +19,7 @@ pub mod shown;
 mod thermometer;
 mod transpose;
 mod unknown;
+mod upsample;
 
 use properties::{Gives, Operands, Properties};
 use shown::Shown;
@@ -40,6 +41,7 @@ pub use self::{
     thermometer::{BIT, Thermometer, Thresholds},
     transpose::Transpose,
     unknown::Unknown,
+    upsample::Upsample,
 };
 use crate::{
     Fact, Form, Known, Range, Shape,
@@ -135,6 +137,8 @@ layers! {
     MaxPool,
     /// `Pad`: zero levels around each channel.
     Pad,
+    /// `Upsample<FACTOR>`: each number of a channel several times.
+    Upsample,
     /// `Dropout`: does nothing but where a network trains.
     Dropout,
     /// What the client runs in float.

@@ -203,6 +203,23 @@ fn pad() {
 }
 
 #[test]
+fn upsample() {
+    let (mut draw, levels) = draw(&[1, 1, 2]);
+    draw.upsample(levels, 2);
+    assert_snapshot!(lowered(draw), @r"
+    input x0..=x1, range 0..=3
+    output 0 = x0, range 0..=3
+    output 1 = x0, range 0..=3
+    output 2 = x1, range 0..=3
+    output 3 = x1, range 0..=3
+    output 4 = x0, range 0..=3
+    output 5 = x0, range 0..=3
+    output 6 = x1, range 0..=3
+    output 7 = x1, range 0..=3
+    ");
+}
+
+#[test]
 fn conv2d_with_gaps_and_sides_of_its_own() {
     let (mut draw, levels) = draw(&[1, 2, 3]);
     let known = Known::Now;

@@ -33,7 +33,7 @@ pub mod layers {
         quantizer::{QuantAct, QuantIdentity, QuantReLU},
         sum::Add,
         thermometer::Thermometer,
-        wires::{Pad, Transpose},
+        wires::{Pad, Transpose, Upsample},
     };
 }
 
@@ -218,6 +218,7 @@ impl Op {
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
             Layer::Transpose(layer) => op(Wires::transposed(&layer.axes, place), Self::Wires),
             Layer::Pad(pad) => op(Wires::padded(pad, place), Self::Wires),
+            Layer::Upsample(upsample) => op(Wires::repeated(upsample, place), Self::Wires),
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
             Layer::MaxPool(pool) => op(MaxPool::placed(&pool.window, place), Self::MaxPool),
             Layer::Dropout(dropout) => op(LeaveOut::placed(dropout, place), Self::LeaveOut),

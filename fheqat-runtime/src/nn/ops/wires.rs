@@ -1,4 +1,4 @@
-//! `Transpose` and `Pad`: what an op gives that only leads wires elsewhere.
+//! `Transpose`, `Pad` and `Upsample`: what an op gives that only leads wires elsewhere.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     circuit::build::{OutsideBound, Values},
-    nn::{error::NetworkError, matrix::slice_mut, module::stateless},
+    nn::{dimensions::Dimensions, error::NetworkError, matrix::slice_mut, module::stateless},
 };
 
 /// The same levels with their axes in another order.
@@ -22,8 +22,18 @@ pub struct Transpose;
 #[derive(Clone, Copy, Debug)]
 pub struct Pad;
 
+/// Each number `FACTOR` times along each axis behind the channels, which is the nearest neighbour: `[channels, length]` to
+/// `[channels, length * FACTOR]`, `[channels, height, width]` to `[channels, height * FACTOR, width * FACTOR]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Upsample<const FACTOR: usize>;
+
 stateless!(Transpose);
 stateless!(Pad);
+stateless!(Upsample<FACTOR>);
+
+impl<const FACTOR: usize> Dimensions for Upsample<FACTOR> {
+    const DIMENSIONS: &'static [usize] = &[FACTOR];
+}
 
 /// Number `k` is number `sources[k]` of the node it reads, or zero where that is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +61,15 @@ impl Wires {
             let [before, behind] = pad.padding.around(axis).get()?.map(usize::try_from);
             let zeros = |count| std::iter::repeat_n(None, count);
             Some(zeros(before.ok()?).chain((0..length).map(Some)).chain(zeros(behind.ok()?)).collect())
+        })
+    }
+
+    /// Each number of a channel several times.
+    pub(super) fn repeated(upsample: &spec::Upsample, place: &Place<'_>) -> Option<(usize, Self)> {
+        let factor = usize::try_from(upsample.factor.get()?).ok()?;
+        Self::by_axis(place, |axis, length| {
+            let times = if axis == 0 { 1 } else { factor };
+            Some((0..length).flat_map(|number| std::iter::repeat_n(Some(number), times)).collect())
         })
     }
 

@@ -228,7 +228,7 @@ impl Misfit<'_> {
             | Large::Encoded(_)
             | Large::Joined
             | Large::Window
-            | Large::Padded
+            | Large::Spread
             | Large::Given => Text::new().code(self.field).text(" gives "),
         };
         let text = text.shape(shape).text(", but a tensor holds at most ").number(MAX_ELEMENTS as i128);
@@ -268,7 +268,7 @@ impl Misfit<'_> {
             }
             Large::Joined => text.text("join fewer tensors, or smaller ones"),
             Large::Window => text.text(FARTHER),
-            Large::Padded => text.text("put less around what it reads"),
+            Large::Spread => text.text("give fewer numbers for each that it reads"),
             Large::Given => text.text("give it a shape of as many numbers as what it reads"),
         }
     }

@@ -190,8 +190,8 @@ pub enum Large {
     Joined,
     /// What a window gives.
     Window,
-    /// What is put around channels.
-    Padded,
+    /// What is put around channels, or repeats their numbers.
+    Spread,
     /// What the user gave the shape of.
     Given,
 }
@@ -220,7 +220,7 @@ const fn too_large<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
             }
             (None, Operands::Joined, _) => Large::Joined,
             (None, _, Shapes::Image { .. }) => Large::Window,
-            (None, _, Shapes::Channels { .. }) => Large::Padded,
+            (None, _, Shapes::Channels { .. }) => Large::Spread,
             (
                 None,
                 _,
