@@ -1,9 +1,9 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pad, Padding, Pool,
-    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose, Upsample,
-    WeightRange, WeightScale, Window, limits,
+    Add, Axes, Bias, Client, Constant, Conv, Dense, Does, Dropout, Filters, Known, Linear, MaxPool, Pad,
+    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer,
+    Transpose, Upsample, WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -115,12 +115,14 @@ impl Model {
         let last = ast.fields.len().saturating_sub(1);
         let wires: Vec<_> =
             ast.fields.iter().enumerate().map(|(index, field)| sources(ctxt, field, index, &names)).collect();
-        let normalized = normalized(ast, &wires);
+        let normalized = only_read_by(ast, &wires, &[Kind::BatchNorm]);
+        let is_constant = only_read_by(ast, &wires, &[Kind::Mul, Kind::ConstantAdd]);
         let mut members = Vec::new();
         for (index, (field, from)) in ast.fields.iter().zip(wires).enumerate() {
             let layer = field.layer.as_ref().and_then(|layer| {
                 let scale = scale(ctxt, field, index, &names);
-                let bias = Bias::default_for(index == last, normalized[index]);
+                // Constants count from zero, and leave no centre to hold a bias at.
+                let bias = Bias::default_for(index == last || is_constant[index], normalized[index]);
                 Given { ctxt, ast, field, layer, bias }.layer(scale)
             });
             members.push(Member {
@@ -165,19 +167,19 @@ fn shape(dims: &[Amount<i64>]) -> Shape<Written> {
     Shape::of(dims, &Amount::refused())
 }
 
-/// For each field whether batch normalisations read it, and nothing else.
-fn normalized(ast: &Ast, wires: &[Vec<Source>]) -> Vec<bool> {
-    let (mut is_read, mut only_normalized) = (vec![false; wires.len()], vec![true; wires.len()]);
+/// For each field whether layers of these kinds read it, and nothing else.
+fn only_read_by(ast: &Ast, wires: &[Vec<Source>], kinds: &[Kind]) -> Vec<bool> {
+    let (mut is_read, mut is_only) = (vec![false; wires.len()], vec![true; wires.len()]);
     for (reader, sources) in ast.fields.iter().zip(wires) {
-        let normalizes = reader.layer.as_ref().is_some_and(|layer| layer.kind == Kind::BatchNorm);
+        let is_of_kind = reader.layer.as_ref().is_some_and(|layer| kinds.contains(&layer.kind));
         for source in sources {
             if let Source::Field(index) = *source {
                 is_read[index] = true;
-                only_normalized[index] &= normalizes;
+                is_only[index] &= is_of_kind;
             }
         }
     }
-    is_read.into_iter().zip(only_normalized).map(|(is_read, only)| is_read && only).collect()
+    is_read.into_iter().zip(is_only).map(|(is_read, only)| is_read && only).collect()
 }
 
 fn check_widths(ctxt: &Ctxt, ast: &Ast) {
@@ -253,6 +255,8 @@ impl Given<'_> {
             }
             Kind::Pad => self.pad()?,
             Kind::Upsample => Layer::Upsample(Upsample { factor: self.number(0) }),
+            Kind::Mul => self.constant(Does::Multiply),
+            Kind::ConstantAdd => self.constant(Does::Add),
             Kind::Dropout => {
                 let p = own.p.clone().unwrap_or_else(|| Amount::now(limits::DEFAULT_P));
                 Layer::Dropout(Dropout { p })
@@ -266,6 +270,11 @@ impl Given<'_> {
             Kind::FloatConv2d => Layer::Client(Client::Conv(self.filters(2))),
             Kind::FloatReLU => Layer::Client(Client::ReLU),
         })
+    }
+
+    fn constant(&self, does: Does) -> Layer {
+        let value = self.field.options.value.clone().unwrap_or_else(|| Amount::now(does.neutral()));
+        Layer::Constant(Constant { does, value })
     }
 
     fn quantizer(&self, transfer: Transfer<Written>, scale: Scale<Written>) -> Layer {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pad, Padding, Pool,
-    Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose, Upsample,
-    WeightRange, WeightScale, Window, judge_each,
+    Add, Axes, Bias, Constant, Conv, Does, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pad,
+    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer,
+    Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
@@ -177,6 +177,16 @@ impl Emitted {
                 })
             }
             "Pad" => Layer::Pad(Pad { padding: self.padding(&member(structure(&inner()), "padding")) }),
+            "Constant" => {
+                let inner = inner();
+                let constant = structure(&inner);
+                let value = match member(constant, "value") {
+                    Expr::Call(now) => Known::Now(float(&now.args[0])),
+                    other => panic!("no sketch gives `{}`", other.to_token_stream()),
+                };
+                let does = one_of(&last(&member(constant, "does")), [Does::Multiply, Does::Add]);
+                Layer::Constant(Constant { does, value })
+            }
             "Upsample" => {
                 Layer::Upsample(Upsample { factor: self.number(&member(structure(&inner()), "factor")) })
             }

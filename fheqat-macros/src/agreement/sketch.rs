@@ -1,9 +1,9 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pad, Padding,
-    Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer, Transpose,
-    Upsample, WeightRange, WeightScale, Window, judge_each,
+    Add, Axes, Bias, Constant, Conv, Does, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net,
+    Pad, Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer,
+    Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
@@ -122,7 +122,9 @@ const DROPOUT: u8 = 15;
 const THERMOMETER: u8 = 16;
 const PAD: u8 = 17;
 const UPSAMPLE: u8 = 18;
-pub(super) const KINDS: u8 = 19;
+const MUL: u8 = 19;
+const CONSTANT_ADD: u8 = 20;
+pub(super) const KINDS: u8 = 21;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
@@ -329,6 +331,8 @@ pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, Token
             THERMOMETER => (quote!(Thermometer<#kernel>), None),
             PAD => (quote!(Pad), None),
             UPSAMPLE => (quote!(Upsample<#kernel>), None),
+            MUL => (quote!(Mul), None),
+            CONSTANT_ADD => (quote!(ConstantAdd), None),
             _ => (quote!(BatchNorm), None),
         };
         let bits = bits.and_then(|name| option(name, layer.bits));
@@ -535,6 +539,8 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             MAX_POOL => Layer::MaxPool(MaxPool { window, acc_bits: acc_bits_of_a_pool }),
             DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
+            MUL => Layer::Constant(Constant { does: Does::Multiply, value: Known::Now(1.0) }),
+            CONSTANT_ADD => Layer::Constant(Constant { does: Does::Add, value: Known::Now(0.0) }),
             UPSAMPLE => Layer::Upsample(Upsample { factor: kernel }),
             PAD => {
                 let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);
@@ -561,7 +567,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     Drawn { net, limits: issues, is_refused }
 }
 
-/// The last layer, one that only normalisations read, and every other.
+/// The last layer, one that only normalisations read or only constants, and every other.
 fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     if index + 1 == sketch.layers.len() {
         return Bias::Free;
@@ -569,7 +575,12 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     let later = sketch.layers.iter().enumerate().skip(index + 1);
     let readers = later.filter(|(at, layer)| sources(*at, layer).contains(&Source::Field(index)));
     let kinds: Vec<_> = readers.map(|(_, layer)| layer.kind).collect();
-    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Clipped }
+    let all = |of: &[u8]| !kinds.is_empty() && kinds.iter().all(|kind| of.contains(kind));
+    match (all(&[NORM]), all(&[MUL, CONSTANT_ADD])) {
+        (true, _) => Bias::None,
+        (_, true) => Bias::Free,
+        _ => Bias::Clipped,
+    }
 }
 
 /// What the laws say of the sketch.

@@ -59,6 +59,8 @@ kinds! {
     Upsample: "Upsample", [FACTOR], ["UpSampling1D", "UpSampling2D", "UpsamplingNearest2d", "Resize"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
+    Mul: "Mul", [], ["Scale", "Multiply", "QuantMul", "Rescaling"];
+    ConstantAdd: "ConstantAdd", [], ["AddConstant", "Offset", "Shift"];
     Dropout: "Dropout", [], ["Dropout1d", "Dropout2d", "QuantDropout"];
     FloatLinear: "Linear", [INPUTS, OUTPUTS], [];
     FloatConv1d: "Conv1d", [INPUTS, OUTPUTS, KERNEL], [];
@@ -106,6 +108,8 @@ pub(super) const ENCODERS: &[Kind] = &[Kind::Thermometer];
 pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
 /// Layers that are given an order of axes.
 pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
+/// Layers with a constant.
+pub(super) const CONSTANT: &[Kind] = &[Kind::Mul, Kind::ConstantAdd];
 /// Layers that leave numbers out while they train.
 pub(super) const DROPPING: &[Kind] = &[Kind::Dropout];
 /// Layers that the client may run in float, in front of what encodes the input.

@@ -5,13 +5,13 @@ use syn::Path;
 
 use super::{
     kind::{
-        CLIENT, CONVOLUTIONS, DROPPING, ENCODERS, PADDED, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING,
-        TOLERANT, TRANSPOSED, WEIGHTED,
+        CLIENT, CONSTANT, CONVOLUTIONS, DROPPING, ENCODERS, PADDED, QUANTIZERS, RESHAPED, SIGNED, SLIDING,
+        SUMMING, TOLERANT, TRANSPOSED, WEIGHTED,
     },
     number::Amount,
     option::options,
     value::{
-        PaddingAst, Wire, axes, bias, count, flag, owner, padding, path, probability, shape, step,
+        PaddingAst, Wire, axes, bias, constant, count, flag, owner, padding, path, probability, shape, step,
         thresholds, tolerance, wire,
     },
 };
@@ -57,6 +57,7 @@ options! {
         "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
         "padding" => padding: PaddingAst = padding, on PADDED;
         "dilation" => dilation: Amount<i64> = count(limits::DILATION), on SLIDING;
+        "value" => value: Amount<f64> = constant, on CONSTANT;
         "p" => p: Amount<f64> = probability, on DROPPING;
         "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
     }

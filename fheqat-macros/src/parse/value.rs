@@ -124,6 +124,11 @@ pub(crate) fn probability(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> 
     reader.real(("admit_probability", limits::admit_probability), "p", "0.1", &option.value)
 }
 
+/// `value = 0.5`.
+pub(crate) fn constant(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
+    reader.real(("admit_value", limits::admit_value), "value", "0.5", &option.value)
+}
+
 /// `bias = clipped`.
 pub(crate) fn bias(reader: &mut Reader<'_>, option: &Opt) -> Option<Bias> {
     const WORDS: [(&str, Bias); 4] =

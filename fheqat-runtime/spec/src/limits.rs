@@ -97,6 +97,8 @@ pub enum Refusal {
     Tolerance,
     /// A probability that is none, or certainty.
     Probability,
+    /// A constant that an `f32` cannot hold.
+    Value,
 }
 
 impl Refusal {
@@ -135,6 +137,10 @@ impl Refusal {
                 .text("it is the probability that a level is set to zero while the network trains")
                 .help()
                 .text("for example `p = 0.1`"),
+            Self::Value => text
+                .text("`value` must be a finite number that an `f32` can hold")
+                .help()
+                .text("for example `value = 0.5`; constants of each channel are part of the weights"),
         }
     }
 
@@ -280,6 +286,16 @@ pub const fn admit_tolerance(steps: f64) -> AdmittedFloat {
         AdmittedFloat { number: Known::Now(steps), issue: None }
     } else {
         AdmittedFloat { number: Known::Later, issue: Some(Refusal::Tolerance) }
+    }
+}
+
+/// `value` must be a number that `f32` can hold.
+#[must_use]
+pub const fn admit_value(value: f64) -> AdmittedFloat {
+    if value >= f32::MIN as f64 && value <= f32::MAX as f64 {
+        AdmittedFloat { number: Known::Now(value), issue: None }
+    } else {
+        AdmittedFloat { number: Known::Later, issue: Some(Refusal::Value) }
     }
 }
 

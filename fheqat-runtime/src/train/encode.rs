@@ -47,6 +47,7 @@ pub(crate) fn fit(program: &mut Program, data: &Dataset, map: FeatureMap) -> Res
             Op::Quantizer(_)
             | Op::Linear(_)
             | Op::Norm(_)
+            | Op::Constant(_)
             | Op::Sum(_)
             | Op::Join(_)
             | Op::Wires(_)

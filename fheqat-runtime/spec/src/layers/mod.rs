@@ -5,6 +5,7 @@ mod add;
 mod batch_norm;
 mod client;
 mod concat;
+mod constant;
 mod conv;
 mod dropout;
 mod flatten;
@@ -29,6 +30,7 @@ pub use self::{
     batch_norm::BatchNorm,
     client::{Client, Dense, Filters},
     concat::Concat,
+    constant::{Constant, Does},
     conv::Conv,
     dropout::Dropout,
     flatten::Flatten,
@@ -141,6 +143,8 @@ layers! {
     Upsample,
     /// `Dropout`: does nothing but where a network trains.
     Dropout,
+    /// `Mul` or `ConstantAdd`: a constant for each channel. The table behind it holds them.
+    Constant,
     /// What the client runs in float.
     Client,
     ---

@@ -1,7 +1,7 @@
 //! A small network of each kind of layer, lowered, before any pass. Weights and steps are integers and powers of two, so
 //! that every machine computes the same thresholds.
 
-use fheqat_spec::{Bias, Known, Padding, Sides, Transfer, WeightScale, Window};
+use fheqat_spec::{Bias, Does, Known, Padding, Sides, Transfer, WeightScale, Window};
 use insta::assert_snapshot;
 
 use crate::{
@@ -200,6 +200,27 @@ fn pad() {
     output 7 = x3, range 0..=3
     output 8 = 0, range 0..=0
     ");
+}
+
+/// A unit of the sums stands for a quarter, a level for a half: the first neuron is `s / 2 + 1 / 2` levels, the second `3 / 2 - s / 4`.
+#[test]
+fn constants() {
+    let (mut draw, levels) = draw(&[2]);
+    let hidden = draw.linear(levels, 2, FREE_OF_BIAS);
+    draw.fill(hidden, |_, column| [1, 2][column]);
+    let factors = draw.constant(hidden, Does::Multiply, &[1.0, -0.5]);
+    let moved = draw.constant(factors, Does::Add, &[0.25, 0.75]);
+    draw.quantizer_of(moved, Transfer::ReLU, 2, 2.0);
+    assert_snapshot!(lowered(draw), @r#"
+    input x0..=x1, range 0..=3
+    layer 0 "field4" reads "field3", bound -18..=18
+    accumulator 0 = x0 + 2 x1, range 0..=9, layer 0
+      t0.0 = 0 [+1 at 1, +1 at 2, +1 at 5]
+    accumulator 1 = x0 + 2 x1, range 0..=9, layer 0
+      t1.0 = 2 [-1 at 1, -1 at 4]
+    output 0 = t0.0, range 0..=3
+    output 1 = t1.0, range 0..=2
+    "#);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod affine;
 pub(crate) mod client;
+pub(crate) mod constant;
 pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
@@ -24,6 +25,7 @@ pub(crate) mod wires;
 pub mod layers {
     pub use super::{
         client::{Conv1d, Conv2d, Linear, ReLU},
+        constant::{ConstantAdd, Mul},
         dropout::Dropout,
         join::{Concat, Flatten, Reshape},
         linear::{QuantConv1d, QuantConv2d, QuantLinear},
@@ -41,6 +43,7 @@ use fheqat_spec::Layer;
 
 use self::{
     client::ClientState,
+    constant::ConstantState,
     dropout::LeaveOut,
     join::Join,
     linear::LinearState,
@@ -163,6 +166,8 @@ ops! {
     Linear(LinearState);
     /// A factor and an offset for each channel.
     Norm(NormState);
+    /// Constants of each channel.
+    Constant(ConstantState);
     /// Levels to their sums.
     Sum(Sum);
     /// Levels one after the other.
@@ -213,6 +218,7 @@ impl Op {
             }
             Layer::Linear(_) => op(LinearState::dense(state, place), Self::Linear),
             Layer::Conv(conv) => op(LinearState::sliding(conv, state, place), Self::Linear),
+            Layer::Constant(constant) => op(ConstantState::placed(constant, state, place), Self::Constant),
             Layer::BatchNorm => op(NormState::placed(state, place), Self::Norm),
             Layer::Add { .. } => op(Sum::placed(place), Self::Sum),
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
