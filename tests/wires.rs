@@ -20,6 +20,27 @@ struct Larger {
     upsample2: Upsample<3>, // [2, 6, 3]
 }
 
+/// Halves of the channels, of which one takes part in a sum and the other is joined to it, and rows of an image.
+#[quant_net(bits = 3, max_l1 = 6, input = [1, 4, 3])]
+struct Split {
+    quant_inp: QuantIdentity,
+    conv: QuantConv2d<1, 4, 2>, // [4, 3, 2]
+    relu: QuantReLU,
+    first: Slice<0, 2>, // [2, 3, 2]
+    #[layer(from = relu)]
+    second: Slice<2, 4>, // [2, 3, 2]
+    #[layer(from = [first, second])]
+    add: Add,
+    #[layer(scale_from = relu)]
+    quant_add: QuantReLU,
+    #[layer(from = [quant_add, second])]
+    concat: Concat, // [4, 3, 2]
+    #[layer(axis = 1)]
+    rows: Slice<1, 3>, // [4, 2, 2]
+    flatten: Flatten,
+    fc: QuantLinear<16, 2>,
+}
+
 fn quantized<N: Network>(features: usize, outputs: usize) -> (N, Dataset) {
     let samples = Array2::from_shape_fn((120, features), |(sample, feature)| {
         ((sample * 37 + feature * feature * 11) % 29) as f32 / 29.0 - 0.3
@@ -44,6 +65,16 @@ fn copies_are_equal_and_cost_nothing() {
     assert!(tables.sum::<usize>() <= 2 * 4 * 2 + 2 * 2);
 }
 
+#[test]
+fn parts_are_those_of_the_whole() {
+    let (net, data) = quantized::<Split>(12, 2);
+    check_bits(&net, &data);
+    let fheqat::spec::Known::Now(shape) = fheqat::spec::judge_each(&Split::SPEC)[8].fact.shape else {
+        panic!("it is known")
+    };
+    assert_eq!(shape.dims().iter().map(|dim| dim.or(0)).collect::<Vec<_>>(), [4, 2, 2]);
+}
+
 #[cfg(feature = "fhe")]
 fn encrypted(net: &impl Network, data: &Dataset) {
     let circuit = net.circuit().unwrap();
@@ -60,5 +91,7 @@ fn encrypted(net: &impl Network, data: &Dataset) {
 #[test]
 fn encrypted_is_simulated() {
     let (net, data) = quantized::<Larger>(6, 36);
+    encrypted(&net, &data);
+    let (net, data) = quantized::<Split>(12, 2);
     encrypted(&net, &data);
 }

@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     Add, Axes, Bias, Client, Constant, Conv, Dense, Does, Dropout, Filters, Known, Linear, MaxPool, Pad,
-    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer,
+    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Slice, Source, Thermometer, Thresholds, Transfer,
     Transpose, Upsample, WeightRange, WeightScale, Window, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
@@ -254,6 +254,11 @@ impl Given<'_> {
                 Layer::MaxPool(MaxPool { window, acc_bits: self.acc_bits() })
             }
             Kind::Pad => self.pad()?,
+            Kind::Slice => Layer::Slice(Slice {
+                start: self.number(0),
+                end: self.number(1),
+                axis: own.axis.clone().unwrap_or_else(|| Amount::now(0)),
+            }),
             Kind::Upsample => Layer::Upsample(Upsample { factor: self.number(0) }),
             Kind::Mul => self.constant(Does::Multiply),
             Kind::ConstantAdd => self.constant(Does::Add),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
     Add, Axes, Bias, Constant, Conv, Does, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pad,
-    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer,
+    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Slice, Source, Thermometer, Thresholds, Transfer,
     Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
@@ -186,6 +186,11 @@ impl Emitted {
                 };
                 let does = one_of(&last(&member(constant, "does")), [Does::Multiply, Does::Add]);
                 Layer::Constant(Constant { does, value })
+            }
+            "Slice" => {
+                let inner = inner();
+                let number = |name: &str| self.number(&member(structure(&inner), name));
+                Layer::Slice(Slice { start: number("start"), end: number("end"), axis: number("axis") })
             }
             "Upsample" => {
                 Layer::Upsample(Upsample { factor: self.number(&member(structure(&inner()), "factor")) })

@@ -1,15 +1,18 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
+mod written;
+
+pub(super) use self::written::tokens;
 use fheqat_spec::{
     Add, Axes, Bias, Constant, Conv, Does, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net,
-    Pad, Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Source, Thermometer, Thresholds, Transfer,
-    Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
+    Pad, Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Slice, Source, Thermometer, Thresholds,
+    Transfer, Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
 use proc_macro2::TokenStream;
 use proptest::{collection::vec, option::of, prelude::*};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 
 /// A network before it is written down.
 #[derive(Clone, Debug)]
@@ -51,6 +54,11 @@ pub(super) struct LayerSketch {
 }
 
 impl LayerSketch {
+    /// That of a `Slice`, where it says so.
+    fn axis(&self) -> Option<i64> {
+        self.flag.and(self.axes.first().copied())
+    }
+
     /// That of a `Reshape`: often a column of the usual width.
     fn shape(&self) -> [i64; 2] {
         [self.inputs, if self.outputs == 8 { 1 } else { self.outputs }]
@@ -124,12 +132,13 @@ const PAD: u8 = 17;
 const UPSAMPLE: u8 = 18;
 const MUL: u8 = 19;
 const CONSTANT_ADD: u8 = 20;
-pub(super) const KINDS: u8 = 21;
+const SLICE: u8 = 21;
+pub(super) const KINDS: u8 = 22;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
     // Most layers are the sequential network's, so that some sketches are accepted.
-    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER, 1 => PAD..KINDS];
+    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER, 3 => PAD..KINDS];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
@@ -277,116 +286,6 @@ impl ReadBy {
     }
 }
 
-pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, TokenStream) {
-    let option = |name: &str, value: Option<i64>| {
-        let name = format_ident!("{name}");
-        value.map(|value| {
-            let value = spelling.number(value);
-            quote!(#name = #value,)
-        })
-    };
-    let options = [
-        option("bits", Some(sketch.bits)),
-        option("weight_bits", sketch.weight_bits),
-        option("act_bits", sketch.act_bits),
-        option("max_nonzero", sketch.max_nonzero),
-        option("max_l1", sketch.max_l1),
-        option("acc_bits", sketch.acc_bits),
-        option("max_bootstraps", sketch.max_bootstraps),
-    ];
-    let tenths = |value: Option<i64>| {
-        value.map(|value| {
-            let value = spelling.tenths(value);
-            quote!(tolerance = #value,)
-        })
-    };
-    let tolerance = tenths(sketch.tolerance);
-    let per_channel = sketch.per_channel.map(|flag| quote!(per_channel = #flag,));
-    let narrow_range = sketch.narrow_range.map(|flag| quote!(narrow_range = #flag,));
-    let input = sketch.input.as_ref().map(|dims| {
-        let dims = dims.iter().map(|dim| spelling.number(*dim));
-        quote!(input = [#(#dims),*],)
-    });
-    let fields = sketch.layers.iter().enumerate().map(|(index, layer)| {
-        let name = format_ident!("f{index}");
-        let (inputs, outputs) = (spelling.number(layer.inputs), spelling.number(layer.outputs));
-        let kernel = spelling.number(layer.kernel);
-        let (ty, bits) = match layer.kind {
-            IDENTITY => (quote!(QuantIdentity), Some("bits")),
-            RELU => (quote!(QuantReLU), Some("bits")),
-            LINEAR => (quote!(QuantLinear<#inputs, #outputs>), Some("weight_bits")),
-            ADD => (quote!(Add), Some("acc_bits")),
-            CONCAT => (quote!(Concat), None),
-            RESHAPE => (quote!(Reshape), None),
-            TRANSPOSE => (quote!(Transpose), None),
-            CONV_1D => (quote!(QuantConv1d<#inputs, #outputs, #kernel>), Some("weight_bits")),
-            CONV_2D => (quote!(QuantConv2d<#inputs, #outputs, #kernel>), Some("weight_bits")),
-            POOL => (quote!(AvgPool2d<#kernel>), None),
-            GLOBAL_POOL => (quote!(GlobalAvgPool2d), None),
-            FLATTEN => (quote!(Flatten), None),
-            ACT if layer.function => (quote!(QuantAct<Tanh>), Some("bits")),
-            ACT => (quote!(QuantAct<Sigmoid>), Some("bits")),
-            MAX_POOL => (quote!(MaxPool2d<#kernel>), Some("acc_bits")),
-            DROPOUT => (quote!(Dropout), None),
-            THERMOMETER => (quote!(Thermometer<#kernel>), None),
-            PAD => (quote!(Pad), None),
-            UPSAMPLE => (quote!(Upsample<#kernel>), None),
-            MUL => (quote!(Mul), None),
-            CONSTANT_ADD => (quote!(ConstantAdd), None),
-            _ => (quote!(BatchNorm), None),
-        };
-        let bits = bits.and_then(|name| option(name, layer.bits));
-        let name_of = |back| match source(index, back) {
-            Source::Field(field) => format_ident!("f{field}"),
-            Source::Input | Source::Broken => format_ident!("input"),
-        };
-        let from = layer.back.split_first().map(|(&first, rest)| {
-            let (first, rest) = (name_of(first), rest.iter().map(|&back| name_of(back)));
-            if rest.len() == 0 { quote!(from = #first,) } else { quote!(from = [#first #(, #rest)*],) }
-        });
-        let scale = owner(index, layer).map(|owner| {
-            let owner = format_ident!("f{owner}");
-            quote!(scale_from = #owner,)
-        });
-        let axes = layer.axes.iter().map(|&axis| spelling.number(axis));
-        let WindowSketch { stride, dilation, padding, groups } = layer.window;
-        let (stride, dilation) = (option("stride", stride), option("dilation", dilation));
-        let padding = match padding {
-            PaddingSketch::None | PaddingSketch::Same if layer.kind == PAD => PaddingSketch::Equal(1),
-            padding => padding,
-        };
-        let padding = padding.tokens(if layer.kind == CONV_1D { 1 } else { 2 }, spelling);
-        let window = quote!(#stride #dilation #padding);
-        let own = match layer.kind {
-            RESHAPE => {
-                let dims = layer.shape().map(|dim| spelling.number(dim));
-                quote!(shape = [#(#dims),*],)
-            }
-            TRANSPOSE => quote!(axes = [#(#axes),*],),
-            CONV_1D | CONV_2D => {
-                let groups = option("groups", groups);
-                quote!(#window #groups)
-            }
-            POOL | MAX_POOL => window,
-            PAD => padding,
-            _ => TokenStream::new(),
-        };
-        let flag = layer.flag.and_then(|flag| match layer.kind {
-            IDENTITY | ACT => Some(quote!(signed = #flag,)),
-            THERMOMETER if flag => Some(quote!(thresholds = quantiles,)),
-            THERMOMETER => Some(quote!(thresholds = uniform,)),
-            LINEAR | CONV_1D | CONV_2D if flag => Some(quote!(per_channel,)),
-            LINEAR | CONV_1D | CONV_2D => Some(quote!(per_channel = false,)),
-            _ => None,
-        });
-        let tolerance = tenths(layer.tolerance);
-        let options = quote!(#flag #bits #own #from #scale #tolerance);
-        let attribute = (!options.is_empty()).then(|| quote!(#[layer(#options)]));
-        quote!(#attribute #name: #ty,)
-    });
-    (quote!(#(#options)* #narrow_range #per_channel #tolerance #input), quote!(struct Net { #(#fields)* }))
-}
-
 fn source(index: usize, back: usize) -> Source {
     index.checked_sub(1 + back).map_or(Source::Input, Source::Field)
 }
@@ -449,16 +348,23 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
         let has_weights = matches!(sketched.kind, LINEAR | CONV_1D | CONV_2D);
         let has_kernel = matches!(sketched.kind, CONV_1D | CONV_2D | POOL | MAX_POOL);
         let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
-        let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
+        let outputs = match sketched.kind {
+            SLICE => parameter(limits::END, sketched.outputs),
+            _ if has_weights => parameter(limits::OUTPUTS, sketched.outputs),
+            _ => Known::Later,
+        };
         let kernel = match sketched.kind {
             THERMOMETER => parameter(limits::THERMOMETER, sketched.kernel),
             UPSAMPLE => parameter(limits::FACTOR, sketched.kernel),
+            SLICE => parameter(limits::START, sketched.kernel),
             _ if has_kernel => parameter(limits::KERNEL, sketched.kernel),
             _ => Known::Later,
         };
         let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
-                || (has_kernel || matches!(sketched.kind, THERMOMETER | UPSAMPLE)) && kernel == Known::Later);
+                || (has_kernel || matches!(sketched.kind, THERMOMETER | UPSAMPLE | SLICE))
+                    && kernel == Known::Later
+                || sketched.kind == SLICE && outputs == Known::Later);
         let axes = if sketched.kind == CONV_1D { 1 } else { 2 };
         let (stride, dilation, padding) = if has_kernel {
             let default = if matches!(sketched.kind, POOL | MAX_POOL) { kernel } else { Known::Now(1) };
@@ -541,6 +447,11 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             FLATTEN => Layer::Flatten,
             MUL => Layer::Constant(Constant { does: Does::Multiply, value: Known::Now(1.0) }),
             CONSTANT_ADD => Layer::Constant(Constant { does: Does::Add, value: Known::Now(0.0) }),
+            SLICE => Layer::Slice(Slice {
+                start: kernel,
+                end: outputs,
+                axis: admit(limits::AXIS, sketched.axis()).unwrap_or(Known::Now(0)),
+            }),
             UPSAMPLE => Layer::Upsample(Upsample { factor: kernel }),
             PAD => {
                 let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);

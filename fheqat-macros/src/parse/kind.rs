@@ -1,6 +1,6 @@
 //! The layers that the macro knows: a row each, and which of them share an option.
 
-use fheqat_spec::limits::{FACTOR, INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER};
+use fheqat_spec::limits::{END, FACTOR, INPUTS, KERNEL, Limit, OUTPUTS, START, THERMOMETER};
 
 use crate::{diag::list, suggest::closest};
 
@@ -57,6 +57,7 @@ kinds! {
     MaxPool2d: "MaxPool2d", [KERNEL], ["MaxPool", "MaxPooling2D"];
     Pad: "Pad", [], ["ZeroPad1d", "ZeroPad2d", "ZeroPadding1D", "ZeroPadding2D", "ConstantPad2d"];
     Upsample: "Upsample", [FACTOR], ["UpSampling1D", "UpSampling2D", "UpsamplingNearest2d", "Resize"];
+    Slice: "Slice", [START, END], ["Split", "Chunk", "Narrow", "Crop", "Cropping1D", "Cropping2D"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
     Mul: "Mul", [], ["Scale", "Multiply", "QuantMul", "Rescaling"];
@@ -110,6 +111,8 @@ pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
 pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
 /// Layers with a constant.
 pub(super) const CONSTANT: &[Kind] = &[Kind::Mul, Kind::ConstantAdd];
+/// Layers that take a part of an axis.
+pub(super) const SLICED: &[Kind] = &[Kind::Slice];
 /// Layers that leave numbers out while they train.
 pub(super) const DROPPING: &[Kind] = &[Kind::Dropout];
 /// Layers that the client may run in float, in front of what encodes the input.

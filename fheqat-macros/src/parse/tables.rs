@@ -5,8 +5,8 @@ use syn::Path;
 
 use super::{
     kind::{
-        CLIENT, CONSTANT, CONVOLUTIONS, DROPPING, ENCODERS, PADDED, QUANTIZERS, RESHAPED, SIGNED, SLIDING,
-        SUMMING, TOLERANT, TRANSPOSED, WEIGHTED,
+        CLIENT, CONSTANT, CONVOLUTIONS, DROPPING, ENCODERS, PADDED, QUANTIZERS, RESHAPED, SIGNED, SLICED,
+        SLIDING, SUMMING, TOLERANT, TRANSPOSED, WEIGHTED,
     },
     number::Amount,
     option::options,
@@ -54,6 +54,7 @@ options! {
         "bias" => bias: Bias = bias, on WEIGHTED;
         "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on RESHAPED;
         "axes" => axes: Vec<Amount<i64>> = axes, on TRANSPOSED;
+        "axis" => axis: Amount<i64> = count(limits::AXIS), on SLICED;
         "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
         "padding" => padding: PaddingAst = padding, on PADDED;
         "dilation" => dilation: Amount<i64> = count(limits::DILATION), on SLIDING;

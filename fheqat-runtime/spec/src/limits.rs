@@ -47,6 +47,12 @@ pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
 pub const THERMOMETER: Limit = Limit { name: "K", least: 1, most: 1 << 10 };
 /// `K` of a convolution or a pool.
 pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
+/// `START` of a `Slice`.
+pub const START: Limit = Limit { name: "START", least: 0, most: MAX_DIMENSION };
+/// `END` of a `Slice`.
+pub const END: Limit = Limit { name: "END", ..DIMENSION };
+/// `axis` of a `Slice`.
+pub const AXIS: Limit = Limit { name: "axis", ..AXES };
 /// `FACTOR` of an `Upsample`.
 pub const FACTOR: Limit = Limit { name: "FACTOR", least: 1, most: MAX_WINDOW };
 /// `stride`.

@@ -17,6 +17,7 @@ pub mod properties;
 mod quantizer;
 mod reshape;
 pub mod shown;
+mod slice;
 mod thermometer;
 mod transpose;
 mod unknown;
@@ -40,6 +41,7 @@ pub use self::{
     pool::Pool,
     quantizer::{Quantizer, Scale, Transfer},
     reshape::Reshape,
+    slice::Slice,
     thermometer::{BIT, Thermometer, Thresholds},
     transpose::Transpose,
     unknown::Unknown,
@@ -141,6 +143,8 @@ layers! {
     Pad,
     /// `Upsample<FACTOR>`: each number of a channel several times.
     Upsample,
+    /// `Slice<START, END>`: a part of an axis.
+    Slice,
     /// `Dropout`: does nothing but where a network trains.
     Dropout,
     /// `Mul` or `ConstantAdd`: a constant for each channel. The table behind it holds them.

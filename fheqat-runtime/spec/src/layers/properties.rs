@@ -1,5 +1,6 @@
 //! What a layer answers to the laws, whatever it reads.
 
+use super::Slice;
 use crate::{Axes, Known, Shape, Source, Sums, Window};
 
 /// Everything about a layer but what it makes of a fact. Each layer answers all of it in its own file.
@@ -96,6 +97,8 @@ pub enum Shapes {
     Elements(Shape),
     /// As many axes as are put in order here.
     Order(Axes),
+    /// An axis that has this part.
+    Part(Slice),
 }
 
 /// Channels that fall into equal groups.
@@ -115,7 +118,7 @@ impl Shapes {
     pub const fn are_certain(&self) -> bool {
         match self {
             Self::Features(_) | Self::Image { .. } | Self::Channels { .. } => true,
-            Self::Any | Self::Known | Self::Elements(_) | Self::Order(_) => false,
+            Self::Any | Self::Known | Self::Elements(_) | Self::Order(_) | Self::Part(_) => false,
         }
     }
 
@@ -129,7 +132,8 @@ impl Shapes {
             | Self::Image { .. }
             | Self::Channels { .. }
             | Self::Elements(_)
-            | Self::Order(_) => true,
+            | Self::Order(_)
+            | Self::Part(_) => true,
         }
     }
 
@@ -143,7 +147,8 @@ impl Shapes {
             | Self::Image { .. }
             | Self::Channels { .. }
             | Self::Elements(_)
-            | Self::Order(_) => Known::Later,
+            | Self::Order(_)
+            | Self::Part(_) => Known::Later,
         }
     }
 }

@@ -202,6 +202,18 @@ fn pad() {
     ");
 }
 
+#[test]
+fn slices() {
+    let (mut draw, levels) = draw(&[2, 3]);
+    let channel = draw.slice(levels, 0, 1..2);
+    draw.slice(channel, 1, 0..2);
+    assert_snapshot!(lowered(draw), @r"
+    input x0..=x5, range 0..=3
+    output 0 = x3, range 0..=3
+    output 1 = x4, range 0..=3
+    ");
+}
+
 /// A unit of the sums stands for a quarter, a level for a half: the first neuron is `s / 2 + 1 / 2` levels, the second `3 / 2 - s / 4`.
 #[test]
 fn constants() {

@@ -35,7 +35,7 @@ pub mod layers {
         quantizer::{QuantAct, QuantIdentity, QuantReLU},
         sum::Add,
         thermometer::Thermometer,
-        wires::{Pad, Transpose, Upsample},
+        wires::{Pad, Slice, Transpose, Upsample},
     };
 }
 
@@ -224,6 +224,7 @@ impl Op {
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
             Layer::Transpose(layer) => op(Wires::transposed(&layer.axes, place), Self::Wires),
             Layer::Pad(pad) => op(Wires::padded(pad, place), Self::Wires),
+            Layer::Slice(slice) => op(Wires::sliced(slice, place), Self::Wires),
             Layer::Upsample(upsample) => op(Wires::repeated(upsample, place), Self::Wires),
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
             Layer::MaxPool(pool) => op(MaxPool::placed(&pool.window, place), Self::MaxPool),

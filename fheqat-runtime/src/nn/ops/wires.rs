@@ -1,8 +1,9 @@
-//! `Transpose`, `Pad` and `Upsample`: what an op gives that only leads wires elsewhere.
+//! `Transpose`, `Pad`, `Upsample` and `Slice`: what an op gives that only leads wires elsewhere.
 
 use std::sync::Arc;
 
 use fheqat_spec::{self as spec, Axes, Known, Range};
+use rand_chacha::ChaCha8Rng;
 
 use super::{
     operation::{At, Back, Batch, Ends, Exact, Lowering, Mode, Operation, Refresh, Run, State, Units},
@@ -10,7 +11,12 @@ use super::{
 };
 use crate::{
     circuit::build::{OutsideBound, Values},
-    nn::{dimensions::Dimensions, error::NetworkError, matrix::slice_mut, module::stateless},
+    nn::{
+        dimensions::Dimensions,
+        error::NetworkError,
+        matrix::slice_mut,
+        module::{LayerMut, LayerRef, Module, stateless},
+    },
 };
 
 /// The same levels with their axes in another order.
@@ -27,9 +33,32 @@ pub struct Pad;
 #[derive(Clone, Copy, Debug)]
 pub struct Upsample<const FACTOR: usize>;
 
+/// The numbers from `START` to `END`, without `END`, of one axis: of the channels, or of `axis = 1` or what it names.
+///
+/// Two of them that read one field split it: `Slice<0, 4>` and `#[layer(from = a)]` with `Slice<4, 8>` are the halves of eight channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<const START: usize, const END: usize>;
+
 stateless!(Transpose);
 stateless!(Pad);
 stateless!(Upsample<FACTOR>);
+
+impl<const START: usize, const END: usize> Dimensions for Slice<START, END> {
+    const DIMENSIONS: &'static [usize] = &[START, END];
+}
+
+#[diagnostic::do_not_recommend]
+impl<const START: usize, const END: usize> Module for Slice<START, END> {
+    fn init(_: &spec::Layer, _: &spec::Fact, _: &mut ChaCha8Rng) -> Self {
+        Self
+    }
+    fn layer(&self) -> LayerRef<'_> {
+        LayerRef::stateless("Slice")
+    }
+    fn layer_mut(&mut self) -> LayerMut<'_> {
+        LayerMut::stateless()
+    }
+}
 
 impl<const FACTOR: usize> Dimensions for Upsample<FACTOR> {
     const DIMENSIONS: &'static [usize] = &[FACTOR];
@@ -70,6 +99,16 @@ impl Wires {
         Self::by_axis(place, |axis, length| {
             let times = if axis == 0 { 1 } else { factor };
             Some((0..length).flat_map(|number| std::iter::repeat_n(Some(number), times)).collect())
+        })
+    }
+
+    /// A part of one axis.
+    pub(super) fn sliced(slice: &spec::Slice, place: &Place<'_>) -> Option<(usize, Self)> {
+        let number = |number: Known<i64>| usize::try_from(number.get()?).ok();
+        let (start, end, of) = (number(slice.start)?, number(slice.end)?, number(slice.axis)?);
+        Self::by_axis(place, |axis, length| {
+            let part = if axis == of { start..end } else { 0..length };
+            (part.end <= length).then(|| part.map(Some).collect())
         })
     }
 

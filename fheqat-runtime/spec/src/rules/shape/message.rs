@@ -41,6 +41,30 @@ impl Misfit<'_> {
                 .text("the nearest that divides both: `#[layer(groups = ")
                 .number(nearest as i128)
                 .text(")]`"),
+            Why::OnlyPadding { .. } | Why::StepsOver { .. } | Why::Window { .. } => self.window(text),
+            Why::Differ { operands, first, has, producer, gives } => {
+                differing(text, operands, (first, &has), (producer, &gives))
+            }
+            Why::Elements { shape, takes, producer, gives, holds } => {
+                other_count(text.text(" makes "), (&shape, takes), producer, (&gives, holds))
+            }
+            Why::Permutation { axes } => {
+                let text = text.text(": `axes = ").axes(&axes).text("` is not a permutation of the axes");
+                name_axes(text, axes.get().len())
+            }
+            Why::AxisCount { axes, producer, gives } => {
+                let text = text.text(" orders ").number(axes.get().len() as i128);
+                let text = text.text(" axes, but ").code(producer).text(" gives ").shape(&gives);
+                name_axes(text, gives.rank())
+            }
+            Why::Empty { .. } | Why::NoAxis { .. } | Why::Outside { .. } => self.part(text),
+            Why::TooLarge { shape, of } => self.too_large(&shape, of),
+        }
+    }
+
+    /// A window that sees nothing, or does not fit.
+    const fn window(&self, text: Text) -> Text {
+        match self.why {
             Why::OnlyPadding { kernel, dilation, padding } => text
                 .text(" has a padding of ")
                 .number(padding as i128)
@@ -71,22 +95,51 @@ impl Misfit<'_> {
                 let text = text.text(", but ").code(producer).text(" gives ").shape(&gives);
                 room(text, [kernel, dilation], around, length)
             }
-            Why::Differ { operands, first, has, producer, gives } => {
-                differing(text, operands, (first, &has), (producer, &gives))
-            }
-            Why::Elements { shape, takes, producer, gives, holds } => {
-                other_count(text.text(" makes "), (&shape, takes), producer, (&gives, holds))
-            }
-            Why::Permutation { axes } => {
-                let text = text.text(": `axes = ").axes(&axes).text("` is not a permutation of the axes");
-                name_axes(text, axes.get().len())
-            }
-            Why::AxisCount { axes, producer, gives } => {
-                let text = text.text(" orders ").number(axes.get().len() as i128);
-                let text = text.text(" axes, but ").code(producer).text(" gives ").shape(&gives);
-                name_axes(text, gives.rank())
-            }
-            Why::TooLarge { shape, of } => self.too_large(&shape, of),
+            _ => text,
+        }
+    }
+
+    /// A part that is none.
+    const fn part(&self, text: Text) -> Text {
+        match self.why {
+            Why::Empty { start, end } => text
+                .text(" takes nothing from ")
+                .number(start as i128)
+                .text(" to ")
+                .number(end as i128)
+                .help()
+                .text("a part ends behind its start: `Slice<")
+                .number(start as i128)
+                .text(", ")
+                .number(start as i128 + 1)
+                .text(">` takes one"),
+            Why::NoAxis { axis, producer, gives } => text
+                .text(" takes a part of axis ")
+                .number(axis as i128)
+                .text(", but ")
+                .code(producer)
+                .text(" gives ")
+                .shape(&gives)
+                .help()
+                .text("the axes are 0..=")
+                .number(gives.rank() as i128 - 1)
+                .text(", and axis 0 has the channels: `#[layer(axis = 0)]`"),
+            Why::Outside { end, axis, producer, gives, length } => text
+                .text(" takes a part of axis ")
+                .number(axis as i128)
+                .text(" to ")
+                .number(end as i128)
+                .text(", but ")
+                .code(producer)
+                .text(" gives ")
+                .shape(&gives)
+                .help()
+                .text("the part ends at most at ")
+                .number(length as i128)
+                .text(": `Slice<_, ")
+                .number(length as i128)
+                .text(">`, unless `axis` names another axis"),
+            _ => text,
         }
     }
 

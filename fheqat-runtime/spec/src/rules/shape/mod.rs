@@ -3,7 +3,7 @@
 mod message;
 
 use crate::{
-    Axes, Known, Shape, Window,
+    Axes, Known, Shape, Slice, Window,
     asked::Asked,
     blame::{Blame, Cause, LawTraits},
     layers::properties::{Gives, Groups, Operands, Outputs, Shapes},
@@ -168,6 +168,35 @@ pub enum Why<'a> {
         /// Shape of what it reads.
         gives: Shape,
     },
+    /// A part that holds nothing.
+    Empty {
+        /// Where it starts.
+        start: i64,
+        /// Where it ends.
+        end: i64,
+    },
+    /// A part of an axis that the operand does not have.
+    NoAxis {
+        /// The axis.
+        axis: i64,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// A part that ends behind its axis.
+    Outside {
+        /// Where it ends.
+        end: i64,
+        /// The axis.
+        axis: i64,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// How long the axis is.
+        length: i64,
+    },
     /// A tensor of more numbers than there may be.
     TooLarge {
         /// Its shape.
@@ -224,7 +253,12 @@ const fn too_large<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
             (
                 None,
                 _,
-                Shapes::Any | Shapes::Known | Shapes::Features(_) | Shapes::Elements(_) | Shapes::Order(_),
+                Shapes::Any
+                | Shapes::Known
+                | Shapes::Features(_)
+                | Shapes::Elements(_)
+                | Shapes::Order(_)
+                | Shapes::Part(_),
             ) => Large::Given,
         };
         return Some(Why::TooLarge { shape, of });
@@ -290,6 +324,7 @@ const fn misfit<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
         Shapes::Channels { axes } => channels(asked, *axes),
         Shapes::Elements(shape) => elements(asked, shape),
         Shapes::Order(axes) => order(asked, axes),
+        Shapes::Part(slice) => part(asked, slice),
     }
 }
 
@@ -455,6 +490,29 @@ const fn order<'a>(asked: &Asked<'a, '_>, axes: &Axes) -> Option<Why<'a>> {
     match axes.apply(&gives) {
         Some(_) => None,
         None => Some(Why::AxisCount { axes: *axes, producer: asked.producer(0), gives }),
+    }
+}
+
+const fn part<'a>(asked: &Asked<'a, '_>, slice: &Slice) -> Option<Why<'a>> {
+    if let (Known::Now(start), Known::Now(end)) = (slice.start, slice.end)
+        && start >= end
+    {
+        return Some(Why::Empty { start, end });
+    }
+    let Known::Now(gives) = asked.operand(0).shape else {
+        return no_input_shape(asked, None);
+    };
+    let (Known::Now(axis), producer) = (slice.axis, asked.producer(0)) else {
+        return None;
+    };
+    if axis >= gives.rank() as i64 {
+        return Some(Why::NoAxis { axis, producer, gives });
+    }
+    match (slice.end, gives.dims()[axis as usize]) {
+        (Known::Now(end), Known::Now(length)) if end > length => {
+            Some(Why::Outside { end, axis, producer, gives, length })
+        }
+        _ => None,
     }
 }
 
