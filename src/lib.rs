@@ -47,7 +47,10 @@ pub mod prelude {
         network::Network,
         nn::{Precision, layers::*, module::Layers},
         params::Log2Probability,
-        quant::activation::{Activation, Gelu, LeakyReLU, Sigmoid, Tanh},
+        quant::activation::{
+            Activation, Clip, ELU, Gelu, HardSigmoid, HardSwish, HardTanh, LeakyReLU, Mish, ReLU6, SELU,
+            SiLU, Sigmoid, Softplus, Softsign, Tanh, Threshold,
+        },
         quant_net,
         train::{ClassWeights, CostSearch, FeatureMap, SelectBy, TrainConfig},
     };

@@ -4,8 +4,8 @@
 use fheqat::{
     prelude::*,
     spec::{
-        Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Pool, Quantizer, Range,
-        Scale, Shape, Source, Thresholds, Transfer, WeightRange, WeightScale, Window, judge_all,
+        Axes, Bias, Conv, Fact, Field, Form, Issue, Known, Law, Layer, Linear, Net, Padding, Pool, Quantizer,
+        Range, Scale, Shape, Source, Thresholds, Transfer, WeightRange, WeightScale, Window, judge_all,
         rules::bootstraps,
     },
 };
@@ -151,7 +151,8 @@ fn windows_are_what_was_written() {
         axes: 2,
         kernel: Known::Now(kernel),
         stride: Known::Now(stride),
-        padding: Known::Now(padding),
+        dilation: Known::Now(1),
+        padding: Padding::Equal(Known::Now(padding)),
     };
     let filters = Linear { max_l1: Some(Known::Now(9)), ..linear(4, 6, 3) };
     let fields = Image::SPEC.fields;

@@ -1,9 +1,9 @@
 //! The network with every option resolved and every wire found.
 
 use fheqat_spec::{
-    Add, Axes, Bias, Client, Conv, Dense, Dropout, Filters, Known, Linear, MaxPool, Pool, Quantizer, Reshape,
-    Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
-    closest, limits,
+    Add, Axes, Bias, Client, Constant, Conv, Dense, Does, Dropout, Filters, Known, Linear, MaxPool, Pad,
+    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Slice, Source, Thermometer, Thresholds, Transfer,
+    Transpose, Upsample, WeightRange, WeightScale, Window, closest, limits,
     numbers::{Convert, Numbers, Part, Readable, Value},
 };
 use proc_macro2::{Ident, TokenStream};
@@ -20,7 +20,7 @@ use crate::{
         layer::LayerType,
         number::Amount,
         option,
-        value::Wire,
+        value::{PaddingAst, Wire},
     },
 };
 
@@ -114,12 +114,14 @@ impl Model {
         let last = ast.fields.len().saturating_sub(1);
         let wires: Vec<_> =
             ast.fields.iter().enumerate().map(|(index, field)| sources(ctxt, field, index, &names)).collect();
-        let normalized = normalized(ast, &wires);
+        let normalized = only_read_by(ast, &wires, &[Kind::BatchNorm]);
+        let is_constant = only_read_by(ast, &wires, &[Kind::Mul, Kind::ConstantAdd]);
         let mut members = Vec::new();
         for (index, (field, from)) in ast.fields.iter().zip(wires).enumerate() {
             let layer = field.layer.as_ref().and_then(|layer| {
                 let scale = scale(ctxt, field, index, &names);
-                let bias = Bias::default_for(index == last, normalized[index]);
+                // Constants count from zero, and leave no centre to hold a bias at.
+                let bias = Bias::default_for(index == last || is_constant[index], normalized[index]);
                 Given { ctxt, ast, field, layer, bias }.layer(scale)
             });
             members.push(Member {
@@ -164,19 +166,19 @@ fn shape(dims: &[Amount<i64>]) -> Shape<Written> {
     Shape::of(dims, &Amount::refused())
 }
 
-/// For each field whether batch normalisations read it, and nothing else.
-fn normalized(ast: &Ast, wires: &[Vec<Source>]) -> Vec<bool> {
-    let (mut is_read, mut only_normalized) = (vec![false; wires.len()], vec![true; wires.len()]);
+/// For each field whether layers of these kinds read it, and nothing else.
+fn only_read_by(ast: &Ast, wires: &[Vec<Source>], kinds: &[Kind]) -> Vec<bool> {
+    let (mut is_read, mut is_only) = (vec![false; wires.len()], vec![true; wires.len()]);
     for (reader, sources) in ast.fields.iter().zip(wires) {
-        let normalizes = reader.layer.as_ref().is_some_and(|layer| layer.kind == Kind::BatchNorm);
+        let is_of_kind = reader.layer.as_ref().is_some_and(|layer| kinds.contains(&layer.kind));
         for source in sources {
             if let Source::Field(index) = *source {
                 is_read[index] = true;
-                only_normalized[index] &= normalizes;
+                is_only[index] &= is_of_kind;
             }
         }
     }
-    is_read.into_iter().zip(only_normalized).map(|(is_read, only)| is_read && only).collect()
+    is_read.into_iter().zip(is_only).map(|(is_read, only)| is_read && only).collect()
 }
 
 fn check_widths(ctxt: &Ctxt, ast: &Ast) {
@@ -250,6 +252,15 @@ impl Given<'_> {
                 let window = self.window(2, self.number(0), self.number(0));
                 Layer::MaxPool(MaxPool { window, acc_bits: self.acc_bits() })
             }
+            Kind::Pad => self.pad()?,
+            Kind::Slice => Layer::Slice(Slice {
+                start: self.number(0),
+                end: self.number(1),
+                axis: own.axis.clone().unwrap_or_else(|| Amount::now(0)),
+            }),
+            Kind::Upsample => Layer::Upsample(Upsample { factor: self.number(0) }),
+            Kind::Mul => self.constant(Does::Multiply),
+            Kind::ConstantAdd => self.constant(Does::Add),
             Kind::Dropout => {
                 let p = own.p.clone().unwrap_or_else(|| Amount::now(limits::DEFAULT_P));
                 Layer::Dropout(Dropout { p })
@@ -263,6 +274,11 @@ impl Given<'_> {
             Kind::FloatConv2d => Layer::Client(Client::Conv(self.filters(2))),
             Kind::FloatReLU => Layer::Client(Client::ReLU),
         })
+    }
+
+    fn constant(&self, does: Does) -> Layer {
+        let value = self.field.options.value.clone().unwrap_or_else(|| Amount::now(does.neutral()));
+        Layer::Constant(Constant { does, value })
     }
 
     fn quantizer(&self, transfer: Transfer<Written>, scale: Scale<Written>) -> Layer {
@@ -328,8 +344,44 @@ impl Given<'_> {
             axes,
             kernel,
             stride: own.stride.clone().unwrap_or(stride),
-            padding: own.padding.clone().unwrap_or_else(|| Amount::now(0)),
+            dilation: own.dilation.clone().unwrap_or_else(|| Amount::now(1)),
+            padding: self.padding(axes),
         }
+    }
+
+    /// Zeros around the axes of a window.
+    fn padding(&self, axes: usize) -> Padding<Written> {
+        let given = self.field.options.padding.as_ref();
+        match given {
+            Some(PaddingAst::Sides(sides)) if sides.len() != 2 * axes => {
+                let kind = self.layer.kind.name();
+                let (has, example) =
+                    if axes == 1 { ("two", "(left, right)") } else { ("four", "(top, bottom, left, right)") };
+                let message =
+                    Message::new(format!("`{kind}` has {has} sides, but `padding` {}", sides.len()));
+                self.refuse("padding", message.help(format!("write `padding = {example}`")));
+                Padding::Equal(Amount::refused())
+            }
+            _ => given.map_or_else(|| Padding::Equal(Amount::now(0)), padding),
+        }
+    }
+
+    /// Zeros around channels, where there is no window.
+    fn pad(&self) -> Option<Layer> {
+        let given = self.required("padding", self.field.options.padding.as_ref(), "1")?;
+        if matches!(given, PaddingAst::Same) {
+            let message =
+                Message::new("`padding = same` keeps the length behind a window, and a `Pad` has none");
+            self.refuse("padding", message.help("write how many zeros: `padding = 1`"));
+            return None;
+        }
+        Some(Layer::Pad(Pad { padding: padding(given) }))
+    }
+
+    /// An error at the value of an option.
+    fn refuse(&self, option: &str, message: Message) {
+        let given = self.field.options.given.iter().find(|given| given.name == option);
+        self.ctxt.error(given.map(|given| &given.value), message);
     }
 
     /// A number of its type.
@@ -359,12 +411,7 @@ impl Given<'_> {
     }
 
     /// An option that its layer cannot do without; an error where it is not even tried.
-    fn required<'v>(
-        &self,
-        option: &str,
-        value: Option<&'v [Amount<i64>]>,
-        example: &str,
-    ) -> Option<&'v [Amount<i64>]> {
+    fn required<'v, V: ?Sized>(&self, option: &str, value: Option<&'v V>, example: &str) -> Option<&'v V> {
         let field = self.field;
         let is_meant = field.options.meant.iter().any(|meant| meant == option || meant.is_empty());
         if value.is_none() && !is_meant {
@@ -373,6 +420,15 @@ impl Given<'_> {
             self.ctxt.error(&field.ty, message.help(format!("put `#[layer({option} = {example})]` on it")));
         }
         value
+    }
+}
+
+fn padding(given: &PaddingAst) -> Padding<Written> {
+    match given {
+        PaddingAst::Equal(padding) => Padding::Equal(padding.clone()),
+        PaddingAst::Sides(sides) => Padding::Sides(Sides::of(sides, &Amount::refused())),
+        PaddingAst::Same => Padding::Same,
+        PaddingAst::Refused => Padding::Equal(Amount::refused()),
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) mod client;
 pub(crate) mod drawn;
 pub(crate) mod images;
 
-pub(crate) use self::images::{Image, MaxPooled, NormedImage};
+pub(crate) use self::images::{Image, MaxPooled, NormedImage, Padded};
 
 /// Two bits of input, three bits everywhere else; `L1` of 0 is no budget.
 #[derive(Clone, Debug)]

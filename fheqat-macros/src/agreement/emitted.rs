@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer, Reshape,
-    Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale, Window,
-    judge_each,
+    Add, Axes, Bias, Constant, Conv, Does, Dropout, Field, Known, Law, Layer, Linear, MaxPool, Net, Pad,
+    Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Slice, Source, Thermometer, Thresholds, Transfer,
+    Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{Admitted, AdmittedFloat, Limit, admit_tolerance},
 };
 use proc_macro2::TokenStream;
@@ -176,6 +176,25 @@ impl Emitted {
                     ),
                 })
             }
+            "Pad" => Layer::Pad(Pad { padding: self.padding(&member(structure(&inner()), "padding")) }),
+            "Constant" => {
+                let inner = inner();
+                let constant = structure(&inner);
+                let value = match member(constant, "value") {
+                    Expr::Call(now) => Known::Now(float(&now.args[0])),
+                    other => panic!("no sketch gives `{}`", other.to_token_stream()),
+                };
+                let does = one_of(&last(&member(constant, "does")), [Does::Multiply, Does::Add]);
+                Layer::Constant(Constant { does, value })
+            }
+            "Slice" => {
+                let inner = inner();
+                let number = |name: &str| self.number(&member(structure(&inner), name));
+                Layer::Slice(Slice { start: number("start"), end: number("end"), axis: number("axis") })
+            }
+            "Upsample" => {
+                Layer::Upsample(Upsample { factor: self.number(&member(structure(&inner()), "factor")) })
+            }
             "Flatten" => Layer::Flatten,
             "BatchNorm" => Layer::BatchNorm,
             "Unknown" => Layer::Unknown,
@@ -249,7 +268,21 @@ impl Emitted {
             axes: integer(&member(window, "axes")) as usize,
             kernel: number("kernel"),
             stride: number("stride"),
-            padding: number("padding"),
+            dilation: number("dilation"),
+            padding: self.padding(&member(window, "padding")),
+        }
+    }
+
+    fn padding(&self, padding: &Expr) -> Padding {
+        match padding {
+            Expr::Call(call) => match last(&call.func).as_str() {
+                "Equal" => Padding::Equal(self.number(&call.args[0])),
+                _ => Padding::Sides(Sides::new(&self.numbers(&call.args[0]))),
+            },
+            same => {
+                assert_eq!(last(same), "Same");
+                Padding::Same
+            }
         }
     }
 

@@ -161,7 +161,7 @@ proptest! {
 fn sketches_are_accepted_and_refused() {
     let mut runner = TestRunner::deterministic();
     let (mut accepted, mut refused, mut of_kind) = (0, 0, [0; KINDS as usize]);
-    for _ in 0..6000 {
+    for _ in 0..20_000 {
         let sketch = sketches().new_tree(&mut runner).map(|tree| tree.current());
         let Ok(sketch) = sketch else { continue };
         if reported(&sketch, Spelling::Literals).is_empty() {

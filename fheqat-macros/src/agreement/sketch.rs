@@ -1,15 +1,18 @@
 //! Networks before they are written down, and a second reading of what they mean.
 
+mod written;
+
+pub(super) use self::written::tokens;
 use fheqat_spec::{
-    Add, Axes, Bias, Conv, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net, Pool, Quantizer,
-    Reshape, Scale, Shape, Source, Thermometer, Thresholds, Transfer, Transpose, WeightRange, WeightScale,
-    Window, judge_each,
+    Add, Axes, Bias, Constant, Conv, Does, Dropout, Field, Issue, Known, Law, Layer, Linear, MaxPool, Net,
+    Pad, Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides, Slice, Source, Thermometer, Thresholds,
+    Transfer, Transpose, Upsample, WeightRange, WeightScale, Window, judge_each,
     limits::{self, Limit, Refusal},
     rules::shape::Why,
 };
 use proc_macro2::TokenStream;
 use proptest::{collection::vec, option::of, prelude::*};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, quote};
 
 /// A network before it is written down.
 #[derive(Clone, Debug)]
@@ -51,6 +54,11 @@ pub(super) struct LayerSketch {
 }
 
 impl LayerSketch {
+    /// That of a `Slice`, where it says so.
+    fn axis(&self) -> Option<i64> {
+        self.flag.and(self.axes.first().copied())
+    }
+
     /// That of a `Reshape`: often a column of the usual width.
     fn shape(&self) -> [i64; 2] {
         [self.inputs, if self.outputs == 8 { 1 } else { self.outputs }]
@@ -60,8 +68,47 @@ impl LayerSketch {
 #[derive(Clone, Copy, Debug)]
 struct WindowSketch {
     stride: Option<i64>,
-    padding: Option<i64>,
+    dilation: Option<i64>,
+    padding: PaddingSketch,
     groups: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PaddingSketch {
+    None,
+    Equal(i64),
+    /// As many as the layer has.
+    Sides([i64; 4]),
+    Same,
+}
+
+impl PaddingSketch {
+    fn tokens(self, axes: usize, spelling: Spelling) -> TokenStream {
+        match self {
+            Self::None => TokenStream::new(),
+            Self::Equal(padding) => {
+                let padding = spelling.number(padding);
+                quote!(padding = #padding,)
+            }
+            Self::Sides(sides) => {
+                let sides = sides[..2 * axes].iter().map(|&side| spelling.number(side));
+                quote!(padding = (#(#sides),*),)
+            }
+            Self::Same => quote!(padding = same,),
+        }
+    }
+
+    fn read(self, axes: usize, mut admit: impl FnMut(i64) -> Known<i64>) -> Padding {
+        match self {
+            Self::None => Padding::NONE,
+            Self::Equal(padding) => Padding::Equal(admit(padding)),
+            Self::Sides(sides) => {
+                let sides: Vec<_> = sides[..2 * axes].iter().map(|&side| admit(side)).collect();
+                Padding::Sides(Sides::new(&sides))
+            }
+            Self::Same => Padding::Same,
+        }
+    }
 }
 
 const IDENTITY: u8 = 0;
@@ -81,20 +128,33 @@ const NORM: u8 = 13;
 const MAX_POOL: u8 = 14;
 const DROPOUT: u8 = 15;
 const THERMOMETER: u8 = 16;
-pub(super) const KINDS: u8 = 17;
+const PAD: u8 = 17;
+const UPSAMPLE: u8 = 18;
+const MUL: u8 = 19;
+const CONSTANT_ADD: u8 = 20;
+const SLICE: u8 = 21;
+pub(super) const KINDS: u8 = 22;
 
 pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     let width = prop_oneof![30 => Just(8i64), 1 => Just(0), 1 => Just(40), 1 => Just(3000)];
     // Most layers are the sequential network's, so that some sketches are accepted.
-    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER];
+    let kind = prop_oneof![6 => 0..=LINEAR, 3 => ADD..=TRANSPOSE, 4 => CONV_1D..=FLATTEN, 2 => ACT..=NORM, 1 => MAX_POOL..=THERMOMETER, 3 => PAD..KINDS];
     let bits = prop_oneof![3 => Just(None), 1 => of(0..10i64)];
     let back = prop_oneof![3 => Just(vec![]), 3 => (0..2usize).prop_map(|at| vec![at, at]), 1 => vec(0..3usize, 1..4)];
     let axes = prop_oneof![2 => Just(vec![0]), 2 => Just(vec![1, 0]), 1 => vec(0..3i64, 1..3)];
     let scale_back = prop_oneof![3 => Just(None), 1 => of(0..4usize)];
     let side = prop_oneof![8 => 1..4i64, 1 => Just(0), 1 => 4..12i64];
     let rarely = |range| prop_oneof![4 => Just(None), 1 => of(range)];
-    let window = (rarely(0..4i64), rarely(0..4i64), rarely(0..6i64))
-        .prop_map(|(stride, padding, groups)| WindowSketch { stride, padding, groups });
+    let margin = || prop_oneof![12 => 0..3i64, 1 => 0..2000i64];
+    let dilation = prop_oneof![12 => Just(None), 2 => of(1..3i64), 1 => of(0..5i64)];
+    let padding = prop_oneof![
+        8 => Just(PaddingSketch::None),
+        2 => (0..4i64).prop_map(PaddingSketch::Equal),
+        1 => [margin(), margin(), margin(), margin()].prop_map(PaddingSketch::Sides),
+        1 => Just(PaddingSketch::Same),
+    ];
+    let window = (rarely(0..4i64), dilation, padding, rarely(0..6i64))
+        .prop_map(|(stride, dilation, padding, groups)| WindowSketch { stride, dilation, padding, groups });
     let wires = (back, scale_back, axes);
     let tenths = || prop_oneof![12 => Just(None), 3 => of(0..40i64), 1 => of(-3..50i64)];
     let flags = (of(any::<bool>()), any::<bool>(), tenths());
@@ -132,7 +192,7 @@ pub(super) fn sketches() -> impl Strategy<Value = Sketch> {
     );
     let input = prop_oneof![
         2 => width.clone().prop_map(|width| vec![width]),
-        1 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
+        2 => (width.clone(), 0..20i64).prop_map(|(channels, length)| vec![channels, length]),
         4 => (width, 4..12i64, 4..12i64).prop_map(|(channels, height, width)| vec![channels, height, width]),
     ];
     let options = (2..9i64, of(1..9i64), of(1..9i64), of(0..50i64), of(1..99i64), of(2..27i64));
@@ -226,105 +286,6 @@ impl ReadBy {
     }
 }
 
-pub(super) fn tokens(sketch: &Sketch, spelling: Spelling) -> (TokenStream, TokenStream) {
-    let option = |name: &str, value: Option<i64>| {
-        let name = format_ident!("{name}");
-        value.map(|value| {
-            let value = spelling.number(value);
-            quote!(#name = #value,)
-        })
-    };
-    let options = [
-        option("bits", Some(sketch.bits)),
-        option("weight_bits", sketch.weight_bits),
-        option("act_bits", sketch.act_bits),
-        option("max_nonzero", sketch.max_nonzero),
-        option("max_l1", sketch.max_l1),
-        option("acc_bits", sketch.acc_bits),
-        option("max_bootstraps", sketch.max_bootstraps),
-    ];
-    let tenths = |value: Option<i64>| {
-        value.map(|value| {
-            let value = spelling.tenths(value);
-            quote!(tolerance = #value,)
-        })
-    };
-    let tolerance = tenths(sketch.tolerance);
-    let per_channel = sketch.per_channel.map(|flag| quote!(per_channel = #flag,));
-    let narrow_range = sketch.narrow_range.map(|flag| quote!(narrow_range = #flag,));
-    let input = sketch.input.as_ref().map(|dims| {
-        let dims = dims.iter().map(|dim| spelling.number(*dim));
-        quote!(input = [#(#dims),*],)
-    });
-    let fields = sketch.layers.iter().enumerate().map(|(index, layer)| {
-        let name = format_ident!("f{index}");
-        let (inputs, outputs) = (spelling.number(layer.inputs), spelling.number(layer.outputs));
-        let kernel = spelling.number(layer.kernel);
-        let (ty, bits) = match layer.kind {
-            IDENTITY => (quote!(QuantIdentity), Some("bits")),
-            RELU => (quote!(QuantReLU), Some("bits")),
-            LINEAR => (quote!(QuantLinear<#inputs, #outputs>), Some("weight_bits")),
-            ADD => (quote!(Add), Some("acc_bits")),
-            CONCAT => (quote!(Concat), None),
-            RESHAPE => (quote!(Reshape), None),
-            TRANSPOSE => (quote!(Transpose), None),
-            CONV_1D => (quote!(QuantConv1d<#inputs, #outputs, #kernel>), Some("weight_bits")),
-            CONV_2D => (quote!(QuantConv2d<#inputs, #outputs, #kernel>), Some("weight_bits")),
-            POOL => (quote!(AvgPool2d<#kernel>), None),
-            GLOBAL_POOL => (quote!(GlobalAvgPool2d), None),
-            FLATTEN => (quote!(Flatten), None),
-            ACT if layer.function => (quote!(QuantAct<Tanh>), Some("bits")),
-            ACT => (quote!(QuantAct<Sigmoid>), Some("bits")),
-            MAX_POOL => (quote!(MaxPool2d<#kernel>), Some("acc_bits")),
-            DROPOUT => (quote!(Dropout), None),
-            THERMOMETER => (quote!(Thermometer<#kernel>), None),
-            _ => (quote!(BatchNorm), None),
-        };
-        let bits = bits.and_then(|name| option(name, layer.bits));
-        let name_of = |back| match source(index, back) {
-            Source::Field(field) => format_ident!("f{field}"),
-            Source::Input | Source::Broken => format_ident!("input"),
-        };
-        let from = layer.back.split_first().map(|(&first, rest)| {
-            let (first, rest) = (name_of(first), rest.iter().map(|&back| name_of(back)));
-            if rest.len() == 0 { quote!(from = #first,) } else { quote!(from = [#first #(, #rest)*],) }
-        });
-        let scale = owner(index, layer).map(|owner| {
-            let owner = format_ident!("f{owner}");
-            quote!(scale_from = #owner,)
-        });
-        let axes = layer.axes.iter().map(|&axis| spelling.number(axis));
-        let WindowSketch { stride, padding, groups } = layer.window;
-        let (stride, padding) = (option("stride", stride), option("padding", padding));
-        let own = match layer.kind {
-            RESHAPE => {
-                let dims = layer.shape().map(|dim| spelling.number(dim));
-                quote!(shape = [#(#dims),*],)
-            }
-            TRANSPOSE => quote!(axes = [#(#axes),*],),
-            CONV_1D | CONV_2D => {
-                let groups = option("groups", groups);
-                quote!(#stride #padding #groups)
-            }
-            POOL | MAX_POOL => quote!(#stride #padding),
-            _ => TokenStream::new(),
-        };
-        let flag = layer.flag.and_then(|flag| match layer.kind {
-            IDENTITY | ACT => Some(quote!(signed = #flag,)),
-            THERMOMETER if flag => Some(quote!(thresholds = quantiles,)),
-            THERMOMETER => Some(quote!(thresholds = uniform,)),
-            LINEAR | CONV_1D | CONV_2D if flag => Some(quote!(per_channel,)),
-            LINEAR | CONV_1D | CONV_2D => Some(quote!(per_channel = false,)),
-            _ => None,
-        });
-        let tolerance = tenths(layer.tolerance);
-        let options = quote!(#flag #bits #own #from #scale #tolerance);
-        let attribute = (!options.is_empty()).then(|| quote!(#[layer(#options)]));
-        quote!(#attribute #name: #ty,)
-    });
-    (quote!(#(#options)* #narrow_range #per_channel #tolerance #input), quote!(struct Net { #(#fields)* }))
-}
-
 fn source(index: usize, back: usize) -> Source {
     index.checked_sub(1 + back).map_or(Source::Input, Source::Field)
 }
@@ -387,25 +348,37 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
         let has_weights = matches!(sketched.kind, LINEAR | CONV_1D | CONV_2D);
         let has_kernel = matches!(sketched.kind, CONV_1D | CONV_2D | POOL | MAX_POOL);
         let inputs = if has_weights { parameter(limits::INPUTS, sketched.inputs) } else { Known::Later };
-        let outputs = if has_weights { parameter(limits::OUTPUTS, sketched.outputs) } else { Known::Later };
+        let outputs = match sketched.kind {
+            SLICE => parameter(limits::END, sketched.outputs),
+            _ if has_weights => parameter(limits::OUTPUTS, sketched.outputs),
+            _ => Known::Later,
+        };
         let kernel = match sketched.kind {
             THERMOMETER => parameter(limits::THERMOMETER, sketched.kernel),
+            UPSAMPLE => parameter(limits::FACTOR, sketched.kernel),
+            SLICE => parameter(limits::START, sketched.kernel),
             _ if has_kernel => parameter(limits::KERNEL, sketched.kernel),
             _ => Known::Later,
         };
         let refused = reader == ReadBy::Macro(Spelling::Literals)
             && (has_weights && (inputs == Known::Later || outputs == Known::Later)
-                || (has_kernel || sketched.kind == THERMOMETER) && kernel == Known::Later);
-        let (stride, padding) = if has_kernel {
+                || (has_kernel || matches!(sketched.kind, THERMOMETER | UPSAMPLE | SLICE))
+                    && kernel == Known::Later
+                || sketched.kind == SLICE && outputs == Known::Later);
+        let axes = if sketched.kind == CONV_1D { 1 } else { 2 };
+        let (stride, dilation, padding) = if has_kernel {
             let default = if matches!(sketched.kind, POOL | MAX_POOL) { kernel } else { Known::Now(1) };
+            let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);
+            let padding = sketched.window.padding.read(axes, &mut side);
             (
                 admit(limits::STRIDE, sketched.window.stride).unwrap_or(default),
-                admit(limits::PADDING, sketched.window.padding).unwrap_or(Known::Now(0)),
+                admit(limits::DILATION, sketched.window.dilation).unwrap_or(Known::Now(1)),
+                padding,
             )
         } else {
-            (Known::Later, Known::Later)
+            (Known::Later, Known::Later, Padding::NONE)
         };
-        let window = Window { axes: if sketched.kind == CONV_1D { 1 } else { 2 }, kernel, stride, padding };
+        let window = Window { axes, kernel, stride, dilation, padding };
         let linear = Linear {
             inputs,
             outputs,
@@ -472,6 +445,22 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
             MAX_POOL => Layer::MaxPool(MaxPool { window, acc_bits: acc_bits_of_a_pool }),
             DROPOUT => Layer::Dropout(Dropout { p: Known::Now(limits::DEFAULT_P) }),
             FLATTEN => Layer::Flatten,
+            MUL => Layer::Constant(Constant { does: Does::Multiply, value: Known::Now(1.0) }),
+            CONSTANT_ADD => Layer::Constant(Constant { does: Does::Add, value: Known::Now(0.0) }),
+            SLICE => Layer::Slice(Slice {
+                start: kernel,
+                end: outputs,
+                axis: admit(limits::AXIS, sketched.axis()).unwrap_or(Known::Now(0)),
+            }),
+            UPSAMPLE => Layer::Upsample(Upsample { factor: kernel }),
+            PAD => {
+                let mut side = |side| admit(limits::PADDING, Some(side)).unwrap_or(Known::Later);
+                let padding = match sketched.window.padding {
+                    PaddingSketch::None | PaddingSketch::Same => PaddingSketch::Equal(1),
+                    padding => padding,
+                };
+                Layer::Pad(Pad { padding: padding.read(2, &mut side) })
+            }
             THERMOMETER => Layer::Thermometer(Thermometer {
                 bits: kernel,
                 thresholds: match sketched.flag {
@@ -489,7 +478,7 @@ pub(super) fn drawn(sketch: &Sketch, reader: ReadBy) -> Drawn {
     Drawn { net, limits: issues, is_refused }
 }
 
-/// The last layer, one that only normalisations read, and every other.
+/// The last layer, one that only normalisations read or only constants, and every other.
 fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     if index + 1 == sketch.layers.len() {
         return Bias::Free;
@@ -497,7 +486,12 @@ fn default_bias(sketch: &Sketch, index: usize) -> Bias {
     let later = sketch.layers.iter().enumerate().skip(index + 1);
     let readers = later.filter(|(at, layer)| sources(*at, layer).contains(&Source::Field(index)));
     let kinds: Vec<_> = readers.map(|(_, layer)| layer.kind).collect();
-    if !kinds.is_empty() && kinds.iter().all(|&kind| kind == NORM) { Bias::None } else { Bias::Clipped }
+    let all = |of: &[u8]| !kinds.is_empty() && kinds.iter().all(|kind| of.contains(kind));
+    match (all(&[NORM]), all(&[MUL, CONSTANT_ADD])) {
+        (true, _) => Bias::None,
+        (_, true) => Bias::Free,
+        _ => Bias::Clipped,
+    }
 }
 
 /// What the laws say of the sketch.
@@ -526,7 +520,11 @@ fn is_structural(issue: &Issue<'_>) -> bool {
     match issue {
         Issue::Shape(misfit) => matches!(
             misfit.why,
-            Why::NoInputShape { .. } | Why::Rank { .. } | Why::AxisCount { .. } | Why::Differ { .. }
+            Why::NoInputShape { .. }
+                | Why::Rank { .. }
+                | Why::Axes { .. }
+                | Why::AxisCount { .. }
+                | Why::Differ { .. }
         ),
         other => !other.law().is_numeric(),
     }

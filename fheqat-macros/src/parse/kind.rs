@@ -2,7 +2,7 @@
 
 use fheqat_spec::{
     closest,
-    limits::{INPUTS, KERNEL, Limit, OUTPUTS, THERMOMETER},
+    limits::{END, FACTOR, INPUTS, KERNEL, Limit, OUTPUTS, START, THERMOMETER},
 };
 
 use crate::diag::list;
@@ -58,8 +58,13 @@ kinds! {
     AvgPool2d: "AvgPool2d", [KERNEL], ["AvgPool", "AveragePooling2D", "SumPool2d"];
     GlobalAvgPool2d: "GlobalAvgPool2d", [], ["GlobalAvgPool", "GlobalAveragePooling2D", "AdaptiveAvgPool2d"];
     MaxPool2d: "MaxPool2d", [KERNEL], ["MaxPool", "MaxPooling2D"];
+    Pad: "Pad", [], ["ZeroPad1d", "ZeroPad2d", "ZeroPadding1D", "ZeroPadding2D", "ConstantPad2d"];
+    Upsample: "Upsample", [FACTOR], ["UpSampling1D", "UpSampling2D", "UpsamplingNearest2d", "Resize"];
+    Slice: "Slice", [START, END], ["Split", "Chunk", "Narrow", "Crop", "Cropping1D", "Cropping2D"];
     Flatten: "Flatten", [], [];
     BatchNorm: "BatchNorm", [], ["BatchNorm1d", "BatchNorm2d", "BatchNormalization", "QuantBatchNorm"];
+    Mul: "Mul", [], ["Scale", "Multiply", "QuantMul", "Rescaling"];
+    ConstantAdd: "ConstantAdd", [], ["AddConstant", "Offset", "Shift"];
     Dropout: "Dropout", [], ["Dropout1d", "Dropout2d", "QuantDropout"];
     FloatLinear: "Linear", [INPUTS, OUTPUTS], [];
     FloatConv1d: "Conv1d", [INPUTS, OUTPUTS, KERNEL], [];
@@ -91,12 +96,26 @@ pub(super) const CONVOLUTIONS: &[Kind] = &[Kind::Conv1d, Kind::Conv2d, Kind::Flo
 /// Layers with a window.
 pub(super) const SLIDING: &[Kind] =
     &[Kind::Conv1d, Kind::Conv2d, Kind::AvgPool2d, Kind::MaxPool2d, Kind::FloatConv1d, Kind::FloatConv2d];
+/// Layers that put zeros around what they read.
+pub(super) const PADDED: &[Kind] = &[
+    Kind::Conv1d,
+    Kind::Conv2d,
+    Kind::AvgPool2d,
+    Kind::MaxPool2d,
+    Kind::FloatConv1d,
+    Kind::FloatConv2d,
+    Kind::Pad,
+];
 /// Layers that encode the input as bits.
 pub(super) const ENCODERS: &[Kind] = &[Kind::Thermometer];
 /// Layers that are given a shape.
 pub(super) const RESHAPED: &[Kind] = &[Kind::Reshape];
 /// Layers that are given an order of axes.
 pub(super) const TRANSPOSED: &[Kind] = &[Kind::Transpose];
+/// Layers with a constant.
+pub(super) const CONSTANT: &[Kind] = &[Kind::Mul, Kind::ConstantAdd];
+/// Layers that take a part of an axis.
+pub(super) const SLICED: &[Kind] = &[Kind::Slice];
 /// Layers that leave numbers out while they train.
 pub(super) const DROPPING: &[Kind] = &[Kind::Dropout];
 /// Layers that the client may run in float, in front of what encodes the input.

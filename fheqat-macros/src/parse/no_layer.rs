@@ -186,8 +186,6 @@ struct Function {
 enum StandsFor {
     /// A function that fheqat has.
     Ours(&'static str),
-    /// A quantizer that cuts off where the function does.
-    Quantizer(&'static str),
     /// A function that is yet to be written.
     Formula {
         /// Whether it is below zero anywhere.
@@ -197,7 +195,7 @@ enum StandsFor {
         apply: fn(f32) -> f32,
     },
 }
-use StandsFor::{Formula, Ours, Quantizer};
+use StandsFor::{Formula, Ours};
 
 macro_rules! formula {
     ($signed:literal, |$x:ident| $body:expr) => {
@@ -215,9 +213,6 @@ impl Function {
         match self.stands_for {
             Ours(name) => Message::new(format!("`{typed}` is a function, and not a layer"))
                 .help(format!("write `QuantAct<{name}>`")),
-            Quantizer(layer) => Message::new(format!("unknown layer `{typed}`"))
-                .note("a quantizer cuts off what is beyond its levels")
-                .help(format!("write `{layer}`")),
             Formula { signed, text, .. } => Message::new(format!("unknown layer `{typed}`")).help(format!(
                 "write `QuantAct<{typed}>`, with `struct {typed};` and `impl Activation for {typed} {{ \
                      const SIGNED: bool = {signed}; fn apply(x: f32) -> f32 {{ {text} }} }}`"
@@ -230,30 +225,24 @@ const FUNCTIONS: &[Function] = &[
     Function { names: &["sigmoid"], stands_for: Ours("Sigmoid") },
     Function { names: &["tanh"], stands_for: Ours("Tanh") },
     Function { names: &["gelu"], stands_for: Ours("Gelu") },
-    Function { names: &["leakyrelu", "prelu", "rrelu"], stands_for: Ours("LeakyReLU") },
-    Function { names: &["relu6"], stands_for: Quantizer("QuantReLU") },
-    Function { names: &["hardtanh"], stands_for: Quantizer("QuantIdentity") },
-    Function { names: &["silu", "swish"], stands_for: formula!(true, |x| x / (1.0 + (-x).exp())) },
-    Function {
-        names: &["elu", "celu"],
-        stands_for: formula!(true, |x| if x > 0.0 { x } else { x.exp_m1() }),
-    },
-    Function {
-        names: &["selu"],
-        stands_for: formula!(true, |x| 1.0507 * if x > 0.0 { x } else { 1.6733 * x.exp_m1() }),
-    },
-    Function { names: &["mish"], stands_for: formula!(true, |x| x * x.exp().ln_1p().tanh()) },
-    Function { names: &["softplus"], stands_for: formula!(false, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()) },
+    Function { names: &["leakyrelu", "rrelu"], stands_for: Ours("LeakyReLU") },
+    Function { names: &["prelu"], stands_for: Ours("LeakyReLU<1, 4>") },
+    Function { names: &["relu6"], stands_for: Ours("ReLU6") },
+    Function { names: &["hardtanh"], stands_for: Ours("HardTanh") },
+    Function { names: &["silu", "swish"], stands_for: Ours("SiLU") },
+    Function { names: &["elu", "celu"], stands_for: Ours("ELU") },
+    Function { names: &["selu"], stands_for: Ours("SELU") },
+    Function { names: &["mish"], stands_for: Ours("Mish") },
+    Function { names: &["softplus"], stands_for: Ours("Softplus") },
+    Function { names: &["softsign"], stands_for: Ours("Softsign") },
+    Function { names: &["hardswish", "hardsilu"], stands_for: Ours("HardSwish") },
+    Function { names: &["hardsigmoid"], stands_for: Ours("HardSigmoid") },
+    Function { names: &["clip", "clamp"], stands_for: Ours("Clip<-1, 1>") },
+    Function { names: &["threshold", "thresholdedrelu"], stands_for: Ours("Threshold<1, 0>") },
     Function {
         names: &["logsigmoid"],
         stands_for: formula!(true, |x| x.min(0.0) - (-x.abs()).exp().ln_1p()),
     },
-    Function { names: &["softsign"], stands_for: formula!(true, |x| x / (1.0 + x.abs())) },
-    Function {
-        names: &["hardswish", "hardsilu"],
-        stands_for: formula!(true, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
-    },
-    Function { names: &["hardsigmoid"], stands_for: formula!(false, |x| (x + 3.0).clamp(0.0, 6.0) / 6.0) },
     Function { names: &["hardshrink"], stands_for: formula!(true, |x| if x.abs() > 0.5 { x } else { 0.0 }) },
     Function {
         names: &["softshrink"],
@@ -281,15 +270,7 @@ mod tests {
     #[test]
     fn formulas_are_those_of_their_names() {
         for (name, at_one) in [
-            ("silu", 0.731_058_6),
-            ("elu", 1.0),
-            ("selu", 1.050_7),
-            ("mish", 0.865_098_4),
-            ("softplus", 1.313_261_7),
             ("logsigmoid", -0.313_261_7),
-            ("softsign", 0.5),
-            ("hardswish", 0.666_666_7),
-            ("hardsigmoid", 0.666_666_7),
             ("hardshrink", 1.0),
             ("softshrink", 0.5),
             ("tanhshrink", 0.238_405_8),

@@ -5,13 +5,14 @@ use syn::Path;
 
 use super::{
     kind::{
-        CLIENT, CONVOLUTIONS, DROPPING, ENCODERS, QUANTIZERS, RESHAPED, SIGNED, SLIDING, SUMMING, TOLERANT,
-        TRANSPOSED, WEIGHTED,
+        CLIENT, CONSTANT, CONVOLUTIONS, DROPPING, ENCODERS, PADDED, QUANTIZERS, RESHAPED, SIGNED, SLICED,
+        SLIDING, SUMMING, TOLERANT, TRANSPOSED, WEIGHTED,
     },
     number::Amount,
     option::options,
     value::{
-        Wire, axes, bias, count, flag, owner, path, probability, shape, step, thresholds, tolerance, wire,
+        PaddingAst, Wire, axes, bias, constant, count, flag, owner, padding, path, probability, shape, step,
+        thresholds, tolerance, wire,
     },
 };
 
@@ -53,8 +54,11 @@ options! {
         "bias" => bias: Bias = bias, on WEIGHTED;
         "shape" => shape: Vec<Amount<i64>> = shape(limits::SHAPE), on RESHAPED;
         "axes" => axes: Vec<Amount<i64>> = axes, on TRANSPOSED;
+        "axis" => axis: Amount<i64> = count(limits::AXIS), on SLICED;
         "stride" => stride: Amount<i64> = count(limits::STRIDE), on SLIDING;
-        "padding" => padding: Amount<i64> = count(limits::PADDING), on SLIDING;
+        "padding" => padding: PaddingAst = padding, on PADDED;
+        "dilation" => dilation: Amount<i64> = count(limits::DILATION), on SLIDING;
+        "value" => value: Amount<f64> = constant, on CONSTANT;
         "p" => p: Amount<f64> = probability, on DROPPING;
         "groups" => groups: Amount<i64> = count(limits::GROUPS), on CONVOLUTIONS;
     }

@@ -52,6 +52,37 @@ pub(crate) fn axes(reader: &mut Reader<'_>, option: &Opt) -> Option<Vec<Amount<i
     Some(array.elems.iter().map(|axis| reader.count(limits::AXES, limits::AXES.name, axis)).collect())
 }
 
+/// `padding = 1`, `padding = same`, or the sides of each axis: `padding = (1, 0)`.
+pub(crate) fn padding(reader: &mut Reader<'_>, option: &Opt) -> PaddingAst {
+    let limit = limits::PADDING;
+    let mut count = |side| reader.count(limit, limit.name, side);
+    match bare(&option.value) {
+        Expr::Tuple(sides) if matches!(sides.elems.len(), 2 | 4) => {
+            PaddingAst::Sides(sides.elems.iter().map(count).collect())
+        }
+        Expr::Tuple(sides) => {
+            let message = Message::new(format!("`padding` has {} sides", sides.elems.len()));
+            let message = message.help("write `padding = (top, bottom, left, right)` of an image");
+            reader.ctxt.error(&option.value, message.help("or `padding = (left, right)` of a sequence"));
+            PaddingAst::Refused
+        }
+        value if word(value).is_some_and(|word| word.unraw() == "same") => PaddingAst::Same,
+        _ => PaddingAst::Equal(count(&option.value)),
+    }
+}
+
+/// What stands around axes.
+pub(crate) enum PaddingAst {
+    /// As many zeros on each side.
+    Equal(Amount<i64>),
+    /// Two sides, or four.
+    Sides(Vec<Amount<i64>>),
+    /// As many as keep the length.
+    Same,
+    /// It could not be read.
+    Refused,
+}
+
 /// An option that is `true` or `false`.
 pub(crate) fn flag(reader: &mut Reader<'_>, option: &Opt) -> Option<bool> {
     if let Expr::Lit(literal) = bare(&option.value)
@@ -88,6 +119,11 @@ pub(crate) fn tolerance(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
 /// `p = 0.1`.
 pub(crate) fn probability(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
     reader.real(("admit_probability", limits::admit_probability), "p", "0.1", &option.value)
+}
+
+/// `value = 0.5`.
+pub(crate) fn constant(reader: &mut Reader<'_>, option: &Opt) -> Amount<f64> {
+    reader.real(("admit_value", limits::admit_value), "value", "0.5", &option.value)
 }
 
 /// `bias = clipped`.

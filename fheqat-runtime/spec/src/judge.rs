@@ -135,9 +135,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        Add, Axes, Bias, Conv, Field, Layer, Linear, Pool, Quantizer, Reshape, Scale, Shape, Transfer,
-        Transpose, WeightRange, WeightScale, Window,
-        limits::{DIMENSION, KERNEL, Limit, MAX_ELEMENTS, PADDING, STRIDE},
+        Add, Axes, Bias, Conv, Field, Layer, Linear, Padding, Pool, Quantizer, Reshape, Scale, Shape, Sides,
+        Transfer, Transpose, WeightRange, WeightScale, Window,
+        limits::{DILATION, DIMENSION, KERNEL, Limit, MAX_ELEMENTS, PADDING, STRIDE},
     };
 
     fn legal(limit: Limit) -> impl Strategy<Value = Known<i64>> {
@@ -153,10 +153,18 @@ mod tests {
         vec(legal(DIMENSION), 1..5).prop_map(|dims| Shape::new(&dims))
     }
 
+    fn padding() -> impl Strategy<Value = Padding> {
+        prop_oneof![
+            legal(PADDING).prop_map(Padding::Equal),
+            vec(legal(PADDING), 4).prop_map(|sides| Padding::Sides(Sides::new(&sides))),
+            Just(Padding::Same),
+        ]
+    }
+
     fn layer() -> impl Strategy<Value = Layer> {
         let numbers = (legal(DIMENSION), legal(DIMENSION), legal(DIMENSION), legal(KERNEL), legal(STRIDE));
-        (0..9, numbers, legal(PADDING), shape(), 1..3usize).prop_map(
-            |(kind, (inputs, outputs, groups, kernel, stride), padding, shape, axes)| {
+        (0..9, numbers, (legal(DILATION), padding()), shape(), 1..3usize).prop_map(
+            |(kind, (inputs, outputs, groups, kernel, stride), (dilation, padding), shape, axes)| {
                 let acc_bits = None;
                 let filters = Linear {
                     inputs,
@@ -170,7 +178,7 @@ mod tests {
                     bias: Bias::Free,
                     tolerance: None,
                 };
-                let window = Window { axes, kernel, stride, padding };
+                let window = Window { axes, kernel, stride, dilation, padding };
                 match kind {
                     0 => Layer::Linear(filters),
                     1 => Layer::Conv(Conv { filters, window, groups }),

@@ -44,4 +44,4 @@ pub use shape::{Axes, Shape};
 pub use suggest::closest;
 pub use sums::{Products, Sums};
 pub use text::{HELP, NOTE, SEE, Text};
-pub use window::Window;
+pub use window::{Padding, Sides, Window};

@@ -47,9 +47,19 @@ pub const OUTPUTS: Limit = Limit { name: "OUT", ..DIMENSION };
 pub const THERMOMETER: Limit = Limit { name: "K", least: 1, most: 1 << 10 };
 /// `K` of a convolution or a pool.
 pub const KERNEL: Limit = Limit { name: "K", least: 1, most: MAX_WINDOW };
+/// `START` of a `Slice`.
+pub const START: Limit = Limit { name: "START", least: 0, most: MAX_DIMENSION };
+/// `END` of a `Slice`.
+pub const END: Limit = Limit { name: "END", ..DIMENSION };
+/// `axis` of a `Slice`.
+pub const AXIS: Limit = Limit { name: "axis", ..AXES };
+/// `FACTOR` of an `Upsample`.
+pub const FACTOR: Limit = Limit { name: "FACTOR", least: 1, most: MAX_WINDOW };
 /// `stride`.
 pub const STRIDE: Limit = Limit { name: "stride", least: 1, most: MAX_WINDOW };
-/// `padding`.
+/// `dilation`.
+pub const DILATION: Limit = Limit { name: "dilation", least: 1, most: MAX_WINDOW };
+/// `padding`, and each side of it.
 pub const PADDING: Limit = Limit { name: "padding", least: 0, most: MAX_WINDOW };
 /// `groups`.
 pub const GROUPS: Limit = Limit { name: "groups", ..DIMENSION };
@@ -93,6 +103,8 @@ pub enum Refusal {
     Tolerance,
     /// A probability that is none, or certainty.
     Probability,
+    /// A constant that an `f32` cannot hold.
+    Value,
 }
 
 impl Refusal {
@@ -135,6 +147,10 @@ impl Refusal {
                 .text("it is the probability that a level is set to zero while the network trains")
                 .help()
                 .text("for example `p = 0.1`"),
+            Self::Value => text
+                .text("`value` must be a finite number that an `f32` can hold")
+                .help()
+                .text("for example `value = 0.5`; constants of each channel are part of the weights"),
         }
     }
 
@@ -280,6 +296,16 @@ pub const fn admit_tolerance(steps: f64) -> AdmittedFloat {
         AdmittedFloat { number: Known::Now(steps), issue: None }
     } else {
         AdmittedFloat { number: Known::Later, issue: Some(Refusal::Tolerance) }
+    }
+}
+
+/// `value` must be a number that `f32` can hold.
+#[must_use]
+pub const fn admit_value(value: f64) -> AdmittedFloat {
+    if value >= f32::MIN as f64 && value <= f32::MAX as f64 {
+        AdmittedFloat { number: Known::Now(value), issue: None }
+    } else {
+        AdmittedFloat { number: Known::Later, issue: Some(Refusal::Value) }
     }
 }
 

@@ -95,6 +95,12 @@ impl Shape {
         self.dims[0]
     }
 
+    /// The same with another length of one of its axes.
+    pub(crate) const fn with(mut self, axis: usize, length: Known<i64>) -> Self {
+        self.dims[axis] = length;
+        self
+    }
+
     /// The same with another number of channels.
     pub(crate) const fn with_channels(mut self, channels: Known<i64>) -> Self {
         self.dims[0] = channels;

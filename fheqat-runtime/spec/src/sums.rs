@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Bias, Linear, WeightRange, WeightScale,
+        Bias, Linear, Padding, WeightRange, WeightScale,
         limits::{INPUTS, KERNEL, Limit, MAX_ELEMENTS, MAX_L1, QUANTIZER_BITS, WEIGHT_BITS},
     };
 
@@ -141,7 +141,13 @@ mod tests {
             max_l1 in proptest::option::of(legal(MAX_L1)),
             elements in 1..=MAX_ELEMENTS,
         ) {
-            let window = Window { axes: 2, kernel: Known::Now(kernel), stride: Known::Now(1), padding: Known::Now(0) };
+            let window = Window {
+                axes: 2,
+                kernel: Known::Now(kernel),
+                stride: Known::Now(1),
+                dilation: Known::Now(1),
+                padding: Padding::NONE,
+            };
             let terms = inputs * window.elements().or(0);
             for (weight_range, levels) in
                 [(WeightRange::Full, Range::signed(bits)), (WeightRange::Narrow, Range::unsigned(bits))]

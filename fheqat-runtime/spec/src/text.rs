@@ -83,7 +83,7 @@ impl Text {
     /// Appends `a` or `an`, as the layer's name sounds, and the name.
     pub(crate) const fn layer(self, kind: &str) -> Self {
         let text = match kind.as_bytes() {
-            [b'A', ..] => self.text("an "),
+            [b'A' | b'U', ..] => self.text("an "),
             _ => self.text("a "),
         };
         text.code(kind)

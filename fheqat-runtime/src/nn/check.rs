@@ -61,8 +61,8 @@ impl Program {
         if let (Op::Quantizer(_), Some(from), Ok((step, levels))) = (&node.op, node.from, self.levels(index))
             && let Ok(sums) = self.dequantized(from)
         {
-            // A normalisation may take a channel away.
-            let is_normed = matches!(self.nodes[from].op, Op::Norm(_));
+            // A normalisation or a constant may take a channel away.
+            let is_normed = matches!(self.nodes[from].op, Op::Norm(_) | Op::Constant(_));
             let staircases = sums.iter().map(|sum| sum.requantize(step, levels, self.function(index)));
             let bad = staircases.map(|staircase| {
                 let rise = staircase.gain / staircase.divisor;

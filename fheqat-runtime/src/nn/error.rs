@@ -28,6 +28,28 @@ pub enum NetworkError {
     },
 }
 
+/// Constants that a `Mul` or a `ConstantAdd` cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum ConstantsError {
+    /// Neither one number for all channels, nor one for each.
+    #[error("{found} constants for {channels} channels: give one for all of them, or one for each")]
+    Count {
+        /// How many were given.
+        found: usize,
+        /// How many channels there are.
+        channels: usize,
+    },
+    /// A number that is not finite.
+    #[error("the constant of channel {channel} is {value}: give a finite number")]
+    Infinite {
+        /// The channel.
+        channel: usize,
+        /// The number.
+        value: f32,
+    },
+}
+
 /// What a network has learned, and cannot run with.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]

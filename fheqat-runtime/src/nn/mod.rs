@@ -23,7 +23,7 @@ pub mod tensors;
 pub(crate) mod usable;
 pub(crate) mod weights;
 
-pub use error::{NetworkError, Unusable};
+pub use error::{ConstantsError, NetworkError, Unusable};
 #[doc(hidden)]
 pub use ops::quantizer::is_signed;
 pub use ops::{layers, linear::LinearState, norm::NormState, quantizer::QuantizerState};

@@ -198,7 +198,7 @@ fn weights<'a>(
 ) -> Option<&'a Array2<f32>> {
     let index = index?;
     match &kernels[index] {
-        Kernel::Norm(_) => weights(kernels, sources, sources[index]),
+        Kernel::Norm(_) | Kernel::Constant(_) => weights(kernels, sources, sources[index]),
         kernel => kernel.get().weights(),
     }
 }

@@ -232,11 +232,20 @@ impl Program {
         self.units(index)?.next().ok_or_else(|| self.not_calibrated(index))
     }
 
-    /// The node whose integers the node at `index` gives: itself, or what a batch normalisation reads.
+    /// The node whose integers the node at `index` gives: itself, or what a batch normalisation or constants read.
     pub(crate) fn source(&self, index: usize) -> usize {
         match (&self.nodes[index].op, self.nodes[index].from) {
-            (Op::Norm(_), Some(from)) => self.source(from),
+            (Op::Norm(_) | Op::Constant(_), Some(from)) => self.source(from),
             _ => index,
+        }
+    }
+
+    /// Whether constants stand between the node at `index` and its [`Program::source`].
+    fn has_constants(&self, index: usize) -> bool {
+        match (&self.nodes[index].op, self.nodes[index].from) {
+            (Op::Constant(_), _) => true,
+            (Op::Norm(_), Some(from)) => self.has_constants(from),
+            _ => false,
         }
     }
 
@@ -269,6 +278,15 @@ impl Program {
         self.readers(index).any(|reader| match &self.nodes[reader].op {
             Op::Quantizer(_) => true,
             Op::Norm(_) => self.is_quantized(reader),
+            _ => false,
+        })
+    }
+
+    /// Whether a quantizer reads the node at `index`, or what batch normalisations and constants make of it.
+    pub(crate) fn is_tabulated(&self, index: usize) -> bool {
+        self.readers(index).any(|reader| match &self.nodes[reader].op {
+            Op::Quantizer(_) => true,
+            Op::Norm(_) | Op::Constant(_) => self.is_tabulated(reader),
             _ => false,
         })
     }
@@ -370,11 +388,13 @@ impl Context for Program {
         }
     }
 
-    /// Nothing is there to centre on where no quantizer follows.
+    /// Nothing is there to centre on where no quantizer follows, or behind constants, which count from zero.
     fn hold(&self, index: usize) -> Bias {
         let source = self.source(index);
         match self.linear(source).map_or(Bias::None, |state| state.hold) {
-            hold if hold.has_centre() && !self.is_quantized(source) => Bias::Free,
+            hold if hold.has_centre() && (self.has_constants(index) || !self.is_quantized(source)) => {
+                Bias::Free
+            }
             hold => hold,
         }
     }

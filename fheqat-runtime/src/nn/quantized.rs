@@ -171,7 +171,7 @@ impl Program {
     /// The sum of the squares of the weights of what the client reads at `index`, where each is one; zero where it reads levels.
     pub(crate) fn squares_of_ones(&self, index: usize) -> f64 {
         let ones = match &self.nodes[index].op {
-            Op::Norm(_) => self.nodes[self.source(index)].op.state().ones().or(Some(1)),
+            Op::Norm(_) | Op::Constant(_) => self.nodes[self.source(index)].op.state().ones().or(Some(1)),
             op => op.state().ones(),
         };
         ones.unwrap_or(0) as f64

@@ -233,10 +233,17 @@ impl<'a> TensorReader<'a> {
         option: &'static str,
         declared: &str,
     ) -> Result<(), WeightsError> {
-        match self.noted(part) {
-            Some(found) if found != declared => Err(self.other(option, found, declared)),
-            Some(_) | None => Ok(()),
-        }
+        self.noted(part).map_or(Ok(()), |found| self.is_declared(option, found, declared))
+    }
+
+    /// Refuses what was `found` where it is not what is declared.
+    pub(crate) fn is_declared(
+        &self,
+        option: &'static str,
+        found: &str,
+        declared: &str,
+    ) -> Result<(), WeightsError> {
+        if found == declared { Ok(()) } else { Err(self.other(option, found, declared)) }
     }
 
     /// The error of a layer that is declared otherwise.

@@ -3,9 +3,17 @@
 //! Tables are read off them, so they are computed by the `libm` crate: the standard library's exponentials are those of the platform, which
 //! round differently from one to another, and the same weights would lower to other tables there.
 
+mod pieces;
+mod smooth;
+
 use std::{any::TypeId, f32::consts::FRAC_2_PI, fmt};
 
 use libm::{expf, tanhf};
+
+pub use self::{
+    pieces::{Clip, HardSigmoid, HardSwish, HardTanh, LeakyReLU, ReLU6, Threshold},
+    smooth::{ELU, Mish, SELU, SiLU, Softplus, Softsign},
+};
 
 /// The function of a `QuantAct`: any function of one number, for a table under encryption costs the same whatever is in it.
 ///
@@ -24,7 +32,7 @@ use libm::{expf, tanhf};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function that `QuantAct` can apply",
     label = "this does not implement `Activation`",
-    note = "fheqat has `Sigmoid`, `Tanh`, `Gelu` and `LeakyReLU`",
+    note = "fheqat has `Sigmoid`, `Tanh`, `Gelu`, `LeakyReLU`, `ELU`, `SELU`, `SiLU`, `Mish`, `Softplus`, `Softsign`, `HardTanh`, `HardSigmoid`, `HardSwish`, `ReLU6`, `Clip` and `Threshold`",
     note = "for your own: `impl Activation for {Self} {{ const SIGNED: bool = true; fn apply(x: f32) -> f32 {{ x.sin() }} }}`"
 )]
 pub trait Activation: 'static {
@@ -57,10 +65,6 @@ pub struct Tanh;
 /// It falls to -0.17 below zero; `signed = false` cuts that off and leaves all levels to what is above.
 #[derive(Clone, Copy, Debug)]
 pub struct Gelu;
-
-/// `x` above zero, `0.01 * x` below.
-#[derive(Clone, Copy, Debug)]
-pub struct LeakyReLU;
 
 impl Activation for Sigmoid {
     const SIGNED: bool = false;
@@ -110,20 +114,10 @@ impl Activation for Gelu {
     }
 }
 
-impl LeakyReLU {
-    const LEAK: f32 = 0.01;
-}
-
-impl Activation for LeakyReLU {
-    const SIGNED: bool = true;
-
-    fn apply(x: f32) -> f32 {
-        if x < 0.0 { Self::LEAK * x } else { x }
-    }
-
-    fn slope(x: f32) -> f32 {
-        if x < 0.0 { Self::LEAK } else { 1.0 }
-    }
+/// `numerator / per`, rounded to an `f32`.
+const fn ratio(numerator: i64, per: i64) -> f32 {
+    assert!(per > 0, "`PER`, which the numbers of a function are divided by, must be at least 1");
+    (numerator as f64 / per as f64) as f32
 }
 
 /// An [`Activation`] as data.
@@ -217,41 +211,119 @@ mod tests {
         }
     }
 
-    #[test]
-    fn slopes_are_central_differences() {
-        for function in [
+    fn first() -> [Function; 4] {
+        [
             Function::of::<Sigmoid>(),
             Function::of::<Tanh>(),
             Function::of::<Gelu>(),
             Function::of::<LeakyReLU>(),
-        ] {
-            for x in [-30.0, -3.1, -1.0, -0.2, 0.3, 1.7, 4.0, 50.0f32] {
+        ]
+    }
+
+    fn later() -> [Function; 16] {
+        [
+            Function::of::<LeakyReLU<1, 5>>(),
+            Function::of::<ELU>(),
+            Function::of::<ELU<7, 10>>(),
+            Function::of::<SELU>(),
+            Function::of::<SiLU>(),
+            Function::of::<Mish>(),
+            Function::of::<Softplus>(),
+            Function::of::<Softsign>(),
+            Function::of::<HardTanh>(),
+            Function::of::<HardSigmoid>(),
+            Function::of::<HardSigmoid<1, 5>>(),
+            Function::of::<HardSwish>(),
+            Function::of::<ReLU6>(),
+            Function::of::<Clip<-5, 15, 10>>(),
+            Function::of::<Threshold<1, -20, 10>>(),
+            Function::of::<Threshold<-1, 0>>(),
+        ]
+    }
+
+    #[test]
+    fn slopes_are_central_differences() {
+        for function in first().into_iter().chain(later()) {
+            for x in [-30.0, -3.1, -1.2, -0.2, 0.3, 1.7, 4.0, 50.0f32] {
                 let near = (function.apply(x + 1e-2) - function.apply(x - 1e-2)) / 2e-2;
                 assert!((function.slope(x) - near).abs() < 1e-3, "{function:?} at {x}: {near}");
             }
         }
     }
 
+    /// `torch.nn.functional` in double precision, but for those that are computed by hand.
     #[test]
     fn values_are_those_of_pytorch() {
         let near = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         near(Sigmoid::apply(1.5), 0.817_574_5);
         near(Gelu::apply(1.0), 0.841_192);
         near(Gelu::apply(-0.5), -0.154_286);
-        near(LeakyReLU::apply(-2.0), -0.02);
+        near(<LeakyReLU>::apply(-2.0), -0.02);
+        near(LeakyReLU::<1, 4>::apply(-2.0), -0.5);
+        near(<ELU>::apply(-1.0), -0.632_120_6);
+        near(ELU::<1, 2>::apply(-1.0), -0.316_060_3);
+        near(SELU::apply(-1.0), -1.111_330_7);
+        near(SELU::apply(2.0), 2.101_402);
+        near(SiLU::apply(1.0), 0.731_058_6);
+        near(SiLU::apply(-1.0), -0.268_941_4);
+        near(Mish::apply(1.0), 0.865_098_4);
+        near(Mish::apply(-1.0), -0.303_401_5);
+        near(Softplus::apply(1.0), 1.313_261_7);
+        near(Softplus::apply(25.0), 25.0);
+        near(Softsign::apply(-3.0), -0.75);
+        near(HardTanh::apply(-1.5), -1.0);
+        near(<HardSigmoid>::apply(1.0), 0.666_666_7);
+        near(<HardSigmoid>::apply(-3.5), 0.0);
+        near(HardSigmoid::<1, 5>::apply(1.0), 0.7);
+        near(HardSwish::apply(1.0), 0.666_666_7);
+        near(HardSwish::apply(-1.5), -0.375);
+        near(HardSwish::apply(7.0), 7.0);
+        near(ReLU6::apply(7.5), 6.0);
+        near(Clip::<-5, 15, 10>::apply(-2.0), -0.5);
+        near(Threshold::<1, -20, 10>::apply(0.1), -2.0);
+        near(Threshold::<1, -20, 10>::apply(0.2), 0.2);
+    }
+
+    /// Levels without a sign for a function that falls below zero would lose what is there.
+    #[test]
+    fn signs_are_those_of_the_values() {
+        fn is_right<F: Activation>() -> bool {
+            let falls = (-4000..4000i16).any(|index| F::apply(f32::from(index) / 100.0) < 0.0);
+            falls == F::SIGNED
+        }
+        assert!(is_right::<Sigmoid>() && is_right::<Tanh>() && is_right::<Gelu>());
+        assert!(is_right::<LeakyReLU>() && is_right::<LeakyReLU<0>>() && is_right::<LeakyReLU<-1, 2>>());
+        assert!(is_right::<ELU>() && is_right::<ELU<-1>>() && is_right::<SELU>() && is_right::<SiLU>());
+        assert!(is_right::<Mish>() && is_right::<Softplus>() && is_right::<Softsign>());
+        assert!(is_right::<HardTanh>() && is_right::<HardSigmoid<1, 5>>() && is_right::<HardSwish>());
+        assert!(is_right::<ReLU6>() && is_right::<Clip<-5, 15, 10>>() && is_right::<Clip<1, 3>>());
+        assert!(is_right::<Threshold<1, -20, 10>>() && is_right::<Threshold<-1, 0>>());
+        assert!(is_right::<Threshold<1, 0>>());
+    }
+
+    #[test]
+    fn numbers_are_the_nearest_floats() {
+        assert_eq!(ratio(1, 100).to_bits(), 0.01f32.to_bits());
+        assert_eq!(ratio(3, 10).to_bits(), 0.3f32.to_bits());
+        let slope = f32::from_bits(0x3e7a_bcde);
+        assert_eq!(ratio((slope * 2f32.powi(30)) as i64, 1 << 30).to_bits(), slope.to_bits());
     }
 
     /// Every level that the functions give at some steps, every value, and every slope: nothing of them may depend on the platform, on
     /// the compiler or on a version.
     #[test]
     fn tables_are_those_of_every_platform() {
+        for (functions, expected) in
+            [(&first()[..], 0x30ec_8cdc_32ee_9b8d), (&later()[..], 0xb2c0_ebec_647b_d434)]
+        {
+            let found = digest(functions);
+            assert_eq!(found, expected, "{found:#018x}");
+        }
+    }
+
+    fn digest(functions: &[Function]) -> u64 {
         let mut digest = Sha256::new();
-        for function in [
-            Function::of::<Sigmoid>(),
-            Function::of::<Tanh>(),
-            Function::of::<Gelu>(),
-            Function::of::<LeakyReLU>(),
-        ] {
+        for &function in functions {
             for bits in [2, 3, 4, 8] {
                 for (levels, step) in [(Range::unsigned(bits), 0.013), (Range::signed(bits), 0.1)] {
                     let lookup = Some(Lookup { function, step });
@@ -271,8 +343,7 @@ mod tests {
             }
         }
         let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = digest.finalize().into();
-        let found = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        assert_eq!(found, 0x30ec_8cdc_32ee_9b8d, "{found:#018x}");
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
     #[test]

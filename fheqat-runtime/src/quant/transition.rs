@@ -104,6 +104,13 @@ impl Dequantize {
         Self { origin, ..self }
     }
 
+    /// The same with every value times `factor`, and `constant` more. The middle of a centred accumulator has the value zero.
+    #[must_use]
+    pub fn mapped(self, factor: f32, constant: f32) -> Self {
+        let origin = Origin::Bias(self.bias() * factor + constant);
+        Self { unit: self.unit * factor, origin, ..self }
+    }
+
     /// The value at zero.
     #[must_use]
     pub fn bias(&self) -> f32 {

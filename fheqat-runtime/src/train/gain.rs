@@ -91,13 +91,13 @@ pub(super) fn rise(program: &Program, index: usize, config: &TrainConfig) -> Gai
 
 /// A gain trains where something is free to follow it: the step of its quantizer, or the scale in front of a step that is
 /// held. What two quantizers read follows neither, and a budget needs the gain it starts with. The unit in front of a
-/// function is that of the weights. A batch normalisation has gains of its own.
+/// function is that of the weights. A batch normalisation has gains of its own, and constants stay.
 fn can_learn(program: &Program, index: usize) -> bool {
     let Some(from) = program.nodes[index].from else { return false };
     let has_function = program.function(index).is_some();
     match program.linear(from) {
         Some(state) => (has_function || state.limits.max_l1.is_none()) && program.readers(from).count() == 1,
-        None if matches!(program.nodes[from].op, Op::Norm(_)) => false,
+        None if matches!(program.nodes[from].op, Op::Norm(_) | Op::Constant(_)) => false,
         None => !has_function && program.held_step(index).is_none(),
     }
 }

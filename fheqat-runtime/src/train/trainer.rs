@@ -433,7 +433,7 @@ impl<'a> Trainer<'a> {
             return;
         }
         let read = &self.program.nodes[from].op;
-        if matches!(read, Op::Norm(_)) {
+        if matches!(read, Op::Norm(_) | Op::Constant(_)) {
             return;
         }
         let held = match self.program.linear(from) {

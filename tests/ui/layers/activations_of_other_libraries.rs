@@ -20,6 +20,8 @@ struct Net {
     fc8: QuantLinear<2, 2>,
     hard: Hardtanh,
     fc9: QuantLinear<2, 2>,
+    shrink: Hardshrink,
+    fc10: QuantLinear<2, 2>,
     softmax: Softmax,
     log: LogSoftmax<1>,
 }

@@ -4,7 +4,7 @@ use fheqat::prelude::*;
 struct Net {
     quant_inp: QuantIdentity,
     fc1: QuantLinear<2, 3>,
-    act1: QuantAct<Mish>,
+    act1: QuantAct<Snake>,
     fc2: QuantLinear<3, 3>,
 }
 

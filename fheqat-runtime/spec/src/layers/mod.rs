@@ -5,19 +5,23 @@ mod add;
 mod batch_norm;
 mod client;
 mod concat;
+mod constant;
 mod conv;
 mod dropout;
 mod flatten;
 mod linear;
 mod max_pool;
+mod pad;
 mod pool;
 pub mod properties;
 mod quantizer;
 mod reshape;
 pub mod shown;
+mod slice;
 mod thermometer;
 mod transpose;
 mod unknown;
+mod upsample;
 
 use properties::{Gives, Operands, Properties};
 use shown::Shown;
@@ -27,17 +31,21 @@ pub use self::{
     batch_norm::BatchNorm,
     client::{Client, Dense, Filters},
     concat::Concat,
+    constant::{Constant, Does},
     conv::Conv,
     dropout::Dropout,
     flatten::Flatten,
     linear::{Bias, Linear, WeightRange, WeightScale},
     max_pool::MaxPool,
+    pad::Pad,
     pool::Pool,
     quantizer::{Quantizer, Scale, Transfer},
     reshape::Reshape,
+    slice::Slice,
     thermometer::{BIT, Thermometer, Thresholds},
     transpose::Transpose,
     unknown::Unknown,
+    upsample::Upsample,
 };
 use crate::{
     Fact, Form, Known, Range, Shape,
@@ -131,8 +139,16 @@ layers! {
     Pool,
     /// `MaxPool2d<K>`: the largest level of each window.
     MaxPool,
+    /// `Pad`: zero levels around each channel.
+    Pad,
+    /// `Upsample<FACTOR>`: each number of a channel several times.
+    Upsample,
+    /// `Slice<START, END>`: a part of an axis.
+    Slice,
     /// `Dropout`: does nothing but where a network trains.
     Dropout,
+    /// `Mul` or `ConstantAdd`: a constant for each channel. The table behind it holds them.
+    Constant,
     /// What the client runs in float.
     Client,
     ---

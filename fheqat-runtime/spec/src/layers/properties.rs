@@ -1,5 +1,6 @@
 //! What a layer answers to the laws, whatever it reads.
 
+use super::Slice;
 use crate::{Axes, Known, Shape, Source, Sums, Window};
 
 /// Everything about a layer but what it makes of a fact. Each layer answers all of it in its own file.
@@ -87,10 +88,17 @@ pub enum Shapes {
         /// How the channels are grouped, where they are.
         groups: Option<Groups>,
     },
+    /// Channels and one axis behind them, or two.
+    Channels {
+        /// How many axes, where that matters.
+        axes: Option<usize>,
+    },
     /// As many numbers as this shape holds.
     Elements(Shape),
     /// As many axes as are put in order here.
     Order(Axes),
+    /// An axis that has this part.
+    Part(Slice),
 }
 
 /// Channels that fall into equal groups.
@@ -109,8 +117,8 @@ impl Shapes {
     #[must_use]
     pub const fn are_certain(&self) -> bool {
         match self {
-            Self::Features(_) | Self::Image { .. } => true,
-            Self::Any | Self::Known | Self::Elements(_) | Self::Order(_) => false,
+            Self::Features(_) | Self::Image { .. } | Self::Channels { .. } => true,
+            Self::Any | Self::Known | Self::Elements(_) | Self::Order(_) | Self::Part(_) => false,
         }
     }
 
@@ -119,7 +127,13 @@ impl Shapes {
     pub const fn must_be_known(&self) -> bool {
         match self {
             Self::Any => false,
-            Self::Known | Self::Features(_) | Self::Image { .. } | Self::Elements(_) | Self::Order(_) => true,
+            Self::Known
+            | Self::Features(_)
+            | Self::Image { .. }
+            | Self::Channels { .. }
+            | Self::Elements(_)
+            | Self::Order(_)
+            | Self::Part(_) => true,
         }
     }
 
@@ -128,7 +142,13 @@ impl Shapes {
     pub const fn only(&self) -> Known<Shape> {
         match self {
             Self::Features(features) => Known::Now(Shape::flat(*features)),
-            Self::Any | Self::Known | Self::Image { .. } | Self::Elements(_) | Self::Order(_) => Known::Later,
+            Self::Any
+            | Self::Known
+            | Self::Image { .. }
+            | Self::Channels { .. }
+            | Self::Elements(_)
+            | Self::Order(_)
+            | Self::Part(_) => Known::Later,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Every layer but a quantizer and `BatchNorm` takes levels.
+//! Every layer but a quantizer, `BatchNorm`, `Mul` and `ConstantAdd` takes levels.
 
 use crate::{
     Field, Form, Known, Range, Source, Text,

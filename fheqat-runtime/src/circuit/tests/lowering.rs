@@ -1,7 +1,7 @@
 //! A small network of each kind of layer, lowered, before any pass. Weights and steps are integers and powers of two, so
 //! that every machine computes the same thresholds.
 
-use fheqat_spec::{Bias, Transfer, WeightScale};
+use fheqat_spec::{Bias, Does, Known, Padding, Sides, Transfer, WeightScale, Window};
 use insta::assert_snapshot;
 
 use crate::{
@@ -180,6 +180,115 @@ fn average_pool() {
       t1.0 = 0 [+1 at 3, +1 at 6, +1 at 11]
     output 0 = t0.0, range 0..=3
     output 1 = t1.0, range 0..=3
+    "#);
+}
+
+/// A zero has no wire.
+#[test]
+fn pad() {
+    let (mut draw, levels) = draw(&[1, 2, 2]);
+    draw.pad(levels, &[1, 0, 0, 1]);
+    assert_snapshot!(lowered(draw), @r"
+    input x0..=x3, range 0..=3
+    output 0 = 0, range 0..=0
+    output 1 = 0, range 0..=0
+    output 2 = 0, range 0..=0
+    output 3 = x0, range 0..=3
+    output 4 = x1, range 0..=3
+    output 5 = 0, range 0..=0
+    output 6 = x2, range 0..=3
+    output 7 = x3, range 0..=3
+    output 8 = 0, range 0..=0
+    ");
+}
+
+#[test]
+fn slices() {
+    let (mut draw, levels) = draw(&[2, 3]);
+    let channel = draw.slice(levels, 0, 1..2);
+    draw.slice(channel, 1, 0..2);
+    assert_snapshot!(lowered(draw), @r"
+    input x0..=x5, range 0..=3
+    output 0 = x3, range 0..=3
+    output 1 = x4, range 0..=3
+    ");
+}
+
+/// A unit of the sums stands for a quarter, a level for a half: the first neuron is `s / 2 + 1 / 2` levels, the second `3 / 2 - s / 4`.
+#[test]
+fn constants() {
+    let (mut draw, levels) = draw(&[2]);
+    let hidden = draw.linear(levels, 2, FREE_OF_BIAS);
+    draw.fill(hidden, |_, column| [1, 2][column]);
+    let factors = draw.constant(hidden, Does::Multiply, &[1.0, -0.5]);
+    let moved = draw.constant(factors, Does::Add, &[0.25, 0.75]);
+    draw.quantizer_of(moved, Transfer::ReLU, 2, 2.0);
+    assert_snapshot!(lowered(draw), @r#"
+    input x0..=x1, range 0..=3
+    layer 0 "field4" reads "field3", bound -18..=18
+    accumulator 0 = x0 + 2 x1, range 0..=9, layer 0
+      t0.0 = 0 [+1 at 1, +1 at 2, +1 at 5]
+    accumulator 1 = x0 + 2 x1, range 0..=9, layer 0
+      t1.0 = 2 [-1 at 1, -1 at 4]
+    output 0 = t0.0, range 0..=3
+    output 1 = t1.0, range 0..=2
+    "#);
+}
+
+#[test]
+fn upsample() {
+    let (mut draw, levels) = draw(&[1, 1, 2]);
+    draw.upsample(levels, 2);
+    assert_snapshot!(lowered(draw), @r"
+    input x0..=x1, range 0..=3
+    output 0 = x0, range 0..=3
+    output 1 = x0, range 0..=3
+    output 2 = x1, range 0..=3
+    output 3 = x1, range 0..=3
+    output 4 = x0, range 0..=3
+    output 5 = x0, range 0..=3
+    output 6 = x1, range 0..=3
+    output 7 = x1, range 0..=3
+    ");
+}
+
+#[test]
+fn conv2d_with_gaps_and_sides_of_its_own() {
+    let (mut draw, levels) = draw(&[1, 2, 3]);
+    let known = Known::Now;
+    let sides = Sides::new(&[known(0), known(1), known(1), known(0)]);
+    let window = Window { dilation: known(2), padding: Padding::Sides(sides), ..window(2, 2, 1, 0) };
+    let conv = draw.conv(levels, 1, window, 1, FREE_OF_BIAS);
+    draw.fill(conv, |_, column| [1, 2, 3, -1][column]);
+    draw.quantizer_of(conv, Transfer::ReLU, 2, 2.0);
+    assert_snapshot!(lowered(draw), @r#"
+    input x0..=x5, range 0..=3
+    layer 0 "field2" reads "field1", bound -36..=36
+    accumulator 0 = 2 x1, range 0..=6, layer 0
+      t0.0 = 0 [+1 at 2, +1 at 3, +1 at 6]
+    accumulator 1 = x0 + 2 x2, range 0..=9, layer 0
+      t1.0 = 0 [+1 at 2, +1 at 3, +1 at 6]
+    output 0 = t0.0, range 0..=3
+    output 1 = t1.0, range 0..=3
+    "#);
+}
+
+#[test]
+fn conv1d_that_keeps_the_length() {
+    let (mut draw, levels) = draw(&[1, 3]);
+    let window = Window { padding: Padding::Same, ..window(1, 2, 2, 0) };
+    let conv = draw.conv(levels, 1, window, 1, FREE_OF_BIAS);
+    draw.fill(conv, |_, column| [1, 2][column]);
+    draw.quantizer_of(conv, Transfer::ReLU, 2, 2.0);
+    assert_snapshot!(lowered(draw), @r#"
+    input x0..=x2, range 0..=3
+    layer 0 "field2" reads "field1", bound -18..=18
+    accumulator 0 = x0 + 2 x1, range 0..=9, layer 0
+      t0.0 = 0 [+1 at 2, +1 at 3, +1 at 6]
+    accumulator 1 = x2, range 0..=3, layer 0
+      t1.0 = 0 [+1 at 2, +1 at 3]
+    output 0 = t0.0, range 0..=3
+    output 1 = t1.0, range 0..=2
     "#);
 }
 

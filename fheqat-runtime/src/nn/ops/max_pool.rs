@@ -143,14 +143,20 @@ impl Exact for Integers {
         let windows = &*self.0;
         pairs(windows.channels, windows.positions)
             .map(|(channel, position)| {
+                // Of copies of a level one is enough, and of a maximum of two that share a copy no bound would be found.
+                let mut seen: Vec<&[Term]> = Vec::new();
                 let mut largest: Option<Vec<Term>> = None;
                 for row in 0..windows.rows {
                     let mut of_row: Option<Vec<Term>> = None;
                     for number in windows.row(channel, position, row) {
-                        let level = operand[number].clone();
+                        let level = operand[number].as_slice();
+                        if seen.contains(&level) {
+                            continue;
+                        }
+                        seen.push(level);
                         of_row = Some(match of_row {
-                            Some(before) => larger(before, level)?,
-                            None => level,
+                            Some(before) => larger(before, level.to_vec())?,
+                            None => level.to_vec(),
                         });
                     }
                     largest = match (largest, of_row) {

@@ -2,13 +2,13 @@
 
 pub(crate) mod affine;
 pub(crate) mod client;
+pub(crate) mod constant;
 pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod max_pool;
 pub(crate) mod norm;
 pub(crate) mod operation;
-pub(crate) mod permute;
 pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod quantizer;
@@ -19,21 +19,23 @@ pub(crate) mod staircase;
 pub(crate) mod sum;
 pub(crate) mod thermometer;
 pub(crate) mod window;
+pub(crate) mod wires;
 
 /// The layers that a struct may have.
 pub mod layers {
     pub use super::{
         client::{Conv1d, Conv2d, Linear, ReLU},
+        constant::{ConstantAdd, Mul},
         dropout::Dropout,
         join::{Concat, Flatten, Reshape},
         linear::{QuantConv1d, QuantConv2d, QuantLinear},
         max_pool::MaxPool2d,
         norm::BatchNorm,
-        permute::Transpose,
         pool::{AvgPool2d, GlobalAvgPool2d},
         quantizer::{QuantAct, QuantIdentity, QuantReLU},
         sum::Add,
         thermometer::Thermometer,
+        wires::{Pad, Slice, Transpose, Upsample},
     };
 }
 
@@ -41,18 +43,19 @@ use fheqat_spec::Layer;
 
 use self::{
     client::ClientState,
+    constant::ConstantState,
     dropout::LeaveOut,
     join::Join,
     linear::LinearState,
     max_pool::MaxPool,
     norm::NormState,
     operation::{At, Exact, Mode, Operation, Refresh, Run, State},
-    permute::Permute,
     place::Place,
     pool::Pool,
     quantizer::QuantizerState,
     sum::Sum,
     thermometer::ThermometerState,
+    wires::Wires,
 };
 use super::{error::NetworkError, module::LayerRef};
 
@@ -163,12 +166,14 @@ ops! {
     Linear(LinearState);
     /// A factor and an offset for each channel.
     Norm(NormState);
+    /// Constants of each channel.
+    Constant(ConstantState);
     /// Levels to their sums.
     Sum(Sum);
     /// Levels one after the other.
     Join(Join);
-    /// Levels in another order.
-    Permute(Permute);
+    /// Levels led elsewhere.
+    Wires(Wires);
     /// Levels to the sums of windows.
     Pool(Pool);
     /// The largest levels of windows.
@@ -222,10 +227,14 @@ impl Op {
             }
             Layer::Linear(_) => op(LinearState::dense(state, place), Self::Linear),
             Layer::Conv(conv) => op(LinearState::sliding(conv, state, place), Self::Linear),
+            Layer::Constant(constant) => op(ConstantState::placed(constant, state, place), Self::Constant),
             Layer::BatchNorm => op(NormState::placed(state, place), Self::Norm),
             Layer::Add { .. } => op(Sum::placed(place), Self::Sum),
             Layer::Concat | Layer::Reshape(_) | Layer::Flatten => op(Join::placed(place), Self::Join),
-            Layer::Transpose(layer) => op(Permute::placed(&layer.axes, place), Self::Permute),
+            Layer::Transpose(layer) => op(Wires::transposed(&layer.axes, place), Self::Wires),
+            Layer::Pad(pad) => op(Wires::padded(pad, place), Self::Wires),
+            Layer::Slice(slice) => op(Wires::sliced(slice, place), Self::Wires),
+            Layer::Upsample(upsample) => op(Wires::repeated(upsample, place), Self::Wires),
             Layer::Pool(pool) => op(Pool::placed(pool, place), Self::Pool),
             Layer::MaxPool(pool) => op(MaxPool::placed(&pool.window, place), Self::MaxPool),
             Layer::Dropout(dropout) => op(LeaveOut::placed(dropout, place), Self::LeaveOut),

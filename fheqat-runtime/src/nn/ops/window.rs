@@ -32,11 +32,14 @@ pub(crate) struct Filters {
     pub(crate) groups: usize,
     /// The distance between two positions.
     stride: usize,
+    /// The distance between two numbers of a window.
+    dilation: usize,
     /// Zeros before and behind each axis.
-    padding: usize,
+    padding: Vec<[usize; 2]>,
 }
 
 const STRIDE: &str = "stride";
+const DILATION: &str = "dilation";
 const PADDING: &str = "padding";
 const GROUPS: &str = "groups";
 
@@ -45,26 +48,40 @@ struct Axis {
     length: usize,
     kernel: usize,
     stride: usize,
-    padding: usize,
+    dilation: usize,
+    /// Zeros before and behind.
+    around: [usize; 2],
     positions: usize,
 }
 
 impl Axis {
-    fn of(window: &spec::Window, length: usize) -> Option<Self> {
-        let (kernel, stride, padding) =
-            (number(window.kernel)?, number(window.stride)?, number(window.padding)?);
-        let room = (length + 2 * padding).checked_sub(kernel)?;
-        Some(Self { length, kernel, stride, padding, positions: room / stride + 1 })
+    fn of(window: &spec::Window, axis: usize, length: usize) -> Option<Self> {
+        let known = spec::Known::Now(i64::try_from(length).ok()?);
+        let [before, behind] = window.around(axis, known).get()?;
+        Some(Self {
+            length,
+            kernel: number(window.kernel)?,
+            stride: number(window.stride)?,
+            dilation: number(window.dilation)?,
+            around: [usize::try_from(before).ok()?, usize::try_from(behind).ok()?],
+            positions: number(window.positions(axis, known))?,
+        })
     }
 
     const fn whole(length: usize) -> Self {
-        Self { length, kernel: length, stride: 1, padding: 0, positions: 1 }
+        Self { length, kernel: length, stride: 1, dilation: 1, around: [0, 0], positions: 1 }
     }
 
     fn at(&self, element: usize, position: usize) -> Option<usize> {
-        let index = (position * self.stride + element).checked_sub(self.padding)?;
+        let index = (position * self.stride + element * self.dilation).checked_sub(self.around[0])?;
         (index < self.length).then_some(index)
     }
+}
+
+/// `window` along each axis of a tensor of `shape`, channels first.
+fn axes(window: &spec::Window, shape: &[usize]) -> Option<Vec<Axis>> {
+    let lengths = shape.get(1..)?.iter().enumerate();
+    lengths.map(|(axis, &length)| Axis::of(window, axis, length)).collect()
 }
 
 /// A number that is known.
@@ -75,9 +92,7 @@ fn number(known: spec::Known<i64>) -> Option<usize> {
 impl Windows {
     /// `window` over a tensor of `shape`, channels first; `None` where it does not fit.
     pub(crate) fn new(window: &spec::Window, shape: &[usize]) -> Option<Self> {
-        let axes =
-            shape.get(1..)?.iter().map(|&length| Axis::of(window, length)).collect::<Option<Vec<_>>>()?;
-        Self::along(shape[0], &axes)
+        Self::along(*shape.first()?, &axes(window, shape)?)
     }
 
     /// One window over the whole of each channel.
@@ -217,7 +232,8 @@ impl Filters {
             count: number(count)?,
             groups: number(groups)?,
             stride: number(window.stride)?,
-            padding: number(window.padding)?,
+            dilation: number(window.dilation)?,
+            padding: axes(window, shape)?.iter().map(|axis| axis.around).collect(),
         })
     }
 
@@ -233,26 +249,40 @@ impl Filters {
         windows.into_iter().map(move |window| [&ends[..], &window].concat())
     }
 
-    /// Notes how they slide, beside their weights.
+    /// Notes how they slide, beside their weights. A dilation is noted where there is one.
     pub(super) fn save(&self, to: &mut TensorWriter) {
-        for (part, number) in [(STRIDE, self.stride), (PADDING, self.padding), (GROUPS, self.groups)] {
-            to.note(part, &number.to_string());
+        to.note(STRIDE, &self.stride.to_string());
+        to.note(PADDING, &self.padding());
+        to.note(GROUPS, &self.groups.to_string());
+        if self.dilation > 1 {
+            to.note(DILATION, &self.dilation.to_string());
         }
     }
 
-    /// Refuses a file whose filters slid otherwise; files of old say nothing.
+    /// Refuses a file whose filters slid otherwise; files of old, and of other libraries, say nothing.
     ///
     /// # Errors
     /// When they did.
     pub(super) fn agrees(&self, from: &TensorReader<'_>) -> Result<(), WeightsError> {
-        for (part, option, number) in [
-            (STRIDE, "`stride`", self.stride),
-            (PADDING, "`padding`", self.padding),
-            (GROUPS, "`groups`", self.groups),
-        ] {
-            from.agrees(part, option, &number.to_string())?;
+        from.agrees(STRIDE, "`stride`", &self.stride.to_string())?;
+        from.agrees(PADDING, "`padding`", &self.padding())?;
+        from.agrees(GROUPS, "`groups`", &self.groups.to_string())?;
+        if from.noted(STRIDE).is_some() && from.noted(DILATION).is_none() {
+            return from.is_declared("`dilation`", "1", &self.dilation.to_string());
         }
-        Ok(())
+        from.agrees(DILATION, "`dilation`", &self.dilation.to_string())
+    }
+
+    /// One number where all sides have it, else the sides in the order of the option.
+    fn padding(&self) -> String {
+        let sides: Vec<usize> = self.padding.iter().flatten().copied().collect();
+        match sides.split_first() {
+            Some((first, rest)) if rest.iter().all(|side| side == first) => first.to_string(),
+            _ => {
+                let sides: Vec<_> = sides.iter().map(usize::to_string).collect();
+                format!("({})", sides.join(", "))
+            }
+        }
     }
 
     /// Numbers of a sample.
@@ -310,7 +340,28 @@ mod tests {
 
     fn window(axes: usize, kernel: i64, stride: i64, padding: i64) -> spec::Window {
         let known = Known::Now;
-        spec::Window { axes, kernel: known(kernel), stride: known(stride), padding: known(padding) }
+        let padding = spec::Padding::Equal(known(padding));
+        spec::Window { axes, kernel: known(kernel), stride: known(stride), dilation: known(1), padding }
+    }
+
+    /// `torch.nn.functional.unfold` of a tensor of 4 by 4 that is padded by one row above: the corners of a square of three.
+    #[test]
+    fn a_window_may_have_gaps_and_sides_of_its_own() {
+        let known = Known::Now;
+        let sides = spec::Sides::new(&[known(1), known(0), known(0), known(0)]);
+        let padding = spec::Padding::Sides(sides);
+        let window = spec::Window { dilation: known(2), padding, ..window(2, 2, 1, 0) };
+        let windows = Windows::new(&window, &[1, 4, 4]).unwrap();
+        assert_eq!((windows.elements, windows.positions), (4, 6));
+        assert_eq!(windows.at(0, 0).collect::<Vec<_>>(), [4, 6]);
+        assert_eq!(windows.at(0, 3).collect::<Vec<_>>(), [1, 3, 9, 11]);
+    }
+
+    #[test]
+    fn same_is_padding_by_length() {
+        let window = spec::Window { padding: spec::Padding::Same, ..window(2, 3, 2, 0) };
+        let filters = Filters::new(&window, &[1, 6, 5], [Known::Now(1), Known::Now(1)]).unwrap();
+        assert_eq!((filters.windows.positions, filters.padding()), (9, "(0, 1, 1, 1)".to_owned()));
     }
 
     #[test]

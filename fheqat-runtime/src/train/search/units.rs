@@ -21,7 +21,7 @@ pub(crate) struct Unit {
 impl Program {
     /// Whether a quantizer reads the linear layer at `index`, so that each of its numbers may cost a rotation.
     pub(crate) fn is_bootstrapped(&self, index: usize) -> bool {
-        self.linear(index).is_some() && self.is_quantized(index)
+        self.linear(index).is_some() && self.is_tabulated(index)
     }
 
     /// The units that have weights, those of a layer whose rows are multiples of one another together: one rotation serves

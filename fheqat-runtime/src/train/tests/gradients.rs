@@ -7,7 +7,7 @@ use crate::{
     Seed,
     data::{Dataset, checkerboard},
     fixture::{
-        Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage,
+        Branch, Chain, Curved, Encoded, Image, MaxPooled, Normed, NormedImage, Padded,
         client::{BitsOfClient, ImageOnClient, OnClient},
         fill_output,
     },
@@ -215,6 +215,13 @@ fn float_gradients_through_windows_are_finite_differences() {
     let program = Program::of(&Image::<false>::new(Seed(4))).unwrap();
     check_against_finite_differences(&program, &images(), &[1, 6], &[(0, 0), (1, 4), (1, 17)]);
     check_against_finite_differences(&program, &images(), &[1], &[(2, 9), (3, 8), (5, 10)]);
+}
+
+#[test]
+fn float_gradients_through_padding_gaps_constants_copies_and_parts_are_finite_differences() {
+    let program = Program::of(&Padded::new(Seed(4))).unwrap();
+    check_against_finite_differences(&program, &images(), &[1, 4, 11], &[(0, 0), (1, 3)]);
+    check_against_finite_differences(&program, &images(), &[1], &[(0, 9), (1, 17)]);
 }
 
 /// In float the largest numbers of windows are apart by more than [`DELTA`] moves them; the same seed leaves out the same.

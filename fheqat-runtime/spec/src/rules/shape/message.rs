@@ -11,6 +11,7 @@ impl Misfit<'_> {
             Why::Bits { takes, encoder, bits } => self.bits(text, takes, encoder, bits),
             Why::NoInputShape { takes, input } => self.no_input_shape(text, takes, input),
             Why::Rank { takes, producer, gives } => self.rank(text, &takes, producer, &gives),
+            Why::Axes { axes, producer, gives } => self.axes(text, axes, producer, &gives),
             Why::Channels { takes, producer, gives, shape } => text
                 .text(" takes ")
                 .number(takes as i128)
@@ -40,22 +41,7 @@ impl Misfit<'_> {
                 .text("the nearest that divides both: `#[layer(groups = ")
                 .number(nearest as i128)
                 .text(")]`"),
-            Why::OnlyPadding { kernel, padding } => text
-                .text(" has a padding of ")
-                .number(padding as i128)
-                .text(", but a window of ")
-                .number(kernel as i128)
-                .note()
-                .text("at the border the window would see nothing but zeros")
-                .help()
-                .text("the most is `#[layer(padding = ")
-                .number(kernel as i128 - 1)
-                .text(")]`"),
-            Why::Window { kernel, padding, producer, gives, length } => {
-                let text = text.text(" has a window of ").number(kernel as i128);
-                let text = text.text(", but ").code(producer).text(" gives ").shape(&gives);
-                room(text, kernel, padding, length)
-            }
+            Why::OnlyPadding { .. } | Why::StepsOver { .. } | Why::Window { .. } => self.window(text),
             Why::Differ { operands, first, has, producer, gives } => {
                 differing(text, operands, (first, &has), (producer, &gives))
             }
@@ -71,7 +57,89 @@ impl Misfit<'_> {
                 let text = text.text(" axes, but ").code(producer).text(" gives ").shape(&gives);
                 name_axes(text, gives.rank())
             }
+            Why::Empty { .. } | Why::NoAxis { .. } | Why::Outside { .. } => self.part(text),
             Why::TooLarge { shape, of } => self.too_large(&shape, of),
+        }
+    }
+
+    /// A window that sees nothing, or does not fit.
+    const fn window(&self, text: Text) -> Text {
+        match self.why {
+            Why::OnlyPadding { kernel, dilation, padding } => text
+                .text(" has a padding of ")
+                .number(padding as i128)
+                .text(", but")
+                .window(kernel, dilation)
+                .note()
+                .text("at the border the window would see nothing but zeros")
+                .help()
+                .text("the most is `#[layer(padding = ")
+                .number((kernel as i128 - 1) * dilation as i128)
+                .text(")]`"),
+            Why::StepsOver { kernel, dilation, producer, gives, length } => text
+                .text(" has")
+                .window(kernel, dilation)
+                .text(", but ")
+                .code(producer)
+                .text(" gives ")
+                .shape(&gives)
+                .note()
+                .text("somewhere the window would see nothing but zeros, on both sides of the axis of ")
+                .number(length as i128)
+                .help()
+                .text("the dilation that is always right: `#[layer(dilation = ")
+                .number(length as i128)
+                .text(")]`, or less"),
+            Why::Window { kernel, dilation, around, producer, gives, length } => {
+                let text = text.text(" has").window(kernel, dilation);
+                let text = text.text(", but ").code(producer).text(" gives ").shape(&gives);
+                room(text, [kernel, dilation], around, length)
+            }
+            _ => text,
+        }
+    }
+
+    /// A part that is none.
+    const fn part(&self, text: Text) -> Text {
+        match self.why {
+            Why::Empty { start, end } => text
+                .text(" takes nothing from ")
+                .number(start as i128)
+                .text(" to ")
+                .number(end as i128)
+                .help()
+                .text("a part ends behind its start: `Slice<")
+                .number(start as i128)
+                .text(", ")
+                .number(start as i128 + 1)
+                .text(">` takes one"),
+            Why::NoAxis { axis, producer, gives } => text
+                .text(" takes a part of axis ")
+                .number(axis as i128)
+                .text(", but ")
+                .code(producer)
+                .text(" gives ")
+                .shape(&gives)
+                .help()
+                .text("the axes are 0..=")
+                .number(gives.rank() as i128 - 1)
+                .text(", and axis 0 has the channels: `#[layer(axis = 0)]`"),
+            Why::Outside { end, axis, producer, gives, length } => text
+                .text(" takes a part of axis ")
+                .number(axis as i128)
+                .text(" to ")
+                .number(end as i128)
+                .text(", but ")
+                .code(producer)
+                .text(" gives ")
+                .shape(&gives)
+                .help()
+                .text("the part ends at most at ")
+                .number(length as i128)
+                .text(": `Slice<_, ")
+                .number(length as i128)
+                .text(">`, unless `axis` names another axis"),
+            _ => text,
         }
     }
 
@@ -183,12 +251,38 @@ impl Misfit<'_> {
         }
     }
 
+    const fn axes(&self, text: Text, axes: Option<usize>, producer: &str, gives: &Shape) -> Text {
+        let text = match axes {
+            Some(1) => text.text(" takes [channels, length]"),
+            Some(_) => text.text(" takes [channels, height, width]"),
+            None => text.text(" takes [channels, length] or [channels, height, width]"),
+        };
+        let text = text.text(", but ").code(producer).text(" gives ").shape(gives);
+        match (axes, gives.rank()) {
+            (Some(axes), 2 | 3) => text
+                .note()
+                .text("its `padding` has ")
+                .number(2 * axes as i128)
+                .text(" sides")
+                .help()
+                .text("write `padding = ")
+                .text(if gives.rank() == 2 { "(left, right)`" } else { "(top, bottom, left, right)`" }),
+            _ => text
+                .help()
+                .text("give what it reads that shape, and let nothing flatten it before ")
+                .code(self.field),
+        }
+    }
+
     const fn too_large(&self, shape: &Shape, of: Large) -> Text {
         let text = match of {
             Large::Input => Text::new().text("`input` is "),
-            Large::Outputs(_) | Large::Encoded(_) | Large::Joined | Large::Window | Large::Given => {
-                Text::new().code(self.field).text(" gives ")
-            }
+            Large::Outputs(_)
+            | Large::Encoded(_)
+            | Large::Joined
+            | Large::Window
+            | Large::Spread
+            | Large::Given => Text::new().code(self.field).text(" gives "),
         };
         let text = text.shape(shape).text(", but a tensor holds at most ").number(MAX_ELEMENTS as i128);
         let text =
@@ -227,6 +321,7 @@ impl Misfit<'_> {
             }
             Large::Joined => text.text("join fewer tensors, or smaller ones"),
             Large::Window => text.text(FARTHER),
+            Large::Spread => text.text("give fewer numbers for each that it reads"),
             Large::Given => text.text("give it a shape of as many numbers as what it reads"),
         }
     }
@@ -243,21 +338,20 @@ const fn axis_names(text: Text, shape: &Shape) -> Text {
     text.text(if shape.rank() == 2 { ", length]" } else { ", height, width]" })
 }
 
-const fn room(text: Text, kernel: i64, padding: i64, length: i64) -> Text {
-    let room = (length + 2 * padding) as i128;
-    let needed = (kernel - length + 1) / 2;
-    text.note()
-        .text("with a padding of ")
-        .number(padding as i128)
-        .text(" an axis of ")
+const fn room(text: Text, [kernel, dilation]: [i64; 2], [before, behind]: [i64; 2], length: i64) -> Text {
+    let room = before + length + behind;
+    let span = (kernel - 1) * dilation + 1;
+    let text = text.note().text("with a padding of ").number(before as i128);
+    let text = if before == behind { text } else { text.text(" and ").number(behind as i128) };
+    text.text(" an axis of ")
         .number(length as i128)
         .text(" has room for ")
-        .number(room)
+        .number(room as i128)
         .help()
         .text("use a window of at most ")
-        .number(room)
+        .number(((room - 1) / dilation + 1) as i128)
         .text(", or pad: `#[layer(padding = ")
-        .number(needed as i128)
+        .number(((span - length + 1) / 2) as i128)
         .text(")]`")
 }
 

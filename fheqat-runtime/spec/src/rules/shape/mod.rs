@@ -3,7 +3,7 @@
 mod message;
 
 use crate::{
-    Axes, Known, Shape, Window,
+    Axes, Known, Shape, Slice, Window,
     asked::Asked,
     blame::{Blame, Cause, LawTraits},
     layers::properties::{Gives, Groups, Operands, Outputs, Shapes},
@@ -60,6 +60,15 @@ pub enum Why<'a> {
         /// Shape of what it reads.
         gives: Shape,
     },
+    /// A layer that takes channels and axes behind them reads something else, or has sides for another number of axes.
+    Axes {
+        /// How many axes it takes; `None` for one or two.
+        axes: Option<usize>,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
     /// A convolution reads another number of channels.
     Channels {
         /// Channels it takes.
@@ -86,15 +95,32 @@ pub enum Why<'a> {
     OnlyPadding {
         /// Length of the window.
         kernel: i64,
-        /// Padding on each side.
+        /// The distance between two numbers that it sees.
+        dilation: i64,
+        /// The widest padding of a side.
         padding: i64,
+    },
+    /// A dilation so wide that a window steps over all that it slides over.
+    StepsOver {
+        /// Length of the window.
+        kernel: i64,
+        /// The distance between two numbers that it sees.
+        dilation: i64,
+        /// What it reads: a field, or `input`.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// The axis that is too short.
+        length: i64,
     },
     /// A window larger than what it slides over.
     Window {
         /// Length of the window.
         kernel: i64,
-        /// Padding on each side.
-        padding: i64,
+        /// The distance between two numbers that it sees.
+        dilation: i64,
+        /// Padding before and behind.
+        around: [i64; 2],
         /// What it reads: a field, or `input`.
         producer: &'a str,
         /// Shape of what it reads.
@@ -142,6 +168,35 @@ pub enum Why<'a> {
         /// Shape of what it reads.
         gives: Shape,
     },
+    /// A part that holds nothing.
+    Empty {
+        /// Where it starts.
+        start: i64,
+        /// Where it ends.
+        end: i64,
+    },
+    /// A part of an axis that the operand does not have.
+    NoAxis {
+        /// The axis.
+        axis: i64,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+    },
+    /// A part that ends behind its axis.
+    Outside {
+        /// Where it ends.
+        end: i64,
+        /// The axis.
+        axis: i64,
+        /// What it reads.
+        producer: &'a str,
+        /// Shape of what it reads.
+        gives: Shape,
+        /// How long the axis is.
+        length: i64,
+    },
     /// A tensor of more numbers than there may be.
     TooLarge {
         /// Its shape.
@@ -164,6 +219,8 @@ pub enum Large {
     Joined,
     /// What a window gives.
     Window,
+    /// What is put around channels, or repeats their numbers.
+    Spread,
     /// What the user gave the shape of.
     Given,
 }
@@ -192,10 +249,16 @@ const fn too_large<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
             }
             (None, Operands::Joined, _) => Large::Joined,
             (None, _, Shapes::Image { .. }) => Large::Window,
+            (None, _, Shapes::Channels { .. }) => Large::Spread,
             (
                 None,
                 _,
-                Shapes::Any | Shapes::Known | Shapes::Features(_) | Shapes::Elements(_) | Shapes::Order(_),
+                Shapes::Any
+                | Shapes::Known
+                | Shapes::Features(_)
+                | Shapes::Elements(_)
+                | Shapes::Order(_)
+                | Shapes::Part(_),
             ) => Large::Given,
         };
         return Some(Why::TooLarge { shape, of });
@@ -258,8 +321,10 @@ const fn misfit<'a>(asked: &Asked<'a, '_>) -> Option<Why<'a>> {
                 None => None,
             }
         }
+        Shapes::Channels { axes } => channels(asked, *axes),
         Shapes::Elements(shape) => elements(asked, shape),
         Shapes::Order(axes) => order(asked, axes),
+        Shapes::Part(slice) => part(asked, slice),
     }
 }
 
@@ -310,6 +375,25 @@ const fn image<'a>(asked: &Asked<'a, '_>, takes: Shape) -> Option<Why<'a>> {
     }
 }
 
+/// Channels, and as many axes behind them.
+const fn channels<'a>(asked: &Asked<'a, '_>, axes: Option<usize>) -> Option<Why<'a>> {
+    let most = match axes {
+        Some(axes) => axes,
+        None => 2,
+    };
+    if let Some(why) = no_input_shape(asked, Some(Shape::image(Known::Later, most))) {
+        return Some(why);
+    }
+    let Known::Now(gives) = asked.operand(0).shape else {
+        return None;
+    };
+    let fits = match axes {
+        Some(axes) => gives.rank() == axes + 1,
+        None => gives.rank() == 2 || gives.rank() == 3,
+    };
+    if fits { None } else { Some(Why::Axes { axes, producer: asked.producer(0), gives }) }
+}
+
 const fn uneven<'a>(groups: &Groups) -> Option<Why<'a>> {
     let (Known::Now(groups), Known::Now(inputs), Known::Now(outputs)) =
         (groups.groups, groups.inputs, groups.outputs)
@@ -348,21 +432,36 @@ const fn largest_divisor(number: i64, most: i64) -> i64 {
 
 /// A window that has something to see at each position.
 const fn narrow<'a>(asked: &Asked<'a, '_>, window: &Window) -> Option<Why<'a>> {
-    let (Known::Now(kernel), Known::Now(padding)) = (window.kernel, window.padding) else {
+    let (Known::Now(kernel), Known::Now(dilation), Known::Now(span)) =
+        (window.kernel, window.dilation, window.span())
+    else {
         return None;
     };
-    if padding >= kernel {
-        return Some(Why::OnlyPadding { kernel, padding });
+    let mut axis = 0;
+    while axis < window.axes {
+        if let Known::Now([before, behind]) = window.padding.around(axis) {
+            let padding = if before > behind { before } else { behind };
+            if padding >= span {
+                return Some(Why::OnlyPadding { kernel, dilation, padding });
+            }
+        }
+        axis += 1;
     }
     let Known::Now(gives) = asked.operand(0).shape else {
         return None;
     };
-    let mut axis = 1;
-    while axis < gives.rank() {
-        if let Known::Now(length) = gives.dims()[axis]
-            && length + 2 * padding < kernel
-        {
-            return Some(Why::Window { kernel, padding, producer: asked.producer(0), gives, length });
+    let producer = asked.producer(0);
+    let mut axis = 0;
+    while axis + 1 < gives.rank() {
+        let length = gives.dims()[axis + 1];
+        if let (Known::Now(length), Known::Now([before, behind])) = (length, window.around(axis, length)) {
+            if before + length + behind < span {
+                let around = [before, behind];
+                return Some(Why::Window { kernel, dilation, around, producer, gives, length });
+            }
+            if window.is_blind(axis, length) {
+                return Some(Why::StepsOver { kernel, dilation, producer, gives, length });
+            }
         }
         axis += 1;
     }
@@ -391,6 +490,29 @@ const fn order<'a>(asked: &Asked<'a, '_>, axes: &Axes) -> Option<Why<'a>> {
     match axes.apply(&gives) {
         Some(_) => None,
         None => Some(Why::AxisCount { axes: *axes, producer: asked.producer(0), gives }),
+    }
+}
+
+const fn part<'a>(asked: &Asked<'a, '_>, slice: &Slice) -> Option<Why<'a>> {
+    if let (Known::Now(start), Known::Now(end)) = (slice.start, slice.end)
+        && start >= end
+    {
+        return Some(Why::Empty { start, end });
+    }
+    let Known::Now(gives) = asked.operand(0).shape else {
+        return no_input_shape(asked, None);
+    };
+    let (Known::Now(axis), producer) = (slice.axis, asked.producer(0)) else {
+        return None;
+    };
+    if axis >= gives.rank() as i64 {
+        return Some(Why::NoAxis { axis, producer, gives });
+    }
+    match (slice.end, gives.dims()[axis as usize]) {
+        (Known::Now(end), Known::Now(length)) if end > length => {
+            Some(Why::Outside { end, axis, producer, gives, length })
+        }
+        _ => None,
     }
 }
 
