@@ -93,7 +93,7 @@ impl NormState {
     const MOMENTUM: f32 = 0.1;
 
     /// As many channels as axis 0 of the tensor has.
-    fn new(fact: &spec::Fact) -> Self {
+    pub(crate) fn new(fact: &spec::Fact) -> Self {
         let shape = fact.shape.get();
         let first = shape.as_ref().and_then(|shape| shape.dims().first()?.get());
         let channels = first.and_then(|channels| usize::try_from(channels).ok()).unwrap_or(0);

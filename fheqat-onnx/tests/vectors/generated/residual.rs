@@ -1,0 +1,7 @@
+use fheqat::prelude::*;
+
+#[quant_net(bits = 3)]
+pub struct Residual {
+    pub quant_inp: QuantIdentity,
+    pub fc: QuantLinear<2, 2>,
+}

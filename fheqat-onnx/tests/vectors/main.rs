@@ -1,0 +1,149 @@
+//! Files of Brevitas: levels, sums and classes of every sample are those that Brevitas computed.
+//!
+//! `tests/interop/README.md` says how the files were made. The structs in `tests/generated` are what an import writes:
+//! `UPDATE_GENERATED=1 cargo test -p fheqat-onnx --test vectors` writes them again.
+#![allow(clippy::unwrap_used)]
+
+mod generated;
+mod vector;
+
+use std::{fs, path::PathBuf};
+
+use fheqat::{nn::quantized::Quantized, prelude::*};
+use fheqat_onnx::{ImportOptions, Imported, import};
+use vector::Vector;
+
+const MODELS: [&str; 3] = ["guide_mlp", "cnn", "residual"];
+const FORMATS: [&str; 2] = ["qonnx", "qcdq"];
+
+fn file(model: &str, format: &str) -> Vec<u8> {
+    fs::read(vector::folder().join(format!("{model}.{format}.onnx"))).unwrap()
+}
+
+fn imported(model: &str, format: &str) -> Imported {
+    let options = ImportOptions { name: model.to_owned(), ..ImportOptions::default() };
+    import(&file(model, format), &options).unwrap_or_else(|error| panic!("{model} {format}: {error}"))
+}
+
+/// Compares levels, sums and classes; `exact` are levels that stand in the place of Brevitas's.
+fn check(network: &Quantized, vector: &Vector, case: &str) {
+    let mut compared = 0;
+    for sample in 0..vector.samples {
+        let features = vector.input(sample);
+        let integers = network.integers(features).unwrap();
+        for (field, integers) in network.fields.iter().zip(&integers) {
+            let Some(expected) = vector.levels(&field.name, sample) else { continue };
+            assert_eq!(*integers, expected, "{case}: `{}` of sample {sample}", field.name);
+            compared += integers.len();
+        }
+        assert_eq!(*integers.last().unwrap(), vector.sums(sample), "{case}: sums of sample {sample}");
+        let outputs = network.run(features).unwrap();
+        let expected = vector.logits(sample);
+        let difference = outputs.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(difference < 1e-5, "{case}: logits of sample {sample} are off by {difference}");
+        assert_eq!(vector::class(&outputs), vector::class(expected), "{case}: class of sample {sample}");
+    }
+    let fields = network.fields.iter().filter(|field| vector.levels(&field.name, 0).is_some()).count();
+    assert_eq!(fields, vector.quantizers(), "{case}: every quantizer is compared");
+    println!("{case}: {compared} levels of {} samples are equal", vector.samples);
+}
+
+#[test]
+fn integers_and_classes_are_those_of_brevitas() {
+    for model in MODELS {
+        let vector = Vector::read(model);
+        for format in FORMATS {
+            let imported = imported(model, format);
+            assert!(imported.notes().is_empty(), "{model} {format}: {:?}", imported.notes());
+            let network = imported.network().unwrap();
+            check(&network.quantized().unwrap(), &vector, &format!("{model}.{format}"));
+            let circuit = network.circuit().unwrap();
+            for sample in 0..20 {
+                let simulated = circuit.simulate(vector.input(sample)).unwrap();
+                assert_eq!(simulated.accumulators, vector.sums(sample), "{model} {format}: encrypted");
+            }
+        }
+    }
+}
+
+#[test]
+fn both_formats_give_one_network() {
+    for model in MODELS {
+        let [one, other] = FORMATS.map(|format| imported(model, format));
+        assert_eq!(one.source(), other.source());
+        assert_eq!(one.network().unwrap().circuit().unwrap(), other.network().unwrap().circuit().unwrap());
+    }
+}
+
+fn generated_file(model: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/generated")).join(format!("{model}.rs"))
+}
+
+/// What an import writes is what is compiled here.
+#[test]
+fn the_sources_are_those_that_are_compiled() {
+    for model in MODELS {
+        let source = format!("use fheqat::prelude::*;\n\n{}", imported(model, "qonnx").source());
+        if std::env::var_os("UPDATE_GENERATED").is_some() {
+            fs::write(generated_file(model), &source).unwrap();
+        }
+        let kept = fs::read_to_string(generated_file(model)).unwrap_or_default();
+        assert_eq!(kept, source, "{model}: run with UPDATE_GENERATED=1 and read the difference");
+    }
+}
+
+/// The struct with the weights of the import, and the network that was put together at run time, are one.
+fn check_compiled<N: Network>(model: &str) {
+    let imported = imported(model, "qonnx");
+    imported.with_net(|net| assert_eq!(N::SPEC, *net, "{model}"));
+    let folder = tempfile();
+    let path = folder.join(format!("{model}.safetensors"));
+    fs::write(&path, imported.weights()).unwrap();
+    let mut network = N::new(Seed(1));
+    network.load(&path).unwrap();
+    let quantized = network.quantized().unwrap();
+    assert_eq!(quantized, imported.network().unwrap().quantized().unwrap());
+    check(&quantized, &Vector::read(model), &format!("{model}, compiled"));
+    assert_eq!(network.circuit().unwrap(), imported.network().unwrap().circuit().unwrap());
+}
+
+fn tempfile() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vectors");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn the_structs_run_like_the_imports() {
+    check_compiled::<generated::guide_mlp::GuideMlp>("guide_mlp");
+    check_compiled::<generated::cnn::Cnn>("cnn");
+    check_compiled::<generated::residual::Residual>("residual");
+}
+
+/// Averages and sums on exact ties: ours are half to even, and the import says so.
+#[test]
+fn ties_are_exact_and_noted() {
+    for format in FORMATS {
+        let (vector, imported) = (Vector::read("pool_ties"), imported("pool_ties", format));
+        let noted: Vec<&str> = imported.notes().iter().map(|note| note.field.as_str()).collect();
+        assert_eq!(noted.len(), 1, "{format}: {:?}", imported.notes());
+        let network = imported.network().unwrap().quantized().unwrap();
+        let (mut differ, mut all) = (0, 0);
+        for sample in 0..vector.samples {
+            let integers = network.integers(vector.input(sample)).unwrap();
+            for (field, integers) in network.fields.iter().zip(&integers) {
+                if field.name == noted[0] {
+                    assert_eq!(*integers, vector.exact("pool", sample).unwrap(), "{format}, sample {sample}");
+                    let brevitas = vector.levels("pool", sample).unwrap();
+                    differ += brevitas.iter().zip(integers).filter(|(one, other)| one != other).count();
+                    all += integers.len();
+                }
+            }
+        }
+        assert!(differ > 0, "Brevitas rounds none of these ties differently");
+        println!("pool_ties.{format}: Brevitas rounds {differ} of {all} averages differently");
+        let (vector, imported) = (Vector::read("trunc"), self::imported("trunc", format));
+        assert_eq!(imported.notes().len(), 1, "{format}: {:?}", imported.notes());
+        check(&imported.network().unwrap().quantized().unwrap(), &vector, &format!("trunc.{format}"));
+    }
+}
