@@ -12,7 +12,7 @@ const TAKEN: &[&str] = &[
 ];
 
 /// Parts of the names of nodes that Brevitas adds to those of modules.
-const ADDED: &[&str] = &["act_quant", "activation_impl", "export_handler", "weight_quant", "bias_quant"];
+const ADDED: &[&str] = &["act_quant", "activation_impl", "export_handler", "weight_quant", "bias_quant", "trunc_quant"];
 
 const LONGEST: usize = 48;
 

@@ -18,14 +18,14 @@ pub(crate) fn of(name: &str, input: Option<&[usize]>, fields: &[Planned]) -> Str
         }
     };
     options.extend(input.map(|shape| format!("input = {shape:?}")));
-    let mut text = format!("#[quant_net({})]\npub struct {name} {{\n", options.join(", "));
+    let mut text = format!("#[quant_net({})]\nstruct {name} {{\n", options.join(", "));
     for (index, field) in fields.iter().enumerate() {
         let options = self::options(fields, index, (weights, levels));
         // Writing to a string does not fail.
         if !options.is_empty() {
             let _ = writeln!(text, "    #[layer({})]", options.join(", "));
         }
-        let _ = writeln!(text, "    pub {}: {},", field.name, kind(field));
+        let _ = writeln!(text, "    {}: {},", field.name, kind(field));
     }
     text + "}\n"
 }

@@ -57,12 +57,14 @@ impl Vector {
         })
     }
 
-    /// The levels of a quantizer by the name of the field: a second use of a shared one is `shared_2`, and `shared.1` here.
+    /// The levels of a quantizer by the name of the field: a second use of a shared one is `shared_2`, and `shared.1` here; a `Trunc`
+    /// behind `pool` is `pool_2`, and `pool` here.
     pub(crate) fn levels(&self, field: &str, sample: usize) -> Option<Vec<i64>> {
-        let shared = field.strip_suffix("_2").map(|name| format!("level.{name}.1"));
+        let second = field.strip_suffix("_2");
         self.integers(&format!("level.{field}"), sample)
             .or_else(|| self.integers(&format!("level.{field}.0"), sample))
-            .or_else(|| self.integers(&shared?, sample))
+            .or_else(|| self.integers(&format!("level.{}.1", second?), sample))
+            .or_else(|| self.integers(&format!("level.{}", second?), sample))
     }
 
     /// Levels that are rounded half to even, where Brevitas's are not.
@@ -70,8 +72,8 @@ impl Vector {
         self.integers(&format!("exact.{field}"), sample)
     }
 
-    pub(crate) fn sums(&self, sample: usize) -> Vec<i64> {
-        self.integers("sums", sample).unwrap()
+    pub(crate) fn sums(&self, sample: usize) -> Option<Vec<i64>> {
+        self.integers("sums", sample)
     }
 
     /// How many quantizers there are levels of.

@@ -1,7 +1,11 @@
-use fheqat::prelude::*;
-
 #[quant_net(bits = 3)]
-pub struct GuideMlp {
-    pub quant_inp: QuantIdentity,
-    pub fc: QuantLinear<2, 2>,
+struct GuideMlp {
+    quant_inp: QuantIdentity,
+    #[layer(bias = free)]
+    fc1: QuantLinear<2, 24>,
+    relu1: QuantReLU,
+    #[layer(bias = free)]
+    fc2: QuantLinear<24, 24>,
+    relu2: QuantReLU,
+    fc3: QuantLinear<24, 2>,
 }
