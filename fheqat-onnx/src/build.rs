@@ -227,7 +227,7 @@ impl Builder {
 
     fn settle_view(&mut self, view: &View, of: &Expr, dims: &[usize]) -> Result<usize, String> {
         let (name, layer, of) = match view {
-            View::Reshape(node) => {
+            View::Reshape(node, op) => {
                 let bare = of.unshaped();
                 let source = self.settle(bare)?;
                 if let Source::Field(index) = source
@@ -240,7 +240,7 @@ impl Builder {
                 } else {
                     Layer::Reshape(Reshape { shape: shape(dims) })
                 };
-                (self.names.field(node, if dims.len() == 1 { "Flatten" } else { "Reshape" }, None), layer, bare)
+                (self.names.field(node, op, None), layer, bare)
             }
             View::Transpose(node, order) => {
                 let axes: Vec<Known<i64>> = order.iter().map(|&axis| number(axis)).collect();

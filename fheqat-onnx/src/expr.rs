@@ -41,8 +41,8 @@ pub(crate) enum Kind {
 /// Which numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum View {
-    /// In the shape of the expression.
-    Reshape(String),
+    /// In the shape of the expression, by a node of this name and operation.
+    Reshape(String, &'static str),
     /// Axes in another order.
     Transpose(String, Vec<usize>),
     /// The largest of each window.
@@ -90,7 +90,7 @@ impl Expr {
     /// What it is, without views that keep the order of numbers.
     pub(crate) fn unshaped(&self) -> &Self {
         match self.kind() {
-            Kind::View(View::Reshape(_), of) => of.unshaped(),
+            Kind::View(View::Reshape(..), of) => of.unshaped(),
             _ => self,
         }
     }

@@ -106,7 +106,7 @@ fn end(walk: &mut Walk<'_>) {
 /// Without views that keep the order of numbers, which do not matter behind the last layer.
 fn stripped(expr: &Expr) -> &Expr {
     match expr.kind() {
-        Kind::View(View::Reshape(_), of) => stripped(of),
+        Kind::View(View::Reshape(..), of) => stripped(of),
         _ => expr,
     }
 }

@@ -16,11 +16,11 @@ pub(super) fn flatten<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, 
     node.only("axis", 1, 1)?;
     let of = walk.wire(node, 0)?;
     let count = of.shape().iter().product();
-    view(node, of, vec![count])
+    view(node, "Flatten", of, vec![count])
 }
 
-fn view(node: Node<'_>, of: Expr, shape: Vec<usize>) -> Result<Value, String> {
-    Expr::new(Kind::View(View::Reshape(node.name().to_owned()), of), shape).map(Value::Wire)
+fn view(node: Node<'_>, op: &'static str, of: Expr, shape: Vec<usize>) -> Result<Value, String> {
+    Expr::new(Kind::View(View::Reshape(node.name().to_owned(), op), of), shape).map(Value::Wire)
 }
 
 /// # Errors
@@ -61,7 +61,7 @@ pub(super) fn reshape<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, 
     if shape.len() > most {
         return Err(format!("gives samples of {} dimensions, but at most {most} are read", shape.len()));
     }
-    view(node, of, shape)
+    view(node, "Reshape", of, shape)
 }
 
 /// # Errors
