@@ -13,7 +13,7 @@ const NEAR: f64 = 1.0 / (1 << 21) as f64;
 /// Notes of quantizers that round ties.
 pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
     let facts: Vec<Fact> = judge_each(net).iter().map(|verdict| verdict.fact).collect();
-    let mut notes = Vec::new();
+    let mut notes: Vec<Note> = fields.last().and_then(equal_outputs).into_iter().collect();
     for field in fields {
         let (Some(&Source::Field(from)), Some(step), None) = (field.from.first(), field.step(), field.curve.and_then(crate::plan::Curve::function)) else {
             continue;
@@ -40,6 +40,15 @@ pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// Where the last layer may give several outputs the same number.
+fn equal_outputs(last: &Planned) -> Option<Note> {
+    let Learned::Weights { scales, bias: None, .. } = &last.learned else { return None };
+    (scales.len() == 1 && last.width() > 1).then(|| Note {
+        field: last.name.clone(),
+        text: "it has no bias, so two outputs of a sample may be exactly equal: the class is then the first of them, where Brevitas and others choose by the noise of their float arithmetic".to_owned(),
+    })
 }
 
 /// What one unit of integers stands for.

@@ -1,7 +1,7 @@
 """Makes quantized networks with Brevitas and writes what an import has to reproduce.
 
     python3 -m venv venv
-    venv/bin/pip install brevitas==0.12.1 torch==2.12.1 onnx==1.23.2 safetensors
+    venv/bin/pip install brevitas==0.12.1 torch==2.12.1 onnx==1.23.2 onnxoptimizer safetensors
     venv/bin/python tests/interop/make.py FOLDER [MODEL ...]
 
 Each model becomes MODEL.qonnx.onnx, MODEL.qcdq.onnx and MODEL.safetensors. `FHEQAT_VECTORS=FOLDER cargo test -p fheqat-onnx
@@ -33,7 +33,7 @@ from brevitas.quant import (
     Uint8ActPerTensorFloat,
 )
 
-SAMPLES = 200
+SAMPLES = 40
 
 
 def weight(bits, per_channel=False, narrow=True):
@@ -226,9 +226,10 @@ def levels_of(model, x):
         def keep(module, _, output):
             value = output.value if hasattr(output, "value") else output
             step = module.act_quant.scale()
-            integers = torch.round(value / step).to(torch.int16)
+            integers = torch.round(value / step)
             assert torch.allclose(integers * step, value, atol=1e-5), name
-            levels.setdefault(name, []).append(integers)
+            is_small = integers.min() >= -128 and integers.max() <= 127
+            levels.setdefault(name, []).append(integers.to(torch.int8 if is_small else torch.int16))
 
         return keep
 

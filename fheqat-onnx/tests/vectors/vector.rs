@@ -1,6 +1,9 @@
 //! What Brevitas computed.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use safetensors::{Dtype, SafeTensors};
 
@@ -18,7 +21,11 @@ pub(crate) struct Vector {
 
 impl Vector {
     pub(crate) fn read(model: &str) -> Self {
-        let bytes = fs::read(folder().join(format!("{model}.safetensors"))).unwrap();
+        Self::read_in(&folder(), model)
+    }
+
+    pub(crate) fn read_in(folder: &Path, model: &str) -> Self {
+        let bytes = fs::read(folder.join(format!("{model}.safetensors"))).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let floats = |name: &str| -> Vec<f32> {
             let (words, _) = tensors.tensor(name).unwrap().data().as_chunks::<4>();
@@ -49,6 +56,10 @@ impl Vector {
         let data = view.data();
         Some(match view.dtype() {
             Dtype::I8 => self.row(data, sample).iter().map(|&byte| i64::from(byte as i8)).collect(),
+            Dtype::I16 => {
+                let (words, _) = data.as_chunks::<2>();
+                self.row(words, sample).iter().map(|&word| i64::from(i16::from_le_bytes(word))).collect()
+            }
             Dtype::I32 => {
                 let (words, _) = data.as_chunks::<4>();
                 self.row(words, sample).iter().map(|&word| i64::from(i32::from_le_bytes(word))).collect()
