@@ -10,7 +10,7 @@ use fheqat_runtime::spec::{
 use crate::{
     expr::{Expr, Kind, View},
     names::Names,
-    plan::{Curve, Learned, Planned, number, shape},
+    plan::{Curve, Learned, Planned, Standardization, number, shape},
     quantization::level_bits,
 };
 
@@ -121,6 +121,16 @@ impl Builder {
                 };
                 self.round(of, Some(curve), rounding)
             }
+            Kind::Held { least, most, of } => {
+                if let Some(curve) = curve.filter(|curve| *curve != Curve::ReLU) {
+                    return Err(format!("rounds `{}` of what `Clip` gives: quantize between them", curve.op()));
+                }
+                // Rounding keeps the order of numbers, so their ends may be rounded in place of them.
+                let end = |bits: u32| (f32::from_bits(bits) / rounding.step).round_ties_even();
+                let held = |level: i64| (level as f32).max(end(*least)).min(end(*most)) as i64;
+                let range = Range::new(held(rounding.range.lo), held(rounding.range.hi));
+                self.round(of, curve, &Rounding { range, ..rounding.clone() })
+            }
             Kind::View(view, of_view) => {
                 let rounded = self.round(of_view, curve, rounding)?;
                 Expr::new(Kind::View(view.clone(), rounded), of.shape().to_vec())
@@ -133,6 +143,17 @@ impl Builder {
                 Expr::new(Kind::Concat(name.clone(), rounded), of.shape().to_vec())
             }
             Kind::Input => self.quantizer(Source::Input, of.shape(), curve, rounding),
+            Kind::Standardized { mean, deviation } => {
+                let rounded = self.quantizer(Source::Input, of.shape(), curve, rounding)?;
+                let floats = |bits: &[u32]| bits.iter().map(|&bits| f32::from_bits(bits)).collect();
+                let chosen = Standardization { mean: floats(mean), deviation: floats(deviation) };
+                if let Some(Source::Field(index)) = rounded.source()
+                    && let Learned::Step { standardization, .. } = &mut self.fields[index].learned
+                {
+                    *standardization = Some(chosen);
+                }
+                Ok(rounded)
+            }
             Kind::Field(index) => self.quantizer(Source::Field(*index), of.shape(), curve, rounding),
         }
     }
@@ -165,7 +186,7 @@ impl Builder {
             layer: Layer::Quantizer(layer),
             from: vec![from],
             curve,
-            learned: Learned::Step { step: rounding.step, levels: range },
+            learned: Learned::Step { step: rounding.step, levels: range, standardization: None },
             shape: shape.to_vec(),
             quantizer: Some(index),
         })?;
@@ -195,6 +216,12 @@ impl Builder {
                 let name = self.names.field(name, "Concat", None);
                 self.moved(name, Layer::Concat, from, expr.shape())?
             }
+            Kind::Held { .. } => {
+                return Err("reads what `Clip` gives, which no quantizer rounds: put one behind it".to_owned());
+            }
+            Kind::Standardized { .. } => {
+                return Err("reads standardised features, which no quantizer rounds: put one behind them".to_owned());
+            }
             Kind::Input | Kind::Field(_) => return Ok(Source::Broken),
         };
         self.settled.insert(expr.clone(), Source::Field(index));
@@ -205,7 +232,7 @@ impl Builder {
     fn settle_curve(&mut self, curve: Curve, of: &Expr) -> Result<usize, String> {
         let source = self.settle(of)?;
         let levels = self.quantizer_of(source).map(|quantizer| (quantizer, self.fields[quantizer].learned.clone()));
-        let (Curve::ReLU, Some((quantizer, Learned::Step { step, levels }))) = (curve, levels) else {
+        let (Curve::ReLU, Some((quantizer, Learned::Step { step, levels, .. }))) = (curve, levels) else {
             return Err(format!(
                 "reads what `{}` gives, which no quantizer rounds: put one behind it",
                 curve.op()

@@ -28,10 +28,14 @@ struct Inner {
 pub(crate) enum Kind {
     /// The input.
     Input,
+    /// The input less a number of each feature, divided by another; both are kept as their bits.
+    Standardized { mean: Rc<[u32]>, deviation: Rc<[u32]> },
     /// What a field gives.
     Field(usize),
     /// A function of each number.
     Curve(Curve, Expr),
+    /// The same numbers, held between two floats, which are kept as their bits.
+    Held { least: u32, most: u32, of: Expr },
     /// The same numbers in other places, or the largest of some.
     View(View, Expr),
     /// One after the other along the first axis.
@@ -58,8 +62,8 @@ impl Expr {
     /// When too many nodes come together in front of one quantizer.
     pub(crate) fn new(kind: Kind, shape: Vec<usize>) -> Result<Self, String> {
         let parts: &[Self] = match &kind {
-            Kind::Input | Kind::Field(_) => &[],
-            Kind::Curve(_, of) | Kind::View(_, of) => std::slice::from_ref(of),
+            Kind::Input | Kind::Standardized { .. } | Kind::Field(_) => &[],
+            Kind::Curve(_, of) | Kind::View(_, of) | Kind::Held { of, .. } => std::slice::from_ref(of),
             Kind::Concat(_, of) => of,
         };
         let size = parts.iter().fold(1usize, |size, part| size.saturating_add(part.0.size));

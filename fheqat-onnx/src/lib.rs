@@ -7,6 +7,7 @@
 //! [`export`] writes a trained network as QONNX, or as ONNX of integer-valued floats that any runtime executes exactly.
 
 mod build;
+pub mod export;
 mod expr;
 mod graph;
 mod imported;

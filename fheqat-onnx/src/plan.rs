@@ -27,8 +27,15 @@ pub(crate) enum Learned {
     Weights { integers: Vec<i32>, scales: Vec<f32>, bias: Option<Vec<f32>> },
     /// `[channels]` each, for an epsilon of 1e-5.
     Norm { gamma: Vec<f32>, beta: Vec<f32>, mean: Vec<f32>, variance: Vec<f32> },
-    /// The step, and the levels that it gives of those declared.
-    Step { step: f32, levels: Range },
+    /// The step, the levels that it gives of those declared, and how features are standardised in front of it.
+    Step { step: f32, levels: Range, standardization: Option<Standardization> },
+}
+
+/// What each feature is moved and divided by.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Standardization {
+    pub(crate) mean: Vec<f32>,
+    pub(crate) deviation: Vec<f32>,
 }
 
 /// A function that a quantizer applies.

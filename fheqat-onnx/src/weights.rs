@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fheqat_runtime::spec::{Bias, Layer, Range, Source};
 use serde_json::{Map, Value, json};
 
-use crate::plan::{Learned, Planned};
+use crate::plan::{Learned, Planned, Standardization};
 
 /// A file of safetensors with notes, in the order of names.
 pub(crate) fn file(fields: &[Planned]) -> Vec<u8> {
@@ -79,7 +79,7 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
                 to.tensor(part, &[values.len()], values.iter().copied());
             }
         }
-        (Learned::Step { step, levels }, Layer::Quantizer(quantizer)) => {
+        (Learned::Step { step, levels, standardization }, Layer::Quantizer(quantizer)) => {
             let owner = match quantizer.scale {
                 fheqat_runtime::spec::Scale::From(Source::Field(owner)) => &fields[owner].name,
                 _ => {
@@ -100,7 +100,16 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             });
             if field.from == [Source::Input] {
                 to.note("encoder", "QuantIdentity".to_owned());
-                to.note("transform", "none".to_owned());
+                let transform = match standardization {
+                    None => "none",
+                    Some(Standardization { mean, deviation }) => {
+                        for (part, values) in [("mean", mean), ("deviation", deviation)] {
+                            to.tensor(part, &[values.len()], values.iter().copied());
+                        }
+                        "standardize"
+                    }
+                };
+                to.note("transform", transform.to_owned());
             }
         }
         (Learned::Nothing | Learned::Step { .. }, _) => {}

@@ -275,3 +275,60 @@ pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Valu
     let learned = Learned::Norm { gamma, beta, mean, variance };
     walk.builder.sums(name, Layer::BatchNorm, vec![from], learned, shape).map(Value::Wire)
 }
+
+/// The most features that are standardised.
+const MOST_FEATURES: usize = 1 << 16;
+
+/// The input less its mean, or divided by its deviation.
+///
+/// # Errors
+/// When it reads anything but the input, or is divided by no positive number.
+pub(super) fn standardize<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
+    const ONE: u32 = 1.0f32.to_bits();
+    let elsewhere = || "is read in front of the quantizer of the input alone, first `Sub`, then `Div`, each of a constant: fold it into the weights or the scales before the export".to_owned();
+    let Ok(of) = walk.wire(node, 0) else { return Err(elsewhere()) };
+    let count: usize = of.shape().iter().product();
+    if count > MOST_FEATURES {
+        return Err(format!("standardises {count} features, but at most {MOST_FEATURES} are"));
+    }
+    let (mean, deviation): (Rc<[u32]>, Rc<[u32]>) = match of.kind() {
+        Kind::Input => (vec![0; count].into(), vec![ONE; count].into()),
+        Kind::Standardized { mean, deviation } => (Rc::clone(mean), Rc::clone(deviation)),
+        _ => return Err(elsewhere()),
+    };
+    if deviation.iter().any(|bits| *bits != ONE) || (node.op() == "Sub" && mean.iter().any(|bits| *bits != 0)) {
+        return Err(elsewhere());
+    }
+    let tensor = walk.tensor(node, 1).map_err(|_| elsewhere())?;
+    let dims: Vec<usize> = std::iter::once(1).chain(of.shape().iter().copied()).collect();
+    let values = broadcast(&tensor.to_floats(), &tensor.dims, &dims)
+        .ok_or_else(|| format!("has a constant of shape {:?} for samples of shape {:?}", tensor.dims, of.shape()))?;
+    if values.iter().any(|value| !value.is_finite() || (node.op() == "Div" && *value <= 0.0)) {
+        return Err("moves by a number that is infinite, or divides by one that is not positive".to_owned());
+    }
+    let bits: Rc<[u32]> = values.iter().map(|value| value.to_bits()).collect();
+    let (mean, deviation) = if node.op() == "Sub" { (bits, deviation) } else { (mean, bits) };
+    Expr::new(Kind::Standardized { mean, deviation }, of.shape().to_vec()).map(Value::Wire)
+}
+
+/// Numbers of a shape for each place of a larger one, from the ends of both.
+fn broadcast(values: &[f32], from: &[usize], to: &[usize]) -> Option<Vec<f32>> {
+    let offset = to.len().checked_sub(from.len())?;
+    if from.iter().zip(&to[offset..]).any(|(&from, &to)| from != 1 && from != to) || values.is_empty() {
+        return None;
+    }
+    let count: usize = to.iter().product();
+    let value = |mut place: usize| {
+        let (mut at, mut stride) = (0, 1);
+        for (axis, &dim) in to.iter().enumerate().rev() {
+            let index = place % dim;
+            place /= dim;
+            if let Some(&length) = axis.checked_sub(offset).and_then(|axis| from.get(axis)) {
+                at += if length == 1 { 0 } else { index * stride };
+                stride *= length;
+            }
+        }
+        values[at]
+    };
+    Some((0..count).map(value).collect())
+}

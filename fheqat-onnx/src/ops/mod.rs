@@ -38,6 +38,7 @@ pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, St
         "Gemm" => linear::gemm(walk, node),
         "MatMul" => linear::matmul(walk, node),
         "Add" => linear::add(walk, node),
+        "Sub" | "Div" => linear::standardize(walk, node),
         "BatchNormalization" => linear::batch_norm(walk, node),
         "Relu" | "Sigmoid" | "Tanh" | "LeakyRelu" => curves::curve(walk, node),
         "AveragePool" => pools::average(walk, node),
@@ -62,7 +63,7 @@ fn unknown(node: Node<'_>) -> String {
     let hint = match node.op() {
         "Softmax" | "LogSoftmax" => ": leave it out, for clients compute probabilities from what the network gives",
         "Dropout" => ": export the model in evaluation mode",
-        "Mul" | "Div" | "Sub" => ": fold it into the weights or the scales before the export",
+        "Mul" => ": fold it into the weights or the scales before the export",
         "Shape" | "Gather" | "Unsqueeze" | "Slice" => {
             ": export the model with a fixed batch, so that shapes are constants"
         }

@@ -121,19 +121,15 @@ pub(super) fn quantize<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value,
 /// # Errors
 /// When it reads floats, or leaves no number.
 pub(super) fn clip<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
-    let integers = match walk.required(node, 0)? {
-        Value::Integers(integers) => integers,
-        Value::Constant(tensor) => as_integers(tensor)?,
-        _ => {
-            return Err(
-                "clips floats: it is read between `QuantizeLinear` and `DequantizeLinear` alone, so export ReLU6 or HardTanh as a quantizer"
-                    .to_owned(),
-            );
-        }
-    };
     if node.has("min") || node.has("max") {
         return Err("has its ends as attributes: export with operator set 13 or later".to_owned());
     }
+    let integers = match walk.required(node, 0)? {
+        Value::Integers(integers) => integers,
+        Value::Constant(tensor) => as_integers(tensor)?,
+        Value::Wire(of) => return held(walk, node, of),
+        _ => return Err("clips what is quantized already".to_owned()),
+    };
     let mut range = integers.range;
     for (place, is_least) in [(1, true), (2, false)] {
         if walk.operand(node, place).is_none() {
@@ -153,6 +149,20 @@ pub(super) fn clip<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
         return Err(format!("leaves no number in {}..={}", range.lo, range.hi));
     }
     Ok(Value::Integers(Rc::new(Integers { of: integers.of.clone(), range })))
+}
+
+/// Floats between two others, which the quantizer behind them rounds too.
+fn held<'a>(walk: &Walk<'a>, node: Node<'a>, of: Expr) -> Result<Value, String> {
+    let end = |place: usize, default: f32| match walk.operand(node, place) {
+        Some(_) => one(&*walk.tensor(node, place)?, "end"),
+        None => Ok(default),
+    };
+    let (least, most) = (end(1, f32::NEG_INFINITY)?, end(2, f32::INFINITY)?);
+    if least.is_nan() || most.is_nan() || least > most {
+        return Err(format!("leaves no number between {least} and {most}"));
+    }
+    let shape = of.shape().to_vec();
+    Expr::new(Kind::Held { least: least.to_bits(), most: most.to_bits(), of }, shape).map(Value::Wire)
 }
 
 /// # Errors

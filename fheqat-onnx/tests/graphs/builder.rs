@@ -114,7 +114,7 @@ impl Builder {
         let mut largest = 0.0f64;
         for _ in 0..12 {
             let sample = self.sample();
-            let values = &reference::run(&self.graph, &sample)[tensor];
+            let values = &reference::run(&self.graph, &sample, |value| value)[tensor];
             largest = values.values.iter().fold(largest, |largest, value| largest.max(value.abs()));
         }
         largest as f32

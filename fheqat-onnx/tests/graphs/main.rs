@@ -29,7 +29,7 @@ fn check_but(mut builder: Builder, output: &str, moved: &[&str]) -> Imported {
     let mut compared = 0;
     for _ in 0..SAMPLES {
         let sample = builder.sample();
-        let expected = reference::run(&builder.graph, &sample);
+        let expected = reference::run(&builder.graph, &sample, |value| value);
         let integers = quantized.integers(&sample).unwrap();
         for (index, (field, integers)) in quantized.fields.iter().zip(&integers).enumerate() {
             let tensor = if moved.contains(&field.name) { None } else { expected.get(&format!("{}_out", field.name)) };
@@ -312,6 +312,42 @@ fn a_relu_of_levels_keeps_their_step() {
         let x = b.quant("quant2", &x, 4, true);
         let x = b.linear("fc2", &x, 3, 2, 3);
         has(&check(b, &x), "scale_from = quant1");
+    }
+}
+
+/// ReLU6 and HardTanh as floats in front of a quantizer whose range is another.
+#[test]
+fn floats_that_are_held_between_two_others() {
+    for format in FORMATS {
+        let mut b = Builder::new(format, 13, &[4]);
+        let x = b.quant("quant_inp", "x", 4, true);
+        let x = b.linear("fc1", &x, 4, 9, 3);
+        let (zero, six) = (b.floats("zero", &[], &[0.0]), b.floats("six", &[], &[1.3]));
+        let x = b.op("relu6", "Clip", &[&x, &zero, &six], &[]);
+        let step = b.floats("step", &[], &[0.24]);
+        let x = b.quant_by("act1", &x, &step, 4, false, false);
+        let x = b.linear("fc2", &x, 9, 9, 3);
+        let (low, high) = (b.floats("low", &[], &[-0.9]), b.floats("high", &[], &[0.9]));
+        let x = b.op("hard", "Clip", &[&x, &low, &high], &[]);
+        let x = b.quant_by("act2", &x, &step, 4, true, false);
+        let x = b.linear("fc3", &x, 9, 2, 3);
+        has(&check(b, &x), "#[layer(bits = 3, signed = false)]\n    act1: QuantIdentity,");
+    }
+}
+
+/// Images are moved and divided channel by channel.
+#[test]
+fn features_are_standardised_in_front_of_their_quantizer() {
+    for format in FORMATS {
+        let mut b = Builder::new(format, 14, &[2, 3, 3]);
+        let mean = b.floats("mean", &[1, 2, 1, 1], &[0.3, -0.2]);
+        let deviation = b.floats("deviation", &[2, 1, 1], &[0.7, 1.3]);
+        let x = b.op("less", "Sub", &["x", &mean], &[]);
+        let x = b.op("over", "Div", &[&x, &deviation], &[]);
+        let x = b.quant("quant_inp", &x, 4, true);
+        let w = b.weights("conv", &[2, 2, 3, 3], 3, true, false);
+        let x = b.conv("conv", &x, &w, None, [3, 1, 0], 1);
+        check(b, &x);
     }
 }
 

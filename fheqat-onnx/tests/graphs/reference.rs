@@ -62,6 +62,7 @@ fn constant(proto: &TensorProto) -> Tensor {
         2 => raw.iter().map(|&byte| f64::from(byte)).collect(),
         3 => raw.iter().map(|&byte| f64::from(byte as i8)).collect(),
         6 => proto.int32_data.iter().map(|&value| f64::from(value)).collect(),
+        7 if !raw.is_empty() => raw.chunks(8).map(|word| i64::from_le_bytes(word.try_into().unwrap()) as f64).collect(),
         7 => proto.int64_data.iter().map(|&value| value as f64).collect(),
         other => panic!("constants of type {other}"),
     };
@@ -80,8 +81,8 @@ fn integers(node: &NodeProto, name: &str, default: &[usize]) -> Vec<usize> {
     attribute(node, name).map_or(default.to_vec(), |found| found.ints.iter().map(|&value| value as usize).collect())
 }
 
-/// Every tensor of a graph for one sample.
-pub(crate) fn run(graph: &GraphProto, sample: &[f32]) -> HashMap<String, Tensor> {
+/// Every tensor of a graph for one sample, each result of an operation rounded by a function.
+pub(crate) fn run(graph: &GraphProto, sample: &[f32], rounded: fn(f64) -> f64) -> HashMap<String, Tensor> {
     let mut tensors: HashMap<String, Tensor> = HashMap::new();
     for initializer in &graph.initializer {
         tensors.insert(initializer.name().to_owned(), constant(initializer));
@@ -96,7 +97,7 @@ pub(crate) fn run(graph: &GraphProto, sample: &[f32]) -> HashMap<String, Tensor>
     tensors.insert(input.name().to_owned(), Tensor::new(&dims, sample.iter().map(|&x| f64::from(x)).collect()));
     for node in &graph.node {
         let operands: Vec<&Tensor> = node.input.iter().filter(|name| !name.is_empty()).map(|name| &tensors[name]).collect();
-        let result = apply(node, &operands);
+        let result = apply(node, &operands).map(rounded);
         tensors.insert(node.output[0].clone(), result);
     }
     tensors
@@ -111,6 +112,10 @@ fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
         "Tanh" => of[0].map(f64::tanh),
         "LeakyRelu" => of[0].map(|x| if x < 0.0 { 0.01 * x } else { x }),
         "Add" => zip(of[0], of[1], |a, b| a + b),
+        "Sub" => zip(of[0], of[1], |a, b| a - b),
+        "Mul" => zip(of[0], of[1], |a, b| a * b),
+        "Div" => zip(of[0], of[1], |a, b| a / b),
+        "Round" => of[0].map(f64::round_ties_even),
         "Quant" | "IntQuant" => {
             let (bits, narrow) = (of[3].values[0], integer(node, "narrow", 0) as f64);
             let (lo, hi) = if integer(node, "signed", 1) != 0 {

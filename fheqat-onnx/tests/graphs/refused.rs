@@ -25,6 +25,8 @@ fn check(builder: Builder, output: &str, expected: &[&str]) {
 fn every_node_without_a_counterpart_is_named_at_once() {
     let mut b = Builder::new(Format::Qonnx, 1, &[4]);
     let half = b.floats("half", &[], &[0.5]);
+    let moved = b.op("moved", "Sub", &["x", &half], &[]);
+    let moved = b.op("again", "Sub", &[&moved, &half], &[]);
     let x = b.op("scaled", "Mul", &["x", &half], &[]);
     let x = {
         let zero = b.floats("z", &[], &[3.0]);
@@ -44,7 +46,7 @@ fn every_node_without_a_counterpart_is_named_at_once() {
         let erf = b.op("erf", "Erf", &["x"], &[]);
         let custom = b.op_of("com.example", "custom", "Relu", &["x"], &[]);
         let slope = b.op("slope", "LeakyRelu", &["x"], &[F("alpha", 0.2)]);
-        let names = [&x, "shifted_out", "floored_out", "wide_out", "fraction_out", "steps_out", "minus_out", &erf, &custom, &slope];
+        let names = [&x, "shifted_out", "floored_out", "wide_out", "fraction_out", "steps_out", "minus_out", &erf, &custom, &slope, &moved];
         b.op("cat", "Concat", &names, &[I("axis", 1)])
     };
     let x = b.op("last", "Softmax", &[&x], &[]);
@@ -52,6 +54,7 @@ fn every_node_without_a_counterpart_is_named_at_once() {
         b,
         &x,
         &[
+            "`/again/Sub` (Sub): is read in front of the quantizer of the input alone",
             "`/scaled/Mul` (Mul): this operation has no counterpart: fold it",
             "`/shifted/Quant` (Quant): has a zero point of 3",
             "`/floored/Quant` (Quant): rounds by `FLOOR`",

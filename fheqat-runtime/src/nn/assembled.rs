@@ -14,13 +14,14 @@ use super::{
     lower::{CircuitError, optimised},
     module::LayerRef,
     ops::{
+        Op,
         linear::LinearState,
         norm::NormState,
         operation::Context,
         quantizer::{Curve, QuantizerState},
     },
     precision::Precision,
-    program::Program,
+    program::{Node, Program},
     quantized::Quantized,
     tensors::WeightsError,
     weights,
@@ -75,6 +76,7 @@ impl Assembled {
     pub fn load(&mut self, bytes: &[u8]) -> Result<(), WeightsError> {
         let mut program = self.program.clone();
         weights::load_bytes(&mut program, bytes)?;
+        program.copy_steps();
         self.program = program;
         Ok(())
     }
@@ -83,6 +85,21 @@ impl Assembled {
     #[must_use]
     pub const fn net(&self) -> &Net<'static> {
         &self.net
+    }
+
+    /// The layers in order.
+    #[must_use]
+    pub fn layers(&self) -> Vec<LayerRef<'_>> {
+        fn layer<'a>((node, field): (&'a Node, &Field<'static>)) -> LayerRef<'a> {
+            let kind = field.layer.kind();
+            match &node.op {
+                Op::Quantizer(state) => LayerRef::new(kind, state),
+                Op::Linear(state) => LayerRef::new(kind, state),
+                Op::Norm(state) => LayerRef::new(kind, state),
+                _ => LayerRef::stateless(kind),
+            }
+        }
+        self.program.nodes.iter().zip(self.net.fields).map(layer).collect()
     }
 
     /// The step between two of the levels that the field at `index` gives, where it gives levels.

@@ -112,7 +112,8 @@ impl NormState {
         Some((place.operand_width()?, state.clone())).filter(|_| fits)
     }
 
-    pub(super) fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
+    /// What it does to each channel.
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
         let learned = self.gamma.iter().zip(&self.beta);
         learned
             .zip(self.mean.iter().zip(&self.variance))
