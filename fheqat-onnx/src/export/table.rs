@@ -64,8 +64,9 @@ impl Stairs<'_> {
     }
 }
 
-/// A bias with which every staircase over the same sums gives its levels; the first of the candidates that does, else one from the
-/// middle between those that change a level.
+/// A bias with which every staircase over the same sums gives its levels: the first of the candidates that does, else one from
+/// between those that change a level. Where a sum then lies almost on a tie, which other tools round as the noise of their floats
+/// has it, the bias moves to the middle of those that change no level.
 ///
 /// `sums_of` says what sums stand for, given the bias.
 pub(super) fn bias(
@@ -74,21 +75,46 @@ pub(super) fn bias(
     sums_of: impl Fn(f32) -> Dequantize,
 ) -> Option<f32> {
     let agrees = |bias: f32| bias.is_finite() && stairs.iter().all(|stairs| stairs.agrees(&sums_of(bias)));
-    if let Some(&found) = candidates.iter().find(|candidate| agrees(**candidate)) {
-        return Some(found);
+    let found = candidates.iter().copied().find(|candidate| agrees(*candidate));
+    let found = found.or_else(|| between(stairs, &sums_of).into_iter().find(|bias| agrees(*bias)))?;
+    let Some(step) = stairs.iter().map(|stairs| stairs.step).reduce(f32::min) else { return Some(found) };
+    let [below, above] = [-step, step].map(|step| reach(found, step, &agrees));
+    let room = f64::from(above) - f64::from(below);
+    let margin = room / 100.0;
+    let is_safe = f64::from(found) - f64::from(below) >= margin && f64::from(above) - f64::from(found) >= margin;
+    let middle = (f64::from(below) + room / 2.0) as f32;
+    Some(if is_safe || !agrees(middle) { found } else { middle })
+}
+
+/// How far a bias may go towards another step without a change, at most a few steps.
+fn reach(from: f32, step: f32, agrees: &impl Fn(f32) -> bool) -> f32 {
+    const HALVINGS: usize = 24;
+    let (mut good, mut bad) = (from, from + 2.0 * step);
+    if agrees(bad) {
+        return bad;
     }
+    for _ in 0..HALVINGS {
+        let middle = f32::midpoint(good, bad);
+        if agrees(middle) { good = middle } else { bad = middle }
+    }
+    good
+}
+
+/// Biases in the middle between those that change a level, and at both.
+fn between(stairs: &[Stairs<'_>], sums_of: &impl Fn(f32) -> Dequantize) -> Vec<f32> {
     let plain = sums_of(0.0);
     let intervals = stairs.iter().filter(|stairs| stairs.staircase.lookup.is_none()).map(|stairs| stairs.interval(&plain));
     let (least, most) = intervals.fold((f64::NEG_INFINITY, f64::INFINITY), |(least, most), (low, high)| (least.max(low), most.min(high)));
+    let step = stairs.first().map_or(0.0, |stairs| f64::from(stairs.step));
     let middle = match (least.is_finite(), most.is_finite()) {
         (true, true) => f64::midpoint(least, most),
-        (true, false) => least + f64::from(stairs.first()?.step),
-        (false, true) => most - f64::from(stairs.first()?.step),
+        (true, false) => least + step,
+        (false, true) => most - step,
         (false, false) => 0.0,
     };
     // What `sums_of` adds to the bias itself moves the middle.
     let own = f64::from(plain.bias());
-    [middle - own, least - own, most - own].into_iter().map(|bias| bias as f32).find(|bias| agrees(*bias))
+    [middle, least, most].into_iter().map(|bias| (bias - own) as f32).collect()
 }
 
 #[cfg(test)]
