@@ -26,6 +26,8 @@ pub(crate) struct Builder {
     pub(crate) shares: HashMap<usize, usize>,
     /// Expressions that have become fields that give levels.
     settled: HashMap<Expr, Source>,
+    /// Numbers that constants and weights may still have.
+    left: usize,
 }
 
 /// A quantizer of a graph.
@@ -38,6 +40,21 @@ pub(crate) struct Rounding<'a> {
 }
 
 impl Builder {
+    /// A builder of a network whose constants and weights have so many numbers together.
+    pub(crate) fn new(numbers: usize) -> Self {
+        Self { left: numbers, ..Self::default() }
+    }
+
+    /// Counts numbers that a node makes of constants: a file of a few nodes could else make as many as it likes.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(crate) fn spend(&mut self, numbers: usize) -> Result<(), String> {
+        let left = self.left.checked_sub(numbers);
+        self.left = left.unwrap_or_default();
+        left.map(|_| ()).ok_or_else(|| "makes more numbers of the file's constants than a network of this size has".to_owned())
+    }
+
     /// Another field.
     ///
     /// # Errors
@@ -45,6 +62,9 @@ impl Builder {
     pub(crate) fn push(&mut self, field: Planned) -> Result<usize, String> {
         if self.fields.len() >= MOST_FIELDS {
             return Err(format!("the network has more than {MOST_FIELDS} layers"));
+        }
+        if let Learned::Weights { integers, .. } = &field.learned {
+            self.spend(integers.len())?;
         }
         self.fields.push(field);
         Ok(self.fields.len() - 1)

@@ -59,7 +59,7 @@ const DEEPEST: usize = 48;
 
 impl Expr {
     /// # Errors
-    /// When too many nodes come together in front of one quantizer.
+    /// When too many nodes come together in front of one quantizer, or it has too many numbers.
     pub(crate) fn new(kind: Kind, shape: Vec<usize>) -> Result<Self, String> {
         let parts: &[Self] = match &kind {
             Kind::Input | Kind::Standardized { .. } | Kind::Field(_) => &[],
@@ -68,6 +68,11 @@ impl Expr {
         };
         let size = parts.iter().fold(1usize, |size, part| size.saturating_add(part.0.size));
         let depth = 1 + parts.iter().map(|part| part.0.depth).max().unwrap_or_default();
+        let most = fheqat_runtime::spec::limits::MAX_ELEMENTS as usize;
+        let numbers = shape.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim));
+        if numbers.is_none_or(|numbers| numbers > most) {
+            return Err(format!("gives samples of shape {shape:?}, but at most {most} numbers are read"));
+        }
         if size > MOST || depth > DEEPEST {
             return Err("too many nodes stand in front of one quantizer: quantize between them".to_owned());
         }

@@ -23,6 +23,8 @@ pub(crate) struct Graph<'a> {
     /// The nodes that the output needs.
     pub(crate) nodes: Vec<Node<'a>>,
     pub(crate) constants: HashMap<&'a str, &'a TensorProto>,
+    /// Bytes of the file.
+    pub(crate) size: usize,
     /// How many of those nodes read a tensor.
     pub(crate) readers: HashMap<&'a str, usize>,
 }
@@ -42,7 +44,7 @@ pub(crate) fn decode(bytes: &[u8], most: usize) -> Result<ModelProto, ImportErro
 impl<'a> Graph<'a> {
     /// # Errors
     /// When there is no graph, or none of one input whose shape is known.
-    pub(crate) fn of(model: &'a ModelProto) -> Result<Self, ImportError> {
+    pub(crate) fn of(model: &'a ModelProto, size: usize) -> Result<Self, ImportError> {
         let failed = |reason: String| ImportError::Graph { reason };
         let graph = model
             .graph
@@ -74,7 +76,7 @@ impl<'a> Graph<'a> {
         };
         let name = input.name.as_deref().unwrap_or_default();
         let shape = sample_shape(input).map_err(failed)?;
-        Ok(Self { input: name, shape, output, nodes, constants, readers })
+        Ok(Self { input: name, shape, output, nodes, constants, size, readers })
     }
 }
 

@@ -49,7 +49,7 @@ pub struct Imported {
 /// When it is no such file, has parts without a counterpart, or the network breaks a law.
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     let model = decode(bytes, options.max_bytes)?;
-    let graph = Graph::of(&model)?;
+    let graph = Graph::of(&model, bytes.len())?;
     let mut walk = Walk::along(&graph);
     end(&mut walk);
     walk.builder.finish();

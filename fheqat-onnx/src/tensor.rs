@@ -2,6 +2,9 @@
 
 use crate::proto::{TensorProto, tensor_proto::DataLocation, tensor_proto::DataType};
 
+/// The most axes of a constant.
+const MOST_AXES: usize = 8;
+
 /// Numbers of a shape, in the order of rows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tensor {
@@ -35,11 +38,14 @@ impl Tensor {
     /// # Errors
     /// When the numbers are elsewhere, of a type that is not read, or not as many as the shape says.
     pub(crate) fn read(proto: &TensorProto) -> Result<Self, String> {
-        let name = proto.name.as_deref().unwrap_or_default();
+        let name = crate::node::printable(proto.name.as_deref().unwrap_or_default());
         if !proto.external_data.is_empty() || proto.data_location == Some(DataLocation::External as i32) {
             return Err(format!(
                 "the numbers of `{name}` are in another file: save the model with all of its data in one file"
             ));
+        }
+        if proto.dims.len() > MOST_AXES {
+            return Err(format!("`{name}` has {} axes, but at most {MOST_AXES} are read", proto.dims.len()));
         }
         let dims: Option<Vec<usize>> =
             proto.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();

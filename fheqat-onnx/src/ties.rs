@@ -10,6 +10,9 @@ use crate::{
 /// How near to half a step counts as a tie: what the roundings of some float operations add up to.
 const NEAR: f64 = 1.0 / (1 << 21) as f64;
 
+/// More sums than a table reads: a law refuses them.
+const MOST_SUMS: i64 = 1 << 17;
+
 /// Notes of quantizers that round ties.
 pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
     let facts: Vec<Fact> = judge_each(net).iter().map(|verdict| verdict.fact).collect();
@@ -20,7 +23,7 @@ pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
         };
         let (Some(unit), Known::Now(range)) = (unit(fields, &facts, from), facts[from].range) else { continue };
         // Floats of powers of two are exact.
-        if unit.is_exact && is_power_of_two(step) {
+        if (unit.is_exact && is_power_of_two(step)) || range.count() > MOST_SUMS {
             continue;
         }
         let levels = match field.learned {

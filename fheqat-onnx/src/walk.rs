@@ -15,6 +15,11 @@ use crate::{
     tensor::Tensor,
 };
 
+/// How often each byte of a file may count as a number: constants are quantized, transposed and kept as weights.
+const COPIES: usize = 8;
+/// Numbers that small files may make.
+const SMALL: usize = 1 << 14;
+
 /// A tensor.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -63,7 +68,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn along(graph: &'a Graph<'a>) -> Self {
         let mut walk = Self {
             graph,
-            builder: Builder::default(),
+            builder: Builder::new(graph.size.saturating_mul(COPIES).saturating_add(SMALL)),
             notes: Vec::new(),
             problems: Vec::new(),
             values: HashMap::new(),
@@ -73,7 +78,7 @@ impl<'a> Walk<'a> {
         }
         for &node in &graph.nodes {
             let given = match walk.is_clear(node) {
-                true => ops::apply(&mut walk, node),
+                true => ops::apply(&mut walk, node).and_then(|value| walk.counted(value)),
                 false => Ok(Value::Unknown),
             };
             let value = given.unwrap_or_else(|reason| {
@@ -94,6 +99,17 @@ impl<'a> Walk<'a> {
             }
         }
         walk
+    }
+
+    /// A value, once its numbers are counted.
+    fn counted(&mut self, value: Value) -> Result<Value, String> {
+        let numbers = match &value {
+            Value::Constant(tensor) => tensor.len(),
+            Value::Weights(weights) => weights.integers.len(),
+            Value::Wire(expr) if matches!(expr.kind(), Kind::Standardized { .. }) => expr.shape().iter().product(),
+            _ => 0,
+        };
+        self.builder.spend(numbers).map(|()| value)
     }
 
     /// Whether nothing that a node reads was refused. What no node gives is refused here.

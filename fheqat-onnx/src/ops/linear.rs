@@ -277,7 +277,7 @@ pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Valu
 }
 
 /// The most features that are standardised.
-const MOST_FEATURES: usize = 1 << 16;
+const MOST_FEATURES: usize = 1 << 13;
 
 /// The input less its mean, or divided by its deviation.
 ///

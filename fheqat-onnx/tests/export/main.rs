@@ -51,7 +51,6 @@ struct Image {
     act2: QuantAct<Tanh>,
     #[layer(stride = 1)]
     pool2: AvgPool2d<2>,
-    #[layer(scale_from = act2)]
     quant3: QuantIdentity,
     flat: Flatten,
     fc: QuantLinear<4, 2>,
