@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use fheqat_runtime::spec::{
-    Add, Axes, Known, Layer, MaxPool, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose,
-    Window,
+    Add, Axes, Known, Layer, MaxPool, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose, Window,
 };
 
 use crate::{
@@ -52,7 +51,9 @@ impl Builder {
     pub(crate) fn spend(&mut self, numbers: usize) -> Result<(), String> {
         let left = self.left.checked_sub(numbers);
         self.left = left.unwrap_or_default();
-        left.map(|_| ()).ok_or_else(|| "makes more numbers of the file's constants than a network of this size has".to_owned())
+        left.map(|_| ()).ok_or_else(|| {
+            "makes more numbers of the file's constants than a network of this size has".to_owned()
+        })
     }
 
     /// Another field.
@@ -102,7 +103,8 @@ impl Builder {
     /// # Errors
     /// When theirs differ.
     pub(crate) fn share(&mut self, operands: &[Source]) -> Result<(), String> {
-        let quantizers: Vec<usize> = operands.iter().filter_map(|&source| self.quantizer_of(source)).collect();
+        let quantizers: Vec<usize> =
+            operands.iter().filter_map(|&source| self.quantizer_of(source)).collect();
         for pair in quantizers.windows(2) {
             let (one, other) = (self.root(pair[0]), self.root(pair[1]));
             let steps = [one, other].map(|quantizer| self.fields[quantizer].step());
@@ -123,7 +125,12 @@ impl Builder {
     ///
     /// # Errors
     /// When two functions stand in front of the rounding, or its levels are none.
-    pub(crate) fn round(&mut self, of: &Expr, curve: Option<Curve>, rounding: &Rounding<'_>) -> Result<Expr, String> {
+    pub(crate) fn round(
+        &mut self,
+        of: &Expr,
+        curve: Option<Curve>,
+        rounding: &Rounding<'_>,
+    ) -> Result<Expr, String> {
         match of.kind() {
             Kind::Curve(inner, of) => {
                 let curve = match (curve, *inner) {
@@ -143,7 +150,10 @@ impl Builder {
             }
             Kind::Held { least, most, of } => {
                 if let Some(curve) = curve.filter(|curve| *curve != Curve::ReLU) {
-                    return Err(format!("rounds `{}` of what `Clip` gives: quantize between them", curve.op()));
+                    return Err(format!(
+                        "rounds `{}` of what `Clip` gives: quantize between them",
+                        curve.op()
+                    ));
                 }
                 // Rounding keeps the order of numbers, so their ends may be rounded in place of them.
                 let end = |bits: u32| (f32::from_bits(bits) / rounding.step).round_ties_even();
@@ -237,10 +247,14 @@ impl Builder {
                 self.moved(name, Layer::Concat, from, expr.shape())?
             }
             Kind::Held { .. } => {
-                return Err("reads what `Clip` gives, which no quantizer rounds: put one behind it".to_owned());
+                return Err(
+                    "reads what `Clip` gives, which no quantizer rounds: put one behind it".to_owned()
+                );
             }
             Kind::Standardized { .. } => {
-                return Err("reads standardised features, which no quantizer rounds: put one behind them".to_owned());
+                return Err(
+                    "reads standardised features, which no quantizer rounds: put one behind them".to_owned()
+                );
             }
             Kind::Input | Kind::Field(_) => return Ok(Source::Broken),
         };
@@ -251,7 +265,8 @@ impl Builder {
     /// A ReLU of levels keeps those from zero; other functions of levels have to be rounded.
     fn settle_curve(&mut self, curve: Curve, of: &Expr) -> Result<usize, String> {
         let source = self.settle(of)?;
-        let levels = self.quantizer_of(source).map(|quantizer| (quantizer, self.fields[quantizer].learned.clone()));
+        let levels =
+            self.quantizer_of(source).map(|quantizer| (quantizer, self.fields[quantizer].learned.clone()));
         let (Curve::ReLU, Some((quantizer, Learned::Step { step, levels, .. }))) = (curve, levels) else {
             return Err(format!(
                 "reads what `{}` gives, which no quantizer rounds: put one behind it",
@@ -295,8 +310,12 @@ impl Builder {
                 (self.names.field(node, "Transpose", None), layer, of)
             }
             View::MaxPool { name, kernel, stride, padding } => {
-                let window =
-                    Window { axes: 2, kernel: number(*kernel), stride: number(*stride), padding: number(*padding) };
+                let window = Window {
+                    axes: 2,
+                    kernel: number(*kernel),
+                    stride: number(*stride),
+                    padding: number(*padding),
+                };
                 let layer = Layer::MaxPool(MaxPool { window, acc_bits: None });
                 (self.names.field(name, "MaxPool", None), layer, of)
             }
@@ -306,7 +325,13 @@ impl Builder {
     }
 
     /// A layer that gives levels of what it reads.
-    fn moved(&mut self, name: String, layer: Layer, from: Vec<Source>, shape: &[usize]) -> Result<usize, String> {
+    fn moved(
+        &mut self,
+        name: String,
+        layer: Layer,
+        from: Vec<Source>,
+        shape: &[usize],
+    ) -> Result<usize, String> {
         let quantizer = from.first().and_then(|&source| self.quantizer_of(source));
         let shape = shape.to_vec();
         self.push(Planned { name, layer, from, curve: None, learned: Learned::Nothing, shape, quantizer })

@@ -107,7 +107,10 @@ fn sample_shape(input: &ValueInfoProto) -> Result<Vec<usize>, String> {
     };
     let most = fheqat_runtime::spec::limits::MAX_RANK;
     if dims.len() > most {
-        return Err(format!("a sample of the input `{name}` has {} dimensions, but at most {most} are read", dims.len()));
+        return Err(format!(
+            "a sample of the input `{name}` has {} dimensions, but at most {most} are read",
+            dims.len()
+        ));
     }
     let dims: Option<Vec<usize>> = dims
         .iter()

@@ -113,7 +113,8 @@ fn stripped(expr: &Expr) -> &Expr {
 
 /// The shape of the input, where the struct has to name it.
 fn needed_input(name: &str, shape: &[usize], fields: &[Planned]) -> Option<Vec<usize>> {
-    let found = with_net(name, None, fields, |net| if fields.is_empty() { Known::Later } else { net.input_shape() });
+    let found =
+        with_net(name, None, fields, |net| if fields.is_empty() { Known::Later } else { net.input_shape() });
     (found != Known::Now(crate::plan::shape(shape))).then(|| shape.to_vec())
 }
 
@@ -121,7 +122,12 @@ fn needed_input(name: &str, shape: &[usize], fields: &[Planned]) -> Option<Vec<u
 fn budgets(name: &str, input: Option<&[usize]>, fields: &mut [Planned], notes: &mut Vec<Note>) {
     let wide: Vec<usize> = with_net(name, input, fields, |net| {
         let is_wide = |verdict: &Verdict<'_>| verdict.issue(Law::Overflow).is_some();
-        judge_each(net).iter().enumerate().filter(|(_, verdict)| is_wide(verdict)).map(|(index, _)| index).collect()
+        judge_each(net)
+            .iter()
+            .enumerate()
+            .filter(|(_, verdict)| is_wide(verdict))
+            .map(|(index, _)| index)
+            .collect()
     });
     for index in wide {
         let field = &mut fields[index];
@@ -129,7 +135,8 @@ fn budgets(name: &str, input: Option<&[usize]>, fields: &mut [Planned], notes: &
         let Learned::Weights { integers, .. } = &field.learned else { continue };
         let of_row = |row: &[i32]| row.iter().map(|weight| i64::from(weight.unsigned_abs())).sum::<i64>();
         let budget = integers.chunks(columns).map(of_row).max().unwrap_or_default().max(1);
-        let (Layer::Linear(row) | Layer::Conv(fheqat_runtime::spec::Conv { filters: row, .. })) = &mut field.layer
+        let (Layer::Linear(row) | Layer::Conv(fheqat_runtime::spec::Conv { filters: row, .. })) =
+            &mut field.layer
         else {
             continue;
         };
@@ -190,8 +197,11 @@ impl Imported {
     /// # Errors
     /// When it has numbers with which none can run.
     pub fn network(&self) -> Result<Assembled, ImportError> {
-        let functions: Vec<Option<Function>> =
-            self.fields.iter().map(|field| field.curve?.function().map(|(_, function, _)| function)).collect();
+        let functions: Vec<Option<Function>> = self
+            .fields
+            .iter()
+            .map(|field| field.curve?.function().map(|(_, function, _)| function))
+            .collect();
         let mut network = self.with_net(|net| Assembled::new(net, &functions))?;
         network.load(&self.weights())?;
         Ok(network)

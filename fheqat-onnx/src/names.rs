@@ -5,14 +5,15 @@ use std::collections::HashSet;
 /// Names that Rust or the language keeps for itself.
 const TAKEN: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
-    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "input", "let", "loop",
-    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
-    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
-    "where", "while", "yield",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "input", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self",
+    "static", "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "virtual", "where", "while", "yield",
 ];
 
 /// Parts of the names of nodes that Brevitas adds to those of modules.
-const ADDED: &[&str] = &["act_quant", "activation_impl", "export_handler", "weight_quant", "bias_quant", "trunc_quant"];
+const ADDED: &[&str] =
+    &["act_quant", "activation_impl", "export_handler", "weight_quant", "bias_quant", "trunc_quant"];
 
 const LONGEST: usize = 48;
 

@@ -24,11 +24,24 @@ pub(crate) struct Planned {
 pub(crate) enum Learned {
     Nothing,
     /// Integer weights `[out, in]` by rows, scales `[1]` or `[out]`, and the bias `[out]`.
-    Weights { integers: Vec<i32>, scales: Vec<f32>, bias: Option<Vec<f32>> },
+    Weights {
+        integers: Vec<i32>,
+        scales: Vec<f32>,
+        bias: Option<Vec<f32>>,
+    },
     /// `[channels]` each, for an epsilon of 1e-5.
-    Norm { gamma: Vec<f32>, beta: Vec<f32>, mean: Vec<f32>, variance: Vec<f32> },
+    Norm {
+        gamma: Vec<f32>,
+        beta: Vec<f32>,
+        mean: Vec<f32>,
+        variance: Vec<f32>,
+    },
     /// The step, the levels that it gives of those declared, and how features are standardised in front of it.
-    Step { step: f32, levels: Range, standardization: Option<Standardization> },
+    Step {
+        step: f32,
+        levels: Range,
+        standardization: Option<Standardization>,
+    },
 }
 
 /// What each feature is moved and divided by.

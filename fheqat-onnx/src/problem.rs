@@ -10,7 +10,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ImportError {
     /// A larger file than is allowed.
-    #[error("the file has {found} bytes, but at most {most} are read: allow more with `ImportOptions::max_bytes`")]
+    #[error(
+        "the file has {found} bytes, but at most {most} are read: allow more with `ImportOptions::max_bytes`"
+    )]
     Size {
         /// Bytes of the file.
         found: usize,
@@ -21,7 +23,9 @@ pub enum ImportError {
     #[error("the file is not ONNX, or is damaged: {0}")]
     Format(#[from] prost::DecodeError),
     /// More entries than any network of fheqat needs.
-    #[error("the file has more than {most} entries (nodes, attributes, tensors): it is no network that runs encrypted")]
+    #[error(
+        "the file has more than {most} entries (nodes, attributes, tensors): it is no network that runs encrypted"
+    )]
     Entries {
         /// The most that are read.
         most: usize,

@@ -71,12 +71,16 @@ pub(crate) fn level_bits(range: Range) -> Result<(i64, bool), String> {
     let of = |bits| if is_signed { Range::signed(bits) } else { Range::unsigned(bits) };
     let mut widths = limits::QUANTIZER_BITS.least..=limits::QUANTIZER_BITS.most;
     let has_zero = range.lo <= 0 && range.hi >= 0 && range.lo < range.hi;
-    widths.find(|&bits| of(bits).contains(range)).filter(|_| has_zero).map(|bits| (bits, is_signed)).ok_or_else(|| {
-        format!(
-            "quantizes to {}..={}, but levels are two or more of 1 to 8 bits, with zero among them",
-            range.lo, range.hi
-        )
-    })
+    widths
+        .find(|&bits| of(bits).contains(range))
+        .filter(|_| has_zero)
+        .map(|bits| (bits, is_signed))
+        .ok_or_else(|| {
+            format!(
+                "quantizes to {}..={}, but levels are two or more of 1 to 8 bits, with zero among them",
+                range.lo, range.hi
+            )
+        })
 }
 
 impl Quantization {
@@ -111,7 +115,9 @@ impl Quantization {
         let integers = values
             .iter()
             .enumerate()
-            .map(|(place, value)| (value / scales.of(&constant.dims, place)).round_ties_even().clamp(lo, hi) as i64)
+            .map(|(place, value)| {
+                (value / scales.of(&constant.dims, place)).round_ties_even().clamp(lo, hi) as i64
+            })
             .map(|integer| integer.clamp(self.range.lo, self.range.hi))
             .collect();
         Ok(Quantized { dims: constant.dims.clone(), integers, range: self.range, scales })
@@ -134,7 +140,10 @@ impl Quantization {
                 let of = &self.scale.dims;
                 let offset = dims.len().checked_sub(of.len());
                 offset.and_then(|offset| {
-                    of.iter().position(|&dim| dim == scales.len()).map(|axis| axis + offset).filter(|&axis| fits(axis))
+                    of.iter()
+                        .position(|&dim| dim == scales.len())
+                        .map(|axis| axis + offset)
+                        .filter(|&axis| fits(axis))
                 })
             }
         };

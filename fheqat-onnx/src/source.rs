@@ -2,15 +2,20 @@
 
 use std::fmt::Write;
 
-use fheqat_runtime::spec::{Bias, Conv, Known, Layer, Linear, Scale, Source, Transfer, WeightRange, WeightScale, Window};
+use fheqat_runtime::spec::{
+    Bias, Conv, Known, Layer, Linear, Scale, Source, Transfer, WeightRange, WeightScale, Window,
+};
 
 use crate::plan::{Learned, Planned};
 
 /// The struct with its attribute.
 pub(crate) fn of(name: &str, input: Option<&[usize]>, fields: &[Planned]) -> String {
-    let (weights, levels) = (usual(fields.iter().filter_map(weight_bits)), usual(fields.iter().filter_map(level_bits)));
+    let (weights, levels) =
+        (usual(fields.iter().filter_map(weight_bits)), usual(fields.iter().filter_map(level_bits)));
     let mut options = match (weights, levels) {
-        (Some(weights), Some(levels)) if weights == levels && weights >= 2 => vec![format!("bits = {weights}")],
+        (Some(weights), Some(levels)) if weights == levels && weights >= 2 => {
+            vec![format!("bits = {weights}")]
+        }
         (weights, levels) => {
             // Both have to be known, whatever is there.
             let (weights, levels) = (weights.unwrap_or(2), levels.unwrap_or(2));
@@ -91,7 +96,8 @@ fn options(fields: &[Planned], index: usize, (weights, levels): (Option<i64>, Op
             if quantizer.bits.get() != levels {
                 options.push(format!("bits = {}", text(quantizer.bits)));
             }
-            let default = field.curve.and_then(crate::plan::Curve::function).map(|(_, _, is_signed)| is_signed);
+            let default =
+                field.curve.and_then(crate::plan::Curve::function).map(|(_, _, is_signed)| is_signed);
             match (quantizer.transfer, default) {
                 (Transfer::Unsigned, _) => options.push("signed = false".to_owned()),
                 (Transfer::Function { signed: Known::Now(signed) }, Some(default)) if signed != default => {
@@ -111,7 +117,9 @@ fn options(fields: &[Planned], index: usize, (weights, levels): (Option<i64>, Op
                 options.push(format!("groups = {}", text(conv.groups)));
             }
         }
-        Layer::Pool(pool) => options.extend(pool.window.iter().flat_map(|window| of_window(window, window.kernel))),
+        Layer::Pool(pool) => {
+            options.extend(pool.window.iter().flat_map(|window| of_window(window, window.kernel)))
+        }
         Layer::MaxPool(pool) => options.extend(of_window(&pool.window, pool.window.kernel)),
         Layer::Reshape(reshape) => options.push(format!("shape = [{}]", list(reshape.shape.dims()))),
         Layer::Transpose(transpose) => options.push(format!("axes = [{}]", list(transpose.axes.get()))),

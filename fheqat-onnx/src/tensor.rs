@@ -47,9 +47,9 @@ impl Tensor {
         if proto.dims.len() > MOST_AXES {
             return Err(format!("`{name}` has {} axes, but at most {MOST_AXES} are read", proto.dims.len()));
         }
-        let dims: Option<Vec<usize>> =
-            proto.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-        let count = dims.as_ref().and_then(|dims| dims.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim)));
+        let dims: Option<Vec<usize>> = proto.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+        let count =
+            dims.as_ref().and_then(|dims| dims.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim)));
         let (Some(dims), Some(count)) = (dims, count) else {
             return Err(format!("the shape {:?} of `{name}` cannot be", proto.dims));
         };
@@ -159,11 +159,19 @@ fn numbers(proto: &TensorProto) -> Option<Numbers> {
             (words(raw, |word| i64::from(i16::from_le_bytes(word)))?, (-(1 << 15), (1 << 15) - 1))
         }
         (DataType::Int16, None) => (narrow(), (-(1 << 15), (1 << 15) - 1)),
-        (DataType::Uint16, Some(raw)) => (words(raw, |word| i64::from(u16::from_le_bytes(word)))?, (0, 65_535)),
+        (DataType::Uint16, Some(raw)) => {
+            (words(raw, |word| i64::from(u16::from_le_bytes(word)))?, (0, 65_535))
+        }
         (DataType::Uint16, None) => (narrow(), (0, 65_535)),
         (DataType::Int32, raw) => {
             let ends = (i64::from(i32::MIN), i64::from(i32::MAX));
-            (raw.map_or_else(|| Some(narrow()), |raw| words(raw, |word| i64::from(i32::from_le_bytes(word))))?, ends)
+            (
+                raw.map_or_else(
+                    || Some(narrow()),
+                    |raw| words(raw, |word| i64::from(i32::from_le_bytes(word))),
+                )?,
+                ends,
+            )
         }
         _ => return None,
     };
@@ -178,7 +186,10 @@ mod tests {
     fn axes_change_places() {
         let tensor = Tensor { dims: vec![2, 3], numbers: Numbers::Integers((0..6).collect(), (0, 9)) };
         let turned = tensor.transposed(&[1, 0]).unwrap();
-        assert_eq!((turned.dims.as_slice(), &turned.numbers), (&[3, 2][..], &Numbers::Integers(vec![0, 3, 1, 4, 2, 5], (0, 9))));
+        assert_eq!(
+            (turned.dims.as_slice(), &turned.numbers),
+            (&[3, 2][..], &Numbers::Integers(vec![0, 3, 1, 4, 2, 5], (0, 9)))
+        );
         assert_eq!(turned.transposed(&[1, 0]).unwrap(), tensor);
         assert!(tensor.transposed(&[0, 0]).is_none() && tensor.transposed(&[0]).is_none());
     }
@@ -192,7 +203,13 @@ mod tests {
             ..TensorProto::default()
         };
         assert!(Tensor::read(&proto(&[2, 2], 16)).is_ok());
-        for (dims, bytes) in [(&[2, 2][..], 15), (&[2, 3], 16), (&[-2, -2], 16), (&[i64::MAX, i64::MAX], 16), (&[1 << 32, 1 << 32], 0)] {
+        for (dims, bytes) in [
+            (&[2, 2][..], 15),
+            (&[2, 3], 16),
+            (&[-2, -2], 16),
+            (&[i64::MAX, i64::MAX], 16),
+            (&[1 << 32, 1 << 32], 0),
+        ] {
             assert!(Tensor::read(&proto(dims, bytes)).is_err(), "{dims:?} {bytes}");
         }
     }

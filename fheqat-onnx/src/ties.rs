@@ -18,10 +18,14 @@ pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
     let facts: Vec<Fact> = judge_each(net).iter().map(|verdict| verdict.fact).collect();
     let mut notes: Vec<Note> = fields.last().and_then(equal_outputs).into_iter().collect();
     for field in fields {
-        let (Some(&Source::Field(from)), Some(step), None) = (field.from.first(), field.step(), field.curve.and_then(crate::plan::Curve::function)) else {
+        let (Some(&Source::Field(from)), Some(step), None) =
+            (field.from.first(), field.step(), field.curve.and_then(crate::plan::Curve::function))
+        else {
             continue;
         };
-        let (Some(unit), Known::Now(range)) = (unit(fields, &facts, from), facts[from].range) else { continue };
+        let (Some(unit), Known::Now(range)) = (unit(fields, &facts, from), facts[from].range) else {
+            continue;
+        };
         // Floats of powers of two are exact.
         if (unit.is_exact && is_power_of_two(step)) || range.count() > MOST_SUMS {
             continue;
@@ -79,7 +83,9 @@ fn unit(fields: &[Planned], facts: &[Fact], index: usize) -> Option<Unit> {
             Some(Unit { value: step / numbers, is_exact: is_exact && is_power_of_two(numbers as f32) })
         }
         (_, Learned::Weights { scales, bias: None, .. }) => match scales[..] {
-            [scale] => Some(Unit { value: step * f64::from(scale), is_exact: is_exact && is_power_of_two(scale) }),
+            [scale] => {
+                Some(Unit { value: step * f64::from(scale), is_exact: is_exact && is_power_of_two(scale) })
+            }
             _ => None,
         },
         (Layer::Add(_), _) => Some(Unit { value: step, is_exact }),

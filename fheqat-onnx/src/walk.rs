@@ -106,7 +106,9 @@ impl<'a> Walk<'a> {
         let numbers = match &value {
             Value::Constant(tensor) => tensor.len(),
             Value::Weights(weights) => weights.integers.len(),
-            Value::Wire(expr) if matches!(expr.kind(), Kind::Standardized { .. }) => expr.shape().iter().product(),
+            Value::Wire(expr) if matches!(expr.kind(), Kind::Standardized { .. }) => {
+                expr.shape().iter().product()
+            }
             _ => 0,
         };
         self.builder.spend(numbers).map(|()| value)
@@ -160,7 +162,9 @@ impl<'a> Walk<'a> {
     pub(crate) fn wire(&self, node: Node<'a>, place: usize) -> Result<Expr, String> {
         match self.required(node, place)? {
             Value::Wire(expr) => Ok(expr),
-            Value::Integers(_) => Err("reads integers: a `DequantizeLinear` has to follow each `QuantizeLinear`".to_owned()),
+            Value::Integers(_) => {
+                Err("reads integers: a `DequantizeLinear` has to follow each `QuantizeLinear`".to_owned())
+            }
             _ => Err("reads a constant where the network's numbers are expected".to_owned()),
         }
     }

@@ -54,7 +54,10 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
     let field = &fields[index];
     match (&field.learned, &field.layer) {
         (Learned::Weights { integers, scales, bias }, layer) => {
-            let (Layer::Linear(row) | Layer::Conv(fheqat_runtime::spec::Conv { filters: row, .. })) = layer else { return };
+            let (Layer::Linear(row) | Layer::Conv(fheqat_runtime::spec::Conv { filters: row, .. })) = layer
+            else {
+                return;
+            };
             let columns = field.fan_in().unwrap_or(1).max(1);
             let rows = integers.len() / columns;
             to.tensor("weight", &[rows, columns], integers.iter().map(|&integer| integer as f32));
@@ -68,14 +71,20 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
                 to.note("max_l1", budget.to_string());
             }
             if let Layer::Conv(conv) = layer {
-                let window = [("stride", conv.window.stride), ("padding", conv.window.padding), ("groups", conv.groups)];
+                let window = [
+                    ("stride", conv.window.stride),
+                    ("padding", conv.window.padding),
+                    ("groups", conv.groups),
+                ];
                 for (part, number) in window {
                     to.note(part, number.or(1).to_string());
                 }
             }
         }
         (Learned::Norm { gamma, beta, mean, variance }, _) => {
-            for (part, values) in [("weight", gamma), ("bias", beta), ("running_mean", mean), ("running_var", variance)] {
+            for (part, values) in
+                [("weight", gamma), ("bias", beta), ("running_mean", mean), ("running_var", variance)]
+            {
                 to.tensor(part, &[values.len()], values.iter().copied());
             }
         }
@@ -93,11 +102,14 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             if declared != *levels {
                 to.tensor("levels", &[2], [levels.lo as f32, levels.hi as f32]);
             }
-            to.note("function", match field.curve.map(|curve| (curve, curve.function())) {
-                None => "identity".to_owned(),
-                Some((_, Some((_, function, _)))) => function.name(),
-                Some((_, None)) => "relu".to_owned(),
-            });
+            to.note(
+                "function",
+                match field.curve.map(|curve| (curve, curve.function())) {
+                    None => "identity".to_owned(),
+                    Some((_, Some((_, function, _)))) => function.name(),
+                    Some((_, None)) => "relu".to_owned(),
+                },
+            );
             if field.from == [Source::Input] {
                 to.note("encoder", "QuantIdentity".to_owned());
                 let transform = match standardization {

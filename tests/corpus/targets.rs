@@ -69,7 +69,8 @@ pub(crate) fn onnx(bytes: &[u8]) -> bool {
     assert!(source.contains("#[quant_net(") && !weights.is_empty());
     // Layers as wide as a damaged shape says would be the test's own allocation.
     let widths = imported.with_net(|net| {
-        let width = |verdict: &Verdict<'_>| verdict.fact.shape.get().map_or(0, |shape| shape.elements().or(0));
+        let width =
+            |verdict: &Verdict<'_>| verdict.fact.shape.get().map_or(0, |shape| shape.elements().or(0));
         judge_each(net).iter().map(width).sum::<i64>()
     });
     let features = imported.features().iter().product();

@@ -78,7 +78,12 @@ impl Graph<'_> {
             }
             Layer::Transpose(transpose) => {
                 let axes = transpose.axes.get().iter().map(|axis| axis.or(0) + 1);
-                self.writer.node(name, "Transpose", &of, vec![list("perm", std::iter::once(0).chain(axes).collect())])
+                self.writer.node(
+                    name,
+                    "Transpose",
+                    &of,
+                    vec![list("perm", std::iter::once(0).chain(axes).collect())],
+                )
             }
             Layer::Pool(pool) => self.pool(index, of[0], pool.window)?,
             Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
@@ -105,7 +110,8 @@ impl Graph<'_> {
 
     fn rounded(&mut self, name: &str, value: &str, lo: i64, hi: i64) -> String {
         let rounded = self.writer.node(name, "Round", &[value], Vec::new());
-        let ends = [("lo", lo), ("hi", hi)].map(|(end, level)| self.writer.float(&format!("{name}.{end}"), level as f32));
+        let ends = [("lo", lo), ("hi", hi)]
+            .map(|(end, level)| self.writer.float(&format!("{name}.{end}"), level as f32));
         self.writer.node(name, "Clip", &[&rounded, &ends[0], &ends[1]], Vec::new())
     }
 
@@ -164,7 +170,8 @@ impl Graph<'_> {
         }
         let firsts = tables.iter().map(|(first, _)| *first as f32).collect();
         let mut value = self.channels(index, "first", firsts);
-        let ends = [("zero", 0.0), ("one", 1.0)].map(|(end, value)| self.writer.float(&format!("{name}.{end}"), value));
+        let ends = [("zero", 0.0), ("one", 1.0)]
+            .map(|(end, value)| self.writer.float(&format!("{name}.{end}"), value));
         for rise in 0..most {
             let part = |of: &dyn Fn(&super::table::Jump) -> f32| {
                 tables.iter().map(|(_, jumps)| jumps.get(rise).map_or(0.0, of)).collect::<Vec<_>>()
@@ -204,7 +211,8 @@ impl Graph<'_> {
             self.writer.node(name, "Conv", &[of, &weight], attributes)
         } else {
             let values = weights.t().iter().map(|&weight| weight as f32).collect();
-            let weight = self.writer.floats(&format!("{name}.weight"), &[columns as i64, rows as i64], values);
+            let weight =
+                self.writer.floats(&format!("{name}.weight"), &[columns as i64, rows as i64], values);
             self.writer.node(name, "MatMul", &[of, &weight], Vec::new())
         };
         Ok(self.writer.node(name, "Round", &[&sums], Vec::new()))

@@ -122,7 +122,9 @@ impl Trained {
     pub(super) fn is_output(&self, index: usize) -> bool {
         let last = self.net.fields.len() - 1;
         let mut at = last;
-        while let (Layer::BatchNorm, Some(&Source::Field(from))) = (&self.net.fields[at].layer, self.net.fields[at].from.first()) {
+        while let (Layer::BatchNorm, Some(&Source::Field(from))) =
+            (&self.net.fields[at].layer, self.net.fields[at].from.first())
+        {
             if at == index {
                 return true;
             }

@@ -63,7 +63,9 @@ impl Graph<'_> {
             Layer::Dropout(_) => operands[0].clone(),
             Layer::Add(_) => {
                 if of.len() > 2 {
-                    return Err(self.network.failed(index, "it adds more than two tensors, which QONNX rounds between"));
+                    return Err(self
+                        .network
+                        .failed(index, "it adds more than two tensors, which QONNX rounds between"));
                 }
                 self.writer.node(name, "Add", &of, Vec::new())
             }
@@ -112,15 +114,23 @@ impl Graph<'_> {
             let (Some(step), Some(levels)) = (self.network.step(index), levels) else {
                 return Err(self.network.failed(index, "it has no step"));
             };
-            let function = staircases.first().and_then(|staircase| staircase.lookup).map(|lookup| lookup.function.name());
+            let function = staircases
+                .first()
+                .and_then(|staircase| staircase.lookup)
+                .map(|lookup| lookup.function.name());
             let value = match (quantizer.transfer, function.as_deref()) {
                 (Transfer::Signed | Transfer::Unsigned, _) => of.to_owned(),
                 (Transfer::ReLU, _) => self.writer.node(name, "Relu", &[of], Vec::new()),
                 (_, Some("Sigmoid")) => self.writer.node(name, "Sigmoid", &[of], Vec::new()),
                 (_, Some("Tanh")) => self.writer.node(name, "Tanh", &[of], Vec::new()),
-                (_, Some("LeakyReLU")) => self.writer.node(name, "LeakyRelu", &[of], vec![float("alpha", 0.01)]),
+                (_, Some("LeakyReLU")) => {
+                    self.writer.node(name, "LeakyRelu", &[of], vec![float("alpha", 0.01)])
+                }
                 (_, function) => {
-                    let reason = format!("QONNX has no function `{}`: export it by `integers`", function.unwrap_or("?"));
+                    let reason = format!(
+                        "QONNX has no function `{}`: export it by `integers`",
+                        function.unwrap_or("?")
+                    );
                     return Err(self.network.failed(index, &reason));
                 }
             };
@@ -138,12 +148,27 @@ impl Graph<'_> {
         Ok(self.quant(name, (&value, step), bits, declared.lo < 0, is_narrow))
     }
 
-    fn quant(&mut self, name: &str, (value, step): (&str, f32), bits: i64, is_signed: bool, is_narrow: bool) -> String {
+    fn quant(
+        &mut self,
+        name: &str,
+        (value, step): (&str, f32),
+        bits: i64,
+        is_signed: bool,
+        is_narrow: bool,
+    ) -> String {
         let scale = self.writer.float(&format!("{name}.step"), step);
         self.quant_by(name, value, &scale, bits, is_signed, is_narrow)
     }
 
-    fn quant_by(&mut self, name: &str, value: &str, scale: &str, bits: i64, is_signed: bool, is_narrow: bool) -> String {
+    fn quant_by(
+        &mut self,
+        name: &str,
+        value: &str,
+        scale: &str,
+        bits: i64,
+        is_signed: bool,
+        is_narrow: bool,
+    ) -> String {
         let zero = self.writer.float("zero_point", 0.0);
         let width = self.writer.float(&format!("bits_{bits}"), bits as f32);
         let attributes = vec![
@@ -155,7 +180,12 @@ impl Graph<'_> {
     }
 
     /// Quantized weights of these dimensions, and the bias.
-    fn weights(&mut self, index: usize, row: &Linear, dims: &[i64]) -> Result<(String, Option<String>), ExportError> {
+    fn weights(
+        &mut self,
+        index: usize,
+        row: &Linear,
+        dims: &[i64],
+    ) -> Result<(String, Option<String>), ExportError> {
         let name = self.network.net.fields[index].name;
         let field = &self.network.quantized.fields[index];
         let Some(integers) = field.weights() else {
@@ -164,7 +194,8 @@ impl Graph<'_> {
         let scales = &self.scales(index)?;
         let columns = integers.ncols();
         let each = |place: usize| scales[place / columns.max(1) % scales.len()];
-        let values = integers.iter().enumerate().map(|(place, &integer)| integer as f32 * each(place)).collect();
+        let values =
+            integers.iter().enumerate().map(|(place, &integer)| integer as f32 * each(place)).collect();
         let weight = self.writer.floats(&format!("{name}.weight"), dims, values);
         let mut of_scale = vec![1; dims.len()];
         of_scale[0] = scales.len() as i64;
@@ -180,13 +211,15 @@ impl Graph<'_> {
 
     /// The scales of a layer's weights, in the units of the targets where the client alone reads its sums.
     fn scales(&self, index: usize) -> Result<Vec<f32>, ExportError> {
-        let (Part::Weights { scales, .. }, Some(step)) = (&self.network.learned[index], self.step_in(index)) else {
+        let (Part::Weights { scales, .. }, Some(step)) = (&self.network.learned[index], self.step_in(index))
+        else {
             return Err(self.network.failed(index, "it reads no levels"));
         };
         let rows = self.network.quantized.fields[index].weights().map_or(0, |weights| weights.nrows());
         let output = &self.network.quantized.output;
         let each = (output.scale.len() / rows.max(1)).max(1);
-        let is_as_trained = |row: usize| output.scale[row * each].to_bits() == (scales[row % scales.len()] * step).to_bits();
+        let is_as_trained =
+            |row: usize| output.scale[row * each].to_bits() == (scales[row % scales.len()] * step).to_bits();
         if !self.network.is_output(index) || !self.readers_are_plain(index) || (0..rows).all(is_as_trained) {
             return Ok(scales.clone());
         }
@@ -241,7 +274,9 @@ impl Graph<'_> {
     /// The biases of a layer with weights: those with which each staircase behind gives the levels that it has; `None` where it has
     /// none, or normalisations have it.
     fn biases(&self, index: usize) -> Result<Option<Vec<f32>>, ExportError> {
-        let (Part::Weights { scales, bias: own }, Some(step)) = (&self.network.learned[index], self.step_in(index)) else {
+        let (Part::Weights { scales, bias: own }, Some(step)) =
+            (&self.network.learned[index], self.step_in(index))
+        else {
             return Err(self.network.failed(index, "it reads no levels"));
         };
         let is_plain = self.readers_are_plain(index);
@@ -280,7 +315,8 @@ impl Graph<'_> {
         let mut betas = Vec::with_capacity(channels.len());
         for (row, channel) in channels.iter().enumerate() {
             let unit = scales[row % scales.len()] * step;
-            let sums_of = |beta: f32| Dequantize::plain(unit).normalize(Channel { beta, mean: 0.0, ..*channel });
+            let sums_of =
+                |beta: f32| Dequantize::plain(unit).normalize(Channel { beta, mean: 0.0, ..*channel });
             betas.push(self.fitted(index, from, row, channel.beta, &sums_of)?);
         }
         Ok(Some(betas))
@@ -302,10 +338,15 @@ impl Graph<'_> {
         for &quantizer in &quantizers {
             let staircases = self.network.quantized.fields[quantizer].staircases();
             let each = (staircases.len() / rows.max(1)).max(1);
-            let (Some(staircase), Some(step)) = (staircases.get(row * each), self.network.step(quantizer)) else {
+            let (Some(staircase), Some(step)) = (staircases.get(row * each), self.network.step(quantizer))
+            else {
                 return Err(self.network.failed(quantizer, "it has no staircase"));
             };
-            candidates.push(if staircase.lookup.is_some() { staircase.offset } else { staircase.offset * step });
+            candidates.push(if staircase.lookup.is_some() {
+                staircase.offset
+            } else {
+                staircase.offset * step
+            });
             stairs.push(Stairs { staircase, sums: self.network.range(sums), step });
         }
         bias(&stairs, &candidates, sums_of).ok_or_else(|| {
@@ -317,13 +358,16 @@ impl Graph<'_> {
     fn readers_are_plain(&self, index: usize) -> bool {
         let fields = self.network.net.fields;
         !(index + 1..fields.len()).any(|reader| {
-            matches!(fields[reader].layer, Layer::BatchNorm) && fields[reader].from.contains(&Source::Field(index))
+            matches!(fields[reader].layer, Layer::BatchNorm)
+                && fields[reader].from.contains(&Source::Field(index))
         })
     }
 
     /// Whether a layer's bias is counted from zero.
     fn is_free(&self, index: usize) -> bool {
-        let (Layer::Linear(row) | Layer::Conv(Conv { filters: row, .. })) = &self.network.net.fields[index].layer else {
+        let (Layer::Linear(row) | Layer::Conv(Conv { filters: row, .. })) =
+            &self.network.net.fields[index].layer
+        else {
             return true;
         };
         !row.bias.has_centre() || self.network.quantizers_of(index).is_empty()

@@ -81,7 +81,8 @@ pub(super) fn bias(
     let [below, above] = [-step, step].map(|step| reach(found, step, &agrees));
     let room = f64::from(above) - f64::from(below);
     let margin = room / 100.0;
-    let is_safe = f64::from(found) - f64::from(below) >= margin && f64::from(above) - f64::from(found) >= margin;
+    let is_safe =
+        f64::from(found) - f64::from(below) >= margin && f64::from(above) - f64::from(found) >= margin;
     let middle = (f64::from(below) + room / 2.0) as f32;
     Some(if is_safe || !agrees(middle) { found } else { middle })
 }
@@ -103,8 +104,13 @@ fn reach(from: f32, step: f32, agrees: &impl Fn(f32) -> bool) -> f32 {
 /// Biases in the middle between those that change a level, and at both.
 fn between(stairs: &[Stairs<'_>], sums_of: &impl Fn(f32) -> Dequantize) -> Vec<f32> {
     let plain = sums_of(0.0);
-    let intervals = stairs.iter().filter(|stairs| stairs.staircase.lookup.is_none()).map(|stairs| stairs.interval(&plain));
-    let (least, most) = intervals.fold((f64::NEG_INFINITY, f64::INFINITY), |(least, most), (low, high)| (least.max(low), most.min(high)));
+    let intervals = stairs
+        .iter()
+        .filter(|stairs| stairs.staircase.lookup.is_none())
+        .map(|stairs| stairs.interval(&plain));
+    let (least, most) = intervals.fold((f64::NEG_INFINITY, f64::INFINITY), |(least, most), (low, high)| {
+        (least.max(low), most.min(high))
+    });
     let step = stairs.first().map_or(0.0, |stairs| f64::from(stairs.step));
     let middle = match (least.is_finite(), most.is_finite()) {
         (true, true) => f64::midpoint(least, most),

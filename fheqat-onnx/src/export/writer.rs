@@ -5,7 +5,9 @@ use prost::Message;
 
 use crate::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, attribute_proto::AttributeType, tensor_proto::DataType,
+    TypeProto, ValueInfoProto,
+    attribute_proto::AttributeType,
+    tensor_proto::DataType,
     tensor_shape_proto::{Dimension, dimension},
     type_proto,
 };
@@ -51,7 +53,13 @@ impl Writer {
     }
 
     /// A node of a field; what it gives is named for both.
-    pub(super) fn node(&mut self, field: &str, op: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
+    pub(super) fn node(
+        &mut self,
+        field: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
         self.node_of("", field, op, inputs, attributes)
     }
 
@@ -64,7 +72,12 @@ impl Writer {
         attribute: Vec<AttributeProto>,
     ) -> String {
         let path = format!("/{field}/{op}");
-        let alike = self.0.node.iter().filter(|node| node.name().trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') == path).count();
+        let alike = self
+            .0
+            .node
+            .iter()
+            .filter(|node| node.name().trim_end_matches(|c: char| c.is_ascii_digit() || c == '_') == path)
+            .count();
         let name = if alike == 0 { path } else { format!("{path}_{alike}") };
         let output = format!("{name}_output_0");
         self.0.node.push(NodeProto {
@@ -98,7 +111,10 @@ impl Writer {
     /// The file.
     pub(super) fn finish(mut self, name: &str, is_qonnx: bool) -> Vec<u8> {
         self.0.name = Some(name.to_owned());
-        let set = |domain: &str, version: i64| OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) };
+        let set = |domain: &str, version: i64| OperatorSetIdProto {
+            domain: Some(domain.to_owned()),
+            version: Some(version),
+        };
         let mut opset_import = vec![set("", OPSET)];
         if is_qonnx {
             opset_import.push(set(QONNX, 2));

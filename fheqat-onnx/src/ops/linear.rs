@@ -63,11 +63,14 @@ fn rows(weights: &Quantized, bias: Option<Vec<f32>>, inputs: usize) -> Result<Ro
         Scales::All(scale) => (vec![*scale], WeightScale::PerTensor),
         Scales::Each { axis: 0, scales } => (scales.clone(), WeightScale::PerChannel),
         Scales::Each { axis, .. } => {
-            return Err(format!("has a weight scale for each index of axis {axis}: one for all, or one for each output, is read"));
+            return Err(format!(
+                "has a weight scale for each index of axis {axis}: one for all, or one for each output, is read"
+            ));
         }
     };
     let (bits, weight_range) = weight_bits(weights.range)?;
-    let integers: Option<Vec<i32>> = weights.integers.iter().map(|&integer| i32::try_from(integer).ok()).collect();
+    let integers: Option<Vec<i32>> =
+        weights.integers.iter().map(|&integer| i32::try_from(integer).ok()).collect();
     let described = Linear {
         inputs: number(inputs),
         outputs: number(outputs),
@@ -117,7 +120,8 @@ pub(super) fn conv<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
     let shape = sliding.slide(rows.outputs, &of.shape()[1..])?;
     let from = walk.builder.settle(&of)?;
     let name = name(walk, node, 1);
-    let layer = Layer::Conv(Conv { filters: rows.described, window: sliding.window(axes), groups: number(groups) });
+    let layer =
+        Layer::Conv(Conv { filters: rows.described, window: sliding.window(axes), groups: number(groups) });
     walk.builder.sums(name, layer, vec![from], rows.learned, shape).map(Value::Wire)
 }
 
@@ -155,7 +159,9 @@ pub(super) fn matmul<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, S
 
 fn turned(weights: &Quantized) -> Result<Rc<Quantized>, String> {
     let turned = if weights.dims.len() == 2 { weights.transposed(&[1, 0]) } else { None };
-    turned.map(Rc::new).ok_or_else(|| format!("has weights of shape {:?}, but [in, out] is read", weights.dims))
+    turned
+        .map(Rc::new)
+        .ok_or_else(|| format!("has weights of shape {:?}, but [in, out] is read", weights.dims))
 }
 
 /// A dense layer of weights `[out, in]`.
@@ -254,7 +260,10 @@ pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Valu
     let part = |place: usize| {
         let values = walk.tensor(node, place)?.to_floats();
         if values.len() != channels || values.iter().any(|value| !value.is_finite()) {
-            return Err(format!("has {} numbers at operand {place} for {channels} channels, or one that is infinite", values.len()));
+            return Err(format!(
+                "has {} numbers at operand {place} for {channels} channels, or one that is infinite",
+                values.len()
+            ));
         }
         Ok(values)
     };
@@ -264,7 +273,9 @@ pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Valu
     let more = epsilon - f64::from(Channel::EPSILON);
     for variance in &mut variance {
         if f64::from(*variance) + epsilon <= 0.0 {
-            return Err(format!("has a variance of {variance}, which with its epsilon is no positive number"));
+            return Err(format!(
+                "has a variance of {variance}, which with its epsilon is no positive number"
+            ));
         }
         if more != 0.0 {
             *variance = (f64::from(*variance) + more) as f32;
@@ -285,7 +296,9 @@ const MOST_FEATURES: usize = 1 << 13;
 /// When it reads anything but the input, or is divided by no positive number.
 pub(super) fn standardize<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
     const ONE: u32 = 1.0f32.to_bits();
-    let elsewhere = || "is read in front of the quantizer of the input alone, first `Sub`, then `Div`, each of a constant: fold it into the weights or the scales before the export".to_owned();
+    let elsewhere = || {
+        "is read in front of the quantizer of the input alone, first `Sub`, then `Div`, each of a constant: fold it into the weights or the scales before the export".to_owned()
+    };
     let Ok(of) = walk.wire(node, 0) else { return Err(elsewhere()) };
     let count: usize = of.shape().iter().product();
     if count > MOST_FEATURES {
@@ -296,13 +309,15 @@ pub(super) fn standardize<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Val
         Kind::Standardized { mean, deviation } => (Rc::clone(mean), Rc::clone(deviation)),
         _ => return Err(elsewhere()),
     };
-    if deviation.iter().any(|bits| *bits != ONE) || (node.op() == "Sub" && mean.iter().any(|bits| *bits != 0)) {
+    if deviation.iter().any(|bits| *bits != ONE) || (node.op() == "Sub" && mean.iter().any(|bits| *bits != 0))
+    {
         return Err(elsewhere());
     }
     let tensor = walk.tensor(node, 1).map_err(|_| elsewhere())?;
     let dims: Vec<usize> = std::iter::once(1).chain(of.shape().iter().copied()).collect();
-    let values = broadcast(&tensor.to_floats(), &tensor.dims, &dims)
-        .ok_or_else(|| format!("has a constant of shape {:?} for samples of shape {:?}", tensor.dims, of.shape()))?;
+    let values = broadcast(&tensor.to_floats(), &tensor.dims, &dims).ok_or_else(|| {
+        format!("has a constant of shape {:?} for samples of shape {:?}", tensor.dims, of.shape())
+    })?;
     if values.iter().any(|value| !value.is_finite() || (node.op() == "Div" && *value <= 0.0)) {
         return Err("moves by a number that is infinite, or divides by one that is not positive".to_owned());
     }

@@ -61,7 +61,9 @@ fn is_of_qonnx(op: &str) -> bool {
 
 fn unknown(node: Node<'_>) -> String {
     let hint = match node.op() {
-        "Softmax" | "LogSoftmax" => ": leave it out, for clients compute probabilities from what the network gives",
+        "Softmax" | "LogSoftmax" => {
+            ": leave it out, for clients compute probabilities from what the network gives"
+        }
         "Dropout" => ": export the model in evaluation mode",
         "Mul" => ": fold it into the weights or the scales before the export",
         "Shape" | "Gather" | "Unsqueeze" | "Slice" => {

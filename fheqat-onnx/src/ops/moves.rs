@@ -55,7 +55,9 @@ pub(super) fn reshape<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, 
         shape[axis] = count / known.max(1);
     }
     if shape.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim)) != Some(count) {
-        return Err(format!("gives the shape {target:?} to samples of {count} numbers: each sample has to stay one"));
+        return Err(format!(
+            "gives the shape {target:?} to samples of {count} numbers: each sample has to stay one"
+        ));
     }
     let most = fheqat_runtime::spec::limits::MAX_RANK;
     if shape.len() > most {
@@ -71,7 +73,8 @@ pub(super) fn transpose<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value
         match node.integers("perm") {
             None => Ok((0..rank).rev().collect()),
             Some(order) => {
-                let order: Option<Vec<usize>> = order.iter().map(|&axis| usize::try_from(axis).ok()).collect();
+                let order: Option<Vec<usize>> =
+                    order.iter().map(|&axis| usize::try_from(axis).ok()).collect();
                 order.ok_or_else(|| "has a negative axis".to_owned())
             }
         }
@@ -104,7 +107,8 @@ pub(super) fn transpose<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value
 /// # Errors
 /// When it joins along another axis than the first of samples, or shapes differ.
 pub(super) fn concat<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
-    let parts: Vec<Expr> = (0..node.0.input.len()).map(|place| walk.wire(node, place)).collect::<Result<_, _>>()?;
+    let parts: Vec<Expr> =
+        (0..node.0.input.len()).map(|place| walk.wire(node, place)).collect::<Result<_, _>>()?;
     let first = parts.first().ok_or("joins nothing")?;
     let rank = i64::try_from(first.shape().len()).unwrap_or_default();
     if !matches!(node.integer("axis", 0), axis if axis == 1 || axis == -rank) {

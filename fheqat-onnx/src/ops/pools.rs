@@ -47,14 +47,19 @@ impl Sliding {
         let kernel = match kernel {
             Some(kernel) if kernel.len() == axes && kernel.iter().all(|length| *length == kernel[0]) => {
                 if let Some(declared) = node.integers("kernel_shape")
-                    && !declared.iter().map(|&length| usize::try_from(length)).eq(kernel.iter().map(|&length| Ok(length)))
+                    && !declared
+                        .iter()
+                        .map(|&length| usize::try_from(length))
+                        .eq(kernel.iter().map(|&length| Ok(length)))
                 {
                     return Err(format!("has `kernel_shape` of {declared:?}, but weights for {kernel:?}"));
                 }
                 kernel[0]
             }
             Some(kernel) => {
-                return Err(format!("has a window of {kernel:?}, but windows are alike along all of one or two axes"));
+                return Err(format!(
+                    "has a window of {kernel:?}, but windows are alike along all of one or two axes"
+                ));
             }
             None => all("kernel_shape", axes, None)?,
         };

@@ -37,7 +37,8 @@ pub(super) fn quant<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, St
 pub(super) fn bipolar<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
     let scale = walk.tensor(node, 1)?;
     let Value::Constant(constant) = walk.required(node, 0)? else {
-        return Err("gives activations of -1 and 1: type `Quant` of 2 bits, for levels have zero among them".to_owned());
+        return Err("gives activations of -1 and 1: type `Quant` of 2 bits, for levels have zero among them"
+            .to_owned());
     };
     let quantization = Quantization { scale: (*scale).clone(), range: Range::new(-1, 1), axis: None };
     let scales = quantization.scales(&constant.dims)?;

@@ -121,7 +121,9 @@ fn points() -> Dataset {
 }
 
 fn values() -> Dataset {
-    let features = Array2::from_shape_fn((300, 2), |(row, column)| ((row * (7 + column) * 13) % 101) as f32 / 50.0 - 1.0);
+    let features = Array2::from_shape_fn((300, 2), |(row, column)| {
+        ((row * (7 + column) * 13) % 101) as f32 / 50.0 - 1.0
+    });
     let targets = Array2::from_shape_fn((300, 3), |(row, output)| {
         let (a, b) = (features[[row, 0]], features[[row, 1]]);
         [a * 40.0 + 7.0, b - a, a * b * 0.01][output]
@@ -131,14 +133,17 @@ fn values() -> Dataset {
 
 fn trained<N: Network>(data: &Dataset) -> N {
     let mut network = N::new(Seed(5));
-    network.train(data, &TrainConfig { epochs: Some(3), progress: false, ..TrainConfig::declared() }).unwrap();
+    network
+        .train(data, &TrainConfig { epochs: Some(3), progress: false, ..TrainConfig::declared() })
+        .unwrap();
     network
 }
 
 /// Samples of the data and between them, on steps of a grid too, where roundings are ties.
 fn samples(data: &Dataset) -> Vec<Vec<f32>> {
     let given: Vec<Vec<f32>> = data.samples().take(150).collect();
-    let mixed = given.windows(2).map(|pair| pair[0].iter().zip(&pair[1]).map(|(a, b)| 0.6 * a + 0.7 * b).collect());
+    let mixed =
+        given.windows(2).map(|pair| pair[0].iter().zip(&pair[1]).map(|(a, b)| 0.6 * a + 0.7 * b).collect());
     let coarse = given.iter().map(|sample| sample.iter().map(|x| (x * 4.0).round() / 4.0).collect());
     given.iter().cloned().chain(mixed).chain(coarse).collect()
 }
@@ -185,7 +190,10 @@ fn keep(name: &str, file: &[u8]) {
         fs::write(&path, file).unwrap();
     }
     let kept = fs::read(&path).unwrap_or_default();
-    assert!(kept == file, "{name} is another: run with UPDATE_EXPORTED=1, then tests/interop/check_export.py");
+    assert!(
+        kept == file,
+        "{name} is another: run with UPDATE_EXPORTED=1, then tests/interop/check_export.py"
+    );
 }
 
 /// What is exported and imported again is the same circuit.
@@ -237,7 +245,10 @@ fn a_function_of_your_own_leaves_as_integers() {
     let network: Average = trained(&data);
     check_integers("average", &network, &data);
     let error = export::qonnx(&Trained::of(&network).unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "`act1` cannot be exported: QONNX has no function `Gelu`: export it by `integers`");
+    assert_eq!(
+        error.to_string(),
+        "`act1` cannot be exported: QONNX has no function `Gelu`: export it by `integers`"
+    );
 }
 
 #[test]

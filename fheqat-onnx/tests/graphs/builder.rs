@@ -2,7 +2,9 @@
 
 use fheqat_onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, attribute_proto::AttributeType, tensor_shape_proto::{Dimension, dimension},
+    TypeProto, ValueInfoProto,
+    attribute_proto::AttributeType,
+    tensor_shape_proto::{Dimension, dimension},
     type_proto,
 };
 use prost::Message;
@@ -45,7 +47,12 @@ impl Builder {
         let of_type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)) };
         let input = ValueInfoProto { name: Some("x".to_owned()), r#type: Some(of_type) };
         let graph = GraphProto { name: Some("main".to_owned()), input: vec![input], ..GraphProto::default() };
-        Self { graph, format, features: dims.iter().product(), state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
+        Self {
+            graph,
+            format,
+            features: dims.iter().product(),
+            state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+        }
     }
 
     /// Uniform in -1 to 1.
@@ -93,11 +100,24 @@ impl Builder {
     }
 
     /// A node, whose name is that of its output.
-    pub(crate) fn op(&mut self, name: &str, op: &str, inputs: &[&str], attributes: &[Attribute<'_>]) -> String {
+    pub(crate) fn op(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[Attribute<'_>],
+    ) -> String {
         self.op_of("", name, op, inputs, attributes)
     }
 
-    pub(crate) fn op_of(&mut self, domain: &str, name: &str, op: &str, inputs: &[&str], attributes: &[Attribute<'_>]) -> String {
+    pub(crate) fn op_of(
+        &mut self,
+        domain: &str,
+        name: &str,
+        op: &str,
+        inputs: &[&str],
+        attributes: &[Attribute<'_>],
+    ) -> String {
         self.graph.node.push(NodeProto {
             input: inputs.iter().map(|&input| input.to_owned()).collect(),
             output: vec![format!("{name}_out")],
@@ -129,19 +149,33 @@ impl Builder {
     }
 
     /// A quantizer of activations with this scale.
-    pub(crate) fn quant_by(&mut self, name: &str, of: &str, scale: &str, bits: u32, is_signed: bool, is_narrow: bool) -> String {
+    pub(crate) fn quant_by(
+        &mut self,
+        name: &str,
+        of: &str,
+        scale: &str,
+        bits: u32,
+        is_signed: bool,
+        is_narrow: bool,
+    ) -> String {
         let (lo, hi) = ends(bits, is_signed, is_narrow);
         match self.format {
             Format::Qonnx => {
                 let zero = self.floats(&format!("{name}.zero"), &[], &[0.0]);
                 let width = self.floats(&format!("{name}.bits"), &[], &[bits as f32]);
-                let attributes = [I("signed", i64::from(is_signed)), I("narrow", i64::from(is_narrow)), Attribute::S("rounding_mode", "ROUND")];
+                let attributes = [
+                    I("signed", i64::from(is_signed)),
+                    I("narrow", i64::from(is_narrow)),
+                    Attribute::S("rounding_mode", "ROUND"),
+                ];
                 self.op_of("qonnx.custom_op.general", name, "Quant", &[of, scale, &zero, &width], &attributes)
             }
             Format::Qcdq => {
                 let of_type = if is_signed { 3 } else { 2 };
                 let zero = self.constant(&format!("{name}.zero"), &[], of_type, vec![0]);
-                let ends = [("lo", lo), ("hi", hi)].map(|(end, value)| self.constant(&format!("{name}.{end}"), &[], of_type, vec![value as u8]));
+                let ends = [("lo", lo), ("hi", hi)].map(|(end, value)| {
+                    self.constant(&format!("{name}.{end}"), &[], of_type, vec![value as u8])
+                });
                 let rounded = self.op(&format!("{name}/q"), "QuantizeLinear", &[of, scale, &zero], &[]);
                 self.graph.node.last_mut().unwrap().name = Some(format!("/{name}/QuantizeLinear"));
                 let clipped = self.op(&format!("{name}/c"), "Clip", &[&rounded, &ends[0], &ends[1]], &[]);
@@ -151,14 +185,32 @@ impl Builder {
     }
 
     /// Random weights, of which about one in five is zero, quantized with a scale for all or for each output.
-    pub(crate) fn weights(&mut self, name: &str, dims: &[usize], bits: u32, is_narrow: bool, is_per_channel: bool) -> String {
+    pub(crate) fn weights(
+        &mut self,
+        name: &str,
+        dims: &[usize],
+        bits: u32,
+        is_narrow: bool,
+        is_per_channel: bool,
+    ) -> String {
         let count = dims.iter().product();
-        let values: Vec<f32> = (0..count).map(|_| if self.random() < -0.6 { 0.0 } else { self.random() }).collect();
-        let scales: Vec<f32> = (0..if is_per_channel { dims[0] } else { 1 }).map(|_| (1.0 + 0.2 * self.random()) / (1 << (bits - 1)) as f32).collect();
+        let values: Vec<f32> =
+            (0..count).map(|_| if self.random() < -0.6 { 0.0 } else { self.random() }).collect();
+        let scales: Vec<f32> = (0..if is_per_channel { dims[0] } else { 1 })
+            .map(|_| (1.0 + 0.2 * self.random()) / (1 << (bits - 1)) as f32)
+            .collect();
         self.weights_of(name, dims, &values, &scales, bits, is_narrow)
     }
 
-    pub(crate) fn weights_of(&mut self, name: &str, dims: &[usize], values: &[f32], scales: &[f32], bits: u32, is_narrow: bool) -> String {
+    pub(crate) fn weights_of(
+        &mut self,
+        name: &str,
+        dims: &[usize],
+        values: &[f32],
+        scales: &[f32],
+        bits: u32,
+        is_narrow: bool,
+    ) -> String {
         let (lo, hi) = ends(bits, true, is_narrow);
         match self.format {
             Format::Qonnx => {
@@ -169,26 +221,51 @@ impl Builder {
                 let scale = self.floats(&format!("{name}.scale"), of_scale, scales);
                 let zero = self.floats(&format!("{name}.w_zero"), &[], &[0.0]);
                 let width = self.floats(&format!("{name}.w_bits"), &[], &[bits as f32]);
-                let attributes = [I("signed", 1), I("narrow", i64::from(is_narrow)), Attribute::S("rounding_mode", "ROUND")];
-                self.op_of("qonnx.custom_op.general", &format!("{name}/weight_quant"), "Quant", &[&float, &scale, &zero, &width], &attributes)
+                let attributes = [
+                    I("signed", 1),
+                    I("narrow", i64::from(is_narrow)),
+                    Attribute::S("rounding_mode", "ROUND"),
+                ];
+                self.op_of(
+                    "qonnx.custom_op.general",
+                    &format!("{name}/weight_quant"),
+                    "Quant",
+                    &[&float, &scale, &zero, &width],
+                    &attributes,
+                )
             }
             Format::Qcdq => {
                 let each = values.len() / scales.len();
-                let integers = values.iter().enumerate().map(|(place, value)| (value / scales[place / each]).round_ties_even().clamp(lo as f32, hi as f32) as i8 as u8);
+                let integers = values.iter().enumerate().map(|(place, value)| {
+                    (value / scales[place / each]).round_ties_even().clamp(lo as f32, hi as f32) as i8 as u8
+                });
                 let integers = integers.collect();
                 let integers = self.constant(&format!("{name}.int"), dims, 3, integers);
-                let ends = [("lo", lo), ("hi", hi)].map(|(end, value)| self.constant(&format!("{name}.{end}"), &[], 3, vec![value as u8]));
+                let ends = [("lo", lo), ("hi", hi)]
+                    .map(|(end, value)| self.constant(&format!("{name}.{end}"), &[], 3, vec![value as u8]));
                 let of_scale = if scales.len() == 1 { vec![] } else { vec![scales.len()] };
                 let scale = self.floats(&format!("{name}.scale"), &of_scale, scales);
                 let zeros = self.constant(&format!("{name}.w_zero"), &of_scale, 3, vec![0; scales.len()]);
                 let clipped = self.op(&format!("{name}/c"), "Clip", &[&integers, &ends[0], &ends[1]], &[]);
-                self.op(&format!("{name}/weight_quant"), "DequantizeLinear", &[&clipped, &scale, &zeros], &[I("axis", 0)])
+                self.op(
+                    &format!("{name}/weight_quant"),
+                    "DequantizeLinear",
+                    &[&clipped, &scale, &zeros],
+                    &[I("axis", 0)],
+                )
             }
         }
     }
 
     /// A dense layer, `Gemm` with a bias.
-    pub(crate) fn linear(&mut self, name: &str, of: &str, inputs: usize, outputs: usize, bits: u32) -> String {
+    pub(crate) fn linear(
+        &mut self,
+        name: &str,
+        of: &str,
+        inputs: usize,
+        outputs: usize,
+        bits: u32,
+    ) -> String {
         let weights = self.weights(name, &[outputs, inputs], bits, true, false);
         let bias = self.randoms(outputs);
         let bias = self.floats(&format!("{name}.bias"), &[outputs], &bias);
@@ -198,27 +275,52 @@ impl Builder {
     /// A batch normalisation of random numbers.
     pub(crate) fn norm(&mut self, name: &str, of: &str, channels: usize, epsilon: f32) -> String {
         let mut part = |part: &str, least: f32| {
-            let values: Vec<f32> = (0..channels).map(|_| if least > 0.0 { least + 0.5 + 0.5 * self.random() } else { self.random() }).collect();
+            let values: Vec<f32> = (0..channels)
+                .map(|_| if least > 0.0 { least + 0.5 + 0.5 * self.random() } else { self.random() })
+                .collect();
             self.floats(&format!("{name}.{part}"), &[channels], &values)
         };
         let parts = [part("gamma", 0.0), part("beta", 0.0), part("mean", 0.0), part("var", 0.2)];
         let [gamma, beta, mean, var] = parts.each_ref().map(String::as_str);
-        self.op(name, "BatchNormalization", &[of, gamma, beta, mean, var], &[Attribute::F("epsilon", epsilon)])
+        self.op(
+            name,
+            "BatchNormalization",
+            &[of, gamma, beta, mean, var],
+            &[Attribute::F("epsilon", epsilon)],
+        )
     }
 
     /// Windows of a node.
-    pub(crate) fn conv(&mut self, name: &str, of: &str, weights: &str, bias: Option<&str>, side: [i64; 3], groups: i64) -> String {
+    pub(crate) fn conv(
+        &mut self,
+        name: &str,
+        of: &str,
+        weights: &str,
+        bias: Option<&str>,
+        side: [i64; 3],
+        groups: i64,
+    ) -> String {
         let [kernel, stride, padding] = side;
         let inputs: Vec<&str> = [of, weights].into_iter().chain(bias).collect();
-        let attributes = [Is("kernel_shape", &[kernel; 2]), Is("strides", &[stride; 2]), Is("pads", &[padding; 4]), Is("dilations", &[1, 1]), I("group", groups)];
+        let attributes = [
+            Is("kernel_shape", &[kernel; 2]),
+            Is("strides", &[stride; 2]),
+            Is("pads", &[padding; 4]),
+            Is("dilations", &[1, 1]),
+            I("group", groups),
+        ];
         self.op(name, "Conv", &inputs, &attributes)
     }
 
     /// The file, with this output.
     pub(crate) fn file(&mut self, output: &str) -> Vec<u8> {
-        self.graph.output = vec![ValueInfoProto { name: Some(output.to_owned()), ..ValueInfoProto::default() }];
+        self.graph.output =
+            vec![ValueInfoProto { name: Some(output.to_owned()), ..ValueInfoProto::default() }];
         let sets = [("", 17), ("qonnx.custom_op.general", 2)];
-        let set = |(domain, version): (&str, i64)| OperatorSetIdProto { domain: Some(domain.to_owned()), version: Some(version) };
+        let set = |(domain, version): (&str, i64)| OperatorSetIdProto {
+            domain: Some(domain.to_owned()),
+            version: Some(version),
+        };
         ModelProto {
             ir_version: Some(9),
             opset_import: sets.map(set).to_vec(),
@@ -233,15 +335,25 @@ impl Builder {
 /// The least and the greatest integer.
 fn ends(bits: u32, is_signed: bool, is_narrow: bool) -> (i64, i64) {
     let narrow = i64::from(is_narrow);
-    if is_signed { (narrow - (1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1 - narrow) }
+    if is_signed {
+        (narrow - (1 << (bits - 1)), (1 << (bits - 1)) - 1)
+    } else {
+        (0, (1 << bits) - 1 - narrow)
+    }
 }
 
 fn attribute(attribute: &Attribute<'_>) -> AttributeProto {
-    let of = |name: &str, of_type: AttributeType| AttributeProto { name: Some(name.to_owned()), r#type: Some(of_type as i32), ..AttributeProto::default() };
+    let of = |name: &str, of_type: AttributeType| AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(of_type as i32),
+        ..AttributeProto::default()
+    };
     match *attribute {
         I(name, i) => AttributeProto { i: Some(i), ..of(name, AttributeType::Int) },
         Attribute::F(name, f) => AttributeProto { f: Some(f), ..of(name, AttributeType::Float) },
         Is(name, ints) => AttributeProto { ints: ints.to_vec(), ..of(name, AttributeType::Ints) },
-        Attribute::S(name, s) => AttributeProto { s: Some(s.as_bytes().to_vec()), ..of(name, AttributeType::String) },
+        Attribute::S(name, s) => {
+            AttributeProto { s: Some(s.as_bytes().to_vec()), ..of(name, AttributeType::String) }
+        }
     }
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod builder;
-mod refused;
 mod reference;
+mod refused;
 
 use builder::{
     Attribute::{F, I, Is},
@@ -32,19 +32,28 @@ fn check_but(mut builder: Builder, output: &str, moved: &[&str]) -> Imported {
         let expected = reference::run(&builder.graph, &sample, |value| value);
         let integers = quantized.integers(&sample).unwrap();
         for (index, (field, integers)) in quantized.fields.iter().zip(&integers).enumerate() {
-            let tensor = if moved.contains(&field.name) { None } else { expected.get(&format!("{}_out", field.name)) };
+            let tensor =
+                if moved.contains(&field.name) { None } else { expected.get(&format!("{}_out", field.name)) };
             let Some(expected) = tensor else { continue };
             let (Some(step), true) = (network.step(index), is_quantizer(&imported, index)) else { continue };
             let found: Vec<f64> = integers.iter().map(|&level| level as f64 * f64::from(step)).collect();
             let is_near = |(a, b): (&f64, &f64)| (a - b).abs() < f64::from(step) / 2.0;
-            assert!(found.iter().zip(&expected.values).all(is_near), "{case}: `{}`: {found:?} is not {:?}", field.name, expected.values);
+            assert!(
+                found.iter().zip(&expected.values).all(is_near),
+                "{case}: `{}`: {found:?} is not {:?}",
+                field.name,
+                expected.values
+            );
             compared += found.len();
         }
         let outputs = quantized.run(&sample).unwrap();
         let expected = &expected[output].values;
         let scale = expected.iter().fold(1.0f64, |scale, value| scale.max(value.abs()));
         let is_near = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs() < 1e-5 * scale;
-        assert!(outputs.len() == expected.len() && outputs.iter().zip(expected).all(is_near), "{case}: {outputs:?} is not {expected:?}");
+        assert!(
+            outputs.len() == expected.len() && outputs.iter().zip(expected).all(is_near),
+            "{case}: {outputs:?} is not {expected:?}"
+        );
         assert_eq!(circuit.simulate(&sample).unwrap().values, outputs, "{case}: encrypted");
     }
     assert!(compared > 0 || !moved.is_empty(), "{case}: no levels are compared");
@@ -144,7 +153,12 @@ fn convolutions_with_groups_norms_pools_and_views() {
         let x = b.norm("bn2", &x, 6, 1e-5);
         let x = b.op("t", "Tanh", &[&x], &[]);
         let x = b.quant("act2", &x, 4, true);
-        let x = b.op("avg", "AveragePool", &[&x], &[Is("kernel_shape", &[2, 2]), Is("strides", &[1, 1]), I("count_include_pad", 1)]);
+        let x = b.op(
+            "avg",
+            "AveragePool",
+            &[&x],
+            &[Is("kernel_shape", &[2, 2]), Is("strides", &[1, 1]), I("count_include_pad", 1)],
+        );
         let x = b.quant("quant3", &x, 4, true);
         let x = b.op("turned", "Transpose", &[&x], &[Is("perm", &[0, 2, 3, 1])]);
         let shape = b.shape("shape", &[-1, 24]);
@@ -214,7 +228,11 @@ fn joints_of_levels_and_of_sums() {
             for (index, name) in ["one", "two", "three"].into_iter().enumerate() {
                 let part = b.linear(name, &x, 4, 2 + index, 3);
                 let part = b.op(&format!("{name}/r"), "Relu", &[&part], &[]);
-                parts.push(if is_quantized_first { b.quant_by(&format!("q{index}"), &part, &step, 3, false, false) } else { part });
+                parts.push(if is_quantized_first {
+                    b.quant_by(&format!("q{index}"), &part, &step, 3, false, false)
+                } else {
+                    part
+                });
             }
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             let mut x = b.op("cat", "Concat", &parts, &[I("axis", 1)]);
@@ -288,7 +306,12 @@ fn a_quantizer_behind_views_and_maxima_of_sums() {
         let w = b.weights("conv1", &[2, 1, 2, 2], 3, true, false);
         let x = b.conv("conv1", &x, &w, None, [2, 1, 0], 1);
         let x = b.op("r", "Relu", &[&x], &[]);
-        let x = b.op("max", "MaxPool", &[&x], &[Is("kernel_shape", &[2, 2]), Is("strides", &[1, 1]), Is("pads", &[1, 1, 1, 1])]);
+        let x = b.op(
+            "max",
+            "MaxPool",
+            &[&x],
+            &[Is("kernel_shape", &[2, 2]), Is("strides", &[1, 1]), Is("pads", &[1, 1, 1, 1])],
+        );
         let x = b.op("flat", "Flatten", &[&x], &[]);
         let x = b.op("same", "Identity", &[&x], &[]);
         let x = b.op("cast", "Cast", &[&x], &[I("to", 1)]);
@@ -379,9 +402,18 @@ fn names_with_odd_characters_become_fields() {
     let x = b.quant("fn", &x, 3, true);
     let x = b.linear("\u{4f60}\u{597d}\n", &x, 3, 3, 3);
     let file = b.file(&x);
-    let imported = import(&file, &ImportOptions { name: "9 \"lives\"".to_owned(), ..ImportOptions::default() }).unwrap();
+    let imported =
+        import(&file, &ImportOptions { name: "9 \"lives\"".to_owned(), ..ImportOptions::default() }).unwrap();
     has(&imported, "struct Layer9Lives {");
     let fields: Vec<&str> = imported.source().leak().lines().filter(|line| line.ends_with(',')).collect();
-    assert_eq!(fields, ["    ber_self: QuantIdentity,", "    panic: QuantLinear<2, 3>,", "    fn_: QuantIdentity,", "    gemm: QuantLinear<3, 3>,"]);
+    assert_eq!(
+        fields,
+        [
+            "    ber_self: QuantIdentity,",
+            "    panic: QuantLinear<2, 3>,",
+            "    fn_: QuantIdentity,",
+            "    gemm: QuantLinear<3, 3>,"
+        ]
+    );
     imported.network().unwrap().circuit().unwrap();
 }

@@ -47,7 +47,9 @@ fn indices(dims: &[usize]) -> Vec<Vec<usize>> {
 
 fn zip(one: &Tensor, other: &Tensor, f: impl Fn(f64, f64) -> f64) -> Tensor {
     let rank = one.dims.len().max(other.dims.len());
-    let dim = |tensor: &Tensor, axis: usize| (axis + tensor.dims.len()).checked_sub(rank).map_or(1, |axis| tensor.dims[axis]);
+    let dim = |tensor: &Tensor, axis: usize| {
+        (axis + tensor.dims.len()).checked_sub(rank).map_or(1, |axis| tensor.dims[axis])
+    };
     let dims: Vec<usize> = (0..rank).map(|axis| dim(one, axis).max(dim(other, axis))).collect();
     let values = indices(&dims).iter().map(|index| f(one.broadcast(index), other.broadcast(index))).collect();
     Tensor { dims, values }
@@ -62,7 +64,9 @@ fn constant(proto: &TensorProto) -> Tensor {
         2 => raw.iter().map(|&byte| f64::from(byte)).collect(),
         3 => raw.iter().map(|&byte| f64::from(byte as i8)).collect(),
         6 => proto.int32_data.iter().map(|&value| f64::from(value)).collect(),
-        7 if !raw.is_empty() => raw.chunks(8).map(|word| i64::from_le_bytes(word.try_into().unwrap()) as f64).collect(),
+        7 if !raw.is_empty() => {
+            raw.chunks(8).map(|word| i64::from_le_bytes(word.try_into().unwrap()) as f64).collect()
+        }
         7 => proto.int64_data.iter().map(|&value| value as f64).collect(),
         other => panic!("constants of type {other}"),
     };
@@ -78,7 +82,8 @@ fn integer(node: &NodeProto, name: &str, default: i64) -> i64 {
 }
 
 fn integers(node: &NodeProto, name: &str, default: &[usize]) -> Vec<usize> {
-    attribute(node, name).map_or(default.to_vec(), |found| found.ints.iter().map(|&value| value as usize).collect())
+    attribute(node, name)
+        .map_or(default.to_vec(), |found| found.ints.iter().map(|&value| value as usize).collect())
 }
 
 /// Every tensor of a graph for one sample, each result of an operation rounded by a function.
@@ -88,15 +93,18 @@ pub(crate) fn run(graph: &GraphProto, sample: &[f32], rounded: fn(f64) -> f64) -
         tensors.insert(initializer.name().to_owned(), constant(initializer));
     }
     let input = &graph.input[0];
-    let fheqat_onnx::proto::type_proto::Value::TensorType(of_type) = input.r#type.as_ref().unwrap().value.as_ref().unwrap();
+    let fheqat_onnx::proto::type_proto::Value::TensorType(of_type) =
+        input.r#type.as_ref().unwrap().value.as_ref().unwrap();
     let dims = of_type.shape.as_ref().unwrap().dim[1..].iter().map(|dim| match dim.value {
         Some(fheqat_onnx::proto::tensor_shape_proto::dimension::Value::DimValue(value)) => value as usize,
         _ => panic!("no dimension"),
     });
     let dims: Vec<usize> = std::iter::once(1).chain(dims).collect();
-    tensors.insert(input.name().to_owned(), Tensor::new(&dims, sample.iter().map(|&x| f64::from(x)).collect()));
+    tensors
+        .insert(input.name().to_owned(), Tensor::new(&dims, sample.iter().map(|&x| f64::from(x)).collect()));
     for node in &graph.node {
-        let operands: Vec<&Tensor> = node.input.iter().filter(|name| !name.is_empty()).map(|name| &tensors[name]).collect();
+        let operands: Vec<&Tensor> =
+            node.input.iter().filter(|name| !name.is_empty()).map(|name| &tensors[name]).collect();
         let result = apply(node, &operands).map(rounded);
         tensors.insert(node.output[0].clone(), result);
     }
@@ -148,22 +156,28 @@ fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
             let mut normal = of[0].clone();
             for (index, value) in indices(&normal.dims.clone()).iter().zip(&mut normal.values) {
                 let of_channel = |part: usize| of[part].values[index[1]];
-                *value = (*value - of_channel(3)) / (of_channel(4) + epsilon).sqrt() * of_channel(1) + of_channel(2);
+                *value = (*value - of_channel(3)) / (of_channel(4) + epsilon).sqrt() * of_channel(1)
+                    + of_channel(2);
             }
             normal
         }
         "AveragePool" => windows(node, of[0], 0.0, |window| window.iter().sum::<f64>() / window.len() as f64),
-        "MaxPool" => windows(node, of[0], f64::NEG_INFINITY, |window| window.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+        "MaxPool" => windows(node, of[0], f64::NEG_INFINITY, |window| {
+            window.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+        }),
         "GlobalAveragePool" => {
             let (channels, numbers) = (of[0].dims[1], of[0].dims[2] * of[0].dims[3]);
-            let means = of[0].values.chunks(numbers).map(|channel| channel.iter().sum::<f64>() / numbers as f64);
+            let means =
+                of[0].values.chunks(numbers).map(|channel| channel.iter().sum::<f64>() / numbers as f64);
             Tensor::new(&[1, channels, 1, 1], means.collect())
         }
         "Flatten" => Tensor::new(&[1, of[0].values.len()], of[0].values.clone()),
         "Reshape" => {
             let mut dims: Vec<i64> = of[1].values.iter().map(|&dim| dim as i64).collect();
             let known: i64 = dims.iter().filter(|dim| **dim > 0).product();
-            dims.iter_mut().filter(|dim| **dim == -1).for_each(|dim| *dim = of[0].values.len() as i64 / known);
+            dims.iter_mut()
+                .filter(|dim| **dim == -1)
+                .for_each(|dim| *dim = of[0].values.len() as i64 / known);
             let dims: Vec<usize> = dims.iter().map(|&dim| dim as usize).collect();
             Tensor::new(&dims, of[0].values.clone())
         }
@@ -190,7 +204,9 @@ fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
 fn product(one: &Tensor, other: &Tensor, is_transposed: bool) -> Tensor {
     let inner = one.dims[1];
     let columns = other.dims[usize::from(!is_transposed)];
-    let at = |row: usize, column: usize| if is_transposed { other.values[column * inner + row] } else { other.values[row * columns + column] };
+    let at = |row: usize, column: usize| {
+        if is_transposed { other.values[column * inner + row] } else { other.values[row * columns + column] }
+    };
     let values = (0..columns).map(|column| (0..inner).map(|row| one.values[row] * at(row, column)).sum());
     Tensor::new(&[1, columns], values.collect())
 }
@@ -207,7 +223,11 @@ fn windows(node: &NodeProto, of: &Tensor, outside: f64, f: impl Fn(&[f64]) -> f6
             .map(|offset| {
                 let row = (index[2] * stride[0] + offset[0]).wrapping_sub(pads[0]);
                 let column = (index[3] * stride[1] + offset[1]).wrapping_sub(pads[1]);
-                if row < of.dims[2] && column < of.dims[3] { of.broadcast(&[0, index[1], row, column]) } else { outside }
+                if row < of.dims[2] && column < of.dims[3] {
+                    of.broadcast(&[0, index[1], row, column])
+                } else {
+                    outside
+                }
             })
             .collect();
         f(&seen)
@@ -221,13 +241,18 @@ fn conv(node: &NodeProto, of: &[&Tensor]) -> Tensor {
     let (stride, pads) = (integers(node, "strides", &[1, 1]), integers(node, "pads", &[0, 0, 0, 0]));
     let groups = integer(node, "group", 1) as usize;
     let mut dims = vec![1, w.dims[0]];
-    dims.extend((0..axes).map(|axis| (x.dims[2 + axis] + 2 * pads[axis] - w.dims[2 + axis]) / stride[axis] + 1));
+    dims.extend(
+        (0..axes).map(|axis| (x.dims[2 + axis] + 2 * pads[axis] - w.dims[2 + axis]) / stride[axis] + 1),
+    );
     let value = |index: &Vec<usize>| {
         let group = index[1] / (w.dims[0] / groups);
         let mut sum = of.get(2).map_or(0.0, |bias| bias.values[index[1]]);
         for offset in indices(&w.dims[1..]) {
             let mut from = vec![0, group * w.dims[1] + offset[0]];
-            from.extend((0..axes).map(|axis| (index[2 + axis] * stride[axis] + offset[1 + axis]).wrapping_sub(pads[axis])));
+            from.extend(
+                (0..axes)
+                    .map(|axis| (index[2 + axis] * stride[axis] + offset[1 + axis]).wrapping_sub(pads[axis])),
+            );
             if (0..axes).all(|axis| from[2 + axis] < x.dims[2 + axis]) {
                 let at: Vec<usize> = std::iter::once(index[1]).chain(offset).collect();
                 sum += x.broadcast(&from) * w.broadcast(&at);

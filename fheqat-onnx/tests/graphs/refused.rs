@@ -17,7 +17,8 @@ fn problems(mut builder: Builder, output: &str) -> Vec<Problem> {
 /// Each problem as `node (op): reason`, of which the beginnings are compared.
 fn check(builder: Builder, output: &str, expected: &[&str]) {
     let found: Vec<String> = problems(builder, output).iter().map(ToString::to_string).collect();
-    let is_right = found.len() == expected.len() && found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
+    let is_right = found.len() == expected.len()
+        && found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
     assert!(is_right, "{found:#?}\nis not\n{expected:#?}");
 }
 
@@ -32,21 +33,69 @@ fn every_node_without_a_counterpart_is_named_at_once() {
         let zero = b.floats("z", &[], &[3.0]);
         let width = b.floats("w", &[], &[4.0]);
         let step = b.floats("s", &[], &[0.1]);
-        let _ = b.op_of("qonnx.custom_op.general", "shifted", "Quant", &["x", &step, &zero, &width], &[I("signed", 1)]);
+        let _ = b.op_of(
+            "qonnx.custom_op.general",
+            "shifted",
+            "Quant",
+            &["x", &step, &zero, &width],
+            &[I("signed", 1)],
+        );
         let none = b.floats("none", &[], &[0.0]);
-        let _ = b.op_of("qonnx.custom_op.general", "floored", "Quant", &["x", &step, &none, &width], &[I("signed", 1), S("rounding_mode", "FLOOR")]);
+        let _ = b.op_of(
+            "qonnx.custom_op.general",
+            "floored",
+            "Quant",
+            &["x", &step, &none, &width],
+            &[I("signed", 1), S("rounding_mode", "FLOOR")],
+        );
         let wide = b.floats("wide", &[], &[9.0]);
-        let _ = b.op_of("qonnx.custom_op.general", "wide", "Quant", &["x", &step, &none, &wide], &[I("signed", 1)]);
+        let _ = b.op_of(
+            "qonnx.custom_op.general",
+            "wide",
+            "Quant",
+            &["x", &step, &none, &wide],
+            &[I("signed", 1)],
+        );
         let fraction = b.floats("fraction", &[], &[2.5]);
-        let _ = b.op_of("qonnx.custom_op.general", "fraction", "Quant", &["x", &step, &none, &fraction], &[I("signed", 1)]);
+        let _ = b.op_of(
+            "qonnx.custom_op.general",
+            "fraction",
+            "Quant",
+            &["x", &step, &none, &fraction],
+            &[I("signed", 1)],
+        );
         let steps = b.floats("steps", &[1, 4], &[0.1, 0.2, 0.3, 0.4]);
-        let _ = b.op_of("qonnx.custom_op.general", "steps", "Quant", &["x", &steps, &none, &width], &[I("signed", 1)]);
+        let _ = b.op_of(
+            "qonnx.custom_op.general",
+            "steps",
+            "Quant",
+            &["x", &steps, &none, &width],
+            &[I("signed", 1)],
+        );
         let minus = b.floats("minus", &[], &[-0.1]);
-        let _ = b.op_of("qonnx.custom_op.general", "minus", "Quant", &["x", &minus, &none, &width], &[I("signed", 1)]);
+        let _ = b.op_of(
+            "qonnx.custom_op.general",
+            "minus",
+            "Quant",
+            &["x", &minus, &none, &width],
+            &[I("signed", 1)],
+        );
         let erf = b.op("erf", "Erf", &["x"], &[]);
         let custom = b.op_of("com.example", "custom", "Relu", &["x"], &[]);
         let slope = b.op("slope", "LeakyRelu", &["x"], &[F("alpha", 0.2)]);
-        let names = [&x, "shifted_out", "floored_out", "wide_out", "fraction_out", "steps_out", "minus_out", &erf, &custom, &slope, &moved];
+        let names = [
+            &x,
+            "shifted_out",
+            "floored_out",
+            "wide_out",
+            "fraction_out",
+            "steps_out",
+            "minus_out",
+            &erf,
+            &custom,
+            &slope,
+            &moved,
+        ];
         b.op("cat", "Concat", &names, &[I("axis", 1)])
     };
     let x = b.op("last", "Softmax", &[&x], &[]);
@@ -81,9 +130,11 @@ fn windows_that_are_none_of_ours() {
     let four = b.op("same", "Conv", &[&x, &square], &[S("auto_pad", "SAME_UPPER")]);
     let five = b.op("groups", "Conv", &[&x, &square], &[I("group", 2)]);
     let six = b.op("ceil", "AveragePool", &[&x], &[Is("kernel_shape", &[4, 4]), I("ceil_mode", 1)]);
-    let seven = b.op("edges", "AveragePool", &[&x], &[Is("kernel_shape", &[2, 2]), Is("pads", &[1, 1, 1, 1])]);
+    let seven =
+        b.op("edges", "AveragePool", &[&x], &[Is("kernel_shape", &[2, 2]), Is("pads", &[1, 1, 1, 1])]);
     let eight = b.op("large", "MaxPool", &[&x], &[Is("kernel_shape", &[7, 7])]);
-    let names: Vec<&str> = [&one, &two, &three, &four, &five, &six, &seven, &eight].into_iter().map(String::as_str).collect();
+    let names: Vec<&str> =
+        [&one, &two, &three, &four, &five, &six, &seven, &eight].into_iter().map(String::as_str).collect();
     let x = b.op("cat", "Concat", &names, &[I("axis", 1)]);
     check(
         b,
@@ -107,7 +158,14 @@ fn laws_are_checked_again() {
     let mut b = Builder::new(Format::Qonnx, 3, &[4]);
     let x = b.linear("fc1", "x", 4, 4, 3);
     let x = b.linear("fc2", &x, 4, 2, 3);
-    check(b, &x, &["`fc1` (law input): ", "`fc2` (law quantized): `fc2` needs a quantized input, but `fc1` produces a raw accumulator"]);
+    check(
+        b,
+        &x,
+        &[
+            "`fc1` (law input): ",
+            "`fc2` (law quantized): `fc2` needs a quantized input, but `fc1` produces a raw accumulator",
+        ],
+    );
 
     // Sums that are too wide whatever is declared.
     let mut b = Builder::new(Format::Qonnx, 4, &[900]);

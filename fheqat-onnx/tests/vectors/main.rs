@@ -80,11 +80,20 @@ fn integers_and_classes_are_those_of_brevitas() {
             let imported = imported(model, format);
             assert!(imported.notes().is_empty(), "{model} {format}: {:?}", imported.notes());
             let network = imported.network().unwrap();
-            check(&network.quantized().unwrap(), &quantizers(&imported), &vector, &format!("{model}.{format}"));
+            check(
+                &network.quantized().unwrap(),
+                &quantizers(&imported),
+                &vector,
+                &format!("{model}.{format}"),
+            );
             let circuit = network.circuit().unwrap();
             for sample in 0..20 {
                 let simulated = circuit.simulate(vector.input(sample)).unwrap();
-                assert_eq!(simulated.accumulators, vector.sums(sample).unwrap(), "{model} {format}: encrypted");
+                assert_eq!(
+                    simulated.accumulators,
+                    vector.sums(sample).unwrap(),
+                    "{model} {format}: encrypted"
+                );
             }
         }
     }
@@ -176,7 +185,8 @@ fn ties_are_exact_and_noted() {
 /// Models of `tests/interop/make.py`: those in `tests/interop/made`, or in the folder that `FHEQAT_VECTORS` names.
 #[test]
 fn made_models_give_the_integers_of_brevitas() {
-    let folder = std::env::var_os("FHEQAT_VECTORS").map_or_else(|| vector::folder().join("made"), PathBuf::from);
+    let folder =
+        std::env::var_os("FHEQAT_VECTORS").map_or_else(|| vector::folder().join("made"), PathBuf::from);
     let mut models = Vec::new();
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
@@ -191,7 +201,8 @@ fn made_models_give_the_integers_of_brevitas() {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let model = name.split('.').next().unwrap();
         let run = || {
-            let imported = import(&fs::read(&path).unwrap(), &ImportOptions::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let imported = import(&fs::read(&path).unwrap(), &ImportOptions::default())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let is_known = |note: &Note| note.text.contains("exactly equal");
             assert!(imported.notes().iter().all(is_known), "{name}: {:?}", imported.notes());
             let network = imported.network().unwrap().quantized().unwrap();

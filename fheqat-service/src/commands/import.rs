@@ -46,10 +46,8 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let fheqat = fheqat.as_deref().map(check_sources).transpose()?;
 
     let path = files::text(model);
-    let import_options = ImportOptions {
-        name: name.clone(),
-        max_bytes: usize::try_from(limits.most()).unwrap_or(usize::MAX),
-    };
+    let import_options =
+        ImportOptions { name: name.clone(), max_bytes: usize::try_from(limits.most()).unwrap_or(usize::MAX) };
     let imported =
         import(&limits.read(model)?, &import_options).map_err(|error| format!("`{path}`: {error}"))?;
     // What cannot run is found before anything is written.
