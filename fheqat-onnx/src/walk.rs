@@ -31,6 +31,8 @@ pub(crate) enum Value {
     Integers(Rc<Integers>),
     /// What depends on the input.
     Wire(Expr),
+    /// Dimensions of such a tensor; `None` counts samples.
+    Lengths(Vec<Option<i64>>),
     /// A node that was refused gives it.
     Unknown,
 }
@@ -167,6 +169,11 @@ impl<'a> Walk<'a> {
             }
             _ => Err("reads a constant where the network's numbers are expected".to_owned()),
         }
+    }
+
+    /// Whether a node reads dimensions.
+    pub(crate) fn reads_lengths(&self, node: Node<'a>) -> bool {
+        (0..node.0.input.len()).any(|place| matches!(self.operand(node, place), Some(Value::Lengths(_))))
     }
 
     /// A constant operand.

@@ -1,6 +1,7 @@
 //! Operations: what each makes of its operands.
 
 mod curves;
+mod lengths;
 mod linear;
 mod moves;
 mod pools;
@@ -47,7 +48,11 @@ pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, St
         "Flatten" => moves::flatten(walk, node),
         "Reshape" => moves::reshape(walk, node),
         "Transpose" => moves::transpose(walk, node),
+        "Concat" if walk.reads_lengths(node) => lengths::concat(walk, node),
         "Concat" => moves::concat(walk, node),
+        "Shape" => lengths::shape(walk, node),
+        "Gather" => lengths::gather(walk, node),
+        "Unsqueeze" | "Squeeze" => lengths::same(walk, node),
         "Constant" => moves::constant(node),
         "Identity" => walk.required(node, 0),
         "Cast" => moves::cast(walk, node),
@@ -66,9 +71,6 @@ fn unknown(node: Node<'_>) -> String {
         }
         "Dropout" => ": export the model in evaluation mode",
         "Mul" => ": fold it into the weights or the scales before the export",
-        "Shape" | "Gather" | "Unsqueeze" | "Slice" => {
-            ": export the model with a fixed batch, so that shapes are constants"
-        }
         _ => "",
     };
     let domain = crate::node::printable(node.domain());

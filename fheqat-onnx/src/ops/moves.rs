@@ -28,10 +28,12 @@ fn view(node: Node<'_>, op: &'static str, of: Expr, shape: Vec<usize>) -> Result
 pub(super) fn reshape<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
     node.only("allowzero", 0, 0)?;
     let of = walk.wire(node, 0)?;
-    let target = walk.tensor(node, 1)?;
-    let Numbers::Integers(target, _) = &target.numbers else {
-        return Err("has a shape that is no integers".to_owned());
-    };
+    // Where the number of samples is computed, it is that of the operand.
+    let target = super::lengths::at(walk, node, 1)?;
+    if target.iter().skip(1).any(Option::is_none) {
+        return Err("moves the batch, which has to stay the first axis".to_owned());
+    }
+    let target: Vec<i64> = target.into_iter().map(Option::unwrap_or_default).collect();
     let count: usize = of.shape().iter().product();
     let found = of.shape();
     let Some((&batch, dims)) = target.split_first().filter(|(_, dims)| !dims.is_empty()) else {

@@ -358,6 +358,23 @@ fn floats_that_are_held_between_two_others() {
     }
 }
 
+/// `x.view(x.shape[0], -1)` of `PyTorch`, where the batch is open.
+#[test]
+fn shapes_that_the_graph_computes() {
+    for format in FORMATS {
+        let mut b = Builder::new(format, 15, &[2, 4]);
+        let x = b.quant("quant_inp", "x", 4, true);
+        let dims = b.op("shape", "Shape", &[&x], &[]);
+        let zero = b.shape("zero", &[0]);
+        let batch = b.op("batch", "Gather", &[&dims, &zero], &[I("axis", 0)]);
+        let open = b.shape("open", &[-1]);
+        let target = b.op("target", "Concat", &[&batch, &open], &[I("axis", 0)]);
+        let x = b.op("flat", "Reshape", &[&x, &target], &[]);
+        let x = b.linear("fc", &x, 8, 2, 3);
+        has(&check(b, &x), "flat: Flatten,");
+    }
+}
+
 /// Images are moved and divided channel by channel.
 #[test]
 fn features_are_standardised_in_front_of_their_quantizer() {

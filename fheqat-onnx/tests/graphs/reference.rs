@@ -171,6 +171,15 @@ fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
                 of[0].values.chunks(numbers).map(|channel| channel.iter().sum::<f64>() / numbers as f64);
             Tensor::new(&[1, channels, 1, 1], means.collect())
         }
+        "Shape" => Tensor::new(&[of[0].dims.len()], of[0].dims.iter().map(|&dim| dim as f64).collect()),
+        "Gather" => {
+            let picked = of[1].values.iter().map(|&place| of[0].values[place as usize]);
+            Tensor::new(&of[1].dims, picked.collect())
+        }
+        "Concat" if of[0].dims.len() == 1 => {
+            let joined: Vec<f64> = of.iter().flat_map(|part| part.values.clone()).collect();
+            Tensor::new(&[joined.len()], joined)
+        }
         "Flatten" => Tensor::new(&[1, of[0].values.len()], of[0].values.clone()),
         "Reshape" => {
             let mut dims: Vec<i64> = of[1].values.iter().map(|&dim| dim as i64).collect();

@@ -209,3 +209,18 @@ fn wires_that_lead_nowhere() {
     let x = b.op("end", "Sigmoid", &[&x], &[]);
     check(b, &x, &["`end_out` (output): is what `Sigmoid` gives"]);
 }
+
+#[test]
+fn files_are_bounded_before_they_are_read() {
+    let mut b = Builder::new(Format::Qonnx, 7, &[4]);
+    let x = b.quant("q", "x", 3, true);
+    let x = b.linear("fc", &x, 4, 2, 3);
+    let file = b.file(&x);
+    let options = ImportOptions { max_bytes: file.len() - 1, ..ImportOptions::default() };
+    let error = import(&file, &options).unwrap_err();
+    assert!(matches!(error, ImportError::Size { found, most } if found == most + 1), "{error}");
+    for length in 0..file.len() {
+        let error = import(&file[..length], &ImportOptions::default()).unwrap_err();
+        assert!(!error.to_string().is_empty());
+    }
+}

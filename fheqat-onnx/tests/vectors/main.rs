@@ -19,12 +19,28 @@ use vector::Vector;
 include!("generated/guide_mlp.rs");
 include!("generated/cnn.rs");
 include!("generated/residual.rs");
+include!("generated/binary.rs");
+include!("generated/branches.rs");
+include!("generated/groups.rs");
+include!("generated/int_bias.rs");
+include!("generated/max_pool.rs");
+include!("generated/per_channel.rs");
+include!("generated/powers_of_two.rs");
+include!("generated/signed_relu.rs");
 
 const MODELS: [&str; 3] = ["guide_mlp", "cnn", "residual"];
+/// Of `tests/interop/made`.
+const MADE: [&str; 8] =
+    ["binary", "branches", "groups", "int_bias", "max_pool", "per_channel", "powers_of_two", "signed_relu"];
 const FORMATS: [&str; 2] = ["qonnx", "qcdq"];
 
+/// Where a model is.
+fn folder_of(model: &str) -> PathBuf {
+    if MADE.contains(&model) { vector::folder().join("made") } else { vector::folder() }
+}
+
 fn file(model: &str, format: &str) -> Vec<u8> {
-    fs::read(vector::folder().join(format!("{model}.{format}.onnx"))).unwrap()
+    fs::read(folder_of(model).join(format!("{model}.{format}.onnx"))).unwrap()
 }
 
 fn imported(model: &str, format: &str) -> Imported {
@@ -115,7 +131,7 @@ fn generated_file(model: &str) -> PathBuf {
 /// What an import writes is what is compiled here.
 #[test]
 fn the_sources_are_those_that_are_compiled() {
-    for model in MODELS {
+    for model in MODELS.into_iter().chain(MADE) {
         let source = imported(model, "qonnx").source();
         if std::env::var_os("UPDATE_GENERATED").is_some() {
             fs::write(generated_file(model), &source).unwrap();
@@ -136,7 +152,7 @@ fn check_compiled<N: Network>(model: &str) {
     network.load(&path).unwrap();
     let quantized = network.quantized().unwrap();
     assert_eq!(quantized, imported.network().unwrap().quantized().unwrap());
-    check(&quantized, &quantizers(&imported), &Vector::read(model), &format!("{model}, compiled"));
+    check(&quantized, &quantizers(&imported), &Vector::read_in(&folder_of(model), model), &format!("{model}, compiled"));
     assert_eq!(network.circuit().unwrap(), imported.network().unwrap().circuit().unwrap());
 }
 
@@ -151,6 +167,14 @@ fn the_structs_run_like_the_imports() {
     check_compiled::<GuideMlp>("guide_mlp");
     check_compiled::<Cnn>("cnn");
     check_compiled::<Residual>("residual");
+    check_compiled::<Binary>("binary");
+    check_compiled::<Branches>("branches");
+    check_compiled::<Groups>("groups");
+    check_compiled::<IntBias>("int_bias");
+    check_compiled::<MaxPool>("max_pool");
+    check_compiled::<PerChannel>("per_channel");
+    check_compiled::<PowersOfTwo>("powers_of_two");
+    check_compiled::<SignedRelu>("signed_relu");
 }
 
 /// Averages and sums on exact ties: ours are half to even, and the import says so.
