@@ -11,6 +11,9 @@ use crate::{
     wire::check_entries,
 };
 
+/// The first version of the operators whose nodes mean what later ones do.
+const OLDEST: i64 = 9;
+
 /// What is read of a file.
 #[derive(Debug)]
 pub(crate) struct Graph<'a> {
@@ -46,6 +49,22 @@ impl<'a> Graph<'a> {
     /// When there is no graph, or none of one input whose shape is known.
     pub(crate) fn of(model: &'a ModelProto, size: usize) -> Result<Self, ImportError> {
         let failed = |reason: String| ImportError::Graph { reason };
+        let is_standard = |domain: Option<&str>| matches!(domain, None | Some("" | "ai.onnx"));
+        let set = model.opset_import.iter().find(|set| is_standard(set.domain.as_deref()));
+        match set.and_then(|set| set.version) {
+            None => {
+                return Err(failed(
+                    "the file names no version of ONNX's operators: it is cut off, or no ONNX model"
+                        .to_owned(),
+                ));
+            }
+            Some(version @ ..OLDEST) => {
+                return Err(failed(format!(
+                    "the file has operators of version {version}: export it with version {OLDEST} or later"
+                )));
+            }
+            Some(_) => {}
+        }
         let graph = model
             .graph
             .as_ref()

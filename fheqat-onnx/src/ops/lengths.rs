@@ -29,7 +29,9 @@ pub(super) fn at<'a>(walk: &Walk<'a>, node: Node<'a>, place: usize) -> Result<Ve
         return Ok(lengths);
     }
     match &walk.tensor(node, place)?.numbers {
-        Numbers::Integers(values, _) if values.len() <= MOST => Ok(values.iter().map(|&value| Some(value)).collect()),
+        Numbers::Integers(values, _) if values.len() <= MOST => {
+            Ok(values.iter().map(|&value| Some(value)).collect())
+        }
         _ => Err(format!("has an operand {place} that is no shape")),
     }
 }
@@ -58,7 +60,10 @@ pub(super) fn gather<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, S
 pub(super) fn same<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
     match walk.required(node, 0)? {
         Value::Lengths(lengths) => Ok(Value::Lengths(lengths)),
-        _ => Err("changes the axes of a tensor: dimensions of a shape are read alone, so use `Reshape`".to_owned()),
+        _ => {
+            Err("changes the axes of a tensor: dimensions of a shape are read alone, so use `Reshape`"
+                .to_owned())
+        }
     }
 }
 

@@ -219,8 +219,7 @@ fn files_are_bounded_before_they_are_read() {
     let options = ImportOptions { max_bytes: file.len() - 1, ..ImportOptions::default() };
     let error = import(&file, &options).unwrap_err();
     assert!(matches!(error, ImportError::Size { found, most } if found == most + 1), "{error}");
-    for length in 0..file.len() {
-        let error = import(&file[..length], &ImportOptions::default()).unwrap_err();
-        assert!(!error.to_string().is_empty());
-    }
+    // Behind the graph only the version of QONNX's operators may be missing.
+    let read = (0..file.len()).filter(|&length| import(&file[..length], &ImportOptions::default()).is_ok());
+    assert!(read.count() <= 1);
 }

@@ -1,5 +1,14 @@
-#[quant_net(bits = 3)]
+#[quant_net(weight_bits = 2, act_bits = 3)]
 struct Binary {
+    #[layer(bits = 2)]
     quant_inp: QuantIdentity,
-    fc: QuantLinear<2, 2>,
+    #[layer(bias = free)]
+    fc1: QuantLinear<6, 12>,
+    norm1: BatchNorm,
+    tanh1: QuantAct<Tanh>,
+    #[layer(bias = free)]
+    fc2: QuantLinear<12, 8>,
+    sigmoid2: QuantAct<Sigmoid>,
+    #[layer(weight_bits = 3, bias = none)]
+    fc3: QuantLinear<8, 4>,
 }
