@@ -262,7 +262,7 @@ impl Builder {
         Ok(Source::Field(index))
     }
 
-    /// A ReLU of levels keeps those from zero; other functions of levels have to be rounded.
+    /// A `ReLU` of levels keeps those from zero; other functions of levels have to be rounded.
     fn settle_curve(&mut self, curve: Curve, of: &Expr) -> Result<usize, String> {
         let source = self.settle(of)?;
         let levels =

@@ -61,7 +61,7 @@ pub(crate) enum Curve {
 }
 
 impl Curve {
-    /// The type behind it, by its name in the prelude; `None` of a ReLU, which is a layer of its own.
+    /// The type behind it, by its name in the prelude; `None` of a `ReLU`, which is a layer of its own.
     pub(crate) fn function(self) -> Option<(&'static str, Function, bool)> {
         Some(match self {
             Self::ReLU => return None,

@@ -80,5 +80,5 @@ impl fmt::Display for Note {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems.iter().fold(String::new(), |list, problem| list + "\n  " + &problem.to_string())
 }

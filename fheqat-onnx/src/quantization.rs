@@ -133,20 +133,13 @@ impl Quantization {
             return Ok(Scales::All(scale));
         }
         let fits = |axis: usize| dims.get(axis) == Some(&scales.len());
-        let axis = match self.axis {
-            Some(axis) => Some(axis).filter(|&axis| fits(axis)),
-            // Shapes broadcast from their ends.
-            None => {
-                let of = &self.scale.dims;
-                let offset = dims.len().checked_sub(of.len());
-                offset.and_then(|offset| {
-                    of.iter()
-                        .position(|&dim| dim == scales.len())
-                        .map(|axis| axis + offset)
-                        .filter(|&axis| fits(axis))
-                })
-            }
+        // Without an axis, shapes broadcast from their ends.
+        let by_shape = || {
+            let of = &self.scale.dims;
+            let offset = dims.len().checked_sub(of.len())?;
+            of.iter().position(|&dim| dim == scales.len()).map(|axis| axis + offset)
         };
+        let axis = self.axis.or_else(by_shape).filter(|&axis| fits(axis));
         let axis = axis.ok_or_else(|| {
             format!("has scales of shape {:?} for a constant of shape {dims:?}: one, or one for each output, is read", self.scale.dims)
         })?;

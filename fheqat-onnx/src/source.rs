@@ -118,7 +118,7 @@ fn options(fields: &[Planned], index: usize, (weights, levels): (Option<i64>, Op
             }
         }
         Layer::Pool(pool) => {
-            options.extend(pool.window.iter().flat_map(|window| of_window(window, window.kernel)))
+            options.extend(pool.window.iter().flat_map(|window| of_window(window, window.kernel)));
         }
         Layer::MaxPool(pool) => options.extend(of_window(&pool.window, pool.window.kernel)),
         Layer::Reshape(reshape) => options.push(format!("shape = [{}]", list(reshape.shape.dims()))),

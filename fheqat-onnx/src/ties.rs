@@ -30,10 +30,7 @@ pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
         if (unit.is_exact && is_power_of_two(step)) || range.count() > MOST_SUMS {
             continue;
         }
-        let levels = match field.learned {
-            Learned::Step { levels, .. } => levels,
-            _ => continue,
-        };
+        let Learned::Step { levels, .. } = field.learned else { continue };
         let ties = ties(unit.value / f64::from(step), range, levels);
         if ties > 0 {
             notes.push(Note {

@@ -79,9 +79,10 @@ impl<'a> Walk<'a> {
             walk.values.insert(graph.input, Value::Wire(input));
         }
         for &node in &graph.nodes {
-            let given = match walk.is_clear(node) {
-                true => ops::apply(&mut walk, node).and_then(|value| walk.counted(value)),
-                false => Ok(Value::Unknown),
+            let given = if walk.is_clear(node) {
+                ops::apply(&mut walk, node).and_then(|value| walk.counted(value))
+            } else {
+                Ok(Value::Unknown)
             };
             let value = given.unwrap_or_else(|reason| {
                 walk.problems.push(node.problem(reason));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fheqat_runtime::spec::{Bias, Layer, Range, Source};
+use fheqat_runtime::spec::{Bias, Conv, Known, Layer, Range, Scale, Source};
 use serde_json::{Map, Value, json};
 
 use crate::plan::{Learned, Planned, Standardization};
@@ -54,8 +54,7 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
     let field = &fields[index];
     match (&field.learned, &field.layer) {
         (Learned::Weights { integers, scales, bias }, layer) => {
-            let (Layer::Linear(row) | Layer::Conv(fheqat_runtime::spec::Conv { filters: row, .. })) = layer
-            else {
+            let (Layer::Linear(row) | Layer::Conv(Conv { filters: row, .. })) = layer else {
                 return;
             };
             let columns = field.fan_in().unwrap_or(1).max(1);
@@ -67,7 +66,7 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             to.note("range", row.weights().get().map(noted).unwrap_or_default());
             to.note("max_nonzero", columns.to_string());
             to.note("bias", if row.bias == Bias::None { "none" } else { "free" }.to_owned());
-            if let Some(budget) = row.max_l1.and_then(|budget| budget.get()) {
+            if let Some(budget) = row.max_l1.and_then(Known::get) {
                 to.note("max_l1", budget.to_string());
             }
             if let Layer::Conv(conv) = layer {
@@ -89,12 +88,11 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             }
         }
         (Learned::Step { step, levels, standardization }, Layer::Quantizer(quantizer)) => {
-            let owner = match quantizer.scale {
-                fheqat_runtime::spec::Scale::From(Source::Field(owner)) => &fields[owner].name,
-                _ => {
-                    to.tensor("step", &[1], [*step]);
-                    &field.name
-                }
+            let owner = if let Scale::From(Source::Field(owner)) = quantizer.scale {
+                &fields[owner].name
+            } else {
+                to.tensor("step", &[1], [*step]);
+                &field.name
             };
             to.note("scale", owner.clone());
             let declared = quantizer.levels().or(*levels);

@@ -28,7 +28,7 @@ const fn within(message: Message, field: u64) -> Option<Message> {
     Some(match (message, field) {
         (Message::Model, 7) => Message::Graph,
         (Message::Graph, 1) => Message::Node,
-        (Message::Graph, 5) | (Message::Attribute, 5) => Message::Tensor,
+        (Message::Graph | Message::Attribute, 5) => Message::Tensor,
         (Message::Graph, 11 | 12) => Message::ValueInfo,
         (Message::Node, 5) => Message::Attribute,
         (Message::ValueInfo, 2) => Message::Type,
@@ -44,9 +44,8 @@ const fn within(message: Message, field: u64) -> Option<Message> {
 pub(crate) fn check_entries(bytes: &[u8]) -> Result<(), ImportError> {
     let mut left = MOST_ENTRIES;
     match count(bytes, Message::Model, &mut left) {
-        Some(()) => Ok(()),
         None if left == 0 => Err(ImportError::Entries { most: MOST_ENTRIES }),
-        None => Ok(()),
+        Some(()) | None => Ok(()),
     }
 }
 

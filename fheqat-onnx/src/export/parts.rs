@@ -7,7 +7,7 @@ use fheqat_runtime::{
         quantized::Quantized,
     },
     quant::{Code, Encoder, Transform, transition::Channel},
-    spec::{Fact, Layer, Net, Range, Source, judge_each},
+    spec::{Fact, Layer, Net, Range, Shape, Source, judge_each},
 };
 
 use super::ExportError;
@@ -74,13 +74,13 @@ impl Trained {
     /// Dimensions of what a field gives, without the batch.
     pub(super) fn dims(&self, index: usize) -> Vec<i64> {
         let shape = self.facts[index].shape.get();
-        shape.iter().flat_map(|shape| shape.dims()).filter_map(|dim| dim.get()).collect()
+        shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect()
     }
 
     /// Dimensions of the input.
     pub(super) fn input_dims(&self) -> Vec<i64> {
         let shape = self.net.input_shape().get();
-        shape.iter().flat_map(|shape| shape.dims()).filter_map(|dim| dim.get()).collect()
+        shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect()
     }
 
     /// The range of what a field gives.

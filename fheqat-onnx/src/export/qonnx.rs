@@ -5,6 +5,8 @@ use fheqat_runtime::{
     spec::{Conv, Layer, Linear, Pool, Quantizer, Range, Source, Transfer, WeightRange},
 };
 
+use ndarray::Array2;
+
 use super::{
     ExportError,
     parts::{Part, Trained},
@@ -215,7 +217,7 @@ impl Graph<'_> {
         else {
             return Err(self.network.failed(index, "it reads no levels"));
         };
-        let rows = self.network.quantized.fields[index].weights().map_or(0, |weights| weights.nrows());
+        let rows = self.network.quantized.fields[index].weights().map_or(0, Array2::nrows);
         let output = &self.network.quantized.output;
         let each = (output.scale.len() / rows.max(1)).max(1);
         let is_as_trained =
@@ -280,7 +282,7 @@ impl Graph<'_> {
             return Err(self.network.failed(index, "it reads no levels"));
         };
         let is_plain = self.readers_are_plain(index);
-        let rows = self.network.quantized.fields[index].weights().map_or(0, |weights| weights.nrows());
+        let rows = self.network.quantized.fields[index].weights().map_or(0, Array2::nrows);
         let unit = |row: usize| scales[row % scales.len()] * step;
         if self.network.is_output(index) && is_plain {
             let output = &self.network.quantized.output;
@@ -294,9 +296,9 @@ impl Graph<'_> {
             return Ok(has_own.then(|| own.clone()));
         }
         let mut biases = Vec::with_capacity(rows);
-        for row in 0..rows {
+        for (row, &own) in own.iter().enumerate() {
             let sums_of = |bias: f32| Dequantize::biased(unit(row), bias);
-            biases.push(self.fitted(index, index, row, own[row], &sums_of)?);
+            biases.push(self.fitted(index, index, row, own, &sums_of)?);
         }
         Ok(biases.iter().any(|bias| *bias != 0.0).then_some(biases))
     }
@@ -331,7 +333,7 @@ impl Graph<'_> {
         own: f32,
         sums_of: &dyn Fn(f32) -> Dequantize,
     ) -> Result<f32, ExportError> {
-        let rows = self.network.quantized.fields[sums].weights().map_or(1, |weights| weights.nrows());
+        let rows = self.network.quantized.fields[sums].weights().map_or(1, Array2::nrows);
         let quantizers = self.network.quantizers_of(index);
         let mut stairs = Vec::with_capacity(quantizers.len());
         let mut candidates = vec![own];

@@ -33,7 +33,7 @@ impl Vector {
         };
         let samples = tensors.tensor("logits").unwrap().shape()[0];
         let (input, logits) = (floats("input"), floats("logits"));
-        Self { input, logits, samples, bytes }
+        Self { bytes, input, logits, samples }
     }
 
     fn row<'a, T>(&self, values: &'a [T], sample: usize) -> &'a [T] {

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use fheqat_spec::{self as spec, Fact, Field, Known, Layer, Net, judge_each};
+use fheqat_spec::{self as spec, Fact, Field, Known, Layer, Net, Verdict, judge_each};
 use ndarray::{Array2, ArrayView2};
 use rand_chacha::ChaCha8Rng;
 
@@ -49,7 +49,7 @@ impl Assembled {
     /// # Errors
     /// When the description breaks a law, has a layer that learns otherwise, or a `QuantAct` without a function.
     pub fn new(net: &Net<'_>, functions: &[Option<Function>]) -> Result<Self, NetworkError> {
-        if let Some(issue) = judge_each(net).iter().flat_map(|verdict| verdict.issues()).next() {
+        if let Some(issue) = judge_each(net).iter().flat_map(Verdict::issues).next() {
             return Err(NetworkError::Law { message: issue.to_string() });
         }
         let net = kept(net);
@@ -131,11 +131,11 @@ impl Assembled {
     pub fn predict(
         &self,
         precision: Precision,
-        features: ArrayView2<'_, f32>,
+        features: &ArrayView2<'_, f32>,
     ) -> Result<Array2<f32>, TrainError> {
         let program = &self.program;
-        check_samples(&features, &program.described(), program.takes_missing())?;
-        Ok(Evaluator::new(program, precision)?.predict(program, &features))
+        check_samples(features, &program.described(), program.takes_missing())?;
+        Ok(Evaluator::new(program, precision)?.predict(program, features))
     }
 }
 

@@ -113,6 +113,7 @@ impl NormState {
     }
 
     /// What it does to each channel.
+    #[must_use]
     pub fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
         let learned = self.gamma.iter().zip(&self.beta);
         learned
