@@ -338,7 +338,7 @@ fn a_relu_of_levels_keeps_their_step() {
     }
 }
 
-/// ReLU6 and HardTanh as floats in front of a quantizer whose range is another.
+/// `ReLU6` and `HardTanh` as floats in front of a quantizer whose range is another.
 #[test]
 fn floats_that_are_held_between_two_others() {
     for format in FORMATS {
