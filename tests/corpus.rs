@@ -107,6 +107,7 @@ fn every_reader_refuses_what_it_cannot_read() {
     check("weights", targets::weights);
     check("table", targets::table);
     check("images", targets::images);
+    check("onnx", targets::onnx);
     #[cfg(feature = "fhe")]
     {
         check("client_half", targets::client_half);

@@ -36,6 +36,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Command {
     New(commands::new::Options),
+    Import(commands::import::Options),
     Inspect(commands::inspect::Options),
     Keygen(commands::keygen::Options),
     Encrypt(commands::encrypt::Options),
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
 fn run(command: Command, json: bool) -> Result<(), MainError> {
     match command {
         Command::New(options) => commands::new::run(&options, json),
+        Command::Import(options) => commands::import::run(&options, json),
         Command::Inspect(options) => commands::inspect::run(&options, json),
         Command::Keygen(options) => commands::keygen::run(&options, json),
         Command::Encrypt(options) => commands::encrypt::run(&options, json),

@@ -1,4 +1,4 @@
-//! Crates that `fheqat new` writes: they compile, and one of them runs.
+//! Crates that `fheqat new` and `fheqat import` write: they compile, and one of each runs.
 
 #![allow(clippy::unwrap_used)]
 
@@ -132,6 +132,76 @@ fn a_crate_trains_and_writes_versions_of_a_model() {
         let answer = client.decrypt(&server.run(&input).unwrap()).unwrap();
         assert_eq!(answer.class_name(), Some("setosa"));
     }
+}
+
+/// What another library trained, from its file to an encrypted result.
+#[test]
+fn an_imported_network_runs_encrypted() {
+    let folder = folder();
+    let at = folder.path();
+    let model = format!("{ROOT}/tests/interop/guide_mlp.qonnx.onnx");
+    let said = fheqat(at, &["import", &model, "--out", "guide", "--fheqat", ROOT]).done();
+    assert!(
+        said.starts_with("guide: a crate with the network `GuideMlp`, from [2] features to 2 outputs"),
+        "{said}"
+    );
+    let crate_ = at.join("guide");
+    let main = fs::read_to_string(crate_.join("src/main.rs")).unwrap();
+    assert!(
+        main.contains("struct GuideMlp {\n    quant_inp: QuantIdentity,") && main.lines().count() < 100,
+        "{main}"
+    );
+    let said = cargo(&crate_, "run");
+    assert!(said.contains("probability that any value"), "{said}");
+    let file = |half: &str| fs::read(crate_.join(format!("models/guide_mlp/1.{half}"))).unwrap();
+    let (client, server) =
+        (ClientHalf::from_bytes(&file("client")).unwrap(), ServerHalf::from_bytes(&file("server")).unwrap());
+    let (key, keys) = client.keygen();
+    let (client, server) =
+        (Client::new(client, key).unwrap(), Server::new(server, ServerKey::from(keys), None).unwrap());
+    // The first sample of the vectors, and its sums as Brevitas has them.
+    let bytes = fs::read(format!("{ROOT}/tests/interop/guide_mlp.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let words = |name: &str| tensors.tensor(name).unwrap().data().as_chunks::<4>().0[..2].to_vec();
+    let sample: Vec<f32> = words("input").into_iter().map(f32::from_le_bytes).collect();
+    let sums: Vec<i64> = words("sums").into_iter().map(|word| i64::from(i32::from_le_bytes(word))).collect();
+    let answer = client.decrypt(&server.run(&client.encrypt(&sample).unwrap()).unwrap()).unwrap();
+    assert_eq!(answer.accumulators, sums);
+}
+
+#[test]
+fn an_import_says_what_it_did_and_what_it_cannot() {
+    let folder = folder();
+    let at = folder.path();
+    let vector = |name: &str| format!("{ROOT}/tests/interop/{name}");
+    let tied = fheqat(at, &["import", &vector("pool_ties.qonnx.onnx"), "--out", "a", "--name", "pools"]);
+    assert!(tied.stderr.contains("note: `") && tied.stderr.contains("half to even"), "{}", tied.stderr);
+    tied.done();
+    let json = fheqat(at, &["import", "--json", &vector("pool_ties.qcdq.onnx"), "--out", "b"]).json();
+    assert_eq!(
+        (&json["crate"], &json["struct"], &json["features"][1]),
+        (&"pool_ties".into(), &"PoolTies".into(), &8.into())
+    );
+    assert_eq!(json["notes"].as_array().map(Vec::len), Some(1), "{json}");
+    let manifest = fs::read_to_string(at.join("b/Cargo.toml")).unwrap();
+    assert!(manifest.contains("name = \"pool_ties\"") && manifest.contains("git = \"https://"), "{manifest}");
+
+    fs::write(at.join("cut.onnx"), &fs::read(vector("cnn.qonnx.onnx")).unwrap()[..4000]).unwrap();
+    let hostile = format!("{ROOT}/tests/corpus/onnx/refused_external");
+    for (line, expected) in [
+        (&["cut.onnx", "--out", "x"][..], "`cut.onnx`: the file is not ONNX, or is damaged"),
+        (&["absent.onnx", "--out", "x"], "cannot read `absent.onnx`"),
+        (&[hostile.as_str(), "--out", "x", "--name", "y"], "are in another file"),
+        (&["cut.onnx", "--out", "a"], "`a` exists"),
+        (&["cut.onnx", "--out", "x", "--name", "1st"], "`1st` is no name of a crate"),
+        (&["cut.onnx", "--out", "x", "--fheqat", "."], "has no sources of fheqat"),
+        (&["cut.onnx", "--out", "x", "--max-file", "0"], "type a larger `--max-file`"),
+    ] {
+        let error = fheqat(at, &[&["import"][..], line].concat()).failed(1);
+        assert!(error.contains(expected), "{line:?}: {error}");
+        assert!(!at.join("x").exists());
+    }
+    fheqat(at, &["import", "cut.onnx"]).failed(2);
 }
 
 /// The profiles of a new crate are those that README names.

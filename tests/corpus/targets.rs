@@ -11,7 +11,9 @@ use fheqat::{
         idx,
     },
     prelude::*,
+    spec::{Verdict, judge_each},
 };
+use fheqat_onnx::{ImportOptions, import};
 pub(crate) use sealed::sealed;
 
 /// Behind the checksum a circuit keeps its laws, so it can be simulated.
@@ -58,6 +60,25 @@ pub(crate) fn weights(bytes: &[u8]) -> bool {
     let is_read = small.load(&path).is_ok() || bits.load(&path).is_ok();
     let _ = (small.circuit(), bits.circuit());
     is_read
+}
+
+/// What is accepted becomes source, weights and a network that runs.
+pub(crate) fn onnx(bytes: &[u8]) -> bool {
+    let Ok(imported) = import(bytes, &ImportOptions::default()) else { return false };
+    let (source, weights) = (imported.source(), imported.weights());
+    assert!(source.contains("#[quant_net(") && !weights.is_empty());
+    // Layers as wide as a damaged shape says would be the test's own allocation.
+    let widths = imported.with_net(|net| {
+        let width =
+            |verdict: &Verdict<'_>| verdict.fact.shape.get().map_or(0, |shape| shape.elements().or(0));
+        judge_each(net).iter().map(width).sum::<i64>()
+    });
+    let features = imported.features().iter().product();
+    if widths < 1 << 10 && features < 1 << 10 {
+        let Ok(network) = imported.network() else { return false };
+        let _ = network.quantized().unwrap().integers(&vec![0.5; features]).unwrap();
+    }
+    true
 }
 
 /// The first byte chooses options; the others are the file, plain or gzip. What is accepted can be read again like itself.

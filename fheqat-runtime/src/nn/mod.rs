@@ -1,5 +1,6 @@
 //! The layers of a network, how it runs on plain data, and the integers that it becomes.
 
+pub mod assembled;
 pub(crate) mod check;
 pub mod dimensions;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod tensors;
 pub(crate) mod usable;
 pub(crate) mod weights;
 
+pub use assembled::Assembled;
 pub use error::{ConstantsError, NetworkError, Unusable};
 #[doc(hidden)]
 pub use ops::quantizer::is_signed;

@@ -91,14 +91,19 @@ impl Program {
 
     /// Writes every state back to the network it came from.
     pub(crate) fn store<N: Layers>(mut self, network: &mut N) {
+        self.copy_steps();
+        for (node, layer) in self.nodes.iter().zip(network.layers_mut()) {
+            node.op.state().store(layer);
+        }
+    }
+
+    /// Gives quantizers that have the step of another a copy of it.
+    pub(crate) fn copy_steps(&mut self) {
         for index in 0..self.nodes.len() {
             let step = self.levels(index).ok().map(|(step, _)| step);
             if let (Op::Quantizer(state), Some(step)) = (&mut self.nodes[index].op, step) {
                 state.step = Some(step);
             }
-        }
-        for (node, layer) in self.nodes.iter().zip(network.layers_mut()) {
-            node.op.state().store(layer);
         }
     }
 

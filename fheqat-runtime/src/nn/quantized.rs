@@ -1,6 +1,7 @@
 //! A trained network once its integers are fixed: weights, staircases, and the floats at both ends.
 
 use fheqat_spec::Source;
+use ndarray::Array2;
 
 use super::{
     error::NetworkError,
@@ -60,6 +61,25 @@ impl QuantizedField {
             _ => &[],
         }
     }
+
+    /// The integer weights, `[out, in]`, or `[filters, fan_in]`, where it has weights that run encrypted.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Array2<i32>> {
+        match &self.op {
+            Integers::Linear(integers) => Some(&integers.weights),
+            _ => None,
+        }
+    }
+
+    /// What makes levels of features, where it does.
+    #[must_use]
+    pub fn encoder(&self) -> Option<&Encoder> {
+        match &self.op {
+            Integers::Quantizer(quantizer::Integers::Encode(encoder)) => Some(encoder),
+            Integers::Thermometer(thermometer) => Some(&thermometer.0),
+            _ => None,
+        }
+    }
 }
 
 /// From the integers of the last field to the network's outputs, in the units of the targets: `integer * scale + bias`.
@@ -92,11 +112,7 @@ impl Quantized {
 
     /// What encodes the network's input.
     fn encoders(&self) -> impl Iterator<Item = &Encoder> {
-        self.fields.iter().filter_map(|field| match &field.op {
-            Integers::Quantizer(quantizer::Integers::Encode(encoder)) => Some(encoder),
-            Integers::Thermometer(thermometer) => Some(&thermometer.0),
-            _ => None,
-        })
+        self.fields.iter().filter_map(QuantizedField::encoder)
     }
 
     /// The outputs for one sample of shape `[features]`, in exact integers: what evaluation computes in floats.
@@ -104,6 +120,16 @@ impl Quantized {
     /// # Errors
     /// When the sample has another width, a feature is infinite, or one is missing (NaN) that an encoder rounds.
     pub fn run(&self, sample: &[f32]) -> Result<Vec<f32>, InputError> {
+        let last = self.integers(sample)?.pop().unwrap_or_default();
+        let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
+        Ok(outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect())
+    }
+
+    /// The levels or sums that each field gives for one sample of shape `[features]`.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn integers(&self, sample: &[f32]) -> Result<Vec<Vec<i64>>, InputError> {
         check_sample(sample, &self.described, self.encoders().all(Encoder::takes_missing))?;
         let mut values: Vec<Vec<i64>> = Vec::with_capacity(self.fields.len());
         for field in &self.fields {
@@ -114,9 +140,7 @@ impl Quantized {
             let value = field.op.get().run(sample, &values, operand);
             values.push(value);
         }
-        let last = values.pop().unwrap_or_default();
-        let outputs = last.iter().zip(&self.output.scale).zip(&self.output.bias);
-        Ok(outputs.map(|((&sum, &scale), &bias)| decode(sum as f32, scale, bias)).collect())
+        Ok(values)
     }
 }
 

@@ -58,8 +58,15 @@ pub(crate) fn save(program: &Program, path: &Path) -> Result<(), WeightsError> {
 /// # Errors
 /// When the file cannot be read, is not safetensors, or holds another network.
 pub(crate) fn load(program: &mut Program, path: &Path) -> Result<(), WeightsError> {
-    let bytes = file::read(path)?;
-    let mut reader = TensorReader::new(&bytes, &holders(program), is_chain(program))?;
+    load_bytes(program, &file::read(path)?)
+}
+
+/// The same of bytes.
+///
+/// # Errors
+/// When they are not safetensors, or hold another network.
+pub(crate) fn load_bytes(program: &mut Program, bytes: &[u8]) -> Result<(), WeightsError> {
+    let mut reader = TensorReader::new(bytes, &holders(program), is_chain(program))?;
     let is_own = reader.is_own();
     let mut failed = None;
     let owners: Vec<Option<&str>> = (0..program.nodes.len()).map(|index| owner(program, index)).collect();

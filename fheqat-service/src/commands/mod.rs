@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 mod files;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod load;

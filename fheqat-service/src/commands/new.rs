@@ -1,7 +1,7 @@
 //! `fheqat new`: a crate that trains on a table and writes both halves of a model.
 
-mod folder;
-mod source;
+pub(super) mod folder;
+pub(super) mod source;
 
 use std::path::PathBuf;
 
@@ -59,10 +59,9 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     check_rows(&data, Seed(*seed)).map_err(|error| format!("`{path}`: {error}"))?;
 
     let file = csv.file_name().and_then(|name| name.to_str()).unwrap_or("table.csv");
-    let source =
-        Source { name, file, data: &data, reading: &reading, seed: *seed, fheqat: fheqat.as_deref() };
+    let source = Source { name, file, data: &data, reading: &reading, seed: *seed };
     let new = Folder::beside(&folder)?;
-    new.write("Cargo.toml", source.manifest().as_bytes())?;
+    new.write("Cargo.toml", source::manifest(name, fheqat.as_deref()).as_bytes())?;
     new.write("src/main.rs", source.main().as_bytes())?;
     new.write(".gitignore", b"/target\n*.key\n")?;
     new.write(&format!("data/{file}"), &bytes)?;

@@ -93,7 +93,7 @@ impl NormState {
     const MOMENTUM: f32 = 0.1;
 
     /// As many channels as axis 0 of the tensor has.
-    fn new(fact: &spec::Fact) -> Self {
+    pub(crate) fn new(fact: &spec::Fact) -> Self {
         let shape = fact.shape.get();
         let first = shape.as_ref().and_then(|shape| shape.dims().first()?.get());
         let channels = first.and_then(|channels| usize::try_from(channels).ok()).unwrap_or(0);
@@ -112,7 +112,9 @@ impl NormState {
         Some((place.operand_width()?, state.clone())).filter(|_| fits)
     }
 
-    pub(super) fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
+    /// What it does to each channel.
+    #[must_use]
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = Channel> {
         let learned = self.gamma.iter().zip(&self.beta);
         learned
             .zip(self.mean.iter().zip(&self.variance))

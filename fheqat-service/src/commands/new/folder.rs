@@ -19,14 +19,14 @@ const CONTENT: &str = "content";
 const ATTEMPTS: usize = 8;
 
 /// A folder under another name, removed when it is dropped.
-pub(super) struct Folder {
+pub(in crate::commands) struct Folder {
     folder: TempDir,
     _lock: File,
 }
 
 impl Folder {
     /// An empty one beside `path`. What killed processes left there is removed.
-    pub(super) fn beside(path: &Path) -> Result<Self, MainError> {
+    pub(in crate::commands) fn beside(path: &Path) -> Result<Self, MainError> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         sweep(parent);
         let make = || -> io::Result<Self> {
@@ -48,7 +48,7 @@ impl Folder {
     }
 
     /// Writes a file, and the folders that it is in.
-    pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), MainError> {
+    pub(in crate::commands) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), MainError> {
         let path = self.content().join(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
@@ -57,7 +57,7 @@ impl Folder {
     }
 
     /// Gives what was written its own name, which nothing may have.
-    pub(super) fn become_folder(self, path: &Path) -> Result<(), MainError> {
+    pub(in crate::commands) fn become_folder(self, path: &Path) -> Result<(), MainError> {
         let failed = |source| format!("cannot write `{}`: {source}", path.display());
         Ok(fs::rename(self.content(), path).map_err(failed)?)
     }

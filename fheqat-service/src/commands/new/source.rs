@@ -91,12 +91,10 @@ pub(super) struct Source<'a> {
     pub(super) data: &'a Dataset,
     pub(super) reading: &'a CsvOptions,
     pub(super) seed: u64,
-    /// Where fheqat's sources are; its repository where nobody says.
-    pub(super) fheqat: Option<&'a str>,
 }
 
 /// Whether a crate can be called so.
-pub(super) fn check_name(name: &str) -> Result<(), MainError> {
+pub(in crate::commands) fn check_name(name: &str) -> Result<(), MainError> {
     let is_first = |first: char| first.is_ascii_alphabetic() || first == '_';
     let is_further = |other: char| other.is_ascii_alphanumeric() || other == '_' || other == '-';
     if !name.starts_with(is_first) || !name.chars().all(is_further) || name.len() > LONGEST {
@@ -109,7 +107,7 @@ pub(super) fn check_name(name: &str) -> Result<(), MainError> {
 }
 
 /// The whole path of fheqat's sources.
-pub(super) fn check_sources(path: &Path) -> Result<String, MainError> {
+pub(in crate::commands) fn check_sources(path: &Path) -> Result<String, MainError> {
     let found = path.canonicalize().ok().filter(|path| path.join("fheqat-macros/Cargo.toml").is_file());
     let found = found.ok_or_else(|| {
         format!("`{}` has no sources of fheqat: type the folder with its `Cargo.toml`", path.display())
@@ -136,15 +134,30 @@ pub(super) fn target(target: &Target) -> String {
     }
 }
 
-impl Source<'_> {
-    pub(super) fn manifest(&self) -> String {
-        let fheqat = match self.fheqat {
-            Some(path) => format!("{{ path = {} }}", toml::Value::String(path.to_owned())),
-            None => "{ git = \"https://github.com/fheqat/fheqat\" }".to_owned(),
-        };
-        MANIFEST.replace("{{NAME}}", self.name).replace("{{FHEQAT}}", &fheqat)
-    }
+/// The manifest of a crate of this name, of fheqat's sources in a folder; of its repository where nobody says.
+pub(in crate::commands) fn manifest(name: &str, fheqat: Option<&str>) -> String {
+    let fheqat = match fheqat {
+        Some(path) => format!("{{ path = {} }}", toml::Value::String(path.to_owned())),
+        None => "{ git = \"https://github.com/fheqat/fheqat\" }".to_owned(),
+    };
+    MANIFEST.replace("{{NAME}}", name).replace("{{FHEQAT}}", &fheqat)
+}
 
+/// A text with its places filled, each once, so that a name that looks like a place stays as it is.
+pub(in crate::commands) fn filled(text: &str, replaced: &[(&str, String)]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let place = replaced.iter().find(|(place, _)| rest[start..].starts_with(place));
+        let (place, text) = place.map_or(("{{", "{{"), |(place, text)| (*place, text.as_str()));
+        filled.push_str(&rest[..start]);
+        filled.push_str(text);
+        rest = &rest[start + place.len()..];
+    }
+    filled + rest
+}
+
+impl Source<'_> {
     pub(super) fn main(&self) -> String {
         let options = self.options();
         let target_literal = target_literal(&self.reading.target);
@@ -167,17 +180,7 @@ impl Source<'_> {
             ("{{TARGET_LITERAL}}", target_literal),
             ("{{OPTIONS}}", options),
         ];
-        let mut main = String::with_capacity(MAIN.len());
-        let mut rest = MAIN;
-        // Each place once, so that a name that looks like a place stays as it is.
-        while let Some(start) = rest.find("{{") {
-            let place = replaced.iter().find(|(place, _)| rest[start..].starts_with(place));
-            let (place, text) = place.map_or(("{{", "{{"), |(place, text)| (*place, text.as_str()));
-            main.push_str(&rest[..start]);
-            main.push_str(text);
-            rest = &rest[start + place.len()..];
-        }
-        main + rest
+        filled(MAIN, &replaced)
     }
 
     /// Names of few classes, as a comment.
@@ -218,7 +221,7 @@ impl Source<'_> {
 }
 
 /// A name as part of a comment.
-fn one_line(text: &str) -> String {
+pub(in crate::commands) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ' { c } else { '?' })
         .collect()

@@ -223,6 +223,19 @@ impl LinearState {
         weights
     }
 
+    /// The float weight that one integer unit stands for, `[1]` of all rows or `[out]` of each; `None` until training or calibration
+    /// has chosen it.
+    #[must_use]
+    pub fn scale(&self) -> Option<ArrayView1<'_, f32>> {
+        self.scale.as_ref().map(|scale| scale.view())
+    }
+
+    /// The float bias, `[out]`; counted from the centre of the sums where it is held there.
+    #[must_use]
+    pub fn bias(&self) -> ArrayView1<'_, f32> {
+        self.bias.view()
+    }
+
     /// From integer units to the layer's own.
     pub(crate) fn scale_rows(&self, weights: &mut Array2<f32>) {
         let Some(scale) = &self.scale else { return };
