@@ -286,7 +286,7 @@ fn every_page_is_a_module_and_in_the_contents() {
         }
     }
     for name in pages().keys().filter(|name| *name != "README") {
-        let is_module = modules.split([' ', '(', ',', ')']).any(|word| word == name);
+        let is_module = modules.split(|c: char| !c.is_alphanumeric()).any(|word| word == name);
         assert!(is_module && errors.contains(&format!("({name}.md)")), "{name}");
     }
 }
