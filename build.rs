@@ -17,7 +17,11 @@ fn main() -> io::Result<()> {
     write("README.md")?;
     for folder in [BOOK.to_owned(), format!("{BOOK}errors/")] {
         for entry in fs::read_dir(&folder)? {
-            if let Some(name) = entry?.file_name().to_str().filter(|name| name.ends_with(".md")) {
+            if let Some(name) = entry?
+                .file_name()
+                .to_str()
+                .filter(|name| Path::new(name).extension().is_some_and(|end| end == "md"))
+            {
                 write(&format!("{folder}{name}"))?;
             }
         }

@@ -25,6 +25,10 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+fn is_page(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "md")
+}
+
 /// The pages of the index by name.
 fn pages() -> BTreeMap<String, String> {
     let entries = fs::read_dir(Path::new(ROOT).join(INDEX)).unwrap();
@@ -241,7 +245,7 @@ fn every_link_of_the_documentation_leads_somewhere() {
     for folder in ["docs", "docs/book", INDEX] {
         let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        files.extend(names.filter(|name| name.ends_with(".md")).map(|name| Path::new(folder).join(name)));
+        files.extend(names.filter(|name| is_page(name)).map(|name| Path::new(folder).join(name)));
     }
     let mut broken = Vec::new();
     for file in &files {
@@ -274,7 +278,7 @@ fn every_page_is_a_module_and_in_the_contents() {
     let errors = read(format!("{INDEX}/README.md"));
     for entry in fs::read_dir(Path::new(ROOT).join("docs/book")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".md") && name != "README.md" {
+        if is_page(&name) && name != "README.md" {
             assert!(
                 modules.contains(&format!("\"{name}\"")) && contents.contains(&format!("({name})")),
                 "{name}"
@@ -282,7 +286,7 @@ fn every_page_is_a_module_and_in_the_contents() {
         }
     }
     for name in pages().keys().filter(|name| *name != "README") {
-        let is_module = modules.split([' ', '(', ',', ')']).any(|word| word == name);
+        let is_module = modules.split(|c: char| !c.is_alphanumeric()).any(|word| word == name);
         assert!(is_module && errors.contains(&format!("({name}.md)")), "{name}");
     }
 }

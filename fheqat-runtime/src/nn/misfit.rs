@@ -152,8 +152,9 @@ pub(super) fn listed(misfits: &[Misfit]) -> String {
     match misfits {
         [only] => format!("the file does not fit the network: {only}: {CURE}"),
         several => {
-            let lines: String = several.iter().map(|misfit| format!("\n  {misfit}")).collect();
-            format!("{} tensors of the file do not fit the network: {CURE}{lines}", several.len())
+            let lines: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let count = several.len();
+            format!("{count} tensors of the file do not fit the network: {CURE}\n  {}", lines.join("\n  "))
         }
     }
 }

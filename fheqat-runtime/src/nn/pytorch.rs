@@ -58,7 +58,7 @@ const ORIGINAL: &str = "_orig";
 const MASK: &str = "_mask";
 
 /// Under the names that they have.
-pub(super) fn as_they_are<'a>(tensors: Vec<(String, TensorView<'a>)>) -> Tensors<'a> {
+pub(super) fn as_they_are(tensors: Vec<(String, TensorView<'_>)>) -> Tensors<'_> {
     tensors.into_iter().map(|(name, view)| (name.clone(), Stored::new(name, view))).collect()
 }
 
@@ -136,7 +136,7 @@ fn check_mask(mask: &Stored<'_>, of: &Stored<'_>, misfits: &mut Vec<Misfit>) {
     match mask.values() {
         Err(dtype) => misfits.push(Misfit::Type { tensor, dtype }),
         Ok(values) => {
-            if let Some(index) = values.iter().position(|value| *value != 0.0 && *value != 1.0) {
+            if let Some(index) = values.iter().position(|value| ![0.0f32, 1.0].contains(value)) {
                 misfits.push(Misfit::Mask { tensor, index });
             }
         }

@@ -108,10 +108,10 @@ impl TargetState {
             }
             Some(Err(error)) => return Err(from.bad_note(TASK, error.to_string())),
         };
-        let Some(offset) = from.optional(OFFSET, &[outputs])? else {
+        let Some(offset) = from.optional(OFFSET, &[outputs]) else {
             return Ok(Self { task, scaling: None });
         };
-        let deviation = from.required(DEVIATION, &[outputs])?;
+        let deviation = from.required(DEVIATION, &[outputs]);
         let is_too_large = |value: &f32| value.abs() > TargetScaling::LARGEST;
         if let Some(index) = offset.iter().position(is_too_large) {
             return Err(from.bad_value(OFFSET, index, offset[index]));

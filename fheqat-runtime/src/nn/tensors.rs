@@ -268,15 +268,15 @@ impl<'a> TensorReader<'a> {
     }
 
     /// The numbers of a tensor with so many rows of any length.
-    pub(super) fn matrix(&mut self, part: &str, rows: usize) -> Result<Vec<f32>, WeightsError> {
+    pub(super) fn matrix(&mut self, part: &str, rows: usize) -> Vec<f32> {
         let stored = self.tensors.get(&self.name(part));
         let columns = stored.and_then(|stored| stored.shape().get(1).copied()).unwrap_or_default();
-        Ok(self.needed(part, &[vec![rows, columns]])?.unwrap_or_default())
+        self.needed(part, &[vec![rows, columns]]).unwrap_or_default()
     }
 
     /// As many numbers above zero, where the tensor is there.
     pub(super) fn positive(&mut self, part: &str, count: usize) -> Result<Option<Vec<f32>>, WeightsError> {
-        let Some(values) = self.optional(part, &[count])? else { return Ok(None) };
+        let Some(values) = self.optional(part, &[count]) else { return Ok(None) };
         match values.iter().position(|value| *value <= 0.0) {
             None => Ok(Some(values)),
             Some(index) => Err(self.bad_value(part, index, values[index])),
@@ -285,7 +285,7 @@ impl<'a> TensorReader<'a> {
 
     /// The least and the greatest level, within those declared and with zero among them; those declared where there are none.
     pub(super) fn levels(&mut self, part: &str, declared: Range) -> Result<Range, WeightsError> {
-        let Some(ends) = self.optional(part, &[2])? else { return Ok(declared) };
+        let Some(ends) = self.optional(part, &[2]) else { return Ok(declared) };
         let allowed = [declared.lo as f32..=0.0, 0.0..=declared.hi as f32];
         let is_right =
             |(end, allowed): (&f32, &RangeInclusive<f32>)| end.fract() == 0.0 && allowed.contains(end);
@@ -295,63 +295,55 @@ impl<'a> TensorReader<'a> {
         }
     }
 
-    pub(super) fn required(&mut self, part: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
+    pub(super) fn required(&mut self, part: &str, shape: &[usize]) -> Vec<f32> {
         self.required_in(part, &[shape.to_vec()])
     }
 
     /// A tensor of one of several shapes of as many numbers.
-    pub(super) fn required_in(
-        &mut self,
-        part: &str,
-        shapes: &[Vec<usize>],
-    ) -> Result<Vec<f32>, WeightsError> {
+    pub(super) fn required_in(&mut self, part: &str, shapes: &[Vec<usize>]) -> Vec<f32> {
         let count = shapes.last().map_or(0, |shape| shape.iter().product());
-        Ok(self.needed(part, shapes)?.unwrap_or_else(|| vec![0.0; count]))
+        self.needed(part, shapes).unwrap_or_else(|| vec![0.0; count])
     }
 
     /// A tensor that is a misfit where it is not there.
-    fn needed(&mut self, part: &str, shapes: &[Vec<usize>]) -> Result<Option<Vec<f32>>, WeightsError> {
+    fn needed(&mut self, part: &str, shapes: &[Vec<usize>]) -> Option<Vec<f32>> {
         let before = self.misfits.len();
-        let values = self.optional_in(part, shapes)?;
+        let values = self.optional_in(part, shapes);
         if values.is_none() && self.misfits.len() == before {
             let expected = shapes.last().cloned().unwrap_or_default();
             self.misfits.push(Misfit::Missing { tensor: self.name(part), expected, nearest: None });
         }
-        Ok(values)
+        values
     }
 
-    pub(super) fn optional(&mut self, part: &str, shape: &[usize]) -> Result<Option<Vec<f32>>, WeightsError> {
+    pub(super) fn optional(&mut self, part: &str, shape: &[usize]) -> Option<Vec<f32>> {
         self.optional_in(part, &[shape.to_vec()])
     }
 
     /// A tensor of one of several shapes of as many numbers, where it is there.
-    pub(super) fn optional_in(
-        &mut self,
-        part: &str,
-        shapes: &[Vec<usize>],
-    ) -> Result<Option<Vec<f32>>, WeightsError> {
+    pub(super) fn optional_in(&mut self, part: &str, shapes: &[Vec<usize>]) -> Option<Vec<f32>> {
         let name = self.name(part);
         let expected = shapes.last().cloned().unwrap_or_default();
         self.asked.push(name.clone());
-        let Some(stored) = self.tensors.get(&name) else { return Ok(None) };
+        let stored = self.tensors.get(&name)?;
         self.seen.insert(name);
         let (tensor, found) = (stored.name.clone(), stored.shape().to_vec());
         if !shapes.contains(&found) {
             self.misfits.push(Misfit::Shape { tensor, read_as: self.name(part), found, expected });
-            return Ok(None);
+            return None;
         }
         let values = match stored.values() {
             Ok(values) => values,
             Err(dtype) => {
                 self.misfits.push(Misfit::Type { tensor, dtype });
-                return Ok(None);
+                return None;
             }
         };
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             let value = values[index];
             self.damaged.get_or_insert(WeightsError::Value { tensor, index, value });
         }
-        Ok(Some(values))
+        Some(values)
     }
 
     /// Whether all tensors so far fit.

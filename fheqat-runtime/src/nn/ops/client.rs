@@ -322,8 +322,8 @@ impl State for ClientState {
                 let (rows, columns) = state.weight.dim();
                 let mut shapes = vec![vec![rows, columns]];
                 shapes.extend(state.filters.iter().flat_map(|filters| filters.shapes()));
-                state.weight = shaped(from.required_in(WEIGHT, &shapes)?, (rows, columns));
-                state.bias = Array1::from_vec(from.required(BIAS, &[rows])?);
+                state.weight = shaped(from.required_in(WEIGHT, &shapes), (rows, columns));
+                state.bias = Array1::from_vec(from.required(BIAS, &[rows]));
                 Ok(())
             }
             Self::Norm(state) => state.load(at, from),

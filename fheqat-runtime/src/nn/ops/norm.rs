@@ -215,7 +215,7 @@ impl State for NormState {
             (VARIANCE, &mut self.variance),
         ];
         for (part, values) in parts {
-            *values = Array1::from_vec(from.required(part, &shape)?);
+            *values = Array1::from_vec(from.required(part, &shape));
         }
         match self.variance.iter().position(|value| *value < 0.0) {
             None => Ok(()),

@@ -89,8 +89,8 @@ impl Reading {
             (None | Some(STANDARDIZE), Some(standardization)) => Transform::Standardize(standardization),
             (Some(AS_IS), None) => Transform::AsIs,
             (Some(WHITEN), Some(standardization)) => {
-                let components = from.matrix(COMPONENTS, features)?;
-                let offset = from.required(OFFSET, &[1])?.first().copied().unwrap_or_default();
+                let components = from.matrix(COMPONENTS, features);
+                let offset = from.required(OFFSET, &[1]).first().copied().unwrap_or_default();
                 match Whitening::checked(standardization, components, offset, features) {
                     Some(whitening) => Transform::Whiten(whitening),
                     None => return Err(from.stray_note(TRANSFORM)),
@@ -120,8 +120,8 @@ fn load_standardization(
     from: &mut TensorReader<'_>,
     features: usize,
 ) -> Result<Option<Standardization>, WeightsError> {
-    let Some(mean) = from.optional(MEAN, &[features])? else { return Ok(None) };
-    let deviation = from.required(DEVIATION, &[features])?;
+    let Some(mean) = from.optional(MEAN, &[features]) else { return Ok(None) };
+    let deviation = from.required(DEVIATION, &[features]);
     if let Some(index) = deviation.iter().position(|deviation| *deviation <= 0.0) {
         return Err(from.bad_value(DEVIATION, index, deviation[index]));
     }

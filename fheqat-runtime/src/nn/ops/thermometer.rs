@@ -160,7 +160,7 @@ impl State for ThermometerState {
         self.chosen = None;
         let Some(reading) = Reading::load(ENCODER, from, features)? else { return Ok(()) };
         let channels = reads / self.positions.max(1);
-        let thresholds = from.required(THRESHOLDS, &[channels, self.bits])?;
+        let thresholds = from.required(THRESHOLDS, &[channels, self.bits]);
         let noted = from.noted(CATEGORIES).and_then(|text| serde_json::from_str::<Noted>(text).ok());
         let mut noted = noted.unwrap_or_default();
         for (channel, row) in noted.iter_mut().zip(thresholds.chunks(self.bits.max(1))) {

@@ -502,15 +502,15 @@ impl State for LinearState {
         let (rows, columns) = self.weight.dim();
         let mut shapes = vec![vec![rows, columns]];
         shapes.extend(self.filters.iter().flat_map(|filters| filters.shapes()));
-        self.weight = shaped(from.required_in("weight", &shapes)?, (rows, columns));
+        self.weight = shaped(from.required_in("weight", &shapes), (rows, columns));
         let bias = if self.declared == Bias::None && !from.is_own() {
-            from.optional("bias", &[rows])?.unwrap_or_else(|| vec![0.0; rows])
+            from.optional("bias", &[rows]).unwrap_or_else(|| vec![0.0; rows])
         } else {
-            from.required("bias", &[rows])?
+            from.required("bias", &[rows])
         };
         self.bias = Array1::from_vec(bias);
         self.scale = from.positive("scale", self.scales())?.map(Array1::from_vec);
-        let mask = from.optional_in("mask", &shapes)?;
+        let mask = from.optional_in("mask", &shapes);
         self.mask = mask.map(|mask| shaped(mask, (rows, columns)).mapv(|one: f32| one != 0.0));
         self.apply_mask();
         self.hold = match (from.noted("bias"), self.declared) {
