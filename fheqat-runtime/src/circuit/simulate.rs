@@ -153,7 +153,10 @@ mod tests {
             let pairs = staircases.zip(sums);
             for (staircase, accumulator) in pairs {
                 let Tolerance(deviation) = accumulator.tolerance;
-                if staircase.lookup.is_none() {
+                // A factor of zero leaves a sum that changes nothing, which is exact.
+                if staircase.gain.abs() <= 0.0 {
+                    assert!(deviation <= 0.0);
+                } else if staircase.lookup.is_none() {
                     assert!(
                         (deviation * f64::from((staircase.gain / staircase.divisor).abs()) - STEPS).abs()
                             < 1e-6
