@@ -171,7 +171,7 @@ impl State for ConstantState {
     }
 
     fn load(&mut self, _: AtLoad, from: &mut TensorReader<'_>) -> Result<(), WeightsError> {
-        self.values = Array1::from_vec(from.required(VALUE, &[self.values.len()])?);
+        self.values = Array1::from_vec(from.required(VALUE, &[self.values.len()]));
         Ok(())
     }
 
