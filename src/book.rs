@@ -1,8 +1,9 @@
 #![doc = include_str!(concat!(env!("OUT_DIR"), "/docs/book/README.md"))]
 
 macro_rules! pages {
-    ($($name:ident = $path:literal;)*) => {
+    ($($(#[$cfg:meta])? $name:ident = $path:literal;)*) => {
         $(
+            $(#[$cfg])?
             #[doc = include_str!(concat!(env!("OUT_DIR"), "/docs/book/", $path))]
             pub mod $name {}
         )*
@@ -19,6 +20,11 @@ pages! {
     prices = "prices.md";
     deployment = "deployment.md";
     pytorch = "pytorch.md";
+    importing = "importing.md";
+    layers = "layers.md";
+    // Its example needs the feature.
+    #[cfg(any(feature = "page", not(doctest)))]
+    report = "report.md";
     examples = "examples.md";
     troubleshooting = "troubleshooting.md";
 }
@@ -35,8 +41,8 @@ pub mod errors {
     }
 
     pages!(
-        bootstraps, compiling, data, encrypted, files, input, language, overflow, quantized, scale, service,
-        shape
+        bootstraps, compiling, data, encrypted, files, importing, input, language, overflow, quantized,
+        scale, service, shape
     );
     pages!(tolerance, training, weights, wiring);
 }

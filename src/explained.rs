@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+#[cfg(feature = "page")]
+use fheqat_page::PageError;
 #[cfg(feature = "fhe")]
 use fheqat_runtime::compile::CompileError;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -16,7 +18,7 @@ use fheqat_runtime::{
     data::{DataError, csv::CsvError, idx::IdxError},
     error::InputError,
     file::FileError,
-    nn::{NetworkError, Unusable, lower, prune::PruneError, tensors::WeightsError},
+    nn::{ConstantsError, NetworkError, Unusable, lower, prune::PruneError, tensors::WeightsError},
     params::{search::Infeasible, workload::GraphError},
     spec::book::address,
     train::TrainError,
@@ -62,9 +64,10 @@ macro_rules! pages {
 pages! {
     "data": CsvError, DataError, IdxError, InputError;
     "weights": WeightsError;
-    "training": TrainError, NetworkError, Unusable, PruneError, lower::CircuitError, OutsideBound;
+    "training": TrainError, NetworkError, Unusable, ConstantsError, PruneError, lower::CircuitError, OutsideBound;
     "compiling": #[cfg(feature = "fhe")] CompileError, Infeasible, GraphError;
     "files": FileError, ArtifactError, CircuitError, CodecError, VerifyError, TextError;
+    "importing": #[cfg(feature = "page")] PageError;
     "encrypted":
         #[cfg(any(feature = "client", feature = "server"))] Mismatch,
         #[cfg(feature = "client")] EncryptError,

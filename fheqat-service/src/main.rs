@@ -16,10 +16,11 @@ mod nats;
 mod store;
 mod tokens;
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use fheqat::{MainError, explained, spec};
+use fheqat_onnx::ImportError;
 use serde_json::json;
 
 /// Makes, inspects and runs encrypted models, and serves them over HTTP
@@ -94,11 +95,25 @@ fn refused(error: &clap::Error) -> ExitCode {
     error.exit()
 }
 
+/// The page about the first error of the chain that is none of the library's.
+fn page(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<fheqat_client::Error>() {
+            return Some("service");
+        }
+        if error.is::<ImportError>() {
+            return Some("importing");
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// The message, and the page of the error index about it.
 fn fail(json: bool, error: &MainError) {
     let message = error.message();
-    let of_client = error.error().is::<fheqat_client::Error>().then(|| spec::book::address("service"));
-    let see = of_client.or_else(|| explained(error.error()));
+    let see = page(error.error()).map(spec::book::address).or_else(|| explained(error.error()));
     match (json, see) {
         (true, None) => eprintln!("{}", json!({ "error": message })),
         (true, Some(see)) => eprintln!("{}", json!({ "error": message, "see": see })),

@@ -201,6 +201,8 @@ fn an_import_says_what_it_did_and_what_it_cannot() {
         assert!(error.contains(expected), "{line:?}: {error}");
         assert!(!at.join("x").exists());
     }
+    let error = fheqat(at, &["import", "cut.onnx", "--out", "x"]).failed(1);
+    assert!(error.trim_end().ends_with("/errors/importing.md"), "{error}");
     fheqat(at, &["import", "cut.onnx"]).failed(2);
 }
 

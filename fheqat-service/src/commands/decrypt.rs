@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use fheqat::{MainError, fhe::EncryptedOutput};
 
-use super::{answers, files::Limits};
+use super::{
+    answers,
+    files::{self, Limits},
+};
 
 /// Decrypts results: classes and probabilities, labels, or numbers
 ///
@@ -30,7 +33,6 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let Options { client, key, output, csv, limits } = options;
     let client = limits.client(client, key)?;
     let (outputs, _) = limits.artifacts(output, EncryptedOutput::from_bytes)?;
-    let results =
-        client.decrypt_batch(&outputs).map_err(|error| format!("`{}`: {error}", output.display()))?;
+    let results = client.decrypt_batch(&outputs).map_err(files::of_file(output))?;
     answers::show(&results, csv.as_deref(), json)
 }

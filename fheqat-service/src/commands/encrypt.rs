@@ -35,7 +35,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let samples = source.samples(&client.half().codec().described)?;
     let Samples { cells, places, others } = &samples;
     let encrypt = |(cells, place): (&Vec<String>, &String)| {
-        let input = client.encrypt_text(cells).map_err(|error| format!("{place}{error}"))?;
+        let input = client.encrypt_text(cells).map_err(files::at(place.as_str()))?;
         Ok(input.to_bytes())
     };
     let inputs = cells.iter().zip(places).map(encrypt).collect::<Result<Vec<_>, MainError>>()?;

@@ -41,6 +41,29 @@ pub(crate) enum FilesError {
     Exists { path: String, help: &'static str },
 }
 
+/// An error with the place that it is about in front. Its source still tells which page explains it.
+#[derive(Debug, Error)]
+#[error("{place}{source}")]
+pub(crate) struct At {
+    place: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Puts a place in front of an error.
+pub(crate) fn at<E: std::error::Error + Send + Sync + 'static>(
+    place: impl Into<String>,
+) -> impl FnOnce(E) -> At {
+    let place = place.into();
+    move |error| At { place, source: Box::new(error) }
+}
+
+/// Puts a file in front of an error.
+pub(crate) fn of_file<E: std::error::Error + Send + Sync + 'static>(
+    path: &Path,
+) -> impl FnOnce(E) -> At + use<E> {
+    at(format!("`{}`: ", path.display()))
+}
+
 /// Which files are read.
 #[derive(clap::Args)]
 pub(crate) struct Limits {

@@ -45,13 +45,11 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     files::refuse_existing(out, "type another `--out`, or remove it")?;
     let fheqat = fheqat.as_deref().map(check_sources).transpose()?;
 
-    let path = files::text(model);
     let import_options =
         ImportOptions { name: name.clone(), max_bytes: usize::try_from(limits.most()).unwrap_or(usize::MAX) };
-    let imported =
-        import(&limits.read(model)?, &import_options).map_err(|error| format!("`{path}`: {error}"))?;
+    let imported = import(&limits.read(model)?, &import_options).map_err(files::of_file(model))?;
     // What cannot run is found before anything is written.
-    imported.network().map_err(|error| format!("`{path}`: {error}"))?;
+    imported.network().map_err(files::of_file(model))?;
 
     let file = model.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let new = Folder::beside(out)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fheqat::MainError;
 use fheqat_client::{KeyFolder, RemoteModel, Service, Version};
 
-use super::{answers, samples::Source};
+use super::{answers, files, samples::Source};
 
 /// Asks a service for predictions: encrypts samples, sends them, and decrypts the results
 ///
@@ -51,7 +51,7 @@ async fn predict(options: &Options, json: bool) -> Result<(), MainError> {
     let read = source.samples(&codec.described)?;
     eprint!("{}", read.left_out());
     let parse = |(cells, place): (&Vec<String>, &String)| {
-        codec.parse(cells).map_err(|error| format!("{place}{error}").into())
+        Ok(codec.parse(cells).map_err(files::at(place.as_str()))?)
     };
     let samples = read.cells.iter().zip(&read.places).map(parse).collect::<Result<Vec<_>, MainError>>()?;
     let results = model.predict(&samples).await?;

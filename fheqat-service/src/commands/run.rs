@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let (inputs, is_framed) = limits.artifacts(input, EncryptedInput::from_bytes)?;
     let server = Server::new(half, ServerKey::from(keys), *threads)?;
     let start = Instant::now();
-    let outputs = watched(&server, &inputs).map_err(|error| format!("`{}`: {error}", input.display()))?;
+    let outputs = watched(&server, &inputs).map_err(files::of_file(input))?;
     let seconds = start.elapsed().as_secs_f64();
     let files: Vec<Vec<u8>> = outputs.iter().map(EncryptedOutput::to_bytes).collect();
     let bytes = match files.as_slice() {
