@@ -216,8 +216,6 @@ fn every_error_is_explained_where_it_is() {
     }
 }
 
-/// Pages that links may name before they are there.
-
 /// The names that headings have in links.
 fn anchors(text: &str) -> Vec<String> {
     let mut is_code = false;
