@@ -138,7 +138,7 @@ impl Builder {
                     (None, inner) => inner,
                     (Some(outer), inner) if outer == Curve::ReLU && inner == Curve::ReLU => inner,
                     // Never below zero.
-                    (Some(Curve::ReLU), Curve::Sigmoid) => Curve::Sigmoid,
+                    (Some(Curve::ReLU), Curve::Sigmoid | Curve::Softplus | Curve::HardSigmoid(_)) => *inner,
                     (Some(outer), inner) => {
                         return Err(format!(
                             "rounds `{}` of `{}`, but one function is tabulated: quantize between them",
@@ -245,7 +245,7 @@ impl Builder {
                 }
                 self.share(&from)?;
                 let name = self.names.field(name, "Concat", None);
-                self.moved(name, Layer::Concat, from, expr.shape())?
+                self.moved(name, &Layer::Concat, from, expr.shape())?
             }
             Kind::Held { .. } => {
                 return Err(
@@ -323,20 +323,28 @@ impl Builder {
             }
         };
         let from = self.settle(of)?;
-        self.moved(name, layer, vec![from], dims)
+        self.moved(name, &layer, vec![from], dims)
     }
 
     /// A layer that gives levels of what it reads.
     fn moved(
         &mut self,
         name: String,
-        layer: Layer,
+        layer: &Layer,
         from: Vec<Source>,
         shape: &[usize],
     ) -> Result<usize, String> {
         let quantizer = from.first().and_then(|&source| self.quantizer_of(source));
         let shape = shape.to_vec();
-        self.push(Planned { name, layer, from, curve: None, learned: Learned::Nothing, shape, quantizer })
+        self.push(Planned {
+            name,
+            layer: *layer,
+            from,
+            curve: None,
+            learned: Learned::Nothing,
+            shape,
+            quantizer,
+        })
     }
 
     /// A layer that gives sums.
@@ -346,12 +354,12 @@ impl Builder {
     pub(crate) fn sums(
         &mut self,
         name: String,
-        layer: Layer,
+        layer: &Layer,
         from: Vec<Source>,
         learned: Learned,
         shape: Vec<usize>,
     ) -> Result<Expr, String> {
-        let field = Planned { name, layer, from, curve: None, learned, shape, quantizer: None };
+        let field = Planned { name, layer: *layer, from, curve: None, learned, shape, quantizer: None };
         let index = self.push(field)?;
         self.field(index)
     }
@@ -368,7 +376,7 @@ impl Builder {
         self.share(&from)?;
         let name = self.names.field(node, "Add", None);
         let shape = parts.first().map(|part| part.shape().to_vec()).unwrap_or_default();
-        self.sums(name, Layer::Add(Add { acc_bits: None }), from, Learned::Nothing, shape)
+        self.sums(name, &Layer::Add(Add { acc_bits: None }), from, Learned::Nothing, shape)
     }
 
     /// Gives every quantizer that shares a step its owner.

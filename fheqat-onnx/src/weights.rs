@@ -103,10 +103,9 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             }
             to.note(
                 "function",
-                match field.curve.map(|curve| (curve, curve.function())) {
+                match field.curve {
                     None => "identity".to_owned(),
-                    Some((_, Some((_, function, _)))) => function.name(),
-                    Some((_, None)) => "relu".to_owned(),
+                    Some(curve) => curve.name().unwrap_or_else(|| "relu".to_owned()),
                 },
             );
             if field.from == [Source::Input] {

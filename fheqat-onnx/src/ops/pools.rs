@@ -123,7 +123,7 @@ pub(super) fn average<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, 
     let from = walk.builder.settle(&of)?;
     let name = walk.builder.names.field(node.name(), node.op(), None);
     let layer = Layer::Pool(Pool { window: Some(sliding.window(2)), acc_bits: None });
-    walk.builder.sums(name, layer, vec![from], Learned::Nothing, slid).map(Value::Wire)
+    walk.builder.sums(name, &layer, vec![from], Learned::Nothing, slid).map(Value::Wire)
 }
 
 /// In ONNX it keeps two axes of length one, ours does not.
@@ -135,7 +135,7 @@ pub(super) fn global<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, S
     let from = walk.builder.settle(&of)?;
     let name = walk.builder.names.field(node.name(), node.op(), None);
     let layer = Layer::Pool(Pool { window: None, acc_bits: None });
-    let pool = walk.builder.sums(name.clone(), layer, vec![from], Learned::Nothing, vec![shape[0]])?;
+    let pool = walk.builder.sums(name.clone(), &layer, vec![from], Learned::Nothing, vec![shape[0]])?;
     let view = View::Reshape(format!("{name}_image"), "Reshape");
     Expr::new(Kind::View(view, pool), vec![shape[0], 1, 1]).map(Value::Wire)
 }

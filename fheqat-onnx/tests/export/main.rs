@@ -8,6 +8,8 @@
 #[path = "../graphs/reference.rs"]
 mod reference;
 
+mod functions;
+
 use std::{fs, path::PathBuf};
 
 use fheqat::{

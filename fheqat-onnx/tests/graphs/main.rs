@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod builder;
+mod functions;
 mod reference;
 mod refused;
 

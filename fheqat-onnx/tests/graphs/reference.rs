@@ -81,6 +81,10 @@ fn integer(node: &NodeProto, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, AttributeProto::i)
 }
 
+fn float(node: &NodeProto, name: &str, default: f64) -> f64 {
+    attribute(node, name).map_or(default, |found| f64::from(found.f()))
+}
+
 fn integers(node: &NodeProto, name: &str, default: &[usize]) -> Vec<usize> {
     attribute(node, name)
         .map_or(default.to_vec(), |found| found.ints.iter().map(|&value| value as usize).collect())
@@ -111,14 +115,41 @@ pub(crate) fn run(graph: &GraphProto, sample: &[f32], rounded: fn(f64) -> f64) -
     tensors
 }
 
-fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
-    match node.op_type() {
-        "Constant" => constant(attribute(node, "value").unwrap().t.as_ref().unwrap()),
-        "Identity" | "Cast" => of[0].clone(),
+/// Functions of each number.
+fn function(node: &NodeProto, of: &[&Tensor]) -> Option<Tensor> {
+    Some(match node.op_type() {
         "Relu" => of[0].map(|x| x.max(0.0)),
         "Sigmoid" => of[0].map(|x| 1.0 / (1.0 + (-x).exp())),
         "Tanh" => of[0].map(f64::tanh),
-        "LeakyRelu" => of[0].map(|x| if x < 0.0 { 0.01 * x } else { x }),
+        "LeakyRelu" => of[0].map(|x| if x < 0.0 { float(node, "alpha", 0.01) * x } else { x }),
+        "PRelu" => zip(of[0], of[1], |x, slope| if x < 0.0 { slope * x } else { x }),
+        "Elu" => of[0].map(|x| if x < 0.0 { float(node, "alpha", 1.0) * x.exp_m1() } else { x }),
+        "Selu" => of[0].map(|x| {
+            let (alpha, gamma) = (1.673_263_192_176_818_8, 1.050_701_022_148_132);
+            gamma * if x > 0.0 { x } else { alpha * x.exp_m1() }
+        }),
+        "Softplus" => of[0].map(|x| x.exp().ln_1p()),
+        "Softsign" => of[0].map(|x| x / (1.0 + x.abs())),
+        "HardSigmoid" => {
+            let (alpha, beta) = (float(node, "alpha", 0.2), float(node, "beta", 0.5));
+            of[0].map(|x| (alpha * x + beta).clamp(0.0, 1.0))
+        }
+        "HardSwish" => of[0].map(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
+        "Mish" => of[0].map(|x| x * x.exp().ln_1p().tanh()),
+        "Gelu" => {
+            of[0].map(|x| 0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x * x * x)).tanh()))
+        }
+        _ => return None,
+    })
+}
+
+fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
+    if let Some(values) = function(node, of) {
+        return values;
+    }
+    match node.op_type() {
+        "Constant" => constant(attribute(node, "value").unwrap().t.as_ref().unwrap()),
+        "Identity" | "Cast" => of[0].clone(),
         "Add" => zip(of[0], of[1], |a, b| a + b),
         "Sub" => zip(of[0], of[1], |a, b| a - b),
         "Mul" => zip(of[0], of[1], |a, b| a * b),

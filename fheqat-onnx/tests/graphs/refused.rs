@@ -3,7 +3,7 @@
 use fheqat_onnx::{ImportError, ImportOptions, Problem, import};
 
 use crate::builder::{
-    Attribute::{F, I, Is, S},
+    Attribute::{I, Is, S},
     Builder, Format,
 };
 
@@ -15,7 +15,7 @@ fn problems(mut builder: Builder, output: &str) -> Vec<Problem> {
 }
 
 /// Each problem as `node (op): reason`, of which the beginnings are compared.
-fn check(builder: Builder, output: &str, expected: &[&str]) {
+pub(crate) fn check(builder: Builder, output: &str, expected: &[&str]) {
     let found: Vec<String> = problems(builder, output).iter().map(ToString::to_string).collect();
     let is_right = found.len() == expected.len()
         && found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected));
@@ -82,7 +82,6 @@ fn every_node_without_a_counterpart_is_named_at_once() {
         );
         let erf = b.op("erf", "Erf", &["x"], &[]);
         let custom = b.op_of("com.example", "custom", "Relu", &["x"], &[]);
-        let slope = b.op("slope", "LeakyRelu", &["x"], &[F("alpha", 0.2)]);
         let names = [
             &x,
             "shifted_out",
@@ -93,7 +92,6 @@ fn every_node_without_a_counterpart_is_named_at_once() {
             "minus_out",
             &erf,
             &custom,
-            &slope,
             &moved,
         ];
         b.op("cat", "Concat", &names, &[I("axis", 1)])
@@ -104,7 +102,7 @@ fn every_node_without_a_counterpart_is_named_at_once() {
         &x,
         &[
             "`/again/Sub` (Sub): is read in front of the quantizer of the input alone",
-            "`/scaled/Mul` (Mul): this operation has no counterpart: fold it",
+            "`/scaled/Mul` (Mul): has no counterpart: fold it",
             "`/shifted/Quant` (Quant): has a zero point of 3",
             "`/floored/Quant` (Quant): rounds by `FLOOR`",
             "`/wide/Quant` (Quant): quantizes to -256..=255, but levels are two or more of 1 to 8 bits",
@@ -113,7 +111,6 @@ fn every_node_without_a_counterpart_is_named_at_once() {
             "`/minus/Quant` (Quant): has a scale of -0.1",
             "`/erf/Erf` (Erf): this operation has no counterpart",
             "`/custom/Relu` (Relu): this operation of `com.example` has no counterpart",
-            "`/slope/LeakyRelu` (LeakyRelu): has a slope of 0.2",
         ],
     );
 }
