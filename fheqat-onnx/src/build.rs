@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use fheqat_runtime::spec::{
-    Add, Axes, Known, Layer, MaxPool, Padding, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose,
-    Window,
+    Add, Axes, Known, Layer, MaxPool, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose,
 };
 
 use crate::{
@@ -310,15 +309,8 @@ impl Builder {
                 let layer = Layer::Transpose(Transpose { axes: Axes::new(&axes) });
                 (self.names.field(node, "Transpose", None), layer, of)
             }
-            View::MaxPool { name, kernel, stride, padding } => {
-                let window = Window {
-                    axes: 2,
-                    kernel: number(*kernel),
-                    stride: number(*stride),
-                    dilation: number(1),
-                    padding: Padding::Equal(number(*padding)),
-                };
-                let layer = Layer::MaxPool(MaxPool { window, acc_bits: None });
+            View::MaxPool(name, sliding) => {
+                let layer = Layer::MaxPool(MaxPool { window: sliding.window(), acc_bits: None });
                 (self.names.field(name, "MaxPool", None), layer, of)
             }
         };

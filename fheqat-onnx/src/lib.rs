@@ -34,6 +34,7 @@ mod problem;
 pub mod proto;
 mod quantization;
 mod ratio;
+mod sliding;
 mod source;
 mod tensor;
 mod ties;

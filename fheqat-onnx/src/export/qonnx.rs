@@ -83,6 +83,12 @@ impl Graph<'_> {
                 self.writer.node(name, "Transpose", &of, vec![list("perm", order)])
             }
             Layer::Pool(Pool { window: Some(over), .. }) => {
+                if over.dilation.or(1) != 1 {
+                    return Err(self.network.failed(
+                        index,
+                        "averages have no dilation in this version of ONNX: export it by `integers`",
+                    ));
+                }
                 let mut attributes = window(over);
                 attributes.push(integer("count_include_pad", 1));
                 self.writer.node(name, "AveragePool", &of, attributes)

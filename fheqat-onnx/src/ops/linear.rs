@@ -7,12 +7,12 @@ use fheqat_runtime::{
     spec::{Bias, Conv, Known, Layer, Linear, WeightScale},
 };
 
-use super::pools::Sliding;
 use crate::{
     expr::{Expr, Kind},
     node::Node,
     plan::{Learned, number},
     quantization::{Quantized, Scales, weight_bits},
+    sliding::Sliding,
     walk::{Value, Walk},
 };
 
@@ -105,7 +105,7 @@ pub(super) fn conv<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
             of.shape()
         ));
     }
-    let sliding = Sliding::of(node, axes, Some(&weights.dims[2..]))?;
+    let sliding = Sliding::of(node, &of.shape()[1..], Some(&weights.dims[2..]))?;
     let groups = usize::try_from(node.integer("group", 1)).ok().filter(|&groups| groups > 0);
     let groups = groups.ok_or("has no groups")?;
     let (outputs, channels) = (weights.dims[0], of.shape()[0]);
@@ -121,7 +121,7 @@ pub(super) fn conv<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
     let from = walk.builder.settle(&of)?;
     let name = name(walk, node, 1);
     let layer =
-        Layer::Conv(Conv { filters: rows.described, window: sliding.window(axes), groups: number(groups) });
+        Layer::Conv(Conv { filters: rows.described, window: sliding.window(), groups: number(groups) });
     walk.builder.sums(name, &layer, vec![from], rows.learned, shape).map(Value::Wire)
 }
 

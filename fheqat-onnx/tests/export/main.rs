@@ -9,6 +9,7 @@
 mod reference;
 
 mod functions;
+mod windows;
 
 use std::{fs, path::PathBuf};
 

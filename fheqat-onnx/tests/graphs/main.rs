@@ -5,6 +5,7 @@ mod builder;
 mod functions;
 mod reference;
 mod refused;
+mod windows;
 
 use builder::{
     Attribute::{F, I, Is},

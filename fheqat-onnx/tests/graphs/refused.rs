@@ -122,9 +122,9 @@ fn windows_that_are_none_of_ours() {
     let w = b.weights("c", &[2, 1, 2, 3], 3, true, false);
     let square = b.weights("d", &[2, 1, 3, 3], 3, true, false);
     let one = b.op("oblong", "Conv", &[&x, &w], &[]);
-    let two = b.op("dilated", "Conv", &[&x, &square], &[Is("dilations", &[2, 2])]);
-    let three = b.op("uneven", "Conv", &[&x, &square], &[Is("pads", &[0, 0, 1, 1])]);
-    let four = b.op("same", "Conv", &[&x, &square], &[S("auto_pad", "SAME_UPPER")]);
+    let two = b.op("dilated", "Conv", &[&x, &square], &[Is("dilations", &[1, 2])]);
+    let three = b.op("uneven", "Conv", &[&x, &square], &[Is("pads", &[0, 0, -1, 1])]);
+    let four = b.op("same", "Conv", &[&x, &square], &[S("auto_pad", "EXPLICIT")]);
     let five = b.op("groups", "Conv", &[&x, &square], &[I("group", 2)]);
     let six = b.op("ceil", "AveragePool", &[&x], &[Is("kernel_shape", &[4, 4]), I("ceil_mode", 1)]);
     let seven =
@@ -138,9 +138,9 @@ fn windows_that_are_none_of_ours() {
         &x,
         &[
             "`/oblong/Conv` (Conv): has a window of [2, 3]",
-            "`/dilated/Conv` (Conv): has dilations",
-            "`/uneven/Conv` (Conv): has `pads` of [0, 0, 1, 1]",
-            "`/same/Conv` (Conv): has `auto_pad` of SAME_UPPER",
+            "`/dilated/Conv` (Conv): has `dilations` of [1, 2]",
+            "`/uneven/Conv` (Conv): has `pads` of [0, 0, -1, 1]",
+            "`/same/Conv` (Conv): has `auto_pad` of EXPLICIT",
             "`/groups/Conv` (Conv): has 2 groups of weights [2, 1, 3, 3], but reads 1 channels",
             "`/ceil/AveragePool` (AveragePool): has `ceil_mode` of 1",
             "`/edges/AveragePool` (AveragePool): has `count_include_pad` of 0",
