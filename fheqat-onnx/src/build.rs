@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use fheqat_runtime::spec::{
-    Add, Axes, Known, Layer, MaxPool, Padding, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose,
-    Window,
+    Add, Axes, Known, Layer, MaxPool, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose,
 };
 
 use crate::{
@@ -138,7 +137,7 @@ impl Builder {
                     (None, inner) => inner,
                     (Some(outer), inner) if outer == Curve::ReLU && inner == Curve::ReLU => inner,
                     // Never below zero.
-                    (Some(Curve::ReLU), Curve::Sigmoid) => Curve::Sigmoid,
+                    (Some(Curve::ReLU), Curve::Sigmoid | Curve::Softplus | Curve::HardSigmoid(_)) => *inner,
                     (Some(outer), inner) => {
                         return Err(format!(
                             "rounds `{}` of `{}`, but one function is tabulated: quantize between them",
@@ -245,7 +244,7 @@ impl Builder {
                 }
                 self.share(&from)?;
                 let name = self.names.field(name, "Concat", None);
-                self.moved(name, Layer::Concat, from, expr.shape())?
+                self.moved(name, &Layer::Concat, from, expr.shape())?
             }
             Kind::Held { .. } => {
                 return Err(
@@ -310,33 +309,34 @@ impl Builder {
                 let layer = Layer::Transpose(Transpose { axes: Axes::new(&axes) });
                 (self.names.field(node, "Transpose", None), layer, of)
             }
-            View::MaxPool { name, kernel, stride, padding } => {
-                let window = Window {
-                    axes: 2,
-                    kernel: number(*kernel),
-                    stride: number(*stride),
-                    dilation: number(1),
-                    padding: Padding::Equal(number(*padding)),
-                };
-                let layer = Layer::MaxPool(MaxPool { window, acc_bits: None });
+            View::MaxPool(name, sliding) => {
+                let layer = Layer::MaxPool(MaxPool { window: sliding.window(), acc_bits: None });
                 (self.names.field(name, "MaxPool", None), layer, of)
             }
         };
         let from = self.settle(of)?;
-        self.moved(name, layer, vec![from], dims)
+        self.moved(name, &layer, vec![from], dims)
     }
 
     /// A layer that gives levels of what it reads.
     fn moved(
         &mut self,
         name: String,
-        layer: Layer,
+        layer: &Layer,
         from: Vec<Source>,
         shape: &[usize],
     ) -> Result<usize, String> {
         let quantizer = from.first().and_then(|&source| self.quantizer_of(source));
         let shape = shape.to_vec();
-        self.push(Planned { name, layer, from, curve: None, learned: Learned::Nothing, shape, quantizer })
+        self.push(Planned {
+            name,
+            layer: *layer,
+            from,
+            curve: None,
+            learned: Learned::Nothing,
+            shape,
+            quantizer,
+        })
     }
 
     /// A layer that gives sums.
@@ -346,12 +346,12 @@ impl Builder {
     pub(crate) fn sums(
         &mut self,
         name: String,
-        layer: Layer,
+        layer: &Layer,
         from: Vec<Source>,
         learned: Learned,
         shape: Vec<usize>,
     ) -> Result<Expr, String> {
-        let field = Planned { name, layer, from, curve: None, learned, shape, quantizer: None };
+        let field = Planned { name, layer: *layer, from, curve: None, learned, shape, quantizer: None };
         let index = self.push(field)?;
         self.field(index)
     }
@@ -368,7 +368,7 @@ impl Builder {
         self.share(&from)?;
         let name = self.names.field(node, "Add", None);
         let shape = parts.first().map(|part| part.shape().to_vec()).unwrap_or_default();
-        self.sums(name, Layer::Add(Add { acc_bits: None }), from, Learned::Nothing, shape)
+        self.sums(name, &Layer::Add(Add { acc_bits: None }), from, Learned::Nothing, shape)
     }
 
     /// Gives every quantizer that shares a step its owner.

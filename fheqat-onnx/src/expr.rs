@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use fheqat_runtime::spec::Source;
 
-use crate::plan::Curve;
+use crate::{plan::Curve, sliding::Sliding};
 
 /// A tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +50,7 @@ pub(crate) enum View {
     /// Axes in another order.
     Transpose(String, Vec<usize>),
     /// The largest of each window.
-    MaxPool { name: String, kernel: usize, stride: usize, padding: usize },
+    MaxPool(String, Sliding),
 }
 
 /// The most expressions that one may be made of, and how deep.

@@ -21,6 +21,7 @@
 //! ```
 
 mod build;
+mod curve;
 pub mod export;
 mod expr;
 mod graph;
@@ -32,6 +33,8 @@ mod plan;
 mod problem;
 pub mod proto;
 mod quantization;
+mod ratio;
+mod sliding;
 mod source;
 mod tensor;
 mod ties;

@@ -1,9 +1,8 @@
 //! The network that an import puts together: fields in the order they run, with what each has learned.
 
-use fheqat_runtime::{
-    quant::activation::{Activation, Function, LeakyReLU, Sigmoid, Tanh},
-    spec::{Field, Known, Layer, Net, Range, Shape, Source},
-};
+use fheqat_runtime::spec::{Field, Known, Layer, Net, Range, Shape, Source};
+
+pub(crate) use crate::curve::Curve;
 
 /// A field of the struct.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,37 +48,6 @@ pub(crate) enum Learned {
 pub(crate) struct Standardization {
     pub(crate) mean: Vec<f32>,
     pub(crate) deviation: Vec<f32>,
-}
-
-/// A function that a quantizer applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Curve {
-    ReLU,
-    Sigmoid,
-    Tanh,
-    LeakyReLU,
-}
-
-impl Curve {
-    /// The type behind it, by its name in the prelude; `None` of a `ReLU`, which is a layer of its own.
-    pub(crate) fn function(self) -> Option<(&'static str, Function, bool)> {
-        Some(match self {
-            Self::ReLU => return None,
-            Self::Sigmoid => ("Sigmoid", Function::of::<Sigmoid>(), Sigmoid::SIGNED),
-            Self::Tanh => ("Tanh", Function::of::<Tanh>(), Tanh::SIGNED),
-            Self::LeakyReLU => ("LeakyReLU", Function::of::<LeakyReLU>(), <LeakyReLU>::SIGNED),
-        })
-    }
-
-    /// Its operation in ONNX.
-    pub(crate) const fn op(self) -> &'static str {
-        match self {
-            Self::ReLU => "Relu",
-            Self::Sigmoid => "Sigmoid",
-            Self::Tanh => "Tanh",
-            Self::LeakyReLU => "LeakyRelu",
-        }
-    }
 }
 
 impl Planned {

@@ -6,7 +6,7 @@ use fheqat_runtime::spec::{
     Bias, Conv, Known, Layer, Linear, Padding, Scale, Source, Transfer, WeightRange, WeightScale, Window,
 };
 
-use crate::plan::{Learned, Planned};
+use crate::plan::{Curve, Learned, Planned};
 
 /// The struct with its attribute.
 pub(crate) fn of(name: &str, input: Option<&[usize]>, fields: &[Planned]) -> String {
@@ -91,8 +91,8 @@ fn kind(field: &Planned) -> String {
             None => kind.to_owned(),
         },
         Layer::MaxPool(pool) => format!("{kind}<{}>", text(pool.window.kernel)),
-        Layer::Quantizer(_) => match field.curve.and_then(crate::plan::Curve::function) {
-            Some((function, ..)) => format!("{kind}<{function}>"),
+        Layer::Quantizer(_) => match field.curve.and_then(Curve::source) {
+            Some(function) => format!("{kind}<{function}>"),
             None => kind.to_owned(),
         },
         _ => kind.to_owned(),
@@ -108,8 +108,7 @@ fn options(fields: &[Planned], index: usize, (weights, levels): (Option<i64>, Op
             if quantizer.bits.get() != levels {
                 options.push(format!("bits = {}", text(quantizer.bits)));
             }
-            let default =
-                field.curve.and_then(crate::plan::Curve::function).map(|(_, _, is_signed)| is_signed);
+            let default = field.curve.map(Curve::is_signed);
             match (quantizer.transfer, default) {
                 (Transfer::Unsigned, _) => options.push("signed = false".to_owned()),
                 (Transfer::Function { signed: Known::Now(signed) }, Some(default)) if signed != default => {

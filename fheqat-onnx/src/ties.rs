@@ -19,7 +19,7 @@ pub(crate) fn found(fields: &[Planned], net: &Net<'_>) -> Vec<Note> {
     let mut notes: Vec<Note> = fields.last().and_then(equal_outputs).into_iter().collect();
     for field in fields {
         let (Some(&Source::Field(from)), Some(step), None) =
-            (field.from.first(), field.step(), field.curve.and_then(crate::plan::Curve::function))
+            (field.from.first(), field.step(), field.curve.and_then(crate::plan::Curve::name))
         else {
             continue;
         };

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use fheqat_runtime::spec::{Bias, Conv, Known, Layer, Range, Scale, Source};
+use fheqat_runtime::spec::{Bias, Conv, Known, Layer, Range, Scale, Source, Window};
 use serde_json::{Map, Value, json};
 
 use crate::{
     plan::{Learned, Planned, Standardization},
-    source,
+    sliding, source,
 };
 
 /// A file of safetensors with notes, in the order of names.
@@ -53,6 +53,15 @@ fn noted(range: Range) -> String {
     format!("{}..={}", range.lo, range.hi)
 }
 
+/// The zeros that a window has around what it reads, in numbers.
+fn padding(fields: &[Planned], index: usize, window: &Window) -> String {
+    let over = match fields[index].from.first() {
+        Some(&Source::Field(from)) => fields[from].shape.get(1..).unwrap_or_default(),
+        _ => &[],
+    };
+    source::padding(&sliding::padding(&sliding::sides(window, over)))
+}
+
 fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
     let field = &fields[index];
     match (&field.learned, &field.layer) {
@@ -74,7 +83,7 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             }
             if let Layer::Conv(conv) = layer {
                 to.note("stride", conv.window.stride.or(1).to_string());
-                to.note("padding", source::padding(&conv.window.padding));
+                to.note("padding", padding(fields, index, &conv.window));
                 to.note("groups", conv.groups.or(1).to_string());
                 if conv.window.dilation.or(1) > 1 {
                     to.note("dilation", conv.window.dilation.or(1).to_string());
@@ -103,10 +112,9 @@ fn write(to: &mut Writer<'_>, fields: &[Planned], index: usize) {
             }
             to.note(
                 "function",
-                match field.curve.map(|curve| (curve, curve.function())) {
+                match field.curve {
                     None => "identity".to_owned(),
-                    Some((_, Some((_, function, _)))) => function.name(),
-                    Some((_, None)) => "relu".to_owned(),
+                    Some(curve) => curve.name().unwrap_or_else(|| "relu".to_owned()),
                 },
             );
             if field.from == [Source::Input] {

@@ -3,6 +3,7 @@
 //! [`integers`] gives a graph of integer-valued floats, whose results any runtime computes exactly. [`qonnx`] gives a graph of
 //! `Quant` nodes, as Brevitas writes it, which [`import`](crate::import) and the tools around QONNX read.
 
+mod curves;
 mod integers;
 mod parts;
 mod qonnx;

@@ -8,7 +8,7 @@ use fheqat_runtime::{
 use ndarray::Array2;
 
 use super::{
-    ExportError,
+    ExportError, curves,
     parts::{Part, Trained},
     table::{Stairs, bias},
     writer::{QONNX, Writer, float, integer, list, text, window},
@@ -83,6 +83,12 @@ impl Graph<'_> {
                 self.writer.node(name, "Transpose", &of, vec![list("perm", order)])
             }
             Layer::Pool(Pool { window: Some(over), .. }) => {
+                if over.dilation.or(1) != 1 {
+                    return Err(self.network.failed(
+                        index,
+                        "averages have no dilation in this version of ONNX: export it by `integers`",
+                    ));
+                }
                 let mut attributes = window(over);
                 attributes.push(integer("count_include_pad", 1));
                 self.writer.node(name, "AveragePool", &of, attributes)
@@ -116,24 +122,19 @@ impl Graph<'_> {
             let (Some(step), Some(levels)) = (self.network.step(index), levels) else {
                 return Err(self.network.failed(index, "it has no step"));
             };
-            let function = staircases
-                .first()
-                .and_then(|staircase| staircase.lookup)
-                .map(|lookup| lookup.function.name());
-            let value = match (quantizer.transfer, function.as_deref()) {
+            let function =
+                staircases.first().and_then(|staircase| staircase.lookup).map(|lookup| lookup.function);
+            let value = match (quantizer.transfer, function) {
                 (Transfer::Signed | Transfer::Unsigned, _) => of.to_owned(),
                 (Transfer::ReLU, _) => self.writer.node(name, "Relu", &[of], Vec::new()),
-                (_, Some("Sigmoid")) => self.writer.node(name, "Sigmoid", &[of], Vec::new()),
-                (_, Some("Tanh")) => self.writer.node(name, "Tanh", &[of], Vec::new()),
-                (_, Some("LeakyReLU")) => {
-                    self.writer.node(name, "LeakyRelu", &[of], vec![float("alpha", 0.01)])
-                }
                 (_, function) => {
-                    let reason = format!(
-                        "QONNX has no function `{}`: export it by `integers`",
-                        function.unwrap_or("?")
-                    );
-                    return Err(self.network.failed(index, &reason));
+                    let written =
+                        function.and_then(|function| curves::function(&mut self.writer, name, function, of));
+                    written.ok_or_else(|| {
+                        let known = function.map_or_else(|| "?".to_owned(), |function| function.name());
+                        let reason = format!("QONNX has no function `{known}`: export it by `integers`");
+                        self.network.failed(index, &reason)
+                    })?
                 }
             };
             (step, levels, value)

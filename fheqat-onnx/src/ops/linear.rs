@@ -7,12 +7,12 @@ use fheqat_runtime::{
     spec::{Bias, Conv, Known, Layer, Linear, WeightScale},
 };
 
-use super::pools::Sliding;
 use crate::{
     expr::{Expr, Kind},
     node::Node,
     plan::{Learned, number},
     quantization::{Quantized, Scales, weight_bits},
+    sliding::Sliding,
     walk::{Value, Walk},
 };
 
@@ -105,7 +105,7 @@ pub(super) fn conv<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
             of.shape()
         ));
     }
-    let sliding = Sliding::of(node, axes, Some(&weights.dims[2..]))?;
+    let sliding = Sliding::of(node, &of.shape()[1..], Some(&weights.dims[2..]))?;
     let groups = usize::try_from(node.integer("group", 1)).ok().filter(|&groups| groups > 0);
     let groups = groups.ok_or("has no groups")?;
     let (outputs, channels) = (weights.dims[0], of.shape()[0]);
@@ -121,8 +121,8 @@ pub(super) fn conv<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
     let from = walk.builder.settle(&of)?;
     let name = name(walk, node, 1);
     let layer =
-        Layer::Conv(Conv { filters: rows.described, window: sliding.window(axes), groups: number(groups) });
-    walk.builder.sums(name, layer, vec![from], rows.learned, shape).map(Value::Wire)
+        Layer::Conv(Conv { filters: rows.described, window: sliding.window(), groups: number(groups) });
+    walk.builder.sums(name, &layer, vec![from], rows.learned, shape).map(Value::Wire)
 }
 
 /// # Errors
@@ -185,7 +185,7 @@ fn dense<'a>(
     let from = walk.builder.settle(of)?;
     let name = name(walk, node, 1);
     let layer = Layer::Linear(rows.described);
-    walk.builder.sums(name, layer, vec![from], rows.learned, vec![outputs]).map(Value::Wire)
+    walk.builder.sums(name, &layer, vec![from], rows.learned, vec![outputs]).map(Value::Wire)
 }
 
 /// A bias, or a sum of levels.
@@ -245,6 +245,20 @@ fn biased<'a>(
     }
 }
 
+/// `x` times a function of `x`.
+///
+/// # Errors
+/// When it is any other product.
+pub(super) fn mul<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
+    match [walk.required(node, 0)?, walk.required(node, 1)?] {
+        [Value::Wire(one), Value::Wire(other)] => super::curves::product(&one, &other).unwrap_or_else(|| {
+            Err("multiplies two tensors of the network: `x * Sigmoid(x)` and the like are read alone"
+                .to_owned())
+        }),
+        _ => Err("has no counterpart: fold it into the weights or the scales before the export".to_owned()),
+    }
+}
+
 /// # Errors
 /// When it trains, or reads no sums of channels.
 pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
@@ -284,7 +298,7 @@ pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Valu
     let name = walk.builder.names.field(node.name(), node.op(), node.0.input.get(1).map(String::as_str));
     let shape = of.shape().to_vec();
     let learned = Learned::Norm { gamma, beta, mean, variance };
-    walk.builder.sums(name, Layer::BatchNorm, vec![from], learned, shape).map(Value::Wire)
+    walk.builder.sums(name, &Layer::BatchNorm, vec![from], learned, shape).map(Value::Wire)
 }
 
 /// The most features that are standardised.

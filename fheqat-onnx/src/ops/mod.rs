@@ -41,7 +41,9 @@ pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, St
         "Add" => linear::add(walk, node),
         "Sub" | "Div" => linear::standardize(walk, node),
         "BatchNormalization" => linear::batch_norm(walk, node),
-        "Relu" | "Sigmoid" | "Tanh" | "LeakyRelu" => curves::curve(walk, node),
+        "Relu" | "Sigmoid" | "Tanh" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Softplus" | "Softsign"
+        | "HardSigmoid" | "HardSwish" | "Mish" | "Gelu" => curves::curve(walk, node),
+        "Mul" => linear::mul(walk, node),
         "AveragePool" => pools::average(walk, node),
         "GlobalAveragePool" => pools::global(walk, node),
         "MaxPool" => pools::max(walk, node),
@@ -70,7 +72,6 @@ fn unknown(node: Node<'_>) -> String {
             ": leave it out, for clients compute probabilities from what the network gives"
         }
         "Dropout" => ": export the model in evaluation mode",
-        "Mul" => ": fold it into the weights or the scales before the export",
         _ => "",
     };
     let domain = crate::node::printable(node.domain());

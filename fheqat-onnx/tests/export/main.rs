@@ -8,6 +8,9 @@
 #[path = "../graphs/reference.rs"]
 mod reference;
 
+mod functions;
+mod windows;
+
 use std::{fs, path::PathBuf};
 
 use fheqat::{

@@ -27,6 +27,7 @@ pub(crate) struct Builder {
 }
 
 /// An attribute.
+#[derive(Clone, Copy)]
 pub(crate) enum Attribute<'a> {
     I(&'a str, i64),
     F(&'a str, f32),

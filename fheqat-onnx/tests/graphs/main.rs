@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod builder;
+mod functions;
 mod reference;
 mod refused;
+mod windows;
 
 use builder::{
     Attribute::{F, I, Is},

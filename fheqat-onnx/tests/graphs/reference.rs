@@ -81,6 +81,10 @@ fn integer(node: &NodeProto, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, AttributeProto::i)
 }
 
+fn float(node: &NodeProto, name: &str, default: f64) -> f64 {
+    attribute(node, name).map_or(default, |found| f64::from(found.f()))
+}
+
 fn integers(node: &NodeProto, name: &str, default: &[usize]) -> Vec<usize> {
     attribute(node, name)
         .map_or(default.to_vec(), |found| found.ints.iter().map(|&value| value as usize).collect())
@@ -111,14 +115,41 @@ pub(crate) fn run(graph: &GraphProto, sample: &[f32], rounded: fn(f64) -> f64) -
     tensors
 }
 
-fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
-    match node.op_type() {
-        "Constant" => constant(attribute(node, "value").unwrap().t.as_ref().unwrap()),
-        "Identity" | "Cast" => of[0].clone(),
+/// Functions of each number.
+fn function(node: &NodeProto, of: &[&Tensor]) -> Option<Tensor> {
+    Some(match node.op_type() {
         "Relu" => of[0].map(|x| x.max(0.0)),
         "Sigmoid" => of[0].map(|x| 1.0 / (1.0 + (-x).exp())),
         "Tanh" => of[0].map(f64::tanh),
-        "LeakyRelu" => of[0].map(|x| if x < 0.0 { 0.01 * x } else { x }),
+        "LeakyRelu" => of[0].map(|x| if x < 0.0 { float(node, "alpha", 0.01) * x } else { x }),
+        "PRelu" => zip(of[0], of[1], |x, slope| if x < 0.0 { slope * x } else { x }),
+        "Elu" => of[0].map(|x| if x < 0.0 { float(node, "alpha", 1.0) * x.exp_m1() } else { x }),
+        "Selu" => of[0].map(|x| {
+            let (alpha, gamma) = (1.673_263_192_176_818_8, 1.050_701_022_148_132);
+            gamma * if x > 0.0 { x } else { alpha * x.exp_m1() }
+        }),
+        "Softplus" => of[0].map(|x| x.exp().ln_1p()),
+        "Softsign" => of[0].map(|x| x / (1.0 + x.abs())),
+        "HardSigmoid" => {
+            let (alpha, beta) = (float(node, "alpha", 0.2), float(node, "beta", 0.5));
+            of[0].map(|x| (alpha * x + beta).clamp(0.0, 1.0))
+        }
+        "HardSwish" => of[0].map(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
+        "Mish" => of[0].map(|x| x * x.exp().ln_1p().tanh()),
+        "Gelu" => {
+            of[0].map(|x| 0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x * x * x)).tanh()))
+        }
+        _ => return None,
+    })
+}
+
+fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
+    if let Some(values) = function(node, of) {
+        return values;
+    }
+    match node.op_type() {
+        "Constant" => constant(attribute(node, "value").unwrap().t.as_ref().unwrap()),
+        "Identity" | "Cast" => of[0].clone(),
         "Add" => zip(of[0], of[1], |a, b| a + b),
         "Sub" => zip(of[0], of[1], |a, b| a - b),
         "Mul" => zip(of[0], of[1], |a, b| a * b),
@@ -220,49 +251,76 @@ fn product(one: &Tensor, other: &Tensor, is_transposed: bool) -> Tensor {
     Tensor::new(&[1, columns], values.collect())
 }
 
-/// Positions and numbers of windows, one or two axes, padding as `outside`.
+/// How a window slides along two axes or one.
+struct Sliding {
+    kernel: Vec<usize>,
+    stride: Vec<usize>,
+    dilation: Vec<usize>,
+    before: Vec<usize>,
+    positions: Vec<usize>,
+}
+
+impl Sliding {
+    fn of(node: &NodeProto, over: &[usize], kernel: &[usize]) -> Self {
+        let ones = vec![1; over.len()];
+        let (stride, dilation) = (integers(node, "strides", &ones), integers(node, "dilations", &ones));
+        let pads = integers(node, "pads", &vec![0; 2 * over.len()]);
+        let auto = attribute(node, "auto_pad").and_then(|found| found.s.clone()).unwrap_or_default();
+        let (mut before, mut positions) = (Vec::new(), Vec::new());
+        for (axis, &length) in over.iter().enumerate() {
+            let span = dilation[axis] * (kernel[axis] - 1) + 1;
+            if auto.starts_with(b"SAME") {
+                let count = length.div_ceil(stride[axis]);
+                let missing = ((count - 1) * stride[axis] + span).saturating_sub(length);
+                before.push(if auto == b"SAME_UPPER" { missing / 2 } else { missing.div_ceil(2) });
+                positions.push(count);
+            } else {
+                before.push(pads[axis]);
+                positions.push((length + pads[axis] + pads[over.len() + axis] - span) / stride[axis] + 1);
+            }
+        }
+        Self { kernel: kernel.to_vec(), stride, dilation, before, positions }
+    }
+
+    /// Where an element of a window at a position is; beyond the axis where it is none of its numbers.
+    fn place(&self, axis: usize, position: usize, element: usize) -> usize {
+        (position * self.stride[axis] + element * self.dilation[axis]).wrapping_sub(self.before[axis])
+    }
+}
+
+/// Positions and numbers of windows, padding as `outside`.
 fn windows(node: &NodeProto, of: &Tensor, outside: f64, f: impl Fn(&[f64]) -> f64) -> Tensor {
-    let kernel = integers(node, "kernel_shape", &[]);
-    let (stride, pads) = (integers(node, "strides", &[1, 1]), integers(node, "pads", &[0, 0, 0, 0]));
-    let length = |axis: usize| (of.dims[2 + axis] + 2 * pads[axis] - kernel[axis]) / stride[axis] + 1;
-    let dims = [1, of.dims[1], length(0), length(1)];
+    let sliding = Sliding::of(node, &of.dims[2..], &integers(node, "kernel_shape", &[]));
+    let dims = [&of.dims[..2], &sliding.positions].concat();
     let value = |index: &Vec<usize>| {
-        let seen: Vec<f64> = indices(&kernel)
+        let seen: Vec<f64> = indices(&sliding.kernel)
             .iter()
             .map(|offset| {
-                let row = (index[2] * stride[0] + offset[0]).wrapping_sub(pads[0]);
-                let column = (index[3] * stride[1] + offset[1]).wrapping_sub(pads[1]);
-                if row < of.dims[2] && column < of.dims[3] {
-                    of.broadcast(&[0, index[1], row, column])
-                } else {
-                    outside
-                }
+                let places = (0..offset.len()).map(|axis| sliding.place(axis, index[2 + axis], offset[axis]));
+                let at: Vec<usize> = [0, index[1]].into_iter().chain(places).collect();
+                let is_inside = at.iter().zip(&of.dims).all(|(at, dim)| at < dim);
+                if is_inside { of.broadcast(&at) } else { outside }
             })
             .collect();
         f(&seen)
     };
-    Tensor::new(&dims, indices(&dims).iter().map(value).collect())
+    let values = indices(&dims).iter().map(value).collect();
+    Tensor { dims, values }
 }
 
 fn conv(node: &NodeProto, of: &[&Tensor]) -> Tensor {
     let (x, w) = (of[0], of[1]);
-    let axes = w.dims.len() - 2;
-    let (stride, pads) = (integers(node, "strides", &[1, 1]), integers(node, "pads", &[0, 0, 0, 0]));
+    let sliding = Sliding::of(node, &x.dims[2..], &w.dims[2..]);
     let groups = integer(node, "group", 1) as usize;
-    let mut dims = vec![1, w.dims[0]];
-    dims.extend(
-        (0..axes).map(|axis| (x.dims[2 + axis] + 2 * pads[axis] - w.dims[2 + axis]) / stride[axis] + 1),
-    );
+    let dims = [&[1, w.dims[0]], &sliding.positions[..]].concat();
     let value = |index: &Vec<usize>| {
         let group = index[1] / (w.dims[0] / groups);
         let mut sum = of.get(2).map_or(0.0, |bias| bias.values[index[1]]);
         for offset in indices(&w.dims[1..]) {
-            let mut from = vec![0, group * w.dims[1] + offset[0]];
-            from.extend(
-                (0..axes)
-                    .map(|axis| (index[2 + axis] * stride[axis] + offset[1 + axis]).wrapping_sub(pads[axis])),
-            );
-            if (0..axes).all(|axis| from[2 + axis] < x.dims[2 + axis]) {
+            let places =
+                (0..offset.len() - 1).map(|axis| sliding.place(axis, index[2 + axis], offset[1 + axis]));
+            let from: Vec<usize> = [0, group * w.dims[1] + offset[0]].into_iter().chain(places).collect();
+            if from.iter().zip(&x.dims).all(|(from, dim)| from < dim) {
                 let at: Vec<usize> = std::iter::once(index[1]).chain(offset).collect();
                 sum += x.broadcast(&from) * w.broadcast(&at);
             }
