@@ -10,7 +10,7 @@ use fheqat_runtime::{
 };
 
 use super::{
-    ExportError,
+    ExportError, moves,
     parts::{Features, Trained},
     table::jumps,
     writer::{Writer, integer, list, window},
@@ -70,24 +70,10 @@ impl Graph<'_> {
                 }
                 sum
             }
-            Layer::Concat => self.writer.node(name, "Concat", &of, vec![integer("axis", 1)]),
-            Layer::Flatten => self.writer.node(name, "Flatten", &of, vec![integer("axis", 1)]),
-            Layer::Reshape(_) => {
-                let shape = self.writer.shape(&format!("{name}.shape"), &self.network.dims(index));
-                self.writer.node(name, "Reshape", &[of[0], &shape], Vec::new())
-            }
-            Layer::Transpose(transpose) => {
-                let axes = transpose.axes.get().iter().map(|axis| axis.or(0) + 1);
-                self.writer.node(
-                    name,
-                    "Transpose",
-                    &of,
-                    vec![list("perm", std::iter::once(0).chain(axes).collect())],
-                )
-            }
             Layer::Pool(pool) => self.pool(index, of[0], pool.window)?,
             Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
-            _ => return Err(self.network.failed(index, "it has no counterpart in ONNX")),
+            _ => moves::moved(&mut self.writer, self.network, index, &of)
+                .ok_or_else(|| self.network.failed(index, "it has no counterpart in ONNX"))?,
         })
     }
 

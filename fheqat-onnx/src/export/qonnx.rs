@@ -8,10 +8,10 @@ use fheqat_runtime::{
 use ndarray::Array2;
 
 use super::{
-    ExportError, curves,
+    ExportError, curves, moves,
     parts::{Part, Trained},
     table::{Stairs, bias},
-    writer::{QONNX, Writer, float, integer, list, text, window},
+    writer::{QONNX, Writer, float, integer, text, window},
 };
 
 /// Writes a network as QONNX: float weights and biases, and a `Quant` for each quantizer and each layer with weights. What it
@@ -71,17 +71,6 @@ impl Graph<'_> {
                 }
                 self.writer.node(name, "Add", &of, Vec::new())
             }
-            Layer::Concat => self.writer.node(name, "Concat", &of, vec![integer("axis", 1)]),
-            Layer::Flatten => self.writer.node(name, "Flatten", &of, vec![integer("axis", 1)]),
-            Layer::Reshape(_) => {
-                let shape = self.writer.shape(&format!("{name}.shape"), &self.network.dims(index));
-                self.writer.node(name, "Reshape", &[of[0], &shape], Vec::new())
-            }
-            Layer::Transpose(transpose) => {
-                let axes = transpose.axes.get().iter().map(|axis| axis.or(0) + 1);
-                let order = std::iter::once(0).chain(axes).collect();
-                self.writer.node(name, "Transpose", &of, vec![list("perm", order)])
-            }
             Layer::Pool(Pool { window: Some(over), .. }) => {
                 if over.dilation.or(1) != 1 {
                     return Err(self.network.failed(
@@ -98,7 +87,8 @@ impl Graph<'_> {
                 self.writer.node(name, "Flatten", &[&average], vec![integer("axis", 1)])
             }
             Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
-            _ => return Err(self.network.failed(index, "it has no counterpart in QONNX")),
+            _ => moves::moved(&mut self.writer, self.network, index, &of)
+                .ok_or_else(|| self.network.failed(index, "it has no counterpart in QONNX"))?,
         })
     }
 

@@ -35,8 +35,12 @@ impl Writer {
     /// The target of a `Reshape`, with an open batch.
     pub(super) fn shape(&mut self, name: &str, dims: &[i64]) -> String {
         let dims: Vec<i64> = [-1].iter().chain(dims).copied().collect();
-        let raw = dims.iter().flat_map(|dim| dim.to_le_bytes()).collect();
-        self.constant(name, &[dims.len() as i64], DataType::Int64, raw)
+        self.integers(name, &dims)
+    }
+
+    pub(super) fn integers(&mut self, name: &str, values: &[i64]) -> String {
+        let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, &[values.len() as i64], DataType::Int64, raw)
     }
 
     fn constant(&mut self, name: &str, dims: &[i64], of_type: DataType, raw: Vec<u8>) -> String {

@@ -69,6 +69,23 @@ struct Gaps {
     fc: QuantLinear<9, 2>,
 }
 
+#[quant_net(bits = 3, input = [1, 6, 6])]
+struct Moves {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    #[layer(padding = (1, 0, 2, 1))]
+    pad: Pad,
+    #[layer(stride = 2, bias = free)]
+    conv1: QuantConv2d<1, 3, 3>, // [3, 3, 4]
+    relu1: QuantReLU,
+    up: Upsample<2>, // [3, 6, 8]
+    #[layer(axis = 2)]
+    part: Slice<1, 6>,
+    second: Slice<1, 3>, // [2, 6, 5]
+    flat: Flatten,
+    fc: QuantLinear<60, 2>,
+}
+
 /// What an export computes, and what an import of it has, is the same circuit.
 fn check<N: Network>() {
     let network: N = trained(&images());
@@ -107,6 +124,7 @@ fn windows_leave_and_come_back() {
     check::<Uneven>();
     check::<Fitted>();
     check::<Causal>();
+    check::<Moves>();
 }
 
 /// `AveragePool` has dilations from version 19 of the operators.

@@ -3,6 +3,7 @@
 
 mod builder;
 mod functions;
+mod parts;
 mod reference;
 mod refused;
 mod windows;
