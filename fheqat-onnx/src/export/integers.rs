@@ -62,7 +62,7 @@ impl Graph<'_> {
             Layer::Quantizer(_) => self.staircases(index, of[0])?,
             Layer::Linear(_) | Layer::Conv(_) => self.sums(index, of[0])?,
             // Staircases and the outputs' scale hold what they do.
-            Layer::BatchNorm | Layer::Dropout(_) => operands[0].clone(),
+            Layer::BatchNorm | Layer::Constant(_) | Layer::Dropout(_) => operands[0].clone(),
             Layer::Add(_) => {
                 let mut sum = operands[0].clone();
                 for other in &of[1..] {

@@ -87,6 +87,11 @@ impl Graph<'_> {
                 self.writer.node(name, "Flatten", &[&average], vec![integer("axis", 1)])
             }
             Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
+            Layer::Constant(_) => {
+                return Err(self
+                    .network
+                    .failed(index, "constants are not written as QONNX: export it by `integers`"));
+            }
             _ => moves::moved(&mut self.writer, self.network, index, &of)
                 .ok_or_else(|| self.network.failed(index, "it has no counterpart in QONNX"))?,
         })

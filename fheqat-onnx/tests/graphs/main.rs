@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod builder;
+mod constants;
 mod functions;
 mod parts;
 mod reference;
