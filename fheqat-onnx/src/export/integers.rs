@@ -71,7 +71,9 @@ impl Graph<'_> {
                 sum
             }
             Layer::Pool(pool) => self.pool(index, of[0], pool.window)?,
-            Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
+            Layer::MaxPool(pool) => {
+                self.writer.node(name, "MaxPool", &of, window(&pool.window, &self.network.over(index)))
+            }
             _ => moves::moved(&mut self.writer, self.network, index, &of)
                 .ok_or_else(|| self.network.failed(index, "it has no counterpart in ONNX"))?,
         })
@@ -192,7 +194,7 @@ impl Graph<'_> {
             dims.extend(vec![conv.window.kernel.or(1); conv.window.axes]);
             let values = weights.iter().map(|&weight| weight as f32).collect();
             let weight = self.writer.floats(&format!("{name}.weight"), &dims, values);
-            let mut attributes = window(&conv.window);
+            let mut attributes = window(&conv.window, &self.network.over(index));
             attributes.push(integer("group", groups));
             self.writer.node(name, "Conv", &[of, &weight], attributes)
         } else {
@@ -217,7 +219,8 @@ impl Graph<'_> {
         let shape: Vec<i64> = [channels, 1].iter().chain(&sides).copied().collect();
         let ones = vec![1.0; shape.iter().product::<i64>() as usize];
         let ones = self.writer.floats(&format!("{name}.ones"), &shape, ones);
-        let mut attributes = over.as_ref().map_or_else(|| vec![list("kernel_shape", sides)], window);
+        let mut attributes =
+            over.as_ref().map_or_else(|| vec![list("kernel_shape", sides)], |over| window(over, &dims[1..]));
         attributes.push(integer("group", channels));
         let sums = self.writer.node(name, "Conv", &[of, &ones], attributes);
         let sums = self.writer.node(name, "Round", &[&sums], Vec::new());

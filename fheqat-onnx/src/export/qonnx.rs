@@ -78,7 +78,7 @@ impl Graph<'_> {
                         "averages have no dilation in this version of ONNX: export it by `integers`",
                     ));
                 }
-                let mut attributes = window(over);
+                let mut attributes = window(over, &self.network.over(index));
                 attributes.push(integer("count_include_pad", 1));
                 self.writer.node(name, "AveragePool", &of, attributes)
             }
@@ -86,7 +86,9 @@ impl Graph<'_> {
                 let average = self.writer.node(name, "GlobalAveragePool", &of, Vec::new());
                 self.writer.node(name, "Flatten", &[&average], vec![integer("axis", 1)])
             }
-            Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
+            Layer::MaxPool(pool) => {
+                self.writer.node(name, "MaxPool", &of, window(&pool.window, &self.network.over(index)))
+            }
             Layer::Constant(_) => {
                 return Err(self
                     .network
@@ -238,7 +240,7 @@ impl Graph<'_> {
         dims.extend(vec![conv.window.kernel.or(1); conv.window.axes]);
         let (weight, bias) = self.weights(index, row, &dims)?;
         let inputs: Vec<&str> = [of, &weight].into_iter().chain(bias.as_deref()).collect();
-        let mut attributes = window(&conv.window);
+        let mut attributes = window(&conv.window, &self.network.over(index));
         attributes.push(integer("group", groups));
         Ok(self.writer.node(name, "Conv", &inputs, attributes))
     }

@@ -9,7 +9,7 @@ use fheqat_onnx::{
 };
 use prost::Message;
 
-use crate::{points, reference, samples, trained};
+use crate::{points, reference, samples, share, trained};
 
 macro_rules! networks {
     ($($name:ident: $function:ty),* $(,)?) => {
@@ -101,6 +101,7 @@ fn check<N: Network>(ops: &[&str], numbers: &[(&str, f32)]) {
 }
 
 fn check_integers<N: Network>(network: &N) {
+    share(&N::SPEC.name.to_lowercase(), network, &points());
     let before = network.circuit().unwrap();
     let model = ModelProto::decode(&integers(&Trained::of(network).unwrap()).unwrap()[..]).unwrap();
     for sample in samples(&points()).into_iter().step_by(9) {

@@ -9,7 +9,7 @@ use fheqat_onnx::{
 };
 use prost::Message;
 
-use crate::{images, reference, samples, trained};
+use crate::{images, reference, samples, share, trained};
 
 #[quant_net(bits = 3, input = [1, 6, 6])]
 struct Uneven {
@@ -110,6 +110,7 @@ fn check<N: Network>() {
 }
 
 fn check_integers<N: Network>(network: &N) {
+    share(&N::SPEC.name.to_lowercase(), network, &images());
     let before = network.circuit().unwrap();
     let model = ModelProto::decode(&integers(&Trained::of(network).unwrap()).unwrap()[..]).unwrap();
     for sample in samples(&images()).into_iter().step_by(7) {
