@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use fheqat_runtime::spec::{
-    Add, Axes, Known, Layer, MaxPool, Quantizer, Range, Reshape, Scale, Source, Transfer, Transpose,
+    Add, Axes, Known, Layer, MaxPool, Pad, Quantizer, Range, Reshape, Scale, Slice, Source, Transfer,
+    Transpose, Upsample,
 };
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     names::Names,
     plan::{Curve, Learned, Planned, Standardization, number, shape},
     quantization::level_bits,
+    sliding::padding,
 };
 
 /// The most fields of a network.
@@ -162,6 +164,7 @@ impl Builder {
                 self.round(of, curve, &Rounding { range, ..rounding.clone() })
             }
             Kind::View(view, of_view) => {
+                check_order(view, curve, rounding)?;
                 let rounded = self.round(of_view, curve, rounding)?;
                 Expr::new(Kind::View(view.clone(), rounded), of.shape().to_vec())
             }
@@ -289,6 +292,19 @@ impl Builder {
 
     fn settle_view(&mut self, view: &View, of: &Expr, dims: &[usize]) -> Result<usize, String> {
         let (name, layer, of) = match view {
+            View::Pad(node, sides) => {
+                let layer = Layer::Pad(Pad { padding: padding(sides) });
+                (self.names.field(node, "Pad", None), layer, of)
+            }
+            View::Slice { name, start, end, axis } => {
+                let layer =
+                    Layer::Slice(Slice { start: number(*start), end: number(*end), axis: number(*axis) });
+                (self.names.field(name, "Slice", None), layer, of)
+            }
+            View::Upsample(node, op, factor) => {
+                let layer = Layer::Upsample(Upsample { factor: number(*factor) });
+                (self.names.field(node, op, None), layer, of)
+            }
             View::Reshape(node, op) => {
                 let bare = of.unshaped();
                 let source = self.settle(bare)?;
@@ -381,5 +397,23 @@ impl Builder {
                 quantizer.scale = Scale::From(Source::Field(root));
             }
         }
+    }
+}
+
+/// Whether a function and a rounding number by number may change places with a view that stands before them.
+fn check_order(view: &View, curve: Option<Curve>, rounding: &Rounding<'_>) -> Result<(), String> {
+    match (view, curve) {
+        (View::MaxPool(..), Some(curve)) if !curve.is_monotone() => Err(format!(
+            "rounds `{}` of maxima, which falls somewhere: quantize between the two, or put the function first",
+            curve.op()
+        )),
+        (View::Pad(..), Some(curve)) if !curve.keeps_zero() => Err(format!(
+            "rounds `{}` of zeros of a `Pad`, which are none then: quantize between the two",
+            curve.op()
+        )),
+        (View::Pad(..), _) if !rounding.range.contains(Range::new(0, 0)) => {
+            Err("holds the zeros of a `Pad` at another number: quantize between the two".to_owned())
+        }
+        _ => Ok(()),
     }
 }

@@ -129,6 +129,26 @@ impl Curve {
         }
     }
 
+    /// Whether it never falls, so that the largest of its values is that of the largest number.
+    pub(crate) fn is_monotone(self) -> bool {
+        match self {
+            Self::LeakyReLU(ratio) | Self::Elu(ratio) => ratio.numerator >= 0,
+            Self::Gelu | Self::SiLU | Self::Mish | Self::HardSwish => false,
+            Self::ReLU
+            | Self::Sigmoid
+            | Self::Tanh
+            | Self::Selu
+            | Self::Softplus
+            | Self::Softsign
+            | Self::HardSigmoid(_) => true,
+        }
+    }
+
+    /// Whether it is zero at zero.
+    pub(crate) const fn keeps_zero(self) -> bool {
+        !matches!(self, Self::Sigmoid | Self::Softplus | Self::HardSigmoid(_))
+    }
+
     /// Its operation in ONNX.
     pub(crate) const fn op(self) -> &'static str {
         match self {
@@ -159,6 +179,11 @@ mod tests {
         assert_eq!(curve.is_signed(), F::SIGNED, "{curve:?}");
         assert_eq!(curve.function(), Some(Function::of::<F>()), "{curve:?}");
         assert_eq!(curve.name(), Some(Function::of::<F>().name()));
+        assert_eq!(curve.keeps_zero(), F::apply(0.0) == 0.0, "{curve:?}");
+        let mut values = (-400..400i16).map(|x| F::apply(f32::from(x) / 64.0));
+        let mut last = f32::NEG_INFINITY;
+        let rises = values.all(|value| std::mem::replace(&mut last, value) <= value);
+        assert_eq!(curve.is_monotone(), rises, "{curve:?}");
     }
 
     #[test]

@@ -51,6 +51,12 @@ pub(crate) enum View {
     Transpose(String, Vec<usize>),
     /// The largest of each window.
     MaxPool(String, Sliding),
+    /// Zeros before and behind each axis but the channels.
+    Pad(String, Vec<[usize; 2]>),
+    /// A part of an axis.
+    Slice { name: String, start: usize, end: usize, axis: usize },
+    /// Each number as often, along each axis but the channels, by a node of this name and operation.
+    Upsample(String, &'static str, usize),
 }
 
 /// The most expressions that one may be made of, and how deep.

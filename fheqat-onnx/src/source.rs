@@ -91,6 +91,8 @@ fn kind(field: &Planned) -> String {
             None => kind.to_owned(),
         },
         Layer::MaxPool(pool) => format!("{kind}<{}>", text(pool.window.kernel)),
+        Layer::Slice(slice) => format!("{kind}<{}, {}>", text(slice.start), text(slice.end)),
+        Layer::Upsample(upsample) => format!("{kind}<{}>", text(upsample.factor)),
         Layer::Quantizer(_) => match field.curve.and_then(Curve::source) {
             Some(function) => format!("{kind}<{function}>"),
             None => kind.to_owned(),
@@ -132,6 +134,10 @@ fn options(fields: &[Planned], index: usize, (weights, levels): (Option<i64>, Op
             options.extend(pool.window.iter().flat_map(|window| of_window(window, window.kernel)));
         }
         Layer::MaxPool(pool) => options.extend(of_window(&pool.window, pool.window.kernel)),
+        Layer::Pad(pad) => options.push(format!("padding = {}", padding(&pad.padding))),
+        Layer::Slice(slice) if slice.axis != Known::Now(0) => {
+            options.push(format!("axis = {}", text(slice.axis)));
+        }
         Layer::Reshape(reshape) => options.push(format!("shape = [{}]", list(reshape.shape.dims()))),
         Layer::Transpose(transpose) => options.push(format!("axes = [{}]", list(transpose.axes.get()))),
         _ => {}

@@ -80,41 +80,54 @@ impl<'a> Walk<'a> {
         }
         for &node in &graph.nodes {
             let given = if walk.is_clear(node) {
-                ops::apply(&mut walk, node).and_then(|value| walk.counted(value))
+                ops::apply(&mut walk, node).and_then(|values| walk.counted(values))
             } else {
-                Ok(Value::Unknown)
+                Ok(Vec::new())
             };
-            let value = given.unwrap_or_else(|reason| {
-                walk.problems.push(node.problem(reason));
-                Value::Unknown
-            });
-            if let Some(output) = node.0.output.first() {
-                walk.values.insert(output, value);
-            }
-            for output in node.0.output.iter().skip(1) {
-                if !output.is_empty() && graph.readers.contains_key(output.as_str()) {
-                    walk.problems.push(node.problem(format!(
-                        "gives `{}` too, but only the first output of a node is read",
-                        printable(output)
-                    )));
-                    walk.values.insert(output, Value::Unknown);
-                }
-            }
+            walk.give(node, given);
         }
         walk
     }
 
-    /// A value, once its numbers are counted.
-    fn counted(&mut self, value: Value) -> Result<Value, String> {
-        let numbers = match &value {
+    /// Gives outputs their values; what was refused is not known.
+    fn give(&mut self, node: Node<'a>, given: Result<Vec<Value>, String>) {
+        let is_known = given.as_ref().is_ok_and(|values| !values.is_empty());
+        let values = given.unwrap_or_else(|reason| {
+            self.problems.push(node.problem(reason));
+            Vec::new()
+        });
+        let mut values = values.into_iter();
+        for output in &node.0.output {
+            let value = values.next();
+            if output.is_empty() {
+                continue;
+            }
+            if is_known && value.is_none() && self.graph.readers.contains_key(output.as_str()) {
+                self.problems.push(node.problem(format!(
+                    "gives `{}` too, but only the first output of a node is read",
+                    printable(output)
+                )));
+            }
+            self.values.insert(output, value.unwrap_or(Value::Unknown));
+        }
+    }
+
+    /// Values, once their numbers are counted.
+    fn counted(&mut self, values: Vec<Value>) -> Result<Vec<Value>, String> {
+        let numbers = values.iter().map(Self::numbers).sum();
+        self.builder.spend(numbers).map(|()| values)
+    }
+
+    /// Numbers of constants that a value has.
+    fn numbers(value: &Value) -> usize {
+        match value {
             Value::Constant(tensor) => tensor.len(),
             Value::Weights(weights) => weights.integers.len(),
             Value::Wire(expr) if matches!(expr.kind(), Kind::Standardized { .. }) => {
                 expr.shape().iter().product()
             }
             _ => 0,
-        };
-        self.builder.spend(numbers).map(|()| value)
+        }
     }
 
     /// Whether nothing that a node reads was refused. What no node gives is refused here.

@@ -10,7 +10,7 @@ use fheqat_runtime::{
 };
 
 use super::{
-    ExportError,
+    ExportError, moves,
     parts::{Features, Trained},
     table::jumps,
     writer::{Writer, integer, list, window},
@@ -62,7 +62,7 @@ impl Graph<'_> {
             Layer::Quantizer(_) => self.staircases(index, of[0])?,
             Layer::Linear(_) | Layer::Conv(_) => self.sums(index, of[0])?,
             // Staircases and the outputs' scale hold what they do.
-            Layer::BatchNorm | Layer::Dropout(_) => operands[0].clone(),
+            Layer::BatchNorm | Layer::Constant(_) | Layer::Dropout(_) => operands[0].clone(),
             Layer::Add(_) => {
                 let mut sum = operands[0].clone();
                 for other in &of[1..] {
@@ -70,24 +70,12 @@ impl Graph<'_> {
                 }
                 sum
             }
-            Layer::Concat => self.writer.node(name, "Concat", &of, vec![integer("axis", 1)]),
-            Layer::Flatten => self.writer.node(name, "Flatten", &of, vec![integer("axis", 1)]),
-            Layer::Reshape(_) => {
-                let shape = self.writer.shape(&format!("{name}.shape"), &self.network.dims(index));
-                self.writer.node(name, "Reshape", &[of[0], &shape], Vec::new())
-            }
-            Layer::Transpose(transpose) => {
-                let axes = transpose.axes.get().iter().map(|axis| axis.or(0) + 1);
-                self.writer.node(
-                    name,
-                    "Transpose",
-                    &of,
-                    vec![list("perm", std::iter::once(0).chain(axes).collect())],
-                )
-            }
             Layer::Pool(pool) => self.pool(index, of[0], pool.window)?,
-            Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
-            _ => return Err(self.network.failed(index, "it has no counterpart in ONNX")),
+            Layer::MaxPool(pool) => {
+                self.writer.node(name, "MaxPool", &of, window(&pool.window, &self.network.over(index)))
+            }
+            _ => moves::moved(&mut self.writer, self.network, index, &of)
+                .ok_or_else(|| self.network.failed(index, "it has no counterpart in ONNX"))?,
         })
     }
 
@@ -206,7 +194,7 @@ impl Graph<'_> {
             dims.extend(vec![conv.window.kernel.or(1); conv.window.axes]);
             let values = weights.iter().map(|&weight| weight as f32).collect();
             let weight = self.writer.floats(&format!("{name}.weight"), &dims, values);
-            let mut attributes = window(&conv.window);
+            let mut attributes = window(&conv.window, &self.network.over(index));
             attributes.push(integer("group", groups));
             self.writer.node(name, "Conv", &[of, &weight], attributes)
         } else {
@@ -231,7 +219,8 @@ impl Graph<'_> {
         let shape: Vec<i64> = [channels, 1].iter().chain(&sides).copied().collect();
         let ones = vec![1.0; shape.iter().product::<i64>() as usize];
         let ones = self.writer.floats(&format!("{name}.ones"), &shape, ones);
-        let mut attributes = over.as_ref().map_or_else(|| vec![list("kernel_shape", sides)], window);
+        let mut attributes =
+            over.as_ref().map_or_else(|| vec![list("kernel_shape", sides)], |over| window(over, &dims[1..]));
         attributes.push(integer("group", channels));
         let sums = self.writer.node(name, "Conv", &[of, &ones], attributes);
         let sums = self.writer.node(name, "Round", &[&sums], Vec::new());

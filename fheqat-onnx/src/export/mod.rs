@@ -5,6 +5,7 @@
 
 mod curves;
 mod integers;
+mod moves;
 mod parts;
 mod qonnx;
 mod table;

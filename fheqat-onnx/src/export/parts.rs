@@ -77,6 +77,15 @@ impl Trained {
         shape.iter().flat_map(Shape::dims).filter_map(|dim| dim.get()).collect()
     }
 
+    /// The axes behind the channels of what a field reads.
+    pub(super) fn over(&self, index: usize) -> Vec<i64> {
+        let dims = match self.net.fields[index].from.first() {
+            Some(&Source::Field(from)) => self.dims(from),
+            _ => self.input_dims(),
+        };
+        dims.get(1..).unwrap_or_default().to_vec()
+    }
+
     /// Dimensions of the input.
     pub(super) fn input_dims(&self) -> Vec<i64> {
         let shape = self.net.input_shape().get();

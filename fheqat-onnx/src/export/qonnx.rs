@@ -8,10 +8,10 @@ use fheqat_runtime::{
 use ndarray::Array2;
 
 use super::{
-    ExportError, curves,
+    ExportError, curves, moves,
     parts::{Part, Trained},
     table::{Stairs, bias},
-    writer::{QONNX, Writer, float, integer, list, text, window},
+    writer::{QONNX, Writer, float, integer, text, window},
 };
 
 /// Writes a network as QONNX: float weights and biases, and a `Quant` for each quantizer and each layer with weights. What it
@@ -71,17 +71,6 @@ impl Graph<'_> {
                 }
                 self.writer.node(name, "Add", &of, Vec::new())
             }
-            Layer::Concat => self.writer.node(name, "Concat", &of, vec![integer("axis", 1)]),
-            Layer::Flatten => self.writer.node(name, "Flatten", &of, vec![integer("axis", 1)]),
-            Layer::Reshape(_) => {
-                let shape = self.writer.shape(&format!("{name}.shape"), &self.network.dims(index));
-                self.writer.node(name, "Reshape", &[of[0], &shape], Vec::new())
-            }
-            Layer::Transpose(transpose) => {
-                let axes = transpose.axes.get().iter().map(|axis| axis.or(0) + 1);
-                let order = std::iter::once(0).chain(axes).collect();
-                self.writer.node(name, "Transpose", &of, vec![list("perm", order)])
-            }
             Layer::Pool(Pool { window: Some(over), .. }) => {
                 if over.dilation.or(1) != 1 {
                     return Err(self.network.failed(
@@ -89,7 +78,7 @@ impl Graph<'_> {
                         "averages have no dilation in this version of ONNX: export it by `integers`",
                     ));
                 }
-                let mut attributes = window(over);
+                let mut attributes = window(over, &self.network.over(index));
                 attributes.push(integer("count_include_pad", 1));
                 self.writer.node(name, "AveragePool", &of, attributes)
             }
@@ -97,8 +86,16 @@ impl Graph<'_> {
                 let average = self.writer.node(name, "GlobalAveragePool", &of, Vec::new());
                 self.writer.node(name, "Flatten", &[&average], vec![integer("axis", 1)])
             }
-            Layer::MaxPool(pool) => self.writer.node(name, "MaxPool", &of, window(&pool.window)),
-            _ => return Err(self.network.failed(index, "it has no counterpart in QONNX")),
+            Layer::MaxPool(pool) => {
+                self.writer.node(name, "MaxPool", &of, window(&pool.window, &self.network.over(index)))
+            }
+            Layer::Constant(_) => {
+                return Err(self
+                    .network
+                    .failed(index, "constants are not written as QONNX: export it by `integers`"));
+            }
+            _ => moves::moved(&mut self.writer, self.network, index, &of)
+                .ok_or_else(|| self.network.failed(index, "it has no counterpart in QONNX"))?,
         })
     }
 
@@ -243,7 +240,7 @@ impl Graph<'_> {
         dims.extend(vec![conv.window.kernel.or(1); conv.window.axes]);
         let (weight, bias) = self.weights(index, row, &dims)?;
         let inputs: Vec<&str> = [of, &weight].into_iter().chain(bias.as_deref()).collect();
-        let mut attributes = window(&conv.window);
+        let mut attributes = window(&conv.window, &self.network.over(index));
         attributes.push(integer("group", groups));
         Ok(self.writer.node(name, "Conv", &inputs, attributes))
     }

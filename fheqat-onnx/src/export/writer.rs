@@ -1,6 +1,6 @@
 //! Graphs in the making.
 
-use fheqat_runtime::spec::{Padding, Window};
+use fheqat_runtime::spec::{Known, Window};
 use prost::Message;
 
 use crate::proto::{
@@ -35,8 +35,12 @@ impl Writer {
     /// The target of a `Reshape`, with an open batch.
     pub(super) fn shape(&mut self, name: &str, dims: &[i64]) -> String {
         let dims: Vec<i64> = [-1].iter().chain(dims).copied().collect();
-        let raw = dims.iter().flat_map(|dim| dim.to_le_bytes()).collect();
-        self.constant(name, &[dims.len() as i64], DataType::Int64, raw)
+        self.integers(name, &dims)
+    }
+
+    pub(super) fn integers(&mut self, name: &str, values: &[i64]) -> String {
+        let raw = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, &[values.len() as i64], DataType::Int64, raw)
     }
 
     fn constant(&mut self, name: &str, dims: &[i64], of_type: DataType, raw: Vec<u8>) -> String {
@@ -163,21 +167,19 @@ fn attribute(name: &str, of_type: AttributeType) -> AttributeProto {
     AttributeProto { name: Some(name.to_owned()), r#type: Some(of_type as i32), ..AttributeProto::default() }
 }
 
-/// The attributes of a window.
-pub(super) fn window(window: &Window) -> Vec<AttributeProto> {
+/// The attributes of a window over axes of these lengths. Its zeros are in numbers, for onnxruntime has no `auto_pad` with dilations.
+pub(super) fn window(window: &Window, over: &[i64]) -> Vec<AttributeProto> {
     let (kernel, stride, dilation) = (window.kernel.or(1), window.stride.or(1), window.dilation.or(1));
     let mut attributes =
         vec![list("kernel_shape", vec![kernel; window.axes]), list("strides", vec![stride; window.axes])];
     if dilation != 1 {
         attributes.push(list("dilations", vec![dilation; window.axes]));
     }
-    attributes.push(match window.padding {
-        Padding::Same => text("auto_pad", "SAME_UPPER"),
-        padding => {
-            let around =
-                |side: usize| (0..window.axes).map(move |axis| padding.around(axis).or([0; 2])[side]);
-            list("pads", around(0).chain(around(1)).collect())
-        }
-    });
+    let around = |side: usize| {
+        over.iter()
+            .enumerate()
+            .map(move |(axis, &length)| window.around(axis, Known::Now(length)).or([0; 2])[side])
+    };
+    attributes.push(list("pads", around(0).chain(around(1)).collect()));
     attributes
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fheqat_runtime::{
     quant::transition::Channel,
-    spec::{Bias, Conv, Known, Layer, Linear, WeightScale},
+    spec::{Bias, Conv, Known, Layer, Linear, Source, WeightScale},
 };
 
 use crate::{
@@ -29,19 +29,19 @@ fn weights<'a>(walk: &Walk<'a>, node: Node<'a>, place: usize) -> Result<Rc<Quant
 }
 
 /// Numbers for each output, of a constant or of an integer bias; one for all counts for each.
-fn bias_of(value: &Value, outputs: usize) -> Result<Vec<f32>, String> {
+fn bias_of(value: &Value, outputs: usize, what: &str) -> Result<Vec<f32>, String> {
     let values = match value {
         Value::Constant(tensor) => tensor.to_floats(),
         Value::Weights(quantized) => quantized.to_floats(),
-        _ => return Err("has a bias that is no constant".to_owned()),
+        _ => return Err(format!("has a {what} that is no constant")),
     };
     match values.len() {
         1 => Ok(vec![values[0]; outputs]),
         len if len == outputs => Ok(values),
-        len => Err(format!("has a bias of {len} numbers for {outputs} outputs")),
+        len => Err(format!("has a {what} of {len} numbers for {outputs} outputs")),
     }
     .and_then(|values| match values.iter().find(|value| !value.is_finite()) {
-        Some(value) => Err(format!("has a bias of {value}")),
+        Some(value) => Err(format!("has a {what} of {value}")),
         None => Ok(values),
     })
 }
@@ -115,7 +115,7 @@ pub(super) fn conv<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
             weights.dims
         ));
     }
-    let bias = walk.operand(node, 2).map(|bias| bias_of(&bias, outputs)).transpose()?;
+    let bias = walk.operand(node, 2).map(|bias| bias_of(&bias, outputs, "bias")).transpose()?;
     let rows = rows(&weights, bias, channels)?;
     let shape = sliding.slide(rows.outputs, &of.shape()[1..])?;
     let from = walk.builder.settle(&of)?;
@@ -141,7 +141,7 @@ pub(super) fn gemm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
         weights = turned(&weights)?;
     }
     let bias = match walk.operand(node, 2) {
-        Some(bias) => Some(bias_of(&bias, weights.dims.first().copied().unwrap_or_default())?),
+        Some(bias) => Some(bias_of(&bias, weights.dims.first().copied().unwrap_or_default(), "bias")?),
         None => None,
     };
     dense(walk, node, &of, &weights, bias)
@@ -188,10 +188,10 @@ fn dense<'a>(
     walk.builder.sums(name, &layer, vec![from], rows.learned, vec![outputs]).map(Value::Wire)
 }
 
-/// A bias, or a sum of levels.
+/// A bias, another constant, or a sum of levels.
 ///
 /// # Errors
-/// When it adds a constant to anything but fresh sums, or shapes differ.
+/// When it adds a constant to anything but what a layer gives, or shapes differ.
 pub(super) fn add<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
     let operands = [walk.required(node, 0)?, walk.required(node, 1)?];
     match operands {
@@ -215,37 +215,64 @@ fn biased<'a>(
     place: usize,
 ) -> Result<Value, String> {
     let is_alone = walk.readers(&node.0.input[place]) == 1;
-    let elsewhere = || {
-        "adds a constant to something else than the sums of a `MatMul` or `Conv` without a bias".to_owned()
-    };
-    let Kind::Field(index) = *sums.kind() else { return Err(elsewhere()) };
-    let dims = match constant {
-        Value::Constant(tensor) => tensor.dims.clone(),
-        Value::Weights(quantized) => quantized.dims.clone(),
-        _ => return Err(elsewhere()),
-    };
-    let field = &mut walk.builder.fields[index];
-    // One for each output: along the axis of channels, which has `rank - 1` axes behind it.
-    let outputs = field.shape[0];
-    let axes_behind = field.shape.len() - 1;
-    let is_for_channels = dims.iter().product::<usize>() == 1
-        || dims.len().checked_sub(1 + axes_behind).is_some_and(|channel| {
-            dims.iter().enumerate().all(|(axis, &dim)| dim == if axis == channel { outputs } else { 1 })
-        });
-    let (Layer::Linear(described) | Layer::Conv(Conv { filters: described, .. })) = &mut field.layer else {
-        return Err(elsewhere());
-    };
-    match &mut field.learned {
-        Learned::Weights { bias: bias @ None, .. } if is_alone && is_for_channels => {
-            *bias = Some(bias_of(constant, outputs)?);
+    let values = channels(sums, constant)?;
+    if let (Kind::Field(index), true) = (sums.kind(), is_alone) {
+        let field = &mut walk.builder.fields[*index];
+        if let Layer::Linear(described) | Layer::Conv(Conv { filters: described, .. }) = &mut field.layer
+            && let Learned::Weights { bias: bias @ None, .. } = &mut field.learned
+        {
+            *bias = Some(values);
             described.bias = Bias::Free;
-            Ok(Value::Wire(sums.clone()))
+            return Ok(Value::Wire(sums.clone()));
         }
-        _ => Err(elsewhere()),
     }
+    mapped(walk, node, sums, vec![1.0; values.len()], values)
 }
 
-/// `x` times a function of `x`.
+/// The numbers of a constant for each channel.
+fn channels(of: &Expr, constant: &Value) -> Result<Vec<f32>, String> {
+    let dims = match constant {
+        Value::Constant(tensor) => &tensor.dims,
+        Value::Weights(quantized) => &quantized.dims,
+        _ => return Err("reads no constant where one is expected".to_owned()),
+    };
+    // Along the axis of channels, which has `rank - 1` axes behind it.
+    let shape = of.shape();
+    let channels = shape.first().copied().unwrap_or_default();
+    let is_for_channels = dims.iter().product::<usize>() == 1
+        || dims.len().checked_sub(shape.len()).is_some_and(|channel| {
+            dims.iter().enumerate().all(|(axis, &dim)| dim == if axis == channel { channels } else { 1 })
+        });
+    if !is_for_channels {
+        return Err(format!(
+            "has a constant of shape {dims:?} for samples of shape {shape:?}: one number for all, or one for each channel, is read"
+        ));
+    }
+    bias_of(constant, channels, "constant")
+}
+
+/// Each channel times a factor, and a constant more: a normalisation by a mean of zero and a deviation of one, which runs without
+/// being compiled.
+fn mapped<'a>(
+    walk: &mut Walk<'a>,
+    node: Node<'a>,
+    of: &Expr,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+) -> Result<Value, String> {
+    let Some(from @ Source::Field(_)) = of.source() else {
+        return Err(
+            "adds a constant to, or multiplies by one, what is no sum: it is read behind a layer, in front of functions, views and quantizers; else fold it into the weights or the scales before the export"
+                .to_owned(),
+        );
+    };
+    let (mean, variance) = (vec![0.0; gamma.len()], vec![1.0 - Channel::EPSILON; gamma.len()]);
+    let learned = Learned::Norm { gamma, beta, mean, variance };
+    let name = walk.builder.names.field(node.name(), node.op(), None);
+    walk.builder.sums(name, &Layer::BatchNorm, vec![from], learned, of.shape().to_vec()).map(Value::Wire)
+}
+
+/// `x` times a function of `x`, or a constant.
 ///
 /// # Errors
 /// When it is any other product.
@@ -255,7 +282,12 @@ pub(super) fn mul<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Stri
             Err("multiplies two tensors of the network: `x * Sigmoid(x)` and the like are read alone"
                 .to_owned())
         }),
-        _ => Err("has no counterpart: fold it into the weights or the scales before the export".to_owned()),
+        [Value::Wire(of), constant] | [constant, Value::Wire(of)] => {
+            let gamma = channels(&of, &constant)?;
+            let beta = vec![0.0; gamma.len()];
+            mapped(walk, node, &of, gamma, beta)
+        }
+        _ => Err("multiplies constants: fold them before the export".to_owned()),
     }
 }
 
@@ -360,4 +392,17 @@ fn broadcast(values: &[f32], from: &[usize], to: &[usize]) -> Option<Vec<f32>> {
         values[at]
     };
     Some((0..count).map(value).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_normalisation_without_a_spread_is_its_factor() {
+        for gamma in [0.7f32, -1.3, 1.0 / 3.0, 0.0] {
+            let channel = Channel { gamma, beta: 0.2, mean: 0.0, variance: 1.0 - Channel::EPSILON };
+            assert_eq!(channel.factor().to_bits(), gamma.to_bits());
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod curves;
 mod lengths;
 mod linear;
 mod moves;
+mod parts;
 mod pools;
 mod rounding;
 
@@ -16,11 +17,18 @@ use crate::{
 const QONNX: [&str; 3] = ["qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"];
 const STANDARD: [&str; 2] = ["", "ai.onnx"];
 
-/// What a node gives.
+/// What a node gives, output by output.
 ///
 /// # Errors
 /// When the node has no counterpart, with the reason.
-pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
+pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Vec<Value>, String> {
+    if node.op() == "Split" && STANDARD.contains(&node.domain()) {
+        return parts::split(walk, node);
+    }
+    first(walk, node).map(|value| vec![value])
+}
+
+fn first<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
     let is_standard = STANDARD.contains(&node.domain());
     if QONNX.contains(&node.domain()) || (node.domain().is_empty() && is_of_qonnx(node.op())) {
         return match node.op() {
@@ -47,6 +55,9 @@ pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, St
         "AveragePool" => pools::average(walk, node),
         "GlobalAveragePool" => pools::global(walk, node),
         "MaxPool" => pools::max(walk, node),
+        "Pad" => parts::pad(walk, node),
+        "Slice" => parts::slice(walk, node),
+        "Resize" | "Upsample" => parts::resize(walk, node),
         "Flatten" => moves::flatten(walk, node),
         "Reshape" => moves::reshape(walk, node),
         "Transpose" => moves::transpose(walk, node),

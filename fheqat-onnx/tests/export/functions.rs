@@ -9,7 +9,7 @@ use fheqat_onnx::{
 };
 use prost::Message;
 
-use crate::{points, reference, samples, trained};
+use crate::{points, reference, samples, share, trained};
 
 macro_rules! networks {
     ($($name:ident: $function:ty),* $(,)?) => {
@@ -42,6 +42,20 @@ networks!(
     Step: Threshold<1, 0, 10>,
     Other: own::LeakyReLU<1, 5>,
 );
+
+#[quant_net(bits = 3)]
+struct Constants {
+    quant_inp: QuantIdentity,
+    fc1: QuantLinear<2, 8>,
+    #[layer(value = -0.5)]
+    factor: Mul,
+    #[layer(value = 0.25)]
+    more: ConstantAdd,
+    relu1: QuantReLU,
+    fc2: QuantLinear<8, 2>,
+    #[layer(value = 2.0)]
+    last: Mul,
+}
 
 mod own {
     /// One of another module, with the name of ours.
@@ -83,11 +97,17 @@ fn check<N: Network>(ops: &[&str], numbers: &[(&str, f32)]) {
     };
     let (before, after) = (network.circuit().unwrap(), again.circuit().unwrap());
     assert!(before.graph == after.graph, "{name}");
-    let model = ModelProto::decode(&integers(&Trained::of(&network).unwrap()).unwrap()[..]).unwrap();
+    check_integers(&network);
+}
+
+fn check_integers<N: Network>(network: &N) {
+    share(&N::SPEC.name.to_lowercase(), network, &points());
+    let before = network.circuit().unwrap();
+    let model = ModelProto::decode(&integers(&Trained::of(network).unwrap()).unwrap()[..]).unwrap();
     for sample in samples(&points()).into_iter().step_by(9) {
         let tensors = reference::run(model.graph.as_ref().unwrap(), &sample, |value| f64::from(value as f32));
         let found: Vec<i64> = tensors["integers"].values.iter().map(|&value| value as i64).collect();
-        assert_eq!(found, before.simulate(&sample).unwrap().accumulators, "{name}");
+        assert_eq!(found, before.simulate(&sample).unwrap().accumulators, "{}", N::SPEC.name);
     }
 }
 
@@ -121,4 +141,16 @@ fn functions_that_onnx_does_not_have_are_named() {
     }
     refused::<Step>("Threshold<1, 0, 10>");
     refused::<Other>("LeakyReLU<1, 5>");
+}
+
+/// Staircases hold constants, and the scale of the outputs.
+#[test]
+fn constants_leave_as_integers() {
+    let network: Constants = trained(&points());
+    check_integers(&network);
+    let error = qonnx(&Trained::of(&network).unwrap()).unwrap_err();
+    assert!(
+        error.to_string().starts_with("`factor` cannot be exported: constants are not written"),
+        "{error}"
+    );
 }

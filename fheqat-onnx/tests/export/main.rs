@@ -170,18 +170,26 @@ fn check_integers<N: Network>(name: &str, network: &N, data: &Dataset) {
         assert_eq!(logits, expected.values, "{name}");
     }
     keep(&format!("{name}.integers.onnx"), &file);
+    share(name, network, data);
+}
+
+/// Writes files for other tools, where they are asked for.
+fn share<N: Network>(name: &str, network: &N, data: &Dataset) {
+    let Some(folder) = std::env::var_os("FHEQAT_EXPORTED").map(PathBuf::from) else { return };
+    let (file, circuit) =
+        (export::integers(&Trained::of(network).unwrap()).unwrap(), network.circuit().unwrap());
     let (mut inputs, mut integers) = (Vec::new(), Vec::new());
     for sample in samples(data).iter().cycle().take(1000) {
         inputs.extend(sample.iter().flat_map(|value| value.to_le_bytes()));
         let sums = circuit.simulate(sample).unwrap().accumulators;
         integers.extend(sums.iter().flat_map(|&sum| (sum as i32).to_le_bytes()));
     }
-    if let Some(folder) = std::env::var_os("FHEQAT_EXPORTED") {
-        let folder = PathBuf::from(folder);
-        fs::create_dir_all(&folder).unwrap();
-        for (suffix, bytes) in [("integers.onnx", &file), ("input", &inputs), ("expected", &integers)] {
-            fs::write(folder.join(format!("{name}.{suffix}")), bytes).unwrap();
-        }
+    fs::create_dir_all(&folder).unwrap();
+    for (suffix, bytes) in [("integers.onnx", &file), ("input", &inputs), ("expected", &integers)] {
+        fs::write(folder.join(format!("{name}.{suffix}")), bytes).unwrap();
+    }
+    if let Ok(file) = export::qonnx(&Trained::of(network).unwrap()) {
+        fs::write(folder.join(format!("{name}.qonnx.onnx")), &file).unwrap();
     }
 }
 
@@ -203,10 +211,6 @@ fn keep(name: &str, file: &[u8]) {
 fn check_round_trip<N: Network>(name: &str, network: &N, data: &Dataset) {
     let file = export::qonnx(&Trained::of(network).unwrap()).unwrap();
     keep(&format!("{name}.qonnx.onnx"), &file);
-    if let Some(folder) = std::env::var_os("FHEQAT_EXPORTED") {
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(PathBuf::from(folder).join(format!("{name}.qonnx.onnx")), &file).unwrap();
-    }
     let options = ImportOptions { name: N::SPEC.name.to_owned(), ..ImportOptions::default() };
     let imported = import(&file, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
     let again = imported.network().unwrap_or_else(|error| panic!("{name}: {error}"));

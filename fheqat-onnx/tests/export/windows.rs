@@ -9,7 +9,7 @@ use fheqat_onnx::{
 };
 use prost::Message;
 
-use crate::{images, reference, samples, trained};
+use crate::{images, reference, samples, share, trained};
 
 #[quant_net(bits = 3, input = [1, 6, 6])]
 struct Uneven {
@@ -69,6 +69,23 @@ struct Gaps {
     fc: QuantLinear<9, 2>,
 }
 
+#[quant_net(bits = 3, input = [1, 6, 6])]
+struct Moves {
+    #[layer(signed = false)]
+    quant_inp: QuantIdentity,
+    #[layer(padding = (1, 0, 2, 1))]
+    pad: Pad,
+    #[layer(stride = 2, bias = free)]
+    conv1: QuantConv2d<1, 3, 3>, // [3, 3, 4]
+    relu1: QuantReLU,
+    up: Upsample<2>, // [3, 6, 8]
+    #[layer(axis = 2)]
+    part: Slice<1, 6>,
+    second: Slice<1, 3>, // [2, 6, 5]
+    flat: Flatten,
+    fc: QuantLinear<60, 2>,
+}
+
 /// What an export computes, and what an import of it has, is the same circuit.
 fn check<N: Network>() {
     let network: N = trained(&images());
@@ -93,6 +110,7 @@ fn check<N: Network>() {
 }
 
 fn check_integers<N: Network>(network: &N) {
+    share(&N::SPEC.name.to_lowercase(), network, &images());
     let before = network.circuit().unwrap();
     let model = ModelProto::decode(&integers(&Trained::of(network).unwrap()).unwrap()[..]).unwrap();
     for sample in samples(&images()).into_iter().step_by(7) {
@@ -107,6 +125,7 @@ fn windows_leave_and_come_back() {
     check::<Uneven>();
     check::<Fitted>();
     check::<Causal>();
+    check::<Moves>();
 }
 
 /// `AveragePool` has dilations from version 19 of the operators.

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod builder;
+mod constants;
 mod functions;
+mod parts;
 mod reference;
 mod refused;
 mod windows;

@@ -109,6 +109,18 @@ pub(crate) fn run(graph: &GraphProto, sample: &[f32], rounded: fn(f64) -> f64) -
     for node in &graph.node {
         let operands: Vec<&Tensor> =
             node.input.iter().filter(|name| !name.is_empty()).map(|name| &tensors[name]).collect();
+        if node.op_type() == "Split" {
+            let axis = integer(node, "axis", 0) as usize;
+            let each = operands[0].dims[axis].div_ceil(node.output.len());
+            let lengths = operands.get(1).map(|lengths| lengths.values.clone());
+            let lengths = lengths.unwrap_or_else(|| vec![each as f64; node.output.len()]);
+            let (mut start, of) = (0, operands[0].clone());
+            for (output, length) in node.output.iter().zip(lengths) {
+                tensors.insert(output.clone(), part(&of, axis, start, start + length as usize));
+                start += length as usize;
+            }
+            continue;
+        }
         let result = apply(node, &operands).map(rounded);
         tensors.insert(node.output[0].clone(), result);
     }
@@ -144,7 +156,7 @@ fn function(node: &NodeProto, of: &[&Tensor]) -> Option<Tensor> {
 }
 
 fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
-    if let Some(values) = function(node, of) {
+    if let Some(values) = function(node, of).or_else(|| moved(node, of)) {
         return values;
     }
     match node.op_type() {
@@ -239,6 +251,74 @@ fn apply(node: &NodeProto, of: &[&Tensor]) -> Tensor {
         }
         other => panic!("{other}"),
     }
+}
+
+/// Numbers of an axis from one to another, which is not among them.
+fn part(of: &Tensor, axis: usize, start: usize, end: usize) -> Tensor {
+    let mut dims = of.dims.clone();
+    dims[axis] = end.min(dims[axis]) - start;
+    let value = |index: &Vec<usize>| {
+        let mut from = index.clone();
+        from[axis] += start;
+        of.broadcast(&from)
+    };
+    let values = indices(&dims).iter().map(value).collect();
+    Tensor { dims, values }
+}
+
+/// Numbers that lead others to places.
+fn moved(node: &NodeProto, of: &[&Tensor]) -> Option<Tensor> {
+    let x = of[0];
+    let rank = x.dims.len();
+    Some(match node.op_type() {
+        "Pad" => {
+            let pads: Vec<usize> = of[1].values.iter().map(|&pad| pad as usize).collect();
+            let dims: Vec<usize> =
+                (0..rank).map(|axis| pads[axis] + x.dims[axis] + pads[rank + axis]).collect();
+            let value = |index: &Vec<usize>| {
+                let from: Vec<usize> =
+                    index.iter().zip(&pads).map(|(at, before)| at.wrapping_sub(*before)).collect();
+                let is_inside = from.iter().zip(&x.dims).all(|(at, dim)| at < dim);
+                if is_inside { x.broadcast(&from) } else { 0.0 }
+            };
+            let values = indices(&dims).iter().map(value).collect();
+            Tensor { dims, values }
+        }
+        "Slice" => {
+            let mut sliced = x.clone();
+            for place in 0..of[1].values.len() {
+                let at = |operand: usize| of[operand].values[place];
+                let axis = of.get(3).map_or(place as f64, |_| at(3));
+                let axis = if axis < 0.0 { rank - (-axis) as usize } else { axis as usize };
+                let length = x.dims[axis] as f64;
+                let [start, end] =
+                    [at(1), at(2)].map(|at| if at < 0.0 { at + length } else { at.min(length) } as usize);
+                sliced = part(&sliced, axis, start, end);
+            }
+            sliced
+        }
+        "Resize" | "Upsample" => {
+            let factors: Vec<f64> = match of.last().unwrap() {
+                sizes if node.input.len() == 4 => {
+                    sizes.values.iter().zip(&x.dims).map(|(a, b)| a / *b as f64).collect()
+                }
+                scales => scales.values.clone(),
+            };
+            let dims: Vec<usize> =
+                x.dims.iter().zip(&factors).map(|(dim, factor)| dim * *factor as usize).collect();
+            let mode = attribute(node, "coordinate_transformation_mode").and_then(|found| found.s.clone());
+            let value = |index: &Vec<usize>| {
+                let from = index.iter().zip(&factors).map(|(&at, factor)| match mode.as_deref() {
+                    Some(b"half_pixel") => ((at as f64 + 0.5) / factor - 0.5).round() as usize,
+                    _ => (at as f64 / factor).floor() as usize,
+                });
+                x.broadcast(&from.collect::<Vec<usize>>())
+            };
+            let values = indices(&dims).iter().map(value).collect();
+            Tensor { dims, values }
+        }
+        _ => return None,
+    })
 }
 
 fn product(one: &Tensor, other: &Tensor, is_transposed: bool) -> Tensor {

@@ -102,7 +102,7 @@ fn every_node_without_a_counterpart_is_named_at_once() {
         &x,
         &[
             "`/again/Sub` (Sub): is read in front of the quantizer of the input alone",
-            "`/scaled/Mul` (Mul): has no counterpart: fold it",
+            "`/scaled/Mul` (Mul): adds a constant to, or multiplies by one, what is no sum",
             "`/shifted/Quant` (Quant): has a zero point of 3",
             "`/floored/Quant` (Quant): rounds by `FLOOR`",
             "`/wide/Quant` (Quant): quantizes to -256..=255, but levels are two or more of 1 to 8 bits",
