@@ -1,8 +1,9 @@
-//! README and the book for rustdoc: links between pages become links between modules, all others lead to the repository.
+//! README and the book for rustdoc: links between pages become links between modules, all others lead to the repository, and pictures
+//! come from it.
 
-use std::{env, fs, io, path::Path};
+use std::{env, ffi::OsStr, fs, io, path::Path};
 
-const REPOSITORY: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/");
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 const BOOK: &str = "docs/book/";
 
 fn main() -> io::Result<()> {
@@ -31,13 +32,21 @@ fn main() -> io::Result<()> {
 
 /// The text of a page with other links.
 fn linked(page: &str, text: &str) -> String {
-    let mut parts = text.split("](");
+    let ends = [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')];
+    ends.into_iter().fold(text.to_owned(), |text, (begin, end)| between(page, &text, begin, end))
+}
+
+/// The same of links that stand between two marks.
+fn between(page: &str, text: &str, begin: &str, end: char) -> String {
+    let mut parts = text.split(begin);
     let mut linked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        linked.push_str("](");
-        match part.split_once(')') {
+        linked.push_str(begin);
+        match part.split_once(end) {
             Some((link, rest)) if is_relative(link) => {
-                linked = linked + &target(page, link) + ")" + rest;
+                linked += &target(page, link);
+                linked.push(end);
+                linked += rest;
             }
             _ => linked.push_str(part),
         }
@@ -67,7 +76,10 @@ fn target(page: &str, link: &str) -> String {
     let path = folders.join("/");
     match module(&path) {
         Some(module) => format!("{}{module}index.html{anchor}", "../".repeat(depth(page))),
-        None => format!("{REPOSITORY}{path}{anchor}"),
+        None if Path::new(&path).extension() == Some(OsStr::new("png")) => {
+            format!("{REPOSITORY}/raw/main/{path}")
+        }
+        None => format!("{REPOSITORY}/blob/main/{path}{anchor}"),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     graph::{Graph, decode},
     names::type_name,
     node::printable,
+    ops,
     plan::{Curve, Learned, Planned, with_net},
     problem::{ImportError, Note, Problem},
     source, ties,
@@ -50,7 +51,7 @@ pub struct Imported {
 pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Imported, ImportError> {
     let model = decode(bytes, options.max_bytes)?;
     let graph = Graph::of(&model, bytes.len())?;
-    let mut walk = Walk::along(&graph);
+    let mut walk = ops::walk(&graph);
     end(&mut walk);
     walk.builder.finish();
     let Walk { builder, mut notes, mut problems, .. } = walk;

@@ -9,7 +9,6 @@ use crate::{
     expr::{Expr, Kind},
     graph::Graph,
     node::{Node, printable},
-    ops,
     problem::{Note, Problem},
     quantization::Quantized,
     tensor::Tensor,
@@ -66,8 +65,8 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks along all nodes.
-    pub(crate) fn along(graph: &'a Graph<'a>) -> Self {
+    /// At the input.
+    pub(crate) fn new(graph: &'a Graph<'a>) -> Self {
         let mut walk = Self {
             graph,
             builder: Builder::new(graph.size.saturating_mul(COPIES).saturating_add(SMALL)),
@@ -78,19 +77,11 @@ impl<'a> Walk<'a> {
         if let Ok(input) = Expr::new(Kind::Input, graph.shape.clone()) {
             walk.values.insert(graph.input, Value::Wire(input));
         }
-        for &node in &graph.nodes {
-            let given = if walk.is_clear(node) {
-                ops::apply(&mut walk, node).and_then(|values| walk.counted(values))
-            } else {
-                Ok(Vec::new())
-            };
-            walk.give(node, given);
-        }
         walk
     }
 
     /// Gives outputs their values; what was refused is not known.
-    fn give(&mut self, node: Node<'a>, given: Result<Vec<Value>, String>) {
+    pub(crate) fn give(&mut self, node: Node<'a>, given: Result<Vec<Value>, String>) {
         let is_known = given.as_ref().is_ok_and(|values| !values.is_empty());
         let values = given.unwrap_or_else(|reason| {
             self.problems.push(node.problem(reason));
@@ -113,7 +104,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Values, once their numbers are counted.
-    fn counted(&mut self, values: Vec<Value>) -> Result<Vec<Value>, String> {
+    pub(crate) fn counted(&mut self, values: Vec<Value>) -> Result<Vec<Value>, String> {
         let numbers = values.iter().map(Self::numbers).sum();
         self.builder.spend(numbers).map(|()| values)
     }
@@ -131,7 +122,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether nothing that a node reads was refused. What no node gives is refused here.
-    fn is_clear(&mut self, node: Node<'a>) -> bool {
+    pub(crate) fn is_clear(&mut self, node: Node<'a>) -> bool {
         let mut is_clear = true;
         for name in node.0.input.iter().filter(|name| !name.is_empty()) {
             if matches!(self.values.get(name.as_str()), Some(Value::Unknown)) {

@@ -9,6 +9,7 @@ mod pools;
 mod rounding;
 
 use crate::{
+    graph::Graph,
     node::Node,
     walk::{Value, Walk},
 };
@@ -21,7 +22,7 @@ const STANDARD: [&str; 2] = ["", "ai.onnx"];
 ///
 /// # Errors
 /// When the node has no counterpart, with the reason.
-pub(crate) fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Vec<Value>, String> {
+fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Vec<Value>, String> {
     if node.op() == "Split" && STANDARD.contains(&node.domain()) {
         return parts::split(walk, node);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fheqat::MainError;
-use fheqat_onnx::{ImportOptions, Imported, import};
+use fheqat_onnx::{ImportError, ImportOptions, Imported, import};
 use serde_json::json;
 
 use super::{
@@ -48,8 +48,11 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
     let import_options =
         ImportOptions { name: name.clone(), max_bytes: usize::try_from(limits.most()).unwrap_or(usize::MAX) };
     let imported = import(&limits.read(model)?, &import_options).map_err(files::of_file(model))?;
-    // What cannot run is found before anything is written.
-    imported.network().map_err(files::of_file(model))?;
+    // What cannot run is found before anything is written; a function that has to be compiled is tried by the crate.
+    match imported.network() {
+        Ok(_) | Err(ImportError::Unsupported(_)) => {}
+        Err(error) => return Err(files::of_file(model)(error).into()),
+    }
 
     let file = model.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let new = Folder::beside(out)?;
