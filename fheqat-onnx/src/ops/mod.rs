@@ -18,6 +18,20 @@ use crate::{
 const QONNX: [&str; 3] = ["qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"];
 const STANDARD: [&str; 2] = ["", "ai.onnx"];
 
+/// Walks along all nodes of a graph.
+pub(crate) fn walk<'a>(graph: &'a Graph<'a>) -> Walk<'a> {
+    let mut walk = Walk::new(graph);
+    for &node in &graph.nodes {
+        let given = if walk.is_clear(node) {
+            apply(&mut walk, node).and_then(|values| walk.counted(values))
+        } else {
+            Ok(Vec::new())
+        };
+        walk.give(node, given);
+    }
+    walk
+}
+
 /// What a node gives, output by output.
 ///
 /// # Errors
