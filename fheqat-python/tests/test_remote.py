@@ -93,9 +93,9 @@ def test_the_stubs_are_those_of_the_module():
         assert all(getattr(of, part).__doc__ for part in declared), name
 
 
-def test_the_readme_runs(server, tmp_path, monkeypatch, capsys):
-    readme = (FORMATS.parents[2] / "README.md").read_text()
-    [code] = re.findall(r"```python\n(.*?)```", readme, re.S)
+def test_the_book_runs(server, tmp_path, monkeypatch, capsys):
+    page = (FORMATS.parents[2] / "docs/book/deployment.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.S)
     for shown, real in [("https://host:8443", server.url), ("fruit", "table"), ("token", server.token)]:
         assert f'"{shown}"' in code
         code = code.replace(f'"{shown}"', repr(real))
