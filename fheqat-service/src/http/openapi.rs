@@ -50,10 +50,9 @@ pub(super) async fn document(State(service): State<Shared>) -> Json<utoipa::open
         let operations =
             items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]);
         operations.flatten().for_each(|operation| operation.security = None);
-        document.components = document.components.map(|mut components| {
+        if let Some(components) = &mut document.components {
             components.security_schemes.clear();
-            components
-        });
+        }
     }
     Json(document)
 }

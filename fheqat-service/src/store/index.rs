@@ -119,9 +119,12 @@ impl Index {
         let waited = entry.waits();
         entry.unwritten = Some(result);
         entry.progress.send_replace(Progress::Ended);
-        let record = entry.record.clone();
-        self.count(&record, waited, false);
-        self.count(&record, false, true);
+        if waited {
+            self.waiting -= 1;
+            if let Some(usage) = self.usage.get_mut(&entry.record.client) {
+                usage.waiting -= 1;
+            }
+        }
     }
 
     fn count(&mut self, record: &JobRecord, waits: bool, more: bool) {
