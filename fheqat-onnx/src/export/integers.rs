@@ -43,19 +43,10 @@ struct Graph<'a> {
 }
 
 impl Graph<'_> {
-    fn operands(&self, index: usize) -> Vec<String> {
-        let from = self.network.net.fields[index].from.iter();
-        let name = |source: &Source| match source {
-            Source::Field(index) => self.values[*index].clone(),
-            Source::Input | Source::Broken => "input".to_owned(),
-        };
-        from.map(name).collect()
-    }
-
     fn field(&mut self, index: usize) -> Result<String, ExportError> {
         let field = &self.network.net.fields[index];
         let name = field.name;
-        let operands = self.operands(index);
+        let operands = self.network.operands(index, &self.values);
         let of: Vec<&str> = operands.iter().map(String::as_str).collect();
         Ok(match &field.layer {
             Layer::Quantizer(_) if self.network.net.reads_plain(index) => self.features(index)?,

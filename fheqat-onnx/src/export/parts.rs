@@ -127,6 +127,15 @@ impl Trained {
             .collect()
     }
 
+    /// The tensors that a field reads, of those that each field gives.
+    pub(super) fn operands(&self, index: usize, values: &[String]) -> Vec<String> {
+        let name = |source: &Source| match source {
+            Source::Field(index) => values[*index].clone(),
+            Source::Input | Source::Broken => "input".to_owned(),
+        };
+        self.net.fields[index].from.iter().map(name).collect()
+    }
+
     /// Whether the client reads a field's sums, or what a normalisation makes of them.
     pub(super) fn is_output(&self, index: usize) -> bool {
         let last = self.net.fields.len() - 1;

@@ -44,18 +44,10 @@ struct Graph<'a> {
 }
 
 impl Graph<'_> {
-    fn operands(&self, index: usize) -> Vec<String> {
-        let name = |source: &Source| match source {
-            Source::Field(index) => self.values[*index].clone(),
-            Source::Input | Source::Broken => "input".to_owned(),
-        };
-        self.network.net.fields[index].from.iter().map(name).collect()
-    }
-
     fn field(&mut self, index: usize) -> Result<String, ExportError> {
         let field = &self.network.net.fields[index];
         let name = field.name;
-        let operands = self.operands(index);
+        let operands = self.network.operands(index, &self.values);
         let of: Vec<&str> = operands.iter().map(String::as_str).collect();
         Ok(match &field.layer {
             Layer::Quantizer(quantizer) => self.quantizer(index, quantizer, of[0])?,
