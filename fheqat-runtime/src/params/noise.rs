@@ -149,7 +149,8 @@ impl Parameters {
 /// not used (`fhe::balanced`).
 pub const ONES: f64 = 1.0;
 
-const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
+/// What is predicted on top of the formulas for products with a key, for its ones and for the fit of the transforms.
+pub(super) const KEY_SPREAD: f64 = 1.0 + 1.0 / 16.0;
 
 /// Measured correlations are up to so much above the formula.
 const CORRELATION_SLACK: f64 = 0.05;
