@@ -178,7 +178,7 @@ fn shapes() {
     for (k, size) in [(3, 1024), (2, 2048), (1, 4096)] {
         let space = Space { shapes: vec![(GlweDimension(k), PolynomialSize(size))], ..Space::default() };
         let circuit = FAN.circuit(Seed(6));
-        let subject = Subject::among(&circuit, -40.0, &space, |_| true);
+        let subject = Subject::among(&circuit, -40.0, &space, |_| true).unwrap();
         check(&format!("k {k} N {size}"), &subject, 1, 60);
     }
 }
@@ -192,7 +192,8 @@ fn inputs() {
         for inputs_under_small_key in [true, false] {
             let subject = Subject::among(&circuit, -40.0, &Space::default(), |workload| {
                 workload.inputs_under_small_key == inputs_under_small_key
-            });
+            })
+            .unwrap();
             let key = if inputs_under_small_key { "small" } else { "big" };
             let what = format!("{what} inputs under the {key} key");
             let seen = observe(&subject, 0, 500, MORE_PRECISE);
@@ -209,7 +210,7 @@ fn switched_wires() {
     let switched = |workload: &Workload| {
         workload.rotations.iter().any(|rotation| !rotation.key_switches.wires.is_empty())
     };
-    let subject = Subject::among(&circuit, -40.0, &Space::default(), switched);
+    let subject = Subject::among(&circuit, -40.0, &Space::default(), switched).unwrap();
     check("switched wires and an input", &subject, 1, 1000);
 }
 

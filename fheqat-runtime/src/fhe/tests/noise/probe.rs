@@ -117,29 +117,29 @@ impl ProbedRotation<'_> {
 
 impl<'a> Subject<'a> {
     pub(super) fn new(circuit: &'a Circuit, p_fail: f64) -> Self {
-        Self::among(circuit, p_fail, &Space::default(), |_| true)
+        Self::among(circuit, p_fail, &Space::default(), |_| true).unwrap()
     }
 
-    /// The cheapest in a space of the layouts that are `allowed`.
+    /// The cheapest in a space of the layouts that are `allowed`, where there is one.
     pub(super) fn among(
         circuit: &'a Circuit,
         p_fail: f64,
         space: &Space,
         allowed: impl Fn(&Workload) -> bool,
-    ) -> Self {
+    ) -> Option<Self> {
         let p_fail = Log2Probability(p_fail);
         let usual = Workload::of(&circuit.graph, p_fail).unwrap();
         let others = Workload::alternatives(&usual, &circuit.graph, p_fail).unwrap();
         let layouts: Vec<Workload> = once(usual).chain(others).filter(allowed).collect();
         let (usual, others) = layouts.split_first().unwrap();
         let bounds = Bounds { p_fail, ..Bounds::default() };
-        let (workload, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).unwrap();
+        let (workload, solution) = cheapest(usual, others, bounds, space, &Prices::shipped()).ok()?;
         let plan = Plan::new(circuit, workload, &solution, Results::Rounded);
         let events = solution.rotations.iter().map(|chosen| &chosen.event);
         for event in events.chain(solution.outputs.iter().map(|output| &output.event)) {
             assert!(event.tolerance.is_none_or(|tolerance| event.noise.0.sqrt() <= tolerance.0));
         }
-        Self { circuit, workload: workload.clone(), solution, plan }
+        Some(Self { circuit, workload: workload.clone(), solution, plan })
     }
 
     /// Its keys, and for each stage its rotations and how the widest switches.
