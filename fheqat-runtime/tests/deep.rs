@@ -2,7 +2,11 @@
 #![cfg(feature = "fhe")]
 #![allow(clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use fheqat_runtime::{
     Seed,
@@ -133,8 +137,12 @@ impl Drawn {
         self.wires.clear();
         for terms in sums {
             let range = self.range(&terms);
-            let width = (range.hi / 4).max(1);
-            let jumps = (0..3).map(|level| Jump { at: 1 + level * width, rise: 1 }).collect();
+            let mut jumps: Vec<Jump> = Vec::new();
+            for _ in 0..3 {
+                let last = jumps.last().map_or(0, |jump: &Jump| jump.at);
+                let at = last + self.rng.random_range(1..=(range.hi / 4).max(1));
+                jumps.push(Jump { at, rise: 1 });
+            }
             self.wires.push(Wire::Table { accumulator: self.graph.accumulators.len(), table: 0 });
             self.graph.accumulators.push(Accumulator {
                 layer: index,
@@ -195,6 +203,12 @@ fn measured<T>(make: impl FnOnce() -> T) -> (T, Duration, f64) {
     (made, took, ALLOCATOR.peak_usage().saturating_sub(before) as f64 / 1e6)
 }
 
+/// What runs at the same time would be measured too.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn options() -> CompileOptions {
     CompileOptions::default().p_fail(Log2Probability(-40.0))
 }
@@ -245,4 +259,40 @@ fn what_compiling_takes() {
     }
     let layers = [Layer::Conv(16, 1), Layer::Conv(32, 2), Layer::Conv(64, 2), Layer::Dense(128)];
     by_part("32 by 32 in three colours", drawn([3, 32, 32], &layers));
+}
+
+/// Ten times what it takes: other programs may run beside it.
+const LONGEST: Duration = Duration::from_secs(60);
+
+#[test]
+fn ten_thousand_rotations_compile_in_seconds_and_little_memory() {
+    let _alone = alone();
+    let circuit = circuit(optimise(drawn([64, 1, 1], &[Layer::Dense(530); 20])).unwrap());
+    let (compiled, took, peak) = measured(|| circuit.compile(&options()).unwrap());
+    let rotations = compiled.plan().server.rotations();
+    println!("{rotations} rotations: {took:.1?}, {peak:.0} MB");
+    assert!(rotations >= 9_500, "{rotations}");
+    assert!(took < LONGEST, "{took:?}");
+    assert!(peak < 300.0, "{peak} MB");
+}
+
+/// Two layers' wires and what threads work in, of ten layers.
+#[test]
+fn a_run_holds_the_wires_that_something_still_reads() {
+    const WIDTH: usize = 12;
+    let _alone = alone();
+    let circuit = circuit(optimise(drawn([8, 1, 1], &[Layer::Dense(WIDTH); 10])).unwrap());
+    let compiled = circuit.compile(&options().threads(NonZeroUsize::new(1))).unwrap();
+    let (client, server) = compiled.keygen().unwrap();
+    let plan = &compiled.plan().server;
+    let wire = 8.0 * (plan.parameters.big_dimension().0 + 1) as f64 / 1e6;
+    let sample = [0.0, 1.0, 2.0, 3.0, 3.0, 1.0, 0.0, 2.0];
+    let input = client.encrypt(&sample).unwrap();
+    server.run(&input).unwrap();
+    let (output, _, peak) = measured(|| server.run(&input).unwrap());
+    assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(&sample).unwrap());
+    let (all, two_layers) = (plan.rotations() as f64 * wire, 2.0 * WIDTH as f64 * wire);
+    println!("{} rotations, wires of {all:.2} MB: {peak:.2} MB at once", plan.rotations());
+    assert!(peak < two_layers + 0.5, "{peak} MB at once, wires of two layers {two_layers}, of all {all}");
+    assert!(all > 2.0 * peak, "too few wires to tell: {all} MB, {peak} MB at once");
 }

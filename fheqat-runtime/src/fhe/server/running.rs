@@ -290,16 +290,18 @@ impl SampleRun {
     fn sum_big(&self, schedule: &Schedule<'_>, sum: &Sum, output: &mut [u64]) {
         output.fill(0);
         let length = output.len();
+        if let Inputs::Big(inputs) = &self.inputs {
+            let input = |&(source, weight): &(Source, i64)| match source {
+                Source::Input(index) => Some((index, weight)),
+                Source::Table { .. } => None,
+            };
+            inputs.add(sum.terms.iter().filter_map(input), output);
+        }
         for &(source, weight) in &sum.terms {
-            match (source, &self.inputs) {
-                (Source::Table { table, .. }, _) => {
-                    let Some(number) = schedule.number(source) else { continue };
-                    if let Some(wires) = &*self.wires(number) {
-                        add_scaled(output, &wires.big[table * length..(table + 1) * length], weight);
-                    }
-                }
-                (Source::Input(index), Inputs::Big(inputs)) => inputs.add(index, weight, output),
-                (Source::Input(_), Inputs::Small(_)) => {}
+            let Source::Table { table, .. } = source else { continue };
+            let Some(number) = schedule.number(source) else { continue };
+            if let Some(wires) = &*self.wires(number) {
+                add_scaled(output, &wires.big[table * length..(table + 1) * length], weight);
             }
         }
         if let Some(body) = output.last_mut() {

@@ -298,6 +298,7 @@ impl Drop for CancelOnPanic<'_> {
 #[cfg(test)]
 mod tests {
     use std::{
+        collections::HashSet,
         panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
         sync::{Arc, Barrier, mpsc},
         thread,
@@ -305,6 +306,14 @@ mod tests {
     };
 
     use super::*;
+    use crate::{
+        params::{
+            Decomposition, Parameters, Results, TorusBits,
+            dimension::{GlweDimension, LweDimension, PolynomialSize},
+            modulus_switch::ModulusSwitch,
+        },
+        plan::{OutputSum, Sum},
+    };
 
     const WAITERS: usize = 16;
     const ROUNDS: usize = 2000;
@@ -318,6 +327,96 @@ mod tests {
             uses: Vec::new(),
             first: 0,
         }
+    }
+
+    /// Layers of as many rotations, each of which reads some of the layer before, and an output that reads the last.
+    fn deep(layers: usize, width: usize, reads: usize) -> ServerPlan {
+        let parameters = Parameters {
+            lwe_dimension: LweDimension(600),
+            glwe_dimension: GlweDimension(1),
+            polynomial_size: PolynomialSize(2048),
+            rotation: Decomposition::new(23, 1),
+            key_switch: None,
+            packing: None,
+        };
+        let table = |stage, rotation| (Source::Table { stage, rotation: rotation % width, table: 0 }, 1);
+        let rotation = |layer: usize, number: usize| {
+            let mut rotation = Rotation::of_one_jump(&parameters, ModulusSwitch::PLAIN);
+            rotation.sum.terms = match layer.checked_sub(1) {
+                Some(before) => (0..reads).map(|read| table(before, number + read)).collect(),
+                None => vec![(Source::Input(number), 1)],
+            };
+            rotation
+        };
+        let terms = (0..width).map(|rotation| table(layers - 1, rotation)).collect();
+        ServerPlan {
+            parameters,
+            inputs_under_small_key: true,
+            inputs: width,
+            stages: (0..layers)
+                .map(|layer| (0..width).map(|number| rotation(layer, number)).collect())
+                .collect(),
+            outputs: vec![OutputSum { sum: Sum { terms, constant: 0 }, bits: TorusBits(16) }],
+            results: Results::Rounded,
+        }
+    }
+
+    /// Runs samples without computing anything: the most rotations whose wires were there at once, and the most samples that had begun.
+    fn most_at_once(plan: &ServerPlan, samples: usize, threads: usize) -> (usize, usize) {
+        let (schedule, control) = (Schedule::new(plan), Control::new());
+        let queue = Queue::new(&schedule, &control, samples, threads);
+        let mut wires = HashSet::new();
+        let (mut most_wires, mut begun, mut most_begun) = (0, 0, 0);
+        while let Some(work) = queue.take() {
+            match work {
+                Work::Start(sample) => {
+                    begun += 1;
+                    queue.started(sample);
+                }
+                Work::Rotate(block) => {
+                    for &(sample, rotation) in &block {
+                        let mut sources = schedule.sources[rotation].iter();
+                        assert!(sources.all(|&source| wires.contains(&(sample, source))), "freed too early");
+                    }
+                    wires.extend(block.iter().copied());
+                    most_wires = most_wires.max(wires.len());
+                    for unread in queue.rotated(&block) {
+                        assert!(wires.remove(&unread));
+                    }
+                }
+                Work::Finish(sample) => {
+                    let last = schedule.rotations.len() - plan.stages[plan.stages.len() - 1].len();
+                    let left: Vec<_> = wires.iter().filter(|(of, _)| *of == sample).collect();
+                    assert!(left.len() == schedule.rotations.len() - last);
+                    assert!(left.iter().all(|&&(_, rotation)| rotation >= last), "read by nothing, and kept");
+                    wires.retain(|&(of, _)| of != sample);
+                    begun -= 1;
+                    queue.finished();
+                }
+            }
+            most_begun = most_begun.max(begun);
+        }
+        assert_eq!(control.rotations(), samples * plan.rotations());
+        assert!(wires.is_empty());
+        (most_wires, most_begun)
+    }
+
+    #[test]
+    fn wires_are_there_until_their_last_reader_has_run() {
+        for (layers, width, reads) in [(1, 40, 1), (20, 50, 3), (20, 50, 50), (50, 7, 2), (10, 1, 1)] {
+            let plan = deep(layers, width, reads);
+            let (wires, _) = most_at_once(&plan, 1, 2);
+            assert!(wires <= 2 * width + BLOCK, "{wires} of {layers} layers of {width} at once");
+        }
+    }
+
+    #[test]
+    fn of_wide_networks_few_samples_run_at_once_and_of_narrow_ones_enough_for_a_block() {
+        let threads = 2;
+        let (wires, begun) = most_at_once(&deep(20, 100, 3), 12, threads);
+        assert!(begun <= 2 && wires <= 3 * 100, "{begun} samples, {wires} wires");
+        let (_, begun) = most_at_once(&deep(20, 1, 1), 12, threads);
+        assert_eq!(begun, threads * SAMPLES_A_THREAD);
     }
 
     /// One worker has all the work and panics, the others wait for it, or are about to.

@@ -10,6 +10,7 @@ use crate::params::dimension::{
 };
 
 use super::{
+    buckets::{Bucket, buckets},
     classes::Classes,
     solution::{Event, OutputSolution, RotationSolution, Solution},
     space::{Bounds, Space},
@@ -22,7 +23,7 @@ use crate::params::{
     cost::{CiphertextCounts, Prices},
     modulus_switch::{self, MAX_EXTENSION, ModulusSwitch, Rounding},
     objective::{Objective, Tally},
-    workload::{NoiseLimit, Workload, WorkloadOutput, WorkloadRotation},
+    workload::{NoiseForm, NoiseLimit, Workload, WorkloadOutput, WorkloadRotation},
 };
 
 /// A margin for rounding: the search rearranges inequalities that the solution checks.
@@ -40,6 +41,7 @@ pub(super) struct ParameterSearch<'a> {
     pub(super) classes: Rc<Classes>,
     /// By log2 of the coarse grid.
     max_deviations: Rc<[OnceCell<MaxDeviations>; 32]>,
+    buckets: Rc<[OnceCell<Vec<Bucket>>; 32]>,
     /// The class that was the last to keep parameters from being possible: the first to be asked.
     hardest: Cell<usize>,
     pub(super) space: &'a Space,
@@ -68,6 +70,7 @@ impl<'a> ParameterSearch<'a> {
             workload,
             classes: Rc::new(Classes::new(workload)),
             max_deviations: Rc::default(),
+            buckets: Rc::default(),
             hardest: Cell::new(0),
             space,
             undominated: None,
@@ -266,6 +269,10 @@ impl<'a> ParameterSearch<'a> {
         if parameters.bootstrap_key_bytes() > server_key || self.lower_bound(&parameters) >= below {
             return None;
         }
+        let variance = Variances::of(self.workload, &parameters);
+        if !self.may_be_less(&parameters, &variance, below) {
+            return None;
+        }
         let noise = Variances::new(self.workload, &self.classes, &parameters);
         let max_deviations = self.max_deviations(&parameters);
         if !self.possible_without_key_switch(&noise, max_deviations) {
@@ -275,7 +282,8 @@ impl<'a> ParameterSearch<'a> {
         let mut found = None;
         for key_switch in self.key_switch_choices(&parameters) {
             let parameters = Parameters { key_switch, ..parameters };
-            if parameters.server_key_bytes() > server_key {
+            if parameters.server_key_bytes() > server_key || !self.may_be_less(&parameters, &variance, below)
+            {
                 continue;
             }
             if let Some(value) = self.value(&parameters, &noise, max_deviations, below) {
@@ -301,6 +309,33 @@ impl<'a> ParameterSearch<'a> {
         let grid = parameters.coarse_grid();
         self.max_deviations[grid as usize]
             .get_or_init(|| MaxDeviations::new(self.workload, &self.classes, grid, self.deviations))
+    }
+
+    /// Whether the value may be less than `below`, by what a few rotations take that stand for all; `variance` is that of a form of noise.
+    /// Without a key switch, whatever it may be.
+    fn may_be_less(&self, parameters: &Parameters, variance: impl Fn(&NoiseForm) -> f64, below: f64) -> bool {
+        let new = || buckets(self.workload, &self.classes, self.max_deviations(parameters));
+        let buckets = self.buckets[parameters.coarse_grid() as usize].get_or_init(new);
+        if buckets.is_empty() {
+            return true;
+        }
+        let n = parameters.lwe_dimension.0 as f64;
+        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let key_switch_noise = parameters.key_switch_noise().0;
+        let mut least = self.prices.ciphertext_operations(parameters, self.operations).0;
+        for bucket in buckets {
+            let before = variance(&bucket.noise) + bucket.noise.switched * key_switch_noise;
+            let Some((_, rounding)) =
+                self.cheapest_modulus_switch(parameters, &bucket.max_deviations, before)
+            else {
+                return false;
+            };
+            let key_switch = self.prices.key_switch(parameters, bucket.key_pass_share).0;
+            let time = n * step.of(rounding.products, bucket.key_pass_share).0
+                + bucket.key_switches as f64 * key_switch;
+            least += bucket.count as f64 * time;
+        }
+        self.objective.lower_bound(parameters, Seconds(least)) < below * (1.0 + ROUNDING)
     }
 
     /// All classes, the hardest first.

@@ -1,5 +1,6 @@
 //! The cheapest parameters that keep a workload's limits of noise, or which limit none can keep.
 
+mod buckets;
 mod cheapest;
 mod classes;
 mod explain;

@@ -51,6 +51,19 @@ pub(super) struct Variances {
 
 impl Variances {
     pub(super) fn new(workload: &Workload, classes: &Classes, parameters: &Parameters) -> Self {
+        let variance = Self::of(workload, parameters);
+        Self {
+            rotations: classes
+                .all()
+                .iter()
+                .map(|class| variance(&workload.rotations[class.first].noise))
+                .collect(),
+            outputs: workload.outputs.iter().map(|output| variance(&output.noise)).collect(),
+        }
+    }
+
+    /// The variance of a form of noise.
+    pub(super) fn of(workload: &Workload, parameters: &Parameters) -> impl Fn(&NoiseForm) -> f64 + use<> {
         let fresh = if workload.inputs_under_small_key {
             small_encryption(parameters.lwe_dimension)
         } else {
@@ -61,15 +74,7 @@ impl Variances {
         } else {
             (Variance(0.0), Correlation(0.0))
         };
-        let variance = |form: &NoiseForm| form.variance(fresh, extraction, correlation).0;
-        Self {
-            rotations: classes
-                .all()
-                .iter()
-                .map(|class| variance(&workload.rotations[class.first].noise))
-                .collect(),
-            outputs: workload.outputs.iter().map(|output| variance(&output.noise)).collect(),
-        }
+        move |form: &NoiseForm| form.variance(fresh, extraction, correlation).0
     }
 
     /// The variance that reaches a rotation's modulus switch.
