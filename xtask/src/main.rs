@@ -65,7 +65,6 @@ const CHECKS: &[Check] = &[
             "check --package fheqat --no-default-features --features client --locked",
             "check --package fheqat --no-default-features --features server --locked",
             "check --package fheqat --no-default-features --features client,server --locked",
-            "check --package fheqat --features avx512 --locked",
             "check --package fheqat --features page --all-targets --locked",
         ],
         variables: &[],

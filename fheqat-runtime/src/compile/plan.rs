@@ -1,5 +1,7 @@
 //! A circuit and its parameters as a plan of sums and rotations.
 
+use std::collections::BTreeMap;
+
 use crate::{
     circuit::{
         Circuit,
@@ -28,6 +30,8 @@ struct Builder<'a> {
     solution: &'a Solution,
     inputs: Vec<Option<usize>>,
     addresses: Vec<Option<RotationAddress<'a>>>,
+    /// M of the first reader of each table: by accumulator, those of its tables that something reads.
+    wire_slots: Vec<BTreeMap<usize, Slots>>,
 }
 
 #[derive(Clone, Copy)]
@@ -53,7 +57,9 @@ impl<'a> Builder<'a> {
             filled[rotation.depth] += 1;
             addresses[rotation.accumulator] = Some(address);
         }
-        Self { circuit, graph: &circuit.graph, workload, solution, inputs, addresses }
+        let graph = &circuit.graph;
+        let wire_slots = wire_slots(graph, workload);
+        Self { circuit, graph, workload, solution, inputs, addresses, wire_slots }
     }
 
     fn build(self, results: Results) -> Plan {
@@ -94,15 +100,18 @@ impl<'a> Builder<'a> {
     }
 
     fn decodings(&self) -> Vec<Decoding> {
-        let sums = |index| {
-            let mut sums = self.workload.outputs.iter().zip(&self.solution.outputs);
-            sums.find(|(output, _)| output.output == index)
-        };
+        let sums: BTreeMap<usize, _> = self
+            .workload
+            .outputs
+            .iter()
+            .zip(&self.solution.outputs)
+            .map(|(output, solution)| (output.output, (output, solution)))
+            .collect();
         self.graph
             .outputs
             .iter()
             .enumerate()
-            .map(|(index, output)| match sums(index) {
+            .map(|(index, output)| match sums.get(&index).copied() {
                 Some((sum, &OutputSolution { bits, .. })) => {
                     let (slots, range, constant) = (sum.slots, output.range, output.constant);
                     Decoding::Sum { slots, range, constant, bits }
@@ -186,26 +195,32 @@ impl<'a> Builder<'a> {
             log_grid,
             stairs,
             origin,
-            slots: self.wire_slots(workload.accumulator, workload.tables[0]),
+            slots: self.wire_slots[workload.accumulator]
+                .get(&workload.tables[0])
+                .copied()
+                .unwrap_or(Slots(2)),
             taps,
             tables: workload.tables.len(),
         }
     }
+}
 
-    /// M of the reader of a live table.
-    fn wire_slots(&self, accumulator: usize, table: usize) -> Slots {
-        let wire = Wire::Table { accumulator, table };
-        let reads = |terms: &[Term]| terms.iter().any(|term| term.wire == wire);
-        let rotations = self
-            .workload
-            .rotations
-            .iter()
-            .find(|rotation| reads(&self.graph.accumulators[rotation.accumulator].terms))
-            .map(|rotation| rotation.slots);
-        let outputs =
-            || self.workload.outputs.iter().find(|output| reads(&self.graph.outputs[output.output].terms));
-        rotations.or_else(|| outputs().map(|output| output.slots)).unwrap_or(Slots(2))
+/// By accumulator and table, M of what reads it: all that do have one.
+fn wire_slots(graph: &Graph, workload: &Workload) -> Vec<BTreeMap<usize, Slots>> {
+    let rotations = workload
+        .rotations
+        .iter()
+        .map(|rotation| (&graph.accumulators[rotation.accumulator].terms, rotation.slots));
+    let outputs = workload.outputs.iter().map(|output| (&graph.outputs[output.output].terms, output.slots));
+    let mut slots_of = vec![BTreeMap::new(); graph.accumulators.len()];
+    for (terms, slots) in rotations.chain(outputs) {
+        for term in terms {
+            if let Wire::Table { accumulator, table } = term.wire {
+                slots_of[accumulator].entry(table).or_insert(slots);
+            }
+        }
     }
+    slots_of
 }
 
 struct JumpGrid<'a> {

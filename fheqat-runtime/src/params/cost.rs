@@ -16,8 +16,12 @@ pub struct CiphertextCounts {
     pub small_inputs: usize,
     /// Weighted wires added to a sum under the big key.
     pub additions: usize,
-    /// Weighted inputs added to a sum under the big key.
+    /// Weighted inputs added one by one to a sum under the big key.
     pub packed_additions: usize,
+    /// Sums of at least [`PACKED_PRODUCT`] inputs under the big key, each a product of polynomials.
+    pub packed_sums: usize,
+    /// The inputs of those sums.
+    pub packed_terms: usize,
     /// Weighted ciphertexts added to a sum under the small key.
     pub small_additions: usize,
     /// Coefficients extracted.
@@ -35,6 +39,8 @@ impl CiphertextCounts {
             small_inputs: self.small_inputs + other.small_inputs,
             additions: self.additions + other.additions,
             packed_additions: self.packed_additions + other.packed_additions,
+            packed_sums: self.packed_sums + other.packed_sums,
+            packed_terms: self.packed_terms + other.packed_terms,
             small_additions: self.small_additions + other.small_additions,
             extractions: self.extractions + other.extractions,
             packed_results: self.packed_results + other.packed_results,
@@ -75,6 +81,12 @@ pub struct ShapePrices {
     /// Generating and expanding the bootstrap key, for each of its `n * levels * (k + 1)` ciphertexts.
     pub bootstrap_key: Seconds,
 }
+
+/// From so many inputs under the big key on a sum is a product of polynomials: its transforms take less than additions one by one.
+pub const PACKED_PRODUCT: usize = 48;
+
+/// Digits that masks are cut into for such products, of all but very large weights.
+const MASK_DIGITS: usize = 2;
 
 /// The most rotations that go through the bootstrap key together.
 pub const BLOCK: usize = 8;
@@ -255,6 +267,20 @@ impl Prices {
         )
     }
 
+    /// Sums that are products of polynomials: the transforms of the masks, once, then for each sum that of its weights for each ciphertext
+    /// that it reads, and those back. A transform takes what it does in an external product whose key is in the cache.
+    fn packed_sums(&self, parameters: &Parameters, counts: CiphertextCounts) -> Seconds {
+        if counts.packed_sums == 0 {
+            return Seconds(0.0);
+        }
+        let (k, size) = (parameters.glwe_dimension.0, parameters.polynomial_size.0);
+        let mask = k * MASK_DIGITS;
+        let weights = counts.packed_sums.max(counts.packed_terms / size);
+        let transforms = counts.inputs.div_ceil(size) * mask + weights + counts.packed_sums * mask;
+        let one = self.shape(parameters).one_level.further.0 / (2 * (k + 1)) as f64;
+        Seconds(transforms as f64 * one)
+    }
+
     /// Operations on whole ciphertexts.
     #[must_use]
     pub fn ciphertext_operations(&self, parameters: &Parameters, counts: CiphertextCounts) -> Seconds {
@@ -271,6 +297,7 @@ impl Prices {
                 + inputs * self.packed_addition.0
                 + extracted * self.extraction.0
                 + expanded * self.expansion.0
+                + self.packed_sums(parameters, counts).0
                 + self.packing(parameters, counts.packed_results).0,
         )
     }

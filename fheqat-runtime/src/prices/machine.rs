@@ -9,7 +9,6 @@ pub(super) fn description() -> String {
     let cpu = system.as_ref().ok().and_then(|system| system.cpus().first());
     let brand = cpu.map_or("", |cpu| cpu.brand());
     let built = [
-        ("avx512", cfg!(feature = "avx512")),
         ("target avx2", cfg!(target_feature = "avx2")),
         ("target avx512f", cfg!(target_feature = "avx512f")),
         ("debug", cfg!(debug_assertions)),

@@ -293,7 +293,7 @@ impl OtherTimes {
         let packed = PackedInputs::expand(&one_key, &self.wires[..64], 0);
         for _ in 0..16 {
             self.packed_addition.time((64 * 8 * WIRE) as f64, || {
-                (0..64).for_each(|input| packed.add(input, 3, &mut sum));
+                (0..64).for_each(|input| packed.add(std::iter::once((input, 3)), &mut sum));
             });
         }
 

@@ -1,12 +1,20 @@
 //! Inputs under the big key: one ciphertext holds N, one in each coefficient of its polynomial. A sum reads the coefficient of an input as
-//! if it were a ciphertext of its own.
+//! if it were a ciphertext of its own; a sum of many is a [product of polynomials](products).
+
+mod products;
+
+use std::sync::OnceLock;
 
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
     prelude::{CiphertextModulus, SeededGlweCiphertextList},
 };
 
-use crate::{params::Parameters, vectors::on_vectors};
+use self::products::{MASK_DIGITS, Products};
+use crate::{
+    params::{Parameters, cost::PACKED_PRODUCT},
+    vectors::on_vectors,
+};
 
 /// Encrypted inputs with their masks.
 pub(crate) struct PackedInputs {
@@ -18,6 +26,8 @@ pub(crate) struct PackedInputs {
     size: usize,
     /// kN.
     dimension: usize,
+    /// By [`MASK_DIGITS`]; none until a sum asks for it.
+    products: [OnceLock<Products>; MASK_DIGITS.len()],
 }
 
 impl PackedInputs {
@@ -41,14 +51,39 @@ impl PackedInputs {
             .flat_map(|ciphertext| ciphertext[..dimension].chunks_exact(size))
             .flat_map(|polynomial| polynomial.iter().rev().copied())
             .collect();
-        Self { masks, bodies: bodies.to_vec(), size, dimension }
+        Self { masks, bodies: bodies.to_vec(), size, dimension, products: Default::default() }
     }
 
-    /// Adds `factor` times an input to a sum `[mask, body]`.
+    /// Adds inputs times weights to a sum `[mask, body]`.
+    pub(crate) fn add(&self, terms: impl Iterator<Item = (usize, i64)> + Clone, sum: &mut [u64]) {
+        let Some((body, mask)) = sum.split_last_mut() else { return };
+        for (input, weight) in terms.clone() {
+            *body = body.wrapping_add(self.bodies[input].wrapping_mul(weight.cast_unsigned()));
+        }
+        match self.products(terms.clone()) {
+            Some(products) => products.add(terms, mask),
+            None => terms.for_each(|(input, weight)| self.add_one(input, weight, mask)),
+        }
+    }
+
+    /// What multiplies the weights of a sum, where that is exact and faster than input by input.
+    fn products(&self, terms: impl Iterator<Item = (usize, i64)> + Clone) -> Option<&Products> {
+        if terms.clone().count() < PACKED_PRODUCT {
+            return None;
+        }
+        let norm = terms.map(|(_, weight)| (weight as f64).powi(2)).sum::<f64>().sqrt();
+        let ciphertexts = self.masks.len() / self.dimension;
+        let enough = |digits: &products::MaskDigits| digits.are_exact(norm, ciphertexts, self.size);
+        let index = MASK_DIGITS.iter().position(enough)?;
+        let new = || Products::new(&self.masks, self.size, self.dimension, MASK_DIGITS[index]);
+        Some(self.products[index].get_or_init(new))
+    }
+
+    /// Adds `factor` times the mask of an input to a mask.
     ///
     /// Coefficient p of the product of a mask A and a key S is `sum A[p - t] S[t]` for t up to p less `sum A[N + p - t] S[t]` for
     /// those behind.
-    pub(crate) fn add(&self, input: usize, factor: i64, sum: &mut [u64]) {
+    fn add_one(&self, input: usize, factor: i64, sum: &mut [u64]) {
         let (ciphertext, place) = (input / self.size, input % self.size);
         let factor = factor as u64;
         let masks = &self.masks[ciphertext * self.dimension..(ciphertext + 1) * self.dimension];
@@ -56,9 +91,6 @@ impl PackedInputs {
             let (before, behind) = sum.split_at_mut(place + 1);
             add(before, &mask[self.size - 1 - place..], factor);
             add(behind, mask, factor.wrapping_neg());
-        }
-        if let Some(body) = sum.last_mut() {
-            *body = body.wrapping_add(self.bodies[input].wrapping_mul(factor));
         }
     }
 }
@@ -72,4 +104,71 @@ fn add(sum: &mut [u64], mask: &[u64], factor: u64) {
             }
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sums of many inputs by products and one by one, for weights up to `most`.
+    fn agree(shape: (usize, usize), inputs: usize, most: u64, masks: impl Fn(u64) -> u64) {
+        let (polynomials, size) = shape;
+        let dimension = polynomials * size;
+        let word = |index: usize| (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+        let packed = PackedInputs {
+            masks: (0..inputs.div_ceil(size) * dimension).map(|index| masks(word(index))).collect(),
+            bodies: (0..inputs).map(word).collect(),
+            size,
+            dimension,
+            products: Default::default(),
+        };
+        let weight = |input: usize| (word(input + 7) % (2 * most + 1)).cast_signed() - most.cast_signed();
+        let terms = (0..inputs).filter(|input| input % 5 != 3).map(|input| (input, weight(input)));
+        assert!(packed.products(terms.clone()).is_some(), "{shape:?}, {inputs} inputs up to {most}");
+        let before: Vec<u64> = (0..=dimension).map(word).collect();
+        let (mut found, mut expected) = (before.clone(), before);
+        packed.add(terms.clone(), &mut found);
+        let (body, mask) = expected.split_last_mut().unwrap();
+        for (input, weight) in terms {
+            packed.add_one(input, weight, mask);
+            *body = body.wrapping_add(packed.bodies[input].wrapping_mul(weight as u64));
+        }
+        assert!(found == expected, "{shape:?}, {inputs} inputs up to {most}");
+    }
+
+    #[test]
+    fn products_are_the_sums_one_by_one() {
+        for shape in [(2, 512), (5, 256), (3, 512), (7, 256), (1, 2048), (1, 4096)] {
+            for (inputs, most) in [(100, 3), (450, 3), (512, 1), (516, 127), (2352, 3), (1300, 2047)] {
+                agree(shape, inputs, most, |word| word);
+            }
+        }
+    }
+
+    /// Masks at the ends of digits, and all with one sign.
+    #[test]
+    fn products_are_exact_at_the_ends_of_digits() {
+        let ends = [1 << 31, (1 << 31) - 1, 1 << 63, (1 << 63) - 1, u64::MAX, 0x8000_0000_8000_0000, 1 << 21];
+        for end in ends {
+            for most in [3, 127, 4095] {
+                agree((2, 512), 1100, most, |_| end);
+                agree((2, 512), 1100, most, |word| if word % 2 == 0 { end } else { word });
+            }
+        }
+    }
+
+    #[test]
+    fn weights_too_large_for_transforms_are_added_one_by_one() {
+        let packed = PackedInputs {
+            masks: vec![u64::MAX; 512],
+            bodies: vec![1; 512],
+            size: 512,
+            dimension: 512,
+            products: Default::default(),
+        };
+        assert!(packed.products((0..512).map(|input| (input, 1 << 40))).is_none());
+        assert!(packed.products((0..512).map(|input| (input, i64::MIN))).is_none());
+        assert!(packed.products((0..512).map(|input| (input, 1))).is_some());
+        assert!(packed.products((0..3).map(|input| (input, 1))).is_none());
+    }
 }

@@ -116,23 +116,35 @@ impl Digits {
         row: &[c64],
         fft: FftView<'_>,
     ) {
-        let Self { arch, last, transformed, sums, buffers, first } = self;
-        let digits = if gadget.levels == 1 {
-            &*rounded
+        if gadget.levels == 1 {
+            self.multiply(rounded, row, fft);
         } else {
-            arch.dispatch(TakeDigit { gadget, digits: last, rounded });
-            &last[..]
-        };
+            let mut last = std::mem::take(&mut self.last);
+            self.arch.dispatch(TakeDigit { gadget, digits: &mut last, rounded });
+            self.multiply(&last, row, fft);
+            self.last = last;
+        }
+    }
+
+    /// Adds the product of a polynomial of integers and a row of polynomials.
+    pub(super) fn multiply(&mut self, integers: &[u64], row: &[c64], fft: FftView<'_>) {
+        let Self { arch, transformed, sums, buffers, first, .. } = self;
         let fourier = FourierPolynomialMutView { data: &mut transformed[..] };
-        fft.forward_as_integer(fourier, Polynomial::from_container(digits), buffers.stack());
+        fft.forward_as_integer(fourier, Polynomial::from_container(integers), buffers.stack());
         let sums = &mut sums[..row.len()];
         arch.dispatch(MultiplyAdd { sums, row, transformed, first: std::mem::take(first) });
     }
 
     /// Adds the sums to polynomials.
     pub(super) fn add_to(&mut self, output: &mut [u64], fft: FftView<'_>) {
+        self.add_some_to(0, output, fft);
+    }
+
+    /// Adds the sums behind the first so many to polynomials.
+    pub(super) fn add_some_to(&mut self, from: usize, output: &mut [u64], fft: FftView<'_>) {
         let size = self.last.len();
-        for (polynomial, sum) in output.chunks_exact_mut(size).zip(self.sums.chunks_exact_mut(size / 2)) {
+        let sums = self.sums.chunks_exact_mut(size / 2).skip(from);
+        for (polynomial, sum) in output.chunks_exact_mut(size).zip(sums) {
             let fourier = FourierPolynomialMutView { data: sum };
             fft.add_backward_in_place_as_torus(
                 Polynomial::from_container(polynomial),

@@ -1,6 +1,6 @@
 //! The server: sums, key switches and rotations, each as soon as what it reads is there, on all threads.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use tfhe::core_crypto::{
     commons::math::random::{CompressionSeed, Seed as TorusSeed},
@@ -26,10 +26,10 @@ use crate::{
     vectors::on_vectors,
 };
 
-/// A sample that is being run: its inputs, and by number the wires of each rotation that is done.
+/// A sample that is being run: its inputs, and by number the wires of each rotation that is done and still read by something.
 pub(in crate::fhe) struct SampleRun {
     inputs: Inputs,
-    pub(in crate::fhe) wires: Vec<OnceLock<Wires>>,
+    wires: Vec<RwLock<Option<Wires>>>,
 }
 
 /// What a rotation gives.
@@ -151,23 +151,27 @@ impl Server {
         mut block: Vec<(usize, usize)>,
     ) {
         block.sort_by_key(|&(_, rotation)| !schedule.rotations[rotation].key_switches.sum);
-        let runs: Vec<Arc<SampleRun>> =
+        let of_block: Vec<Arc<SampleRun>> =
             block.iter().filter_map(|&(sample, _)| run_of(runs, sample).clone()).collect();
-        let jobs: Vec<(&SampleRun, &Rotation)> = runs
+        let jobs: Vec<(&SampleRun, &Rotation)> = of_block
             .iter()
             .zip(&block)
             .map(|(run, &(_, rotation))| (&**run, schedule.rotations[rotation]))
             .collect();
         let wires = self.workers.with_buffers(|buffers| self.rotate(schedule, &jobs, buffers));
-        for ((run, &(_, rotation)), wires) in runs.iter().zip(&block).zip(wires) {
-            run.wires[rotation].get_or_init(|| wires);
+        for ((run, &(_, rotation)), wires) in of_block.iter().zip(&block).zip(wires) {
+            run.set(rotation, Some(wires));
         }
-        queue.rotated(&block);
+        for (sample, rotation) in queue.rotated(&block) {
+            if let Some(run) = &*run_of(runs, sample) {
+                run.set(rotation, None);
+            }
+        }
     }
 
     /// A sample before its first rotation.
     pub(in crate::fhe) fn start(&self, input: &EncryptedInput) -> SampleRun {
-        let wires = (0..self.plan().rotations()).map(|_| OnceLock::new()).collect();
+        let wires = (0..self.plan().rotations()).map(|_| RwLock::new(None)).collect();
         SampleRun { inputs: self.expand_input(input), wires }
     }
 
@@ -274,23 +278,31 @@ impl Server {
 }
 
 impl SampleRun {
+    /// What a rotation gave; none once nothing reads it any more.
+    pub(in crate::fhe) fn set(&self, rotation: usize, wires: Option<Wires>) {
+        *self.wires[rotation].write().unwrap_or_else(PoisonError::into_inner) = wires;
+    }
+
+    fn wires(&self, rotation: usize) -> RwLockReadGuard<'_, Option<Wires>> {
+        self.wires[rotation].read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sum_big(&self, schedule: &Schedule<'_>, sum: &Sum, output: &mut [u64]) {
         output.fill(0);
         let length = output.len();
-        for &(source, weight) in &sum.terms {
-            let wires = match (source, &self.inputs) {
-                (Source::Table { table, .. }, _) => {
-                    let number = schedule.number(source);
-                    let Some(wires) = number.and_then(|number| self.wires[number].get()) else { continue };
-                    &wires.big[table * length..(table + 1) * length]
-                }
-                (Source::Input(index), Inputs::Big(inputs)) => {
-                    inputs.add(index, weight, output);
-                    continue;
-                }
-                (Source::Input(_), Inputs::Small(_)) => continue,
+        if let Inputs::Big(inputs) = &self.inputs {
+            let input = |&(source, weight): &(Source, i64)| match source {
+                Source::Input(index) => Some((index, weight)),
+                Source::Table { .. } => None,
             };
-            add_scaled(output, wires, weight);
+            inputs.add(sum.terms.iter().filter_map(input), output);
+        }
+        for &(source, weight) in &sum.terms {
+            let Source::Table { table, .. } = source else { continue };
+            let Some(number) = schedule.number(source) else { continue };
+            if let Some(wires) = &*self.wires(number) {
+                add_scaled(output, &wires.big[table * length..(table + 1) * length], weight);
+            }
         }
         if let Some(body) = output.last_mut() {
             *body = body.wrapping_add(sum.constant);
@@ -300,22 +312,24 @@ impl SampleRun {
     fn sum_small(&self, schedule: &Schedule<'_>, sum: &Sum, output: &mut [u32]) {
         output.fill(0);
         let length = output.len();
+        let mut add = |wire: &[u32], weight: i64| {
+            for (output, input) in output.iter_mut().zip(wire) {
+                *output = output.wrapping_add(input.wrapping_mul(weight as u32));
+            }
+        };
         for &(source, weight) in &sum.terms {
-            let wire = match (source, &self.inputs) {
+            match (source, &self.inputs) {
                 (Source::Table { table, .. }, _) => {
                     let Some(number) = schedule.number(source) else { continue };
                     let place = schedule.rotations[number].key_switches.wires.binary_search(&table);
-                    let wires = self.wires[number].get();
-                    let Some((wires, place)) = wires.zip(place.ok()) else { continue };
-                    &wires.small[place][..]
+                    if let (Some(wires), Ok(place)) = (&*self.wires(number), place) {
+                        add(&wires.small[place], weight);
+                    }
                 }
                 (Source::Input(index), Inputs::Small(inputs)) => {
-                    &inputs[index * length..(index + 1) * length]
+                    add(&inputs[index * length..(index + 1) * length], weight);
                 }
-                (Source::Input(_), Inputs::Big(_)) => continue,
-            };
-            for (output, input) in output.iter_mut().zip(wire) {
-                *output = output.wrapping_add(input.wrapping_mul(weight as u32));
+                (Source::Input(_), Inputs::Big(_)) => {}
             }
         }
         if let Some(body) = output.last_mut() {

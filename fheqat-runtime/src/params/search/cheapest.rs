@@ -1,10 +1,17 @@
 //! The search: every shape of keys, and for each rotation the cheapest modulus switch.
 
-use std::cell::LazyCell;
+use std::{
+    cell::{Cell, OnceCell},
+    rc::Rc,
+};
 
-use crate::params::dimension::{GlweDimension, PolynomialSize, Variance};
+use crate::params::dimension::{
+    DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize, Variance,
+};
 
 use super::{
+    buckets::{Bucket, buckets},
+    classes::Classes,
     solution::{Event, OutputSolution, RotationSolution, Solution},
     space::{Bounds, Space},
     undominated::Undominated,
@@ -16,20 +23,34 @@ use crate::params::{
     cost::{CiphertextCounts, Prices},
     modulus_switch::{self, MAX_EXTENSION, ModulusSwitch, Rounding},
     objective::{Objective, Tally},
-    workload::{NoiseLimit, Workload, WorkloadOutput, WorkloadRotation},
+    workload::{NoiseForm, NoiseLimit, Workload, WorkloadOutput, WorkloadRotation},
 };
 
 /// A margin for rounding: the search rearranges inequalities that the solution checks.
 const ROUNDING: f64 = 1e-9;
 
+/// Every so many of the small key's dimensions is tried at first, for a bound that leaves out most of the others.
+const EVERY: usize = 12;
+
+/// What time depends on beside noise: a shape, levels of decomposition, a small key.
+type Size = (GlweDimension, PolynomialSize, DecompositionLevelCount, LweDimension);
+
+#[derive(Clone)]
 pub(super) struct ParameterSearch<'a> {
     pub(super) workload: &'a Workload,
+    pub(super) classes: Rc<Classes>,
+    /// By log2 of the coarse grid.
+    max_deviations: Rc<[OnceCell<MaxDeviations>; 32]>,
+    buckets: Rc<[OnceCell<Vec<Bucket>>; 32]>,
+    /// The class that was the last to keep parameters from being possible: the first to be asked.
+    hardest: Cell<usize>,
     pub(super) space: &'a Space,
     undominated: Option<&'static Undominated>,
     prices: &'a Prices,
     operations: CiphertextCounts,
     io_operations: CiphertextCounts,
     depths: usize,
+    switches_keys: bool,
     objective: Objective,
     pub(super) results: Results,
     pub(super) required: Log2Probability,
@@ -47,12 +68,17 @@ impl<'a> ParameterSearch<'a> {
         let io_operations = CiphertextCounts { packed_results, ..workload.io_operations };
         Self {
             workload,
+            classes: Rc::new(Classes::new(workload)),
+            max_deviations: Rc::default(),
+            buckets: Rc::default(),
+            hardest: Cell::new(0),
             space,
             undominated: None,
             prices,
             operations: CiphertextCounts { packed_results, ..workload.operations() },
             io_operations,
             depths: workload.rotations.iter().map(|rotation| rotation.depth + 1).max().unwrap_or(0),
+            switches_keys: workload.key_switches() > 0,
             objective: bounds.objective,
             results: bounds.results,
             required,
@@ -73,11 +99,11 @@ impl<'a> ParameterSearch<'a> {
             operations: rounded(self.operations),
             io_operations: rounded(self.io_operations),
             results: Results::Rounded,
-            ..*self
+            ..self.clone()
         }
     }
 
-    fn rotations(&self, shape: (GlweDimension, PolynomialSize)) -> &[Decomposition] {
+    pub(super) fn rotations(&self, shape: (GlweDimension, PolynomialSize)) -> &[Decomposition] {
         self.undominated.map_or(&self.space.rotations, |undominated| undominated.rotations(shape))
     }
 
@@ -85,18 +111,50 @@ impl<'a> ParameterSearch<'a> {
         self.undominated.map_or(&self.space.key_switches, |undominated| undominated.key_switches(parameters))
     }
 
+    /// Of a workload that switches no keys, none.
+    pub(super) fn key_switch_choices(&self, parameters: &Parameters) -> Vec<Option<Decomposition>> {
+        if self.switches_keys {
+            self.key_switches(parameters).iter().copied().map(Some).collect()
+        } else {
+            vec![None]
+        }
+    }
+
     /// The best whose objective has a value less than `below`.
     pub(super) fn best(&self, server_key: Bytes, below: f64) -> Option<(f64, Parameters)> {
         if self.workload.rotations.is_empty() {
             return self.best_unrotated(server_key, below);
         }
+        if self.undominated.is_some() || !self.space.has_every_decomposition() {
+            return self.best_of(server_key, below, |_| true);
+        }
+        let undominated = self.clone().undominated();
+        let near = undominated.near(server_key, below);
+        let least = near.iter().map(|&(value, _)| value).fold(f64::INFINITY, f64::min);
+        let below = below.min(least * (1.0 + ROUNDING));
+        // Which keys pack results depends on noise, and so does their time: less noise may take more.
+        if self.results == Results::Packed {
+            return self.best_of(server_key, below, |_| true);
+        }
+        let near = near.into_iter().filter(|&(value, _)| value <= below);
+        let near: Vec<Size> = near.map(|(_, size)| size).collect();
+        self.best_of(server_key, below, |size| near.contains(size))
+    }
+
+    /// The best of some sizes. Of parameters of equal value the first is taken.
+    fn best_of(
+        &self,
+        server_key: Bytes,
+        below: f64,
+        is_among: impl Fn(&Size) -> bool,
+    ) -> Option<(f64, Parameters)> {
         let mut best: Option<(f64, Parameters)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
-            let max_deviations = LazyCell::new(|| {
-                MaxDeviations::new(self.workload, polynomial_size.0.ilog2() + 1, self.deviations)
-            });
             for &rotation in self.rotations((glwe_dimension, polynomial_size)) {
                 for &lwe_dimension in &self.space.lwe_dimensions {
+                    if !is_among(&(glwe_dimension, polynomial_size, rotation.levels, lwe_dimension)) {
+                        continue;
+                    }
                     let parameters = Parameters {
                         lwe_dimension,
                         glwe_dimension,
@@ -106,11 +164,42 @@ impl<'a> ParameterSearch<'a> {
                         packing: None,
                     };
                     let below = best.as_ref().map_or(below, |(value, _)| *value);
-                    best = self.best_key_switch(parameters, &max_deviations, server_key, below).or(best);
+                    best = self.best_key_switch(parameters, server_key, below).or(best);
                 }
             }
         }
         best
+    }
+
+    /// Sizes with the values that their best decompositions have, the best size of all among them: what another decomposition of the same
+    /// size has is no less, as it has more noise.
+    fn near(&self, server_key: Bytes, below: f64) -> Vec<(f64, Size)> {
+        let (mut near, mut least) = (Vec::new(), below);
+        let dimensions = self.space.lwe_dimensions.iter().enumerate();
+        let (some, others): (Vec<_>, Vec<_>) = dimensions.partition(|(index, _)| index % EVERY == 0);
+        for dimensions in [some, others] {
+            for &(glwe_dimension, polynomial_size) in &self.space.shapes {
+                for &rotation in self.rotations((glwe_dimension, polynomial_size)) {
+                    for &(_, &lwe_dimension) in &dimensions {
+                        let parameters = Parameters {
+                            lwe_dimension,
+                            glwe_dimension,
+                            polynomial_size,
+                            rotation,
+                            key_switch: None,
+                            packing: None,
+                        };
+                        let bound = least * (1.0 + ROUNDING);
+                        if let Some((value, _)) = self.best_key_switch(parameters, server_key, bound) {
+                            least = least.min(value);
+                            let size = (glwe_dimension, polynomial_size, rotation.levels, lwe_dimension);
+                            near.push((value, size));
+                        }
+                    }
+                }
+            }
+        }
+        near
     }
 
     /// The same for a workload of sums of inputs: one key, and none of a server but those that pack results.
@@ -118,7 +207,7 @@ impl<'a> ParameterSearch<'a> {
         let shapes = self.space.unrotated.iter();
         let keys = shapes.map(|&(dimension, size)| Parameters::without_rotations(dimension, size));
         let fitting = |parameters: Parameters| {
-            let noise = Variances::new(self.workload, &parameters);
+            let noise = Variances::new(self.workload, &self.classes, &parameters);
             let parameters = self.with_results(parameters, &noise)?;
             (parameters.server_key_bytes() <= server_key).then_some(parameters)
         };
@@ -174,27 +263,27 @@ impl<'a> ParameterSearch<'a> {
     fn best_key_switch(
         &self,
         parameters: Parameters,
-        max_deviations: &LazyCell<MaxDeviations, impl FnOnce() -> MaxDeviations>,
         server_key: Bytes,
         mut below: f64,
     ) -> Option<(f64, Parameters)> {
         if parameters.bootstrap_key_bytes() > server_key || self.lower_bound(&parameters) >= below {
             return None;
         }
-        let noise = Variances::new(self.workload, &parameters);
-        if !Self::possible_without_key_switch(&noise, max_deviations) {
+        let variance = Variances::of(self.workload, &parameters);
+        if !self.may_be_less(&parameters, &variance, below) {
+            return None;
+        }
+        let noise = Variances::new(self.workload, &self.classes, &parameters);
+        let max_deviations = self.max_deviations(&parameters);
+        if !self.possible_without_key_switch(&noise, max_deviations) {
             return None;
         }
         let parameters = self.with_results(parameters, &noise)?;
-        let key_switches = if self.workload.key_switches() == 0 {
-            vec![None]
-        } else {
-            self.key_switches(&parameters).iter().copied().map(Some).collect()
-        };
         let mut found = None;
-        for key_switch in key_switches {
+        for key_switch in self.key_switch_choices(&parameters) {
             let parameters = Parameters { key_switch, ..parameters };
-            if parameters.server_key_bytes() > server_key {
+            if parameters.server_key_bytes() > server_key || !self.may_be_less(&parameters, &variance, below)
+            {
                 continue;
             }
             if let Some(value) = self.value(&parameters, &noise, max_deviations, below) {
@@ -215,10 +304,56 @@ impl<'a> ParameterSearch<'a> {
         self.objective.lower_bound(parameters, least)
     }
 
-    fn possible_without_key_switch(noise: &Variances, max_deviations: &MaxDeviations) -> bool {
+    /// The largest standard deviations for the ring of these parameters.
+    pub(super) fn max_deviations(&self, parameters: &Parameters) -> &MaxDeviations {
+        let grid = parameters.coarse_grid();
+        self.max_deviations[grid as usize]
+            .get_or_init(|| MaxDeviations::new(self.workload, &self.classes, grid, self.deviations))
+    }
+
+    /// Whether the value may be less than `below`, by what a few rotations take that stand for all; `variance` is that of a form of noise.
+    /// Without a key switch, whatever it may be.
+    fn may_be_less(&self, parameters: &Parameters, variance: impl Fn(&NoiseForm) -> f64, below: f64) -> bool {
+        let new = || buckets(self.workload, &self.classes, self.max_deviations(parameters));
+        let buckets = self.buckets[parameters.coarse_grid() as usize].get_or_init(new);
+        if buckets.is_empty() {
+            return true;
+        }
+        let n = parameters.lwe_dimension.0 as f64;
+        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let key_switch_noise = parameters.key_switch_noise().0;
+        let mut least = self.prices.ciphertext_operations(parameters, self.operations).0;
+        for bucket in buckets {
+            let before = variance(&bucket.noise) + bucket.noise.switched * key_switch_noise;
+            let Some((_, rounding)) =
+                self.cheapest_modulus_switch(parameters, &bucket.max_deviations, before)
+            else {
+                return false;
+            };
+            let key_switch = self.prices.key_switch(parameters, bucket.key_pass_share).0;
+            let time = n * step.of(rounding.products, bucket.key_pass_share).0
+                + bucket.key_switches as f64 * key_switch;
+            least += bucket.count as f64 * time;
+        }
+        self.objective.lower_bound(parameters, Seconds(least)) < below * (1.0 + ROUNDING)
+    }
+
+    /// All classes, the hardest first.
+    fn by_hardness(&self) -> impl Iterator<Item = usize> + use<> {
+        let hardest = self.hardest.get();
+        let others = (0..self.classes.all().len()).filter(move |&class| class != hardest);
+        std::iter::once(hardest).chain(others)
+    }
+
+    fn possible_without_key_switch(&self, noise: &Variances, max_deviations: &MaxDeviations) -> bool {
         let fits = |variance: f64, deviation: f64| variance <= deviation * deviation;
-        let mut rotations = noise.rotations.iter().enumerate();
-        rotations.all(|(index, &noise)| fits(noise, max_deviations.largest(index)))
+        self.by_hardness().all(|class| {
+            let fits = fits(noise.rotations[class], max_deviations.largest(class));
+            if !fits {
+                self.hardest.set(class);
+            }
+            fits
+        })
     }
 
     /// The objective's value, if every rotation can keep its limit and the value is less than `below`.
@@ -229,24 +364,51 @@ impl<'a> ParameterSearch<'a> {
         max_deviations: &MaxDeviations,
         below: f64,
     ) -> Option<f64> {
+        let operations = self.prices.ciphertext_operations(parameters, self.operations);
+        let times = self.times(parameters, noise, max_deviations, (operations, below))?;
+        let mut tally = Tally::new(self.objective, parameters, operations, self.depths);
+        for (index, rotation) in self.workload.rotations.iter().enumerate() {
+            tally.add(rotation.depth, times[self.classes.of(index)]);
+            if tally.value() >= below {
+                return None;
+            }
+        }
+        (tally.value() < below).then(|| tally.value())
+    }
+
+    /// What a rotation of each class takes; none where one cannot keep its limit, or where all together take so long that the value is
+    /// not less than `below`.
+    fn times(
+        &self,
+        parameters: &Parameters,
+        noise: &Variances,
+        max_deviations: &MaxDeviations,
+        (operations, below): (Seconds, f64),
+    ) -> Option<Vec<Seconds>> {
         let n = parameters.lwe_dimension.0 as f64;
         let step = self.prices.shape(parameters).step(parameters.rotation.levels);
-        let operations = self.prices.ciphertext_operations(parameters, self.operations);
         let key_switch_noise = parameters.key_switch_noise();
-        let mut tally = Tally::new(self.objective, parameters, operations, self.depths);
-        let possible = self.workload.rotations.iter().enumerate().all(|(index, rotation)| {
+        let mut times = vec![Seconds(0.0); self.classes.all().len()];
+        let mut together = operations.0;
+        for index in self.by_hardness() {
+            let class = self.classes.all()[index];
+            let rotation = &self.workload.rotations[class.first];
             let before = noise.before_modulus_switch(index, rotation, key_switch_noise);
             let Some((_, rounding)) =
                 self.cheapest_modulus_switch(parameters, max_deviations.of(index), before)
             else {
-                return false;
+                self.hardest.set(index);
+                return None;
             };
             let steps = n * step.of(rounding.products, rotation.key_pass_share).0;
-            let key_switches = self.time_of_key_switches(parameters, rotation);
-            tally.add(rotation.depth, Seconds(key_switches.0 + steps));
-            tally.value() < below
-        });
-        (possible && tally.value() < below).then(|| tally.value())
+            let time = self.time_of_key_switches(parameters, rotation).0 + steps;
+            times[index] = Seconds(time);
+            together += class.count as f64 * time;
+            if self.objective.lower_bound(parameters, Seconds(together)) >= below * (1.0 + ROUNDING) {
+                return None;
+            }
+        }
+        Some(times)
     }
 
     fn time_of_key_switches(&self, parameters: &Parameters, rotation: &WorkloadRotation) -> Seconds {
@@ -289,10 +451,10 @@ impl<'a> ParameterSearch<'a> {
 
     pub(super) fn solution(&self, parameters: Parameters) -> Solution {
         let workload = self.workload;
-        let max_deviations = MaxDeviations::new(workload, parameters.coarse_grid(), self.deviations);
-        let noise = Variances::new(workload, &parameters);
+        let max_deviations = self.max_deviations(&parameters);
+        let noise = Variances::new(workload, &self.classes, &parameters);
         let rotations: Vec<RotationSolution> = (0..workload.rotations.len())
-            .map(|index| self.rotation(index, &parameters, &noise, &max_deviations))
+            .map(|index| self.rotation(index, &parameters, &noise, max_deviations))
             .collect();
         let outputs = self.output_solutions(&parameters, &noise);
         let events = rotations.iter().map(|rotation| &rotation.event);
@@ -332,9 +494,10 @@ impl<'a> ParameterSearch<'a> {
         max_deviations: &MaxDeviations,
     ) -> RotationSolution {
         let rotation = &self.workload.rotations[index];
-        let before = noise.before_modulus_switch(index, rotation, parameters.key_switch_noise());
+        let class = self.classes.of(index);
+        let before = noise.before_modulus_switch(class, rotation, parameters.key_switch_noise());
         let (modulus_switch, rounding) = self
-            .cheapest_modulus_switch(parameters, max_deviations.of(index), before)
+            .cheapest_modulus_switch(parameters, max_deviations.of(class), before)
             .unwrap_or((ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding()));
         let log_grid = rotation.log_grid(parameters.coarse_grid(), modulus_switch.extension);
         let added = parameters.modulus_switch_noise(rounding, modulus_switch.extension);

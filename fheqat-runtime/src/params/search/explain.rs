@@ -5,10 +5,10 @@ use crate::params::dimension::Variance;
 use super::{
     cheapest::ParameterSearch,
     infeasible::{Infeasible, Location},
-    workload_noise::{MaxDeviations, Variances},
+    workload_noise::Variances,
 };
 use crate::params::{
-    Bytes, Decomposition, Parameters, Results, TorusDistance,
+    Bytes, Parameters, Results, TorusDistance,
     constraint::failure,
     workload::{WorkloadOutput, WorkloadRotation},
 };
@@ -65,22 +65,25 @@ impl ParameterSearch<'_> {
     }
 
     fn nearest(&self) -> Option<Infeasible> {
+        // Of decompositions that others beat each has more noise.
+        let search = self.clone();
+        let search = if self.space.has_every_decomposition() { search.undominated() } else { search };
         let mut nearest: Option<(f64, Infeasible)> = None;
         for &(glwe_dimension, polynomial_size) in &self.space.shapes {
-            for &rotation in &self.space.rotations {
+            for &rotation in search.rotations((glwe_dimension, polynomial_size)) {
                 for &lwe_dimension in self.space.lwe_dimensions.iter().step_by(16) {
-                    for key_switch in self.key_switch_choices() {
-                        let parameters = Parameters {
-                            lwe_dimension,
-                            glwe_dimension,
-                            polynomial_size,
-                            rotation,
-                            key_switch,
-                            packing: None,
-                        };
-                        let (excess, reason) = self.worst(&parameters)?;
+                    let parameters = Parameters {
+                        lwe_dimension,
+                        glwe_dimension,
+                        polynomial_size,
+                        rotation,
+                        key_switch: None,
+                        packing: None,
+                    };
+                    for key_switch in search.key_switch_choices(&parameters) {
+                        let (excess, value) = self.worst(&Parameters { key_switch, ..parameters })?;
                         if nearest.as_ref().is_none_or(|(best, _)| excess < *best) {
-                            nearest = Some((excess, reason));
+                            nearest = Some((excess, self.reason(value)));
                         }
                     }
                 }
@@ -89,54 +92,69 @@ impl ParameterSearch<'_> {
         nearest.map(|(_, reason)| reason)
     }
 
-    fn key_switch_choices(&self) -> Vec<Option<Decomposition>> {
-        if self.workload.key_switches() == 0 {
-            return vec![None];
-        }
-        self.space.key_switches.iter().copied().map(Some).collect()
-    }
-
-    /// The value whose noise is the largest multiple of what it may be.
-    fn worst(&self, parameters: &Parameters) -> Option<(f64, Infeasible)> {
+    /// The value whose noise is the largest multiple of what it may be, and that multiple.
+    fn worst(&self, parameters: &Parameters) -> Option<(f64, Value)> {
         let workload = self.workload;
-        let max_deviations = MaxDeviations::new(workload, parameters.coarse_grid(), self.deviations);
-        let noise = Variances::new(workload, parameters);
+        let max_deviations = self.max_deviations(parameters);
+        let noise = Variances::new(workload, &self.classes, parameters);
         let least = self.candidates.last()?.last()?.1;
-        let rotations = workload.rotations.iter().enumerate().map(|(index, rotation)| {
-            let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
+        let added = parameters.modulus_switch_noise(least, self.candidates.len() as u32 - 1).0;
+        let key_switch = parameters.key_switch_noise();
+        let rotations = self.classes.by_last().map(|(class, rotation)| {
             let variance =
-                noise.before_modulus_switch(index, rotation, parameters.key_switch_noise()) + added;
-            (self.location(rotation), rotation.slots, rotation.limit, max_deviations.largest(index), variance)
+                noise.before_modulus_switch(class, &workload.rotations[rotation], key_switch) + added;
+            Value { part: Part::Rotation(rotation), max_deviation: max_deviations.largest(class), variance }
         });
-        let outputs = workload.outputs.iter().zip(&noise.outputs).map(|(output, &noise)| {
+        let outputs = workload.outputs.iter().zip(&noise.outputs).enumerate();
+        let outputs = outputs.map(|(index, (output, &variance))| {
             let max_deviation = output.max_deviation(self.deviations).0;
-            (Location::Output(output.output), output.slots, output.limit, max_deviation, noise)
+            Value { part: Part::Output(index), max_deviation, variance }
         });
         rotations
             .chain(outputs)
-            .map(|(location, slots, limit, max_deviation, variance)| {
-                let noise = Variance(variance);
-                let excess = variance.sqrt() / max_deviation.max(f64::MIN_POSITIVE);
-                let reason = match limit.tolerance {
-                    None => {
-                        let margin = TorusDistance(max_deviation * self.deviations.0);
-                        let (p_fail, required) = (failure(margin, noise), self.required);
-                        Infeasible::Noise { location, slots, margin, noise, p_fail, required }
-                    }
-                    Some(_) => Infeasible::Tolerance {
-                        location,
-                        slots,
-                        allowed: TorusDistance(max_deviation),
-                        noise,
-                    },
-                };
-                (excess, reason)
-            })
+            .map(|value| (value.variance.sqrt() / value.max_deviation.max(f64::MIN_POSITIVE), value))
             .max_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    fn reason(&self, Value { part, max_deviation, variance }: Value) -> Infeasible {
+        let (location, slots, limit) = match part {
+            Part::Rotation(index) => {
+                let rotation = &self.workload.rotations[index];
+                (self.location(rotation), rotation.slots, rotation.limit)
+            }
+            Part::Output(index) => {
+                let output = &self.workload.outputs[index];
+                (Location::Output(output.output), output.slots, output.limit)
+            }
+        };
+        let noise = Variance(variance);
+        match limit.tolerance {
+            None => {
+                let margin = TorusDistance(max_deviation * self.deviations.0);
+                let (p_fail, required) = (failure(margin, noise), self.required);
+                Infeasible::Noise { location, slots, margin, noise, p_fail, required }
+            }
+            Some(_) => {
+                Infeasible::Tolerance { location, slots, allowed: TorusDistance(max_deviation), noise }
+            }
+        }
     }
 
     fn location(&self, rotation: &WorkloadRotation) -> Location {
         let name = self.workload.layers.get(rotation.layer).cloned().unwrap_or_default();
         Location::Layer { index: rotation.layer, name }
     }
+}
+
+/// A value that a circuit reads, and its noise under some parameters.
+struct Value {
+    part: Part,
+    max_deviation: f64,
+    variance: f64,
+}
+
+/// By index in the workload.
+enum Part {
+    Rotation(usize),
+    Output(usize),
 }

@@ -1,6 +1,8 @@
 //! The cheapest parameters that keep a workload's limits of noise, or which limit none can keep.
 
+mod buckets;
 mod cheapest;
+mod classes;
 mod explain;
 mod infeasible;
 mod quick;

@@ -118,6 +118,15 @@ impl Space {
         Self { lwe_dimensions, ..self.clone() }
     }
 
+    /// Whether the decompositions are those of the whole space, for shapes and small keys that it has too.
+    pub(super) fn has_every_decomposition(&self) -> bool {
+        let whole = Self::whole();
+        self.rotations == whole.rotations
+            && self.key_switches == whole.key_switches
+            && self.shapes.iter().all(|shape| whole.shapes.contains(shape))
+            && self.lwe_dimensions.iter().all(|dimension| whole.lwe_dimensions.contains(dimension))
+    }
+
     /// The one point of the space that has these parameters, for workloads that take all or less of what their keys can do.
     #[cfg(feature = "fhe")]
     #[must_use]

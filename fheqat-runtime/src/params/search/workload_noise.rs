@@ -1,5 +1,6 @@
 //! The noise of each value of a workload, and the most that it may have.
 
+use super::classes::Classes;
 use crate::params::dimension::Variance;
 
 use crate::params::{
@@ -10,7 +11,7 @@ use crate::params::{
     workload::{NoiseForm, Workload, WorkloadRotation},
 };
 
-/// The largest standard deviations of every rotation for one ring, by extension.
+/// The largest standard deviations of every class of rotations for one ring, by extension.
 pub(super) struct MaxDeviations {
     deviations: Vec<f64>,
 }
@@ -18,11 +19,12 @@ pub(super) struct MaxDeviations {
 impl MaxDeviations {
     const WIDTH: usize = MAX_EXTENSION as usize + 1;
 
-    pub(super) fn new(workload: &Workload, coarse_grid: u32, margin: Deviations) -> Self {
-        let deviations = workload
-            .rotations
+    pub(super) fn new(workload: &Workload, classes: &Classes, coarse_grid: u32, margin: Deviations) -> Self {
+        let deviations = classes
+            .all()
             .iter()
-            .flat_map(|rotation| {
+            .flat_map(|class| {
+                let rotation = &workload.rotations[class.first];
                 (0..=MAX_EXTENSION).map(move |extension| {
                     rotation.max_deviation(rotation.log_grid(coarse_grid, extension), margin).0
                 })
@@ -31,23 +33,37 @@ impl MaxDeviations {
         Self { deviations }
     }
 
-    pub(super) fn of(&self, rotation: usize) -> &[f64] {
-        &self.deviations[rotation * Self::WIDTH..(rotation + 1) * Self::WIDTH]
+    pub(super) fn of(&self, class: usize) -> &[f64] {
+        &self.deviations[class * Self::WIDTH..(class + 1) * Self::WIDTH]
     }
 
-    pub(super) fn largest(&self, rotation: usize) -> f64 {
-        self.of(rotation).iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    pub(super) fn largest(&self, class: usize) -> f64 {
+        self.of(class).iter().copied().fold(f64::NEG_INFINITY, f64::max)
     }
 }
 
 /// Variances before the key switch for one set of parameters.
 pub(super) struct Variances {
+    /// By class.
     pub(super) rotations: Vec<f64>,
     pub(super) outputs: Vec<f64>,
 }
 
 impl Variances {
-    pub(super) fn new(workload: &Workload, parameters: &Parameters) -> Self {
+    pub(super) fn new(workload: &Workload, classes: &Classes, parameters: &Parameters) -> Self {
+        let variance = Self::of(workload, parameters);
+        Self {
+            rotations: classes
+                .all()
+                .iter()
+                .map(|class| variance(&workload.rotations[class.first].noise))
+                .collect(),
+            outputs: workload.outputs.iter().map(|output| variance(&output.noise)).collect(),
+        }
+    }
+
+    /// The variance of a form of noise.
+    pub(super) fn of(workload: &Workload, parameters: &Parameters) -> impl Fn(&NoiseForm) -> f64 + use<> {
         let fresh = if workload.inputs_under_small_key {
             small_encryption(parameters.lwe_dimension)
         } else {
@@ -58,20 +74,16 @@ impl Variances {
         } else {
             (Variance(0.0), Correlation(0.0))
         };
-        let variance = |form: &NoiseForm| form.variance(fresh, extraction, correlation).0;
-        Self {
-            rotations: workload.rotations.iter().map(|rotation| variance(&rotation.noise)).collect(),
-            outputs: workload.outputs.iter().map(|output| variance(&output.noise)).collect(),
-        }
+        move |form: &NoiseForm| form.variance(fresh, extraction, correlation).0
     }
 
     /// The variance that reaches a rotation's modulus switch.
     pub(super) fn before_modulus_switch(
         &self,
-        index: usize,
+        class: usize,
         rotation: &WorkloadRotation,
         key_switch: Variance,
     ) -> f64 {
-        self.rotations[index] + rotation.noise.switched * key_switch.0
+        self.rotations[class] + rotation.noise.switched * key_switch.0
     }
 }

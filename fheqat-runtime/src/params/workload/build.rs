@@ -12,7 +12,7 @@ use crate::{
     params::{
         Log2Probability, Slots, TorusDistance,
         constraint::{Deviations, deviations},
-        cost::{BLOCK, CiphertextCounts},
+        cost::{BLOCK, CiphertextCounts, PACKED_PRODUCT},
     },
 };
 
@@ -200,29 +200,24 @@ impl<'a> WorkloadBuilder<'a> {
     ) -> CiphertextCounts {
         let tables = self.live_tables(accumulator);
         let Accumulator { terms, tables: all, .. } = &self.graph.accumulators[accumulator];
-        let (sum, inputs) = (self.ciphertexts(terms), inputs_of(terms));
+        let (sum, inputs, packed) = (self.ciphertexts(terms), inputs_of(terms), packed(terms));
         let (extractions, readings) = match tables.len() {
             1 => (1, 1),
             _ => (jumps, tables.iter().map(|&table| all[table].jumps.len()).sum()),
         };
-        let (small_additions, big, packed_additions) =
-            if under_small_key { (sum, 0, 0) } else { (0, sum - inputs, inputs) };
-        CiphertextCounts {
-            small_additions,
-            packed_additions,
-            additions: big + readings,
-            extractions,
-            ..CiphertextCounts::default()
-        }
+        let (small_additions, big, packed) =
+            if under_small_key { (sum, 0, CiphertextCounts::default()) } else { (0, sum - inputs, packed) };
+        CiphertextCounts { small_additions, additions: big + readings, extractions, ..packed }
     }
 
     fn io_operations(&self, inputs_under_small_key: bool, inputs: &[Option<Slots>]) -> CiphertextCounts {
         let inputs = inputs.iter().flatten().count();
         let sums = || self.graph.outputs.iter().map(|output| &output.terms);
-        let packed_additions = sums().map(|terms| inputs_of(terms)).sum();
-        let additions = sums().map(|terms| self.ciphertexts(terms)).sum::<usize>() - packed_additions;
+        let packed = sums().map(|terms| packed(terms));
+        let packed = packed.fold(CiphertextCounts::default(), CiphertextCounts::plus);
+        let additions = sums().map(|terms| self.ciphertexts(terms) - inputs_of(terms)).sum();
         let (small_inputs, inputs) = if inputs_under_small_key { (inputs, 0) } else { (0, inputs) };
-        CiphertextCounts { inputs, small_inputs, additions, packed_additions, ..CiphertextCounts::default() }
+        CiphertextCounts { inputs, small_inputs, additions, ..packed }
     }
 
     /// Terms that are not constant.
@@ -453,6 +448,16 @@ impl<'a> WorkloadBuilder<'a> {
 
 fn inputs_of(terms: &[Term]) -> usize {
     terms.iter().filter(|term| matches!(term.wire, Wire::Input(_))).count()
+}
+
+/// How the inputs of a sum under the big key are added.
+fn packed(terms: &[Term]) -> CiphertextCounts {
+    match inputs_of(terms) {
+        inputs if inputs < PACKED_PRODUCT => {
+            CiphertextCounts { packed_additions: inputs, ..CiphertextCounts::default() }
+        }
+        inputs => CiphertextCounts { packed_sums: 1, packed_terms: inputs, ..CiphertextCounts::default() },
+    }
 }
 
 fn share_passes(rotations: &mut [WorkloadRotation]) {

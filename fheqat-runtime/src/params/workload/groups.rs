@@ -11,6 +11,8 @@ pub(super) const LARGEST: u32 = 1 << 24;
 pub(super) struct Groups {
     tables: Vec<usize>,
     parents: Vec<usize>,
+    /// Of a root: how many wires are under it.
+    sizes: Vec<usize>,
     needs: Vec<u32>,
     slot_multiple: u32,
 }
@@ -27,7 +29,13 @@ impl Groups {
                 first
             })
             .collect();
-        Self { tables, parents: (0..next).collect(), needs: vec![0; next], slot_multiple }
+        Self {
+            tables,
+            parents: (0..next).collect(),
+            sizes: vec![1; next],
+            needs: vec![0; next],
+            slot_multiple,
+        }
     }
 
     fn node(&self, wire: Wire) -> usize {
@@ -46,7 +54,12 @@ impl Groups {
 
     pub(super) fn join(&mut self, one: Wire, other: Wire) {
         let (one, other) = (self.root(self.node(one)), self.root(self.node(other)));
+        if one == other {
+            return;
+        }
+        let (one, other) = if self.sizes[one] < self.sizes[other] { (other, one) } else { (one, other) };
         self.parents[other] = one;
+        self.sizes[one] += self.sizes[other];
         self.needs[one] = self.needs[one].max(self.needs[other]);
     }
 

@@ -256,7 +256,7 @@ impl Probe<'_> {
                 off += moved;
                 read.push(levels);
                 let number = schedule.number(Source::Table { stage, rotation: index, table: 0 }).unwrap();
-                assert!(run.wires[number].set(wires).is_ok());
+                run.set(number, Some(wires));
             }
             seen.off.push(off);
             levels.push(read);

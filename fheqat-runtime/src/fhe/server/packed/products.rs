@@ -1,0 +1,123 @@
+//! Sums of many packed inputs, as products of polynomials.
+//!
+//! With the coefficients of a mask A from the last to the first, `R[i] = A[N - 1 - i]`, the mask of the coefficient at p is `-Y^(p + 1) R`
+//! modulo `Y^N + 1`. So a sum over the inputs of one ciphertext has the mask `W R`, with `W = -sum_p w_p Y^(p + 1)`: a transform of the
+//! weights and one back, however many inputs there are.
+//!
+//! Nothing is rounded. Masks are cut into digits so short that floating-point transforms give each coefficient of a product to less than a
+//! half, which is then rounded to an integer.
+
+use pulp::c64;
+use tfhe::core_crypto::{
+    fft_impl::fft64::math::polynomial::FourierPolynomialMutView,
+    prelude::{Fft, Polynomial, PolynomialSize},
+};
+
+use crate::fhe::server::product::Digits;
+
+/// A number in balanced digits of as many bits; the last has the rest, and is as short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MaskDigits {
+    count: usize,
+    bits: u32,
+}
+
+/// Two digits do for weights of a few bits, three for nearly all others.
+pub(super) const MASK_DIGITS: [MaskDigits; 2] =
+    [MaskDigits { count: 2, bits: 32 }, MaskDigits { count: 3, bits: 22 }];
+
+impl MaskDigits {
+    /// Whether products are exact, of weights of this norm in so many ciphertexts of N inputs.
+    ///
+    /// Two transforms of N/2 numbers, a multiplication and a transform back err by at most `24 log2 N` units in the last place of the
+    /// product of the norms of both factors (Higham, *Accuracy and Stability of Numerical Algorithms*, section 24.1, has less).
+    pub(super) fn are_exact(self, norm: f64, ciphertexts: usize, size: usize) -> bool {
+        let masks = ((ciphertexts * size) as f64).sqrt() * f64::from(self.bits - 1).exp2();
+        let error = 24.0 * f64::from(size.ilog2()) * f64::EPSILON / 2.0 * norm * masks;
+        error < 0.5
+    }
+
+    /// The digits of a number, the lowest first.
+    fn of(self, mut number: u64) -> impl Iterator<Item = i64> {
+        let Self { count, bits } = self;
+        (0..count).map(move |index| {
+            let unused = 64 - bits.min(64 - bits * index as u32);
+            let digit = (number << unused).cast_signed() >> unused;
+            // What is above the last digit is a multiple of 2^64, and never read.
+            number = number.wrapping_sub(digit.cast_unsigned()) >> bits;
+            digit
+        })
+    }
+}
+
+/// Transformed masks of one sample.
+pub(super) struct Products {
+    fft: Fft,
+    digits: MaskDigits,
+    /// N.
+    size: usize,
+    /// k.
+    polynomials: usize,
+    /// `[ciphertexts, digits, k, N/2]`, a digit in turns.
+    masks: Vec<c64>,
+}
+
+impl Products {
+    /// Of masks `[ciphertexts, k, N]`, the coefficients of each polynomial from the last to the first.
+    pub(super) fn new(masks: &[u64], size: usize, dimension: usize, digits: MaskDigits) -> Self {
+        let fft = Fft::new(PolynomialSize(size));
+        let mut buffers = Digits::new(size, 0, &fft);
+        let mut transformed = Vec::with_capacity(masks.len() / 2 * digits.count);
+        let mut integers = vec![0; size];
+        for ciphertext in masks.chunks_exact(dimension) {
+            for index in 0..digits.count {
+                let turns = (f64::from(digits.bits * index as u32) - 64.0).exp2();
+                for polynomial in ciphertext.chunks_exact(size) {
+                    for (integer, &number) in integers.iter_mut().zip(polynomial) {
+                        *integer = digits.of(number).nth(index).map_or(0, i64::cast_unsigned);
+                    }
+                    let from = transformed.len();
+                    transformed.resize(from + size / 2, c64::new(0.0, 0.0));
+                    fft.as_view().forward_as_integer(
+                        FourierPolynomialMutView { data: &mut transformed[from..] },
+                        Polynomial::from_container(&integers[..]),
+                        buffers.buffers().stack(),
+                    );
+                    for number in &mut transformed[from..] {
+                        *number *= turns;
+                    }
+                }
+            }
+        }
+        Self { fft, digits, size, polynomials: dimension / size, masks: transformed }
+    }
+
+    /// Adds the mask of a sum of inputs to a mask.
+    pub(super) fn add(&self, terms: impl Iterator<Item = (usize, i64)>, sum: &mut [u64]) {
+        let Self { size, polynomials, .. } = *self;
+        let row = self.digits.count * polynomials * size / 2;
+        let mut weights = vec![0_u64; self.masks.len() / row * size];
+        for (input, weight) in terms {
+            let (from, place) = (input / size * size, input % size + 1);
+            let (place, weight) = if place == size { (0, weight) } else { (place, weight.wrapping_neg()) };
+            weights[from + place] = weights[from + place].wrapping_add(weight.cast_unsigned());
+        }
+        let mut products = Digits::new(size, self.digits.count * polynomials, &self.fft);
+        products.start();
+        for (weights, row) in weights.chunks_exact(size).zip(self.masks.chunks_exact(row)) {
+            if weights.iter().any(|&weight| weight != 0) {
+                products.multiply(weights, row, self.fft.as_view());
+            }
+        }
+        let mut product = vec![0_u64; polynomials * size];
+        for index in 0..self.digits.count {
+            product.fill(0);
+            products.add_some_to(index * polynomials, &mut product, self.fft.as_view());
+            let shift = self.digits.bits * index as u32;
+            let half = (1_u64 << shift) >> 1;
+            for (sum, &product) in sum.iter_mut().zip(&product) {
+                *sum = sum.wrapping_add(product.wrapping_add(half) >> shift << shift);
+            }
+        }
+    }
+}
