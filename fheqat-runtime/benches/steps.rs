@@ -29,6 +29,7 @@ const ROUNDS: usize = 5;
 fn parameters(shape: &ShapePrices, levels: usize) -> Parameters {
     let one = Parameters {
         lwe_dimension: LweDimension(1),
+        small_key: SmallKey::Uniform,
         glwe_dimension: GlweDimension(shape.glwe_dimension),
         polynomial_size: PolynomialSize(shape.polynomial_size),
         rotation: Decomposition::new(22 / levels, levels),

@@ -153,6 +153,7 @@ fn dumb(workload: &Workload, bounds: Bounds, space: &Space) -> Option<f64> {
                 for &key_switch in &space.key_switches {
                     let parameters = Parameters {
                         lwe_dimension,
+                        small_key: SmallKey::Uniform,
                         glwe_dimension,
                         polynomial_size,
                         rotation,

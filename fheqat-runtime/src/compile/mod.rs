@@ -63,7 +63,8 @@ impl Circuit {
             objective: options.objective,
             results: options.results,
         };
-        let space = Space { extension: options.max_extension, ..Space::default() };
+        let small_key = options.parameters.map_or(options.small_key, |parameters| parameters.small_key);
+        let space = Space { extension: options.max_extension, ..Space::of(small_key) };
         let space = match options.parameters {
             Some(parameters) => space_of(&parameters, options.results, &space, &usual, &others)?,
             None => space,

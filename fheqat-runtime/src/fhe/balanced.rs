@@ -8,11 +8,13 @@ use tfhe::core_crypto::{
     commons::math::random::{RandomGenerable, UniformBinary},
     prelude::{
         DefaultRandomGenerator, LweSecretKey, NormalizedHammingWeightBound, SecretRandomGenerator,
-        UnsignedInteger, generate_binary_lwe_secret_key_with_bounded_hamming_weight,
+        UnsignedInteger, generate_binary_lwe_secret_key,
+        generate_binary_lwe_secret_key_with_bounded_hamming_weight,
     },
 };
+use zeroize::Zeroizing;
 
-use crate::params::noise::ONES;
+use crate::params::{SmallKey, dimension::LweDimension, noise::ONES};
 
 /// Draws every bit of a key.
 pub(super) fn draw<Scalar>(bits: &mut [Scalar], generator: &mut SecretRandomGenerator<DefaultRandomGenerator>)
@@ -26,6 +28,41 @@ where
     let bound = NormalizedHammingWeightBound::new(most_ones).expect("more than a half, and at most all");
     let mut key = LweSecretKey::from_container(bits);
     generate_binary_lwe_secret_key_with_bounded_hamming_weight(&mut key, generator, bound);
+}
+
+/// Draws every bit of a small key.
+pub(super) fn draw_small(
+    bits: &mut [u32],
+    small_key: SmallKey,
+    generator: &mut SecretRandomGenerator<DefaultRandomGenerator>,
+) {
+    match small_key {
+        SmallKey::Uniform => draw(bits, generator),
+        SmallKey::Blocks => draw_blocks(bits, generator),
+    }
+}
+
+/// Draws blocks of uniform bits and keeps those with at most one 1, which are then uniform among such blocks; and draws all anew until the
+/// ones are at most [`ONES`] standard deviations above their mean.
+fn draw_blocks(bits: &mut [u32], generator: &mut SecretRandomGenerator<DefaultRandomGenerator>) {
+    let (key, dimension) = (SmallKey::Blocks, LweDimension(bits.len()));
+    let most_ones = bits.len() as f64 * key.mean() + ONES * key.deviation_of_ones(dimension);
+    let mut uniform = Zeroizing::new([0; SmallKey::BLOCK]);
+    loop {
+        for block in bits.chunks_exact_mut(SmallKey::BLOCK) {
+            loop {
+                let mut drawn = LweSecretKey::from_container(&mut uniform[..]);
+                generate_binary_lwe_secret_key(&mut drawn, generator);
+                if uniform.iter().sum::<u32>() <= 1 {
+                    break;
+                }
+            }
+            block.copy_from_slice(&uniform[..]);
+        }
+        if f64::from(bits.iter().sum::<u32>()) <= most_ones {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::ids::{KeyId, ModelId};
 use crate::{
     error::InputError,
-    params::{Decomposition, Parameters},
+    params::{Decomposition, Parameters, SmallKey},
 };
 
 /// Why a pool of threads could not start.
@@ -95,10 +95,19 @@ impl Mismatch {
 }
 
 fn shapes(parameters: &Parameters) -> String {
-    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
-        parameters;
+    let Parameters {
+        lwe_dimension,
+        small_key,
+        glwe_dimension,
+        polynomial_size,
+        rotation,
+        key_switch,
+        packing,
+    } = parameters;
     let decomposition = |of: &Decomposition| format!("{} x {}", of.base_log.0, of.levels.0);
-    let small = format!("n = {}, k = {}, N = {}", lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
+    let blocks = if *small_key == SmallKey::Blocks { " in blocks" } else { "" };
+    let (n, k, size) = (lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
+    let small = format!("n = {n}{blocks}, k = {k}, N = {size}");
     let rotation = parameters.rotate().then(|| format!(", bootstrap key {}", decomposition(rotation)));
     let switch = key_switch.as_ref().map(|switch| format!(", key switch {}", decomposition(switch)));
     let packing = packing.as_ref().map(|packing| {

@@ -12,7 +12,7 @@ use tfhe::core_crypto::{
 use zeroize::Zeroizing;
 
 use super::balanced;
-use crate::params::{Decomposition, Packing, Parameters, noise::small_encryption};
+use crate::params::{Decomposition, Packing, Parameters};
 
 /// The secret keys, a word a bit; on files a bit a bit.
 #[derive(Clone, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ impl Secrets {
         let mut small = Zeroizing::new(vec![0; parameters.lwe_dimension.0]);
         let mut big = Zeroizing::new(vec![0; parameters.big_dimension().0]);
         let mut packed = Zeroizing::new(vec![0; packed_dimension(parameters)]);
-        balanced::draw(&mut small, &mut generator);
+        balanced::draw_small(&mut small, parameters.small_key, &mut generator);
         balanced::draw(&mut big, &mut generator);
         balanced::draw(&mut packed, &mut generator);
         Self { small, big, packed }
@@ -87,7 +87,7 @@ impl Secrets {
         let Some(decomposition) = parameters.key_switch else { return (0, Vec::new()) };
         let seed = seeder.seed().0;
         let mut key = parameters.seeded_key_switching_key(decomposition, seed);
-        let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
+        let noise = DynamicDistribution::<u32>::new_gaussian(parameters.small_encryption());
         generate_seeded_lwe_keyswitch_key(&self.big(), &self.small(), &mut key, noise, seeder);
         (seed, key.into_container())
     }
@@ -158,7 +158,7 @@ mod bits {
     };
     use zeroize::{Zeroize, Zeroizing};
 
-    use crate::params::search::Space;
+    use crate::params::{SmallKey, search::Space};
 
     pub(super) fn serialize<S: Serializer, Word: Copy + PartialEq + From<bool> + Zeroize>(
         words: &Zeroizing<Vec<Word>>,
@@ -185,7 +185,7 @@ mod bits {
 
             // A bit becomes a word: 64 times the bytes.
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                if bytes.len() > Space::whole().largest_dimension().div_ceil(8) {
+                if bytes.len() > Space::whole(SmallKey::Blocks).largest_dimension().div_ceil(8) {
                     return Err(E::invalid_length(bytes.len(), &self));
                 }
                 let mut words = Zeroizing::new(Vec::with_capacity(8 * bytes.len()));

@@ -4,7 +4,7 @@
 use super::dimension::{DecompositionLevelCount, GlweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
 
-use super::{Decomposition, Packing, Parameters, Seconds, modulus_switch::Rounding};
+use super::{Decomposition, Packing, Parameters, Seconds, SmallKey, modulus_switch::Rounding};
 
 /// How often each operation on whole ciphertexts is done, beside switching keys and rotating. Small ones are under the small
 /// key.
@@ -78,6 +78,10 @@ pub struct ShapePrices {
     pub one_level: StepPrice,
     /// What each further level adds to a step.
     pub further_level: StepPrice,
+    /// A step of a block of the small key's bits at one level.
+    pub block: StepPrice,
+    /// What each further level adds to it.
+    pub further_level_of_block: StepPrice,
     /// Generating and expanding the bootstrap key, for each of its `n * levels * (k + 1)` ciphertexts.
     pub bootstrap_key: Seconds,
 }
@@ -112,13 +116,14 @@ impl StepPrice {
 impl ShapePrices {
     /// A step at so many levels.
     #[must_use]
-    pub fn step(&self, levels: DecompositionLevelCount) -> StepPrice {
+    pub fn step(&self, levels: DecompositionLevelCount, small_key: SmallKey) -> StepPrice {
+        let (one, each) = match small_key {
+            SmallKey::Uniform => (self.one_level, self.further_level),
+            SmallKey::Blocks => (self.block, self.further_level_of_block),
+        };
         let further = levels.0 as f64 - 1.0;
         let price = |one: Seconds, each: Seconds| Seconds(one.0 + further * each.0);
-        StepPrice {
-            first: price(self.one_level.first, self.further_level.first),
-            further: price(self.one_level.further, self.further_level.further),
-        }
+        StepPrice { first: price(one.first, each.first), further: price(one.further, each.further) }
     }
 
     /// Butterflies and multiplications of one level: shapes are compared by it.
@@ -140,6 +145,8 @@ impl ShapePrices {
             polynomial_size,
             one_level: step(self.one_level),
             further_level: step(self.further_level),
+            block: step(self.block),
+            further_level_of_block: step(self.further_level_of_block),
             bootstrap_key: Seconds(self.bootstrap_key.0 * factor),
         }
     }
@@ -185,21 +192,23 @@ impl ShapePrices {
         polynomial_size: 1,
         one_level: StepPrice { first: Seconds(0.0), further: Seconds(0.0) },
         further_level: StepPrice { first: Seconds(0.0), further: Seconds(0.0) },
+        block: StepPrice { first: Seconds(0.0), further: Seconds(0.0) },
+        further_level_of_block: StepPrice { first: Seconds(0.0), further: Seconds(0.0) },
         bootstrap_key: Seconds(0.0),
     };
 }
 
-/// Nanoseconds by shape: a step's first product and each further one, what a further level adds to both, and a ciphertext
-/// of the bootstrap key. The median of four runs of `cargo bench --bench prices -- shipped`, on one quiet core with AVX2.
-const SHIPPED: [(usize, usize, [f64; 5]); 8] = [
-    (3, 512, [11_100.0, 6_390.0, 8_820.0, 3_570.0, 286_000.0]),
-    (4, 512, [15_300.0, 8_190.0, 12_600.0, 5_270.0, 360_000.0]),
-    (2, 1024, [15_500.0, 9_510.0, 11_100.0, 5_270.0, 520_000.0]),
-    (1, 2048, [18_500.0, 13_300.0, 12_300.0, 7_090.0, 778_000.0]),
-    (3, 1024, [23_200.0, 13_200.0, 17_600.0, 7_560.0, 717_000.0]),
-    (2, 2048, [32_500.0, 20_900.0, 22_900.0, 12_300.0, 1_310_000.0]),
-    (1, 4096, [38_200.0, 28_800.0, 25_300.0, 15_800.0, 2_000_000.0]),
-    (1, 8192, [80_100.0, 61_800.0, 54_100.0, 35_600.0, 5_320_000.0]),
+/// Nanoseconds by shape: a step's first product and each further one, what a further level adds to both; the same of a step of a block;
+/// and a ciphertext of the bootstrap key. The median of four runs of `cargo bench --bench prices -- shipped`, on one quiet core with AVX2.
+const SHIPPED: [(usize, usize, [f64; 9]); 8] = [
+    (3, 512, [11_100.0, 6_390.0, 8_820.0, 3_570.0, 19_425.0, 9_265.0, 15_435.0, 5_176.0, 286_000.0]),
+    (4, 512, [15_300.0, 8_190.0, 12_600.0, 5_270.0, 26_775.0, 11_875.0, 22_050.0, 7_641.0, 360_000.0]),
+    (2, 1024, [15_500.0, 9_510.0, 11_100.0, 5_270.0, 27_125.0, 13_789.0, 19_425.0, 7_641.0, 520_000.0]),
+    (1, 2048, [18_500.0, 13_300.0, 12_300.0, 7_090.0, 32_375.0, 19_285.0, 21_525.0, 10_280.0, 778_000.0]),
+    (3, 1024, [23_200.0, 13_200.0, 17_600.0, 7_560.0, 40_600.0, 19_140.0, 30_800.0, 10_962.0, 717_000.0]),
+    (2, 2048, [32_500.0, 20_900.0, 22_900.0, 12_300.0, 56_875.0, 30_305.0, 40_075.0, 17_835.0, 1_310_000.0]),
+    (1, 4096, [38_200.0, 28_800.0, 25_300.0, 15_800.0, 66_850.0, 41_760.0, 44_275.0, 22_910.0, 2_000_000.0]),
+    (1, 8192, [80_100.0, 61_800.0, 54_100.0, 35_600.0, 140_175.0, 89_610.0, 94_675.0, 51_620.0, 5_320_000.0]),
 ];
 
 impl Prices {
@@ -211,12 +220,14 @@ impl Prices {
             first: nanoseconds(first),
             further: nanoseconds(further),
         };
-        let shapes = SHIPPED.map(|(glwe_dimension, polynomial_size, [a, b, c, d, e])| ShapePrices {
+        let shapes = SHIPPED.map(|(glwe_dimension, polynomial_size, [a, b, c, d, e, f, g, h, key])| ShapePrices {
             glwe_dimension,
             polynomial_size,
             one_level: step([a, b]),
             further_level: step([c, d]),
-            bootstrap_key: nanoseconds(e),
+            block: step([e, f]),
+            further_level_of_block: step([g, h]),
+            bootstrap_key: nanoseconds(key),
         });
         Self {
             shapes: shapes.to_vec(),
@@ -241,11 +252,17 @@ impl Prices {
         self.shapes.iter().find(known).copied().or_else(scaled).unwrap_or(ShapePrices::FREE)
     }
 
+    /// A step of a rotation.
+    #[must_use]
+    pub fn step(&self, parameters: &Parameters) -> StepPrice {
+        self.shape(parameters).step(parameters.rotation.levels, parameters.small_key)
+    }
+
     /// One blind rotation that pays for a `share` of a pass over the bootstrap key.
     #[must_use]
     pub fn rotation(&self, parameters: &Parameters, rounding: Rounding, share: f64) -> Seconds {
-        let step = self.shape(parameters).step(parameters.rotation.levels);
-        Seconds(parameters.lwe_dimension.0 as f64 * step.of(rounding.products, share).0)
+        let step = self.step(parameters);
+        Seconds(parameters.steps() as f64 * step.of(rounding.products, share).0)
     }
 
     /// One key switch that pays for a `share` of a pass over its key; nothing when there is none.
@@ -260,7 +277,8 @@ impl Prices {
     pub fn packing(&self, parameters: &Parameters, results: usize) -> Seconds {
         let Some(packing) = parameters.packing.filter(|_| results > 0) else { return Seconds(0.0) };
         let shape = self.shape_of(parameters.polynomials_of_a_sum(), Packing::SIZE.0);
-        let step = |decomposition: Decomposition| shape.step(decomposition.levels).further.0;
+        let step =
+            |decomposition: Decomposition| shape.step(decomposition.levels, SmallKey::Uniform).further.0;
         let ring_switches = results.div_ceil(Packing::SIZE.0) as f64;
         Seconds(
             Packing::steps(results) as f64 * step(packing.trace) + ring_switches * step(packing.ring_switch),

@@ -13,6 +13,7 @@ pub mod objective;
 pub mod packing;
 pub mod rounding;
 pub mod search;
+mod small_key;
 mod unit;
 pub mod workload;
 
@@ -25,6 +26,7 @@ use self::dimension::{
     DecompositionBaseLog, DecompositionLevelCount, GlweDimension, LweDimension, PolynomialSize,
 };
 pub use packing::{Packing, Results};
+pub use small_key::SmallKey;
 pub use unit::{Bytes, Log2Probability, Seconds, Slots, TorusBits, TorusDistance};
 
 /// A gadget decomposition.
@@ -42,6 +44,8 @@ pub struct Parameters {
     /// n: dimension of the small key, over the 32-bit torus; blind rotations read it. 0 where nothing rotates: then there is no
     /// small key, no bootstrap key and no key-switching key.
     pub lwe_dimension: LweDimension,
+    /// How its bits are drawn.
+    pub small_key: SmallKey,
     /// k: mask polynomials of the big key.
     pub glwe_dimension: GlweDimension,
     /// N: coefficients of a polynomial, over the 64-bit torus.
@@ -66,7 +70,7 @@ impl Parameters {
     /// Whether they are of those that the [whole space](Space::default) has; otherwise why not.
     #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn check(&self) -> Result<(), String> {
-        Space::whole().check(self)
+        Space::whole(self.small_key).check(self)
     }
 
     /// Keys of a circuit without rotations: the big one alone.
@@ -74,6 +78,7 @@ impl Parameters {
     pub const fn without_rotations(glwe_dimension: GlweDimension, polynomial_size: PolynomialSize) -> Self {
         Self {
             lwe_dimension: LweDimension(0),
+            small_key: SmallKey::Uniform,
             glwe_dimension,
             polynomial_size,
             rotation: Decomposition::new(1, 1),
@@ -86,6 +91,12 @@ impl Parameters {
     #[must_use]
     pub const fn rotate(&self) -> bool {
         self.lwe_dimension.0 > 0
+    }
+
+    /// Steps of a rotation: bits of the small key, or blocks of them.
+    #[must_use]
+    pub const fn steps(&self) -> usize {
+        self.lwe_dimension.0 / self.small_key.bits_of_a_step()
     }
 
     /// kN: dimension of the big key read as an LWE key.
@@ -119,7 +130,12 @@ impl Parameters {
     /// What a server holds in memory.
     #[must_use]
     pub fn server_key_bytes(&self) -> Bytes {
-        let keys = [self.bootstrap_key_bytes(), self.key_switching_key_bytes(), self.packing_key_bytes()];
+        let keys = [
+            self.bootstrap_key_bytes(),
+            self.powers_bytes(),
+            self.key_switching_key_bytes(),
+            self.packing_key_bytes(),
+        ];
         Bytes(keys.iter().map(|bytes| bytes.0).sum())
     }
 }

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::SmallKey;
+
 /// The widest extension searched.
 pub const MAX_EXTENSION: u32 = 5;
 
@@ -21,23 +23,23 @@ pub struct ModulusSwitch {
     pub error_weight: f64,
 }
 
-/// A mask element on the grid.
+/// The mask elements of one step on the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rounded {
+pub struct Rounded<const ELEMENTS: usize> {
     /// In grid steps.
-    pub value: u32,
-    /// h: log2 of the external products it takes.
+    pub values: [u32; ELEMENTS],
+    /// h: log2 of the external products that the step takes.
     pub family: u32,
     /// Rounded minus exact, in 2^-32 turns.
-    pub error: i32,
+    pub errors: [i32; ELEMENTS],
 }
 
-/// What rounding a uniform mask element does on average.
+/// What rounding uniform mask elements does on average.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rounding {
-    /// External products for each element.
+    /// External products for each step.
     pub products: f64,
-    /// Mean squared error in steps of the coarse grid of 2N points, squared.
+    /// Mean squared error of an element in steps of the coarse grid of 2N points, squared.
     pub error: f64,
 }
 
@@ -48,70 +50,142 @@ impl ModulusSwitch {
     /// Whether the search could have chosen it.
     #[cfg(feature = "server")]
     pub(crate) fn is_candidate(self) -> bool {
-        let candidates = every_candidate().get(self.extension as usize);
+        let candidates = every_candidate(SmallKey::Uniform).get(self.extension as usize);
         self == Self::PLAIN
             || candidates.is_some_and(|all| all.iter().any(|&(candidate, _)| candidate == self))
     }
 
-    /// Rounds a mask element of the 32-bit torus to a grid of `2^log_grid` points.
-    #[must_use]
-    pub fn round(self, element: u32, log_grid: u32) -> Rounded {
-        let step = 32 - log_grid;
-        let nearest = |family: u32| {
-            let stride = step + self.extension - family;
-            let value = (u64::from(element) + (1_u64 << (stride - 1))) >> stride << stride;
-            (value, (value as i64 - i64::from(element)) as i32)
-        };
-        let price = |family: u32, error: i32| {
-            let steps = f64::from(error) / f64::from(1_u32 << step);
-            f64::from(1_u32 << family) + self.error_weight * steps * steps
-        };
-        let mut family = 0;
-        let (mut value, mut error) = nearest(0);
-        for slot_multiple in 1..=self.extension {
-            let (finer_value, finer_error) = nearest(slot_multiple);
-            if price(slot_multiple, finer_error) < price(family, error) {
-                (family, value, error) = (slot_multiple, finer_value, finer_error);
-            }
-        }
-        Rounded { value: (value >> step) as u32 & ((1 << log_grid) - 1), family, error }
+    /// The multiple of `2^(extension - family)` grid steps that is nearest, and how far it is off.
+    fn nearest(self, element: u32, log_grid: u32, family: u32) -> (u64, i32) {
+        let stride = 32 - log_grid + self.extension - family;
+        let value = (u64::from(element) + (1_u64 << (stride - 1))) >> stride << stride;
+        (value, (value as i64 - i64::from(element)) as i32)
     }
 
-    /// The average over mask elements, which are uniform: a mean over evenly spaced samples of one coarse step.
+    /// Rounds the mask elements of one step, of the 32-bit torus, to a grid of `2^log_grid` points.
     #[must_use]
-    pub fn rounding(self) -> Rounding {
-        const SAMPLES: u32 = 1 << 12;
-        const LOG_COARSE: u32 = 8;
-        let log_grid = LOG_COARSE + self.extension;
-        let coarse = 1_u32 << (32 - LOG_COARSE);
-        let (mut products, mut error) = (0.0, 0.0);
-        for sample in 0..SAMPLES {
-            let element = (2 * sample + 1) * (coarse / (2 * SAMPLES));
-            let rounded = self.round(element, log_grid);
-            products += f64::from(1_u32 << rounded.family);
-            error += (f64::from(rounded.error) / f64::from(coarse)).powi(2);
+    pub fn round<const ELEMENTS: usize>(
+        self,
+        elements: [u32; ELEMENTS],
+        log_grid: u32,
+    ) -> Rounded<ELEMENTS> {
+        let step = 32 - log_grid;
+        let of_family = |family: u32| {
+            let nearest = elements.map(|element| self.nearest(element, log_grid, family));
+            let squares = nearest.map(|(_, error)| (f64::from(error) / f64::from(1_u32 << step)).powi(2));
+            (nearest, self.price(family, squares.iter().sum()))
+        };
+        let mut family = 0;
+        let (mut nearest, mut least) = of_family(0);
+        for finer in 1..=self.extension {
+            let (candidate, price) = of_family(finer);
+            if price < least {
+                (family, nearest, least) = (finer, candidate, price);
+            }
         }
-        Rounding { products: products / f64::from(SAMPLES), error: error / f64::from(SAMPLES) }
+        Rounded {
+            values: nearest.map(|(value, _)| (value >> step) as u32 & ((1 << log_grid) - 1)),
+            family,
+            errors: nearest.map(|(_, error)| error),
+        }
+    }
+
+    /// What a step of a family takes, with errors squared in grid steps.
+    fn price(self, family: u32, squares: f64) -> f64 {
+        f64::from(1_u32 << family) + self.error_weight * squares
+    }
+
+    /// The average over mask elements, which are uniform.
+    #[must_use]
+    pub fn rounding(self, small_key: SmallKey) -> Rounding {
+        Samples::new(self.extension, small_key).rounding(self)
+    }
+}
+
+/// Squared errors of steps whose mask elements are spread evenly over one coarse step, by family: in grid steps, summed over the step.
+struct Samples {
+    squares: Vec<Vec<f64>>,
+    elements: usize,
+}
+
+/// Steps of as many elements that stand for all: of one element evenly spaced, of several by a lattice (Korobov's, of multipliers 1, a and
+/// a^2 modulo a prime).
+impl Samples {
+    fn new(extension: u32, small_key: SmallKey) -> Self {
+        const LOG_COARSE: u32 = 8;
+        const LATTICE: (u64, u64) = (16_381, 5_693);
+        let log_grid = LOG_COARSE + extension;
+        let coarse = 1_u32 << (32 - LOG_COARSE);
+        let elements = small_key.bits_of_a_step();
+        let steps: Vec<Vec<u32>> = if elements == 1 {
+            const SAMPLES: u32 = 1 << 12;
+            (0..SAMPLES).map(|sample| vec![(2 * sample + 1) * (coarse / (2 * SAMPLES))]).collect()
+        } else {
+            let (points, multiplier) = LATTICE;
+            let place = |sample: u64, power: u32| {
+                let residue = sample * (multiplier.pow(power) % points) % points;
+                ((residue as f64 + 0.5) / points as f64 * f64::from(coarse)) as u32
+            };
+            (0..points).map(|sample| (0..elements as u32).map(|power| place(sample, power)).collect()).collect()
+        };
+        let plain = ModulusSwitch { extension, error_weight: 0.0 };
+        let squares = |step: &Vec<u32>| {
+            let of_family = |family: u32| {
+                let error = |&element: &u32| f64::from(plain.nearest(element, log_grid, family).1);
+                let scale = f64::from(1_u32 << (32 - log_grid));
+                step.iter().map(error).map(|error| (error / scale).powi(2)).sum()
+            };
+            (0..=extension).map(of_family).collect()
+        };
+        Self { squares: steps.iter().map(squares).collect(), elements }
+    }
+
+    fn rounding(&self, modulus_switch: ModulusSwitch) -> Rounding {
+        let (mut products, mut error) = (0.0, 0.0);
+        for squares in &self.squares {
+            let (mut family, mut least) = (0, f64::INFINITY);
+            for (candidate, &squares) in squares.iter().enumerate() {
+                let price = modulus_switch.price(candidate as u32, squares);
+                if price < least {
+                    (family, least) = (candidate, price);
+                }
+            }
+            products += f64::from(1_u32 << family);
+            error += squares[family];
+        }
+        let count = self.squares.len() as f64;
+        let grid_steps = 4.0_f64.powi(modulus_switch.extension as i32);
+        Rounding { products: products / count, error: error / grid_steps / count / self.elements as f64 }
     }
 }
 
 /// The modulus switches that the search tries, by extension and falling error.
 #[must_use]
-pub fn every_candidate() -> &'static [Vec<(ModulusSwitch, Rounding)>] {
-    static CANDIDATES: LazyLock<Vec<Vec<(ModulusSwitch, Rounding)>>> =
-        LazyLock::new(|| (0..=MAX_EXTENSION).map(candidates).collect());
-    &CANDIDATES
+pub fn every_candidate(small_key: SmallKey) -> &'static [Vec<(ModulusSwitch, Rounding)>] {
+    type Candidates = LazyLock<Vec<Vec<(ModulusSwitch, Rounding)>>>;
+    static OF_UNIFORM: Candidates = LazyLock::new(|| of_every_extension(SmallKey::Uniform));
+    static OF_BLOCKS: Candidates = LazyLock::new(|| of_every_extension(SmallKey::Blocks));
+    match small_key {
+        SmallKey::Uniform => &OF_UNIFORM,
+        SmallKey::Blocks => &OF_BLOCKS,
+    }
+}
+
+fn of_every_extension(small_key: SmallKey) -> Vec<Vec<(ModulusSwitch, Rounding)>> {
+    (0..=MAX_EXTENSION).map(|extension| candidates(extension, small_key)).collect()
 }
 
 /// The modulus switches of one extension that the search tries, by falling error.
 #[must_use]
-pub fn candidates(extension: u32) -> Vec<(ModulusSwitch, Rounding)> {
+pub fn candidates(extension: u32, small_key: SmallKey) -> Vec<(ModulusSwitch, Rounding)> {
+    let samples = Samples::new(extension, small_key);
+    let with_rounding = |modulus_switch| (modulus_switch, samples.rounding(modulus_switch));
     if extension == 0 {
-        return vec![(ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding())];
+        return vec![with_rounding(ModulusSwitch::PLAIN)];
     }
     (0..=48)
         .map(|step| ModulusSwitch { extension, error_weight: 0.02 * 1.25_f64.powi(step) })
-        .map(|modulus_switch| (modulus_switch, modulus_switch.rounding()))
+        .map(with_rounding)
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! What noise parameters give: tfhe's formulas, which tests compare with tfhe's own, and the correlation of extractions.
 
 use super::{
-    Decomposition, Parameters,
+    Decomposition, Parameters, SmallKey,
     dimension::{LweDimension, Variance},
     modulus_switch::Rounding,
 };
@@ -14,10 +14,10 @@ const MANTISSA: f64 = 53.0;
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Correlation(pub f64);
 
-/// The least secure noise of an encryption under the small key.
+/// The least secure noise of an encryption under a small key.
 #[must_use]
-pub fn small_encryption(dimension: LweDimension) -> Variance {
-    Variance(secure(dimension.0 as f64, SMALL_MODULUS))
+pub fn small_encryption(dimension: LweDimension, key: SmallKey) -> Variance {
+    Variance(secure(key.as_uniform(dimension).0 as f64, SMALL_MODULUS))
 }
 
 /// tfhe's curve of 132 bits for Gaussian noise, bit for bit: 4 units of the modulus, and what the dimension asks for.
@@ -49,6 +49,12 @@ fn transforms_of(mantissa: f64, base_log: f64, levels: f64, polynomials: f64, k:
 }
 
 impl Parameters {
+    /// The least secure noise of an encryption under the small key.
+    #[must_use]
+    pub fn small_encryption(&self) -> Variance {
+        small_encryption(self.lwe_dimension, self.small_key)
+    }
+
     /// The least secure noise of an encryption under the big key.
     #[must_use]
     pub fn big_encryption(&self) -> Variance {
@@ -77,7 +83,7 @@ impl Parameters {
     /// The same under a key whose bodies are not rounded.
     pub(super) fn unrounded_extraction(&self) -> f64 {
         let dropped = (-2.0 * (self.rotation.base_log.0 * self.rotation.levels.0) as f64).exp2() / 12.0;
-        let mean_part = self.lwe_dimension.0 as f64 / 2.0 * self.big_dimension().0 as f64 * dropped / 4.0;
+        let mean_part = self.drops() * self.big_dimension().0 as f64 * dropped / 4.0;
         (self.whole_extraction(MANTISSA) - mean_part) * KEY_SPREAD
     }
 
@@ -102,8 +108,21 @@ impl Parameters {
         let ulp = BIG_MODULUS.powi(-2);
         let transforms = transforms_of(mantissa, base_log, levels, k + 1.0, k, size);
         let key = self.key_noise_in_extraction() * secure(k * size, BIG_MODULUS);
-        let rounding = k * size / 2.0 * (ulp / 48.0 + dropped / 24.0) + dropped / 24.0 - ulp / 24.0;
-        n * (transforms + rounding) + key
+        let rounding = k * size * (ulp / 48.0 + dropped / 24.0) + dropped / 12.0 - ulp / 12.0;
+        n * self.repeats() * transforms + self.drops() * rounding + key
+    }
+
+    /// How often a product's noise is in the sum: `(X^a - 1)` doubles it where powers of X are multiplied after the decomposition.
+    fn repeats(&self) -> f64 {
+        match self.small_key {
+            SmallKey::Uniform => 1.0,
+            SmallKey::Blocks => 2.0,
+        }
+    }
+
+    /// How often what a decomposition drops is in the sum: in a step whose bits have a 1.
+    fn drops(&self) -> f64 {
+        self.lwe_dimension.0 as f64 * self.small_key.mean() * self.repeats()
     }
 
     /// How often the noise of a number of the bootstrap key counts in an extraction: `n l (k + 1) N` times the mean square of a digit.
@@ -111,7 +130,7 @@ impl Parameters {
         let Decomposition { base_log, levels } = self.rotation;
         let polynomials = self.lwe_dimension.0 * levels.0 * (self.glwe_dimension.0 + 1);
         let digit = (2.0 * base_log.0 as f64).exp2() / 12.0 + 1.0 / 6.0;
-        (polynomials * self.polynomial_size.0) as f64 * digit
+        (polynomials * self.polynomial_size.0) as f64 * digit * self.repeats()
     }
 
     /// What the key switch adds at most, whatever the keys; nothing when there is none.
@@ -131,17 +150,27 @@ impl Parameters {
         let base_log = decomposition.base_log.0 as f64;
         let (ulp, small_ulp) = (BIG_MODULUS.powi(-2), SMALL_MODULUS.powi(-2));
         let digits = (2.0 * base_log).exp2() / 12.0 + 1.0 / 6.0;
-        let key = levels * dimension * secure(self.lwe_dimension.0 as f64, SMALL_MODULUS) * digits;
+        let key = levels * dimension * self.small_encryption().0 * digits;
         let dropped = dimension * (ulp / 48.0 + (-2.0 * base_log * levels).exp2() / 24.0);
         Variance(key + dropped * (1.0 + ones / dimension.sqrt()) - ulp / 12.0 + small_ulp / 12.0)
     }
 
-    /// What the modulus switch adds: `error^2 / 4` for each mask element, and the rounding of the body to the fine grid.
+    /// What the modulus switch adds at most, whatever the key: [`error_weight`](Self::error_weight) times `error^2` for each mask element,
+    /// and the rounding of the body to the fine grid.
     #[must_use]
     pub fn modulus_switch_noise(&self, rounding: Rounding, extension: u32) -> Variance {
         let coarse = f64::from(1_u32 << self.coarse_grid());
         let body = (-2.0 * f64::from(extension)).exp2() / 12.0;
-        Variance((self.lwe_dimension.0 as f64 * rounding.error / 4.0 + body) / (coarse * coarse))
+        Variance((self.error_weight() * rounding.error + body) / (coarse * coarse))
+    }
+
+    /// How often the squared error of a mask element is in the noise of a modulus switch, at most: `sum (s_i - m)^2` with m the mean of a
+    /// bit. Of n uniform bits that is `n / 4`, whatever they are; of blocks it grows with their ones.
+    #[must_use]
+    pub fn error_weight(&self) -> f64 {
+        let (n, mean) = (self.lwe_dimension.0 as f64, self.small_key.mean());
+        let ones = n * mean + ONES * self.small_key.deviation_of_ones(self.lwe_dimension);
+        ones * (1.0 - 2.0 * mean) + n * mean * mean
     }
 }
 

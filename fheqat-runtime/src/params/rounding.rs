@@ -92,6 +92,7 @@ mod tests {
     fn parameters(n: usize, k: usize, size: usize, (base, levels): (usize, usize)) -> Parameters {
         Parameters {
             lwe_dimension: LweDimension(n),
+            small_key: SmallKey::Uniform,
             glwe_dimension: GlweDimension(k),
             polynomial_size: PolynomialSize(size),
             rotation: Decomposition::new(base, levels),

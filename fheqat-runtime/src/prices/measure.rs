@@ -22,12 +22,13 @@ use crate::{
         server::{
             key_switch,
             packed::PackedInputs,
-            rotate::{self, Scratch},
+            blocks::Powers,
+            rotate::{self, BootstrapKey, Scratch},
             running::{add_scaled, expand},
         },
     },
     params::{
-        Decomposition, Parameters, Seconds,
+        Decomposition, Parameters, Seconds, SmallKey,
         cost::{self, BLOCK, Prices, ShapePrices, StepPrice},
         modulus_switch::ModulusSwitch,
     },
@@ -43,6 +44,9 @@ const WINDOWS: usize = 8;
 /// All is measured in several rounds: a disturbance spoils one.
 const ROUNDS: usize = 3;
 
+/// Kinds of small keys, by place in [`ShapeTimes::steps`].
+const KINDS: [SmallKey; 2] = [SmallKey::Uniform, SmallKey::Blocks];
+
 /// The rotation whose further products are measured.
 const EXTENDED: ModulusSwitch = ModulusSwitch { extension: 3, error_weight: 1e9 };
 
@@ -57,11 +61,18 @@ struct Bench {
     workers: ThreadPool,
 }
 
-/// One shape's times by levels, for one external product an element and for several.
-struct ShapeTimes {
-    shape: (GlweDimension, PolynomialSize),
+/// Times of a step by levels, for one external product and for several.
+#[derive(Default)]
+struct StepTimes {
     single: [Times; 2],
     extended: [Times; 2],
+}
+
+/// One shape's times.
+struct ShapeTimes {
+    shape: (GlweDimension, PolynomialSize),
+    /// Of uniform bits and of blocks.
+    steps: [StepTimes; 2],
     bootstrap_key: Times,
 }
 
@@ -117,43 +128,48 @@ impl Bench {
 fn parameters(
     (glwe_dimension, polynomial_size): (GlweDimension, PolynomialSize),
     levels: usize,
+    small_key: SmallKey,
 ) -> Parameters {
     let one = Parameters {
-        lwe_dimension: LweDimension(1),
+        lwe_dimension: LweDimension(small_key.bits_of_a_step()),
+        small_key,
         glwe_dimension,
         polynomial_size,
         rotation: Decomposition::new(22 / levels, levels),
         key_switch: None,
         packing: None,
     };
-    let elements = KEY / WINDOWS / one.bootstrap_key_bytes().0 as usize;
-    Parameters { lwe_dimension: LweDimension(elements), ..one }
+    let steps = KEY / WINDOWS / one.bootstrap_key_bytes().0 as usize;
+    Parameters { lwe_dimension: LweDimension(steps * small_key.bits_of_a_step()), ..one }
 }
 
 impl ShapeTimes {
     fn new(shape: (GlweDimension, PolynomialSize)) -> Self {
         Self {
             shape,
-            single: Default::default(),
-            extended: Default::default(),
+            steps: Default::default(),
             bootstrap_key: Times::default(),
         }
     }
 
     fn measure(&mut self, bench: &Bench, round: usize) {
         let fft = Fft::new(self.shape.1);
-        for (index, levels) in [1, 2].into_iter().enumerate() {
-            let parameters = parameters(self.shape, levels);
-            let mut scratch = Scratch::new(&parameters, EXTENDED.extension, &fft);
-            for window in 0..WINDOWS / 2 {
-                let window = (2 * window + round) % WINDOWS;
-                let times = &mut self.single[index];
-                rotate(bench, &parameters, ModulusSwitch::PLAIN, window, &fft, &mut scratch, times);
-            }
-            for window in 0..WINDOWS / 4 {
-                let window = (4 * window + round) % WINDOWS;
-                let times = &mut self.extended[index];
-                rotate(bench, &parameters, EXTENDED, window, &fft, &mut scratch, times);
+        let powers = Powers::new(self.shape.1, &fft);
+        for (kind, (small_key, powers)) in KINDS.into_iter().zip([None, Some(&powers)]).enumerate() {
+            for (index, levels) in [1, 2].into_iter().enumerate() {
+                let parameters = parameters(self.shape, levels, small_key);
+                let mut scratch = Scratch::new(&parameters, EXTENDED.extension, &fft);
+                let StepTimes { single, extended } = &mut self.steps[kind];
+                for window in 0..WINDOWS / 2 {
+                    let window = (2 * window + round) % WINDOWS;
+                    let key = bench.window(&parameters, window, &fft, powers);
+                    rotate(key, &parameters, ModulusSwitch::PLAIN, &mut scratch, &mut single[index]);
+                }
+                for window in 0..WINDOWS / 4 {
+                    let window = (4 * window + round) % WINDOWS;
+                    let key = bench.window(&parameters, window, &fft, powers);
+                    rotate(key, &parameters, EXTENDED, &mut scratch, &mut extended[index]);
+                }
             }
         }
         self.generate();
@@ -163,7 +179,7 @@ impl ShapeTimes {
     fn generate(&mut self) {
         let small = self.shape.0.to_equivalent_lwe_dimension(self.shape.1).0 <= 4096;
         let (elements, takes) = if small { (2, 4) } else { (1, 1) };
-        let parameters = Parameters { lwe_dimension: LweDimension(elements), ..parameters(self.shape, 1) };
+        let parameters = Parameters { lwe_dimension: LweDimension(elements), ..parameters(self.shape, 1, SmallKey::Uniform) };
         let mut seeder = seeder();
         let secrets = Secrets::new(&parameters, &mut seeder);
         let ciphertexts = elements * parameters.glwe_dimension.to_glwe_size().0;
@@ -176,52 +192,77 @@ impl ShapeTimes {
     }
 
     fn prices(self) -> ShapePrices {
-        let [single_one, single_two] = self.single.map(Times::typical);
-        let [extended_one, extended_two] = self.extended.map(Times::typical);
-        let products = products(EXTENDED, 1 << 12);
-        let further =
-            |single: Seconds, extended: Seconds| Seconds((extended.0 - single.0) / (products - 1.0));
-        let (further_one, further_two) =
-            (further(single_one, extended_one), further(single_two, extended_two));
+        let [of_bits, of_blocks] = self.steps;
+        let (uniform, blocks) = (of_bits.prices(SmallKey::Uniform), of_blocks.prices(SmallKey::Blocks));
         let (glwe_dimension, polynomial_size) = (self.shape.0.0, self.shape.1.0);
         ShapePrices {
             glwe_dimension,
             polynomial_size,
-            one_level: StepPrice { first: single_one, further: further_one },
-            further_level: StepPrice {
-                first: Seconds(single_two.0 - single_one.0),
-                further: Seconds(further_two.0 - further_one.0),
-            },
+            one_level: uniform[0],
+            further_level: uniform[1],
+            block: blocks[0],
+            further_level_of_block: blocks[1],
             bootstrap_key: self.bootstrap_key.typical(),
         }
     }
 }
 
+impl StepTimes {
+    /// Of one level, and what a further one adds.
+    fn prices(self, small_key: SmallKey) -> [StepPrice; 2] {
+        let products = products(EXTENDED, 1 << 12, small_key);
+        let [single_one, single_two] = self.single.map(Times::typical);
+        let [extended_one, extended_two] = self.extended.map(Times::typical);
+        let further =
+            |single: Seconds, extended: Seconds| Seconds((extended.0 - single.0) / (products - 1.0));
+        let (further_one, further_two) =
+            (further(single_one, extended_one), further(single_two, extended_two));
+        [
+            StepPrice { first: single_one, further: further_one },
+            StepPrice {
+                first: Seconds(single_two.0 - single_one.0),
+                further: Seconds(further_two.0 - further_one.0),
+            },
+        ]
+    }
+}
+
+impl Bench {
+    /// A part of the key as a bootstrap key.
+    fn window<'a>(
+        &'a self,
+        parameters: &Parameters,
+        window: usize,
+        fft: &'a Fft,
+        powers: Option<&'a Powers>,
+    ) -> BootstrapKey<'a> {
+        let numbers = parameters.bootstrap_key_bytes().0 as usize / size_of::<c64>();
+        let start = window * (self.key.len() / WINDOWS);
+        let ggsws = FourierLweBootstrapKey::from_container(
+            &self.key[start..start + numbers],
+            parameters.lwe_dimension,
+            parameters.glwe_dimension.to_glwe_size(),
+            parameters.polynomial_size,
+            parameters.rotation.base_log,
+            parameters.rotation.levels,
+        );
+        BootstrapKey { ggsws, fft, powers }
+    }
+}
+
 /// One rotation over one window of the key.
 fn rotate(
-    bench: &Bench,
+    key: BootstrapKey<'_>,
     parameters: &Parameters,
     modulus_switch: ModulusSwitch,
-    window: usize,
-    fft: &Fft,
     scratch: &mut Scratch,
     times: &mut Times,
 ) {
-    let numbers = parameters.bootstrap_key_bytes().0 as usize / size_of::<c64>();
-    let start = window * (bench.key.len() / WINDOWS);
-    let key = FourierLweBootstrapKey::from_container(
-        &bench.key[start..start + numbers],
-        parameters.lwe_dimension,
-        parameters.glwe_dimension.to_glwe_size(),
-        parameters.polynomial_size,
-        parameters.rotation.base_log,
-        parameters.rotation.levels,
-    );
     let rotation = Rotation::of_one_jump(parameters, modulus_switch);
     let n = parameters.lwe_dimension.0;
     let ciphertext: Vec<u32> = (0..=n).map(|index| (scramble(index) >> 32) as u32).collect();
-    times.time(n as f64, || {
-        let component = rotate::rotate(&[(&rotation, &ciphertext)], key, fft, scratch).next();
+    times.time(parameters.steps() as f64, || {
+        let component = rotate::rotate(&[(&rotation, &ciphertext)], key, scratch).next();
         component.map(|component| component.as_ref()[0])
     });
 }
@@ -311,6 +352,7 @@ impl OtherTimes {
 
         let parameters = Parameters {
             lwe_dimension: LweDimension(n),
+            small_key: SmallKey::Uniform,
             glwe_dimension: GlweDimension(1),
             polynomial_size: PolynomialSize(256),
             rotation: Decomposition::new(22, 1),
@@ -333,8 +375,16 @@ fn seeder() -> DeterministicSeeder<DefaultRandomGenerator> {
 }
 
 /// External products an element of a rotation over as many elements.
-fn products(modulus_switch: ModulusSwitch, elements: usize) -> f64 {
+fn products(modulus_switch: ModulusSwitch, elements: usize, small_key: SmallKey) -> f64 {
     let log_grid = 12 + modulus_switch.extension;
-    let of = |index| 1_u64 << modulus_switch.round((scramble(index) >> 32) as u32, log_grid).family;
-    (0..elements).map(of).sum::<u64>() as f64 / elements as f64
+    let element = |index| (scramble(index) >> 32) as u32;
+    let of_step = |step: usize| match small_key {
+        SmallKey::Uniform => modulus_switch.round([element(step)], log_grid).family,
+        SmallKey::Blocks => {
+            let first = step * SmallKey::BLOCK;
+            modulus_switch.round(std::array::from_fn::<_, { SmallKey::BLOCK }, _>(|bit| element(first + bit)), log_grid).family
+        }
+    };
+    let steps = elements / small_key.bits_of_a_step();
+    (0..steps).map(|step| 1_u64 << of_step(step)).sum::<u64>() as f64 / steps as f64
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     circuit::Logits,
     error::InputError,
-    params::{Packing, Results, TorusBits, noise::small_encryption},
+    params::{Packing, Results, TorusBits},
     plan::{
         ClientPlan, Decoding,
         encoding::{half_steps, nearest_slot, to_small},
@@ -103,7 +103,7 @@ impl Client {
         let (parameters, secrets) = (&plan.parameters, &self.key.secrets);
         let bodies = if plan.inputs_under_small_key {
             let plaintexts = plaintexts.into_iter().map(to_small).collect();
-            let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(parameters.lwe_dimension));
+            let noise = DynamicDistribution::<u32>::new_gaussian(parameters.small_encryption());
             Bodies::Small(small_bodies(&secrets.small(), plaintexts, noise, seed))
         } else {
             let key = secrets.ring(parameters);

@@ -10,10 +10,10 @@ use tfhe::core_crypto::{
     },
 };
 
-use super::{packing::PackingKeys, rotate::Cpu};
+use super::{blocks::Powers, packing::PackingKeys, rotate::Cpu};
 use crate::{
     fhe::{evaluation_keys::EvaluationKeys, ids::KeyId, rounded},
-    params::{Bytes, Parameters},
+    params::{Bytes, Parameters, SmallKey},
 };
 
 /// Evaluation keys, expanded: what a server keeps in memory for each client, however many models it runs for it. Not secret.
@@ -44,7 +44,10 @@ impl From<EvaluationKeys> for ServerKey {
             let bits = parameters.bootstrap_body_bits();
             let bodies = rounded::unpack(&bootstrap, bits, parameters.bootstrap_bodies());
             let key = parameters.expand_bootstrap_key(bootstrap_seed, bodies);
-            Cpu { key, fft: Fft::new(parameters.polynomial_size) }
+            let fft = Fft::new(parameters.polynomial_size);
+            let blocks = parameters.small_key == SmallKey::Blocks;
+            let powers = blocks.then(|| Powers::new(parameters.polynomial_size, &fft));
+            Cpu { key, fft, powers }
         });
         let key_switch = parameters.expand_key_switching_key(key_switch_seed, key_switch);
         let keys = parameters.packing.zip(packing);

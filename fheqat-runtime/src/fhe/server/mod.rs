@@ -1,5 +1,6 @@
 //! A server: the server half of a model and the expanded evaluation keys of one client. It runs encrypted samples.
 
+pub(crate) mod blocks;
 mod half;
 mod key;
 pub(crate) mod key_switch;

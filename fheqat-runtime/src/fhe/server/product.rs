@@ -20,6 +20,7 @@ use tfhe::core_crypto::{
     prelude::{ComputationBuffers, Fft, Polynomial},
 };
 
+use super::blocks::{MoveMultiplyAdd, Powers};
 use crate::params::{Decomposition, Parameters};
 
 /// What one thread needs to multiply, allocated once.
@@ -59,6 +60,48 @@ impl Workspace {
         let size = ggsw.polynomial_size().0;
         let errors = &mut self.errors[..];
         self.digits.arch.dispatch(Prepare { gadget, size, degree, errors, rounded, moved, kept });
+    }
+
+    /// Rounds a ciphertext to the digits that a GGSW multiplies, and writes their transforms: `[levels, polynomials, N / 2]`.
+    pub(super) fn transform(
+        &mut self,
+        ggsw: &FourierGgswCiphertextView<'_>,
+        (rounded, input): (&mut [u64], &[u64]),
+        transformed: &mut [c64],
+        fft: FftView<'_>,
+    ) {
+        let gadget = Gadget::of(ggsw);
+        let size = ggsw.polynomial_size().0;
+        rounded.copy_from_slice(input);
+        self.digits.arch.dispatch(RoundAll { gadget, errors: &mut self.errors, rounded });
+        for level in transformed.chunks_exact_mut(rounded.len() / 2) {
+            for (transformed, rounded) in
+                level.chunks_exact_mut(size / 2).zip(rounded.chunks_exact_mut(size))
+            {
+                self.digits.transform_one(gadget, rounded, transformed, fft);
+            }
+        }
+    }
+
+    /// `output += sum of ggsw * (X^exponent * moved - kept)` over GGSWs with exponents, where `moved` and `kept` were
+    /// [transformed](Self::transform).
+    pub(super) fn add_moved<'m>(
+        &mut self,
+        products: impl Iterator<Item = (FourierGgswCiphertextView<'m>, &'m [c64], usize)>,
+        kept: &[c64],
+        output: &mut [u64],
+        (powers, fft): (&Powers, FftView<'_>),
+    ) {
+        self.digits.start();
+        for (ggsw, moved, exponent) in products {
+            let half = ggsw.polynomial_size().0 / 2;
+            let rows = ggsw.into_levels().flat_map(|matrix| matrix.into_rows());
+            let digits = moved.chunks_exact(half).zip(kept.chunks_exact(half));
+            for (row, digits) in rows.zip(digits) {
+                self.digits.add_moved(row.data(), digits, (powers, exponent));
+            }
+        }
+        self.digits.add_to(output, fft);
     }
 
     /// The other half: multiplies what [`prepare`](Self::prepare) wrote, and overwrites it.
@@ -133,6 +176,25 @@ impl Digits {
         fft.forward_as_integer(fourier, Polynomial::from_container(integers), buffers.stack());
         let sums = &mut sums[..row.len()];
         arch.dispatch(MultiplyAdd { sums, row, transformed, first: std::mem::take(first) });
+    }
+
+    /// Transforms a rounded polynomial's last digit, which is removed.
+    fn transform_one(&mut self, gadget: Gadget, rounded: &mut [u64], output: &mut [c64], fft: FftView<'_>) {
+        let Self { arch, last, buffers, .. } = self;
+        let digits = if gadget.levels == 1 {
+            &*rounded
+        } else {
+            arch.dispatch(TakeDigit { gadget, digits: last, rounded });
+            &last[..]
+        };
+        let fourier = FourierPolynomialMutView { data: output };
+        fft.forward_as_integer(fourier, Polynomial::from_container(digits), buffers.stack());
+    }
+
+    /// Adds the product of a row and of one transformed digit times a power of X less another.
+    fn add_moved(&mut self, row: &[c64], digits: (&[c64], &[c64]), power: (&Powers, usize)) {
+        let sums = (&mut self.sums[..row.len()], std::mem::take(&mut self.first));
+        self.arch.dispatch(MoveMultiplyAdd::new(sums, row, digits, power));
     }
 
     /// Adds the sums to polynomials.
@@ -230,26 +292,48 @@ impl WithSimd for Prepare<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { gadget, size, degree, errors, rounded, moved, kept } = self;
-        let masks = rounded.len() - size;
-        errors.fill(0);
-        let (rounded_masks, rounded_body) = rounded.split_at_mut(masks);
         let polynomials =
-            rounded_masks.chunks_exact_mut(size).zip(moved.chunks_exact(size)).zip(kept.chunks_exact(size));
+            rounded.chunks_exact_mut(size).zip(moved.chunks_exact(size)).zip(kept.chunks_exact(size));
         for ((rounded, moved), kept) in polynomials {
             rotate_and_subtract(rounded, moved, kept, degree);
-            for (rounded, error) in rounded.iter_mut().zip(errors.iter_mut()) {
-                let value = *rounded;
-                *rounded = gadget.round(value);
-                *error = error.wrapping_add(gadget.error(value, *rounded));
-            }
         }
-        rotate_and_subtract(rounded_body, &moved[masks..], &kept[masks..], degree);
-        let total = errors.iter().fold(0_u64, |sum, error| sum.wrapping_add(*error)) as i64;
-        let mut sum = (-(total / 2)) as u64;
-        for (rounded, error) in rounded_body.iter_mut().zip(errors.iter()) {
-            sum = sum.wrapping_add(*error);
-            *rounded = gadget.round(rounded.wrapping_add(sum));
+        round_all(gadget, errors, rounded);
+    }
+}
+
+struct RoundAll<'a> {
+    gadget: Gadget,
+    errors: &'a mut [u64],
+    rounded: &'a mut [u64],
+}
+
+impl WithSimd for RoundAll<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        round_all(self.gadget, self.errors, self.rounded);
+    }
+}
+
+/// Rounds masks, and the body with the mean of what that adds.
+#[inline(always)]
+fn round_all(gadget: Gadget, errors: &mut [u64], rounded: &mut [u64]) {
+    let size = errors.len();
+    errors.fill(0);
+    let (masks, body) = rounded.split_at_mut(rounded.len() - size);
+    for mask in masks.chunks_exact_mut(size) {
+        for (rounded, error) in mask.iter_mut().zip(errors.iter_mut()) {
+            let value = *rounded;
+            *rounded = gadget.round(value);
+            *error = error.wrapping_add(gadget.error(value, *rounded));
         }
+    }
+    let total = errors.iter().fold(0_u64, |sum, error| sum.wrapping_add(*error)) as i64;
+    let mut sum = (-(total / 2)) as u64;
+    for (rounded, error) in body.iter_mut().zip(errors.iter()) {
+        sum = sum.wrapping_add(*error);
+        *rounded = gadget.round(rounded.wrapping_add(sum));
     }
 }
 

@@ -10,6 +10,7 @@
 //! `2^h` components on multiples of `2^(nu - h)`. So steps are sorted, fine shifts first: one of family h costs `2^h`
 //! products. The order depends on the public mask only.
 
+use pulp::c64;
 use tfhe::core_crypto::{
     fft_impl::fft64::crypto::{bootstrap::FourierLweBootstrapKeyView, ggsw::FourierGgswCiphertextView},
     prelude::{
@@ -18,10 +19,13 @@ use tfhe::core_crypto::{
     },
 };
 
-use super::product::Workspace;
+use super::{
+    blocks::{Numbers, Powers, zeros},
+    product::Workspace,
+};
 use crate::{
     params::{
-        Parameters, Slots,
+        Parameters, SmallKey, Slots,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch, Rounded},
     },
@@ -30,8 +34,8 @@ use crate::{
 
 /// A ciphertext on the grid of a rotation.
 struct Switched {
-    /// Mask elements with a product to do, by family.
-    families: [Vec<(usize, u32)>; MAX_EXTENSION as usize + 1],
+    /// Steps with a product to do, by family: their numbers and shifts, of which uniform bits take the first.
+    families: [Vec<(usize, [u32; SmallKey::BLOCK])>; MAX_EXTENSION as usize + 1],
     body: u32,
     log_grid: u32,
 }
@@ -43,25 +47,47 @@ impl Switched {
 
     /// Switches `[mask, body]` of the 32-bit torus.
     ///
-    /// Half the sum of the mask's errors goes back into the body, for the key's bits have mean 1/2; so does half a grid
+    /// The sum of the mask's errors goes back into the body, times the mean of the key's bits; so does half a grid
     /// step, so that rounding makes "at least position p" of "phase at least p".
-    fn switch(&mut self, ciphertext: &[u32], modulus_switch: ModulusSwitch, log_grid: u32) {
+    fn switch(
+        &mut self,
+        ciphertext: &[u32],
+        modulus_switch: ModulusSwitch,
+        log_grid: u32,
+        small_key: SmallKey,
+    ) {
         self.log_grid = log_grid;
         self.families.iter_mut().for_each(Vec::clear);
         let Some((&body, mask)) = ciphertext.split_last() else {
             return;
         };
         let mut errors = 0_i64;
-        for (index, &element) in mask.iter().enumerate() {
-            let Rounded { value, family, error } = modulus_switch.round(element, log_grid);
-            errors += i64::from(error);
-            if value != 0 {
-                self.families[family as usize].push((index, value));
+        match small_key {
+            SmallKey::Uniform => {
+                for (number, &element) in mask.iter().enumerate() {
+                    let Rounded { values: [value], family, errors: [error] } =
+                        modulus_switch.round([element], log_grid);
+                    errors += i64::from(error);
+                    if value != 0 {
+                        self.families[family as usize].push((number, [value, 0, 0]));
+                    }
+                }
+            }
+            SmallKey::Blocks => {
+                for (number, block) in mask.as_chunks::<{ SmallKey::BLOCK }>().0.iter().enumerate() {
+                    let Rounded { values, family, errors: of_block } = modulus_switch.round(*block, log_grid);
+                    errors += of_block.map(i64::from).iter().sum::<i64>();
+                    if values.iter().any(|&value| value != 0) {
+                        self.families[family as usize].push((number, values));
+                    }
+                }
             }
         }
+        let mean_of = small_key.bits_of_a_step() as i64 + 1;
         let half_step = 1_u32 << (31 - log_grid);
-        let centred = body.wrapping_add((errors / 2) as u32).wrapping_sub(half_step);
-        self.body = ModulusSwitch::PLAIN.round(centred, log_grid).value;
+        let centred = body.wrapping_add((errors / mean_of) as u32).wrapping_sub(half_step);
+        let Rounded { values: [body], .. } = ModulusSwitch::PLAIN.round([centred], log_grid);
+        self.body = body;
     }
 }
 
@@ -70,6 +96,8 @@ pub(crate) struct Scratch {
     rotations: Vec<RotationState>,
     staircase: Vec<u64>,
     difference: Vec<u64>,
+    /// Transforms of the digits of all components, where the small key's bits are in blocks.
+    transformed: Numbers,
     workspace: Workspace,
 }
 
@@ -96,6 +124,10 @@ impl Scratch {
             rotations: std::iter::repeat_with(state).take(BLOCK).collect(),
             staircase: vec![0; coefficients],
             difference: vec![0; glwe_size.0 * coefficients],
+            transformed: zeros(match parameters.small_key {
+                SmallKey::Uniform => 0,
+                SmallKey::Blocks => parameters.rotation.levels.0 * glwe_size.0 * coefficients / 2,
+            }),
             workspace: Workspace::new(parameters, fft),
         }
     }
@@ -121,6 +153,16 @@ pub(crate) trait Rotate: Sync {
 pub(crate) struct Cpu {
     pub(crate) key: FourierLweBootstrapKeyOwned,
     pub(crate) fft: Fft,
+    /// Where the small key's bits are in blocks.
+    pub(crate) powers: Option<Powers>,
+}
+
+/// The same, borrowed.
+#[derive(Clone, Copy)]
+pub(crate) struct BootstrapKey<'a> {
+    pub(crate) ggsws: FourierLweBootstrapKeyView<'a>,
+    pub(crate) fft: &'a Fft,
+    pub(crate) powers: Option<&'a Powers>,
 }
 
 impl Rotate for Cpu {
@@ -135,7 +177,8 @@ impl Rotate for Cpu {
         jobs: &[Job<'_>],
         buffers: &'d mut Scratch,
     ) -> impl Iterator<Item = GlweCiphertext<&'d [u64]>> {
-        rotate(jobs, self.key.as_view(), &self.fft, buffers)
+        let Self { key, fft, powers } = self;
+        rotate(jobs, BootstrapKey { ggsws: key.as_view(), fft, powers: powers.as_ref() }, buffers)
     }
 }
 
@@ -145,29 +188,37 @@ impl Rotate for Cpu {
 /// of one family commute, so each family goes through the key in order.
 pub(crate) fn rotate<'s>(
     jobs: &[Job<'_>],
-    key: FourierLweBootstrapKeyView<'_>,
-    fft: &Fft,
+    key: BootstrapKey<'_>,
     scratch: &'s mut Scratch,
 ) -> impl Iterator<Item = GlweCiphertext<&'s [u64]>> {
-    let Scratch { rotations, staircase, difference, workspace } = scratch;
+    let BootstrapKey { ggsws, fft, powers } = key;
+    let Scratch { rotations, staircase, difference, transformed, workspace } = scratch;
     let rotations = &mut rotations[..jobs.len()];
-    let size = key.polynomial_size();
-    let glwe_length = key.glwe_size().0 * size.0;
+    let size = ggsws.polynomial_size();
+    let glwe_length = ggsws.glwe_size().0 * size.0;
+    let small_key = if powers.is_some() { SmallKey::Blocks } else { SmallKey::Uniform };
     for (state, &(rotation, ciphertext)) in rotations.iter_mut().zip(jobs) {
-        state.start(rotation, ciphertext, staircase, glwe_length, size.0);
+        state.start(rotation, ciphertext, staircase, small_key, (glwe_length, size.0));
     }
-    let mut steps = Steps { glwe_length, fft: fft.as_view(), difference, workspace };
+    let mut steps = Steps { glwe_length, fft: fft.as_view(), powers, difference, transformed, workspace };
     for family in (0..=MAX_EXTENSION).rev() {
         let mut next = [0; BLOCK];
-        for (index, ggsw) in key.into_ggsw_iter().enumerate() {
+        let mut ggsws = ggsws.into_ggsw_iter();
+        let mut number = 0;
+        while let Some(first) = ggsws.next() {
+            let mut of_step = [first; SmallKey::BLOCK];
+            for ggsw in &mut of_step[1..small_key.bits_of_a_step()] {
+                *ggsw = ggsws.next().unwrap_or(first);
+            }
             for (state, next) in rotations.iter_mut().zip(&mut next) {
-                if let Some(&(element, shift)) = state.switched.families[family as usize].get(*next)
-                    && element == index
+                if let Some(&(step, shifts)) = state.switched.families[family as usize].get(*next)
+                    && step == number
                 {
-                    steps.take(ggsw, shift, family, state.extension, &mut state.accumulator);
+                    steps.take(of_step, shifts, (family, state.extension), &mut state.accumulator);
                     *next += 1;
                 }
             }
+            number += 1;
         }
     }
     rotations.iter().map(move |state| {
@@ -183,11 +234,11 @@ impl RotationState {
         rotation: &Rotation,
         ciphertext: &[u32],
         staircase: &mut [u64],
-        glwe_length: usize,
-        size: usize,
+        small_key: SmallKey,
+        (glwe_length, size): (usize, usize),
     ) {
         self.extension = rotation.modulus_switch.extension;
-        self.switched.switch(ciphertext, rotation.modulus_switch, rotation.log_grid);
+        self.switched.switch(ciphertext, rotation.modulus_switch, rotation.log_grid, small_key);
         let width = 1_usize << self.extension;
         let staircase = &mut staircase[..size * width];
         let shift = self.switched.body.wrapping_sub(rotation.origin) & ((1 << rotation.log_grid) - 1);
@@ -235,28 +286,49 @@ fn fill(staircase: &mut [u64], stairs: &[(u32, i64)], slots: Slots, shift: usize
 struct Steps<'a> {
     glwe_length: usize,
     fft: FftView<'a>,
+    powers: Option<&'a Powers>,
     difference: &'a mut [u64],
+    transformed: &'a mut [c64],
     workspace: &'a mut Workspace,
+}
+
+/// A component that a step moves to another, and the power of Y that it is multiplied by.
+fn source(target: usize, shift: u32, extension: u32) -> (usize, usize) {
+    let width = 1_usize << extension;
+    let (degrees, moved) = (shift as usize >> extension, shift as usize & (width - 1));
+    ((target + width - moved) % width, degrees + usize::from(target < moved))
 }
 
 impl Steps<'_> {
     /// One step of a rotation, on the components of a family.
     fn take(
         &mut self,
-        ggsw: FourierGgswCiphertextView<'_>,
-        shift: u32,
-        family: u32,
-        extension: u32,
+        ggsws: [FourierGgswCiphertextView<'_>; SmallKey::BLOCK],
+        shifts: [u32; SmallKey::BLOCK],
+        (family, extension): (u32, u32),
         accumulator: &mut [u64],
     ) {
-        let Self { glwe_length, fft, difference, workspace } = self;
-        let width = 1_usize << extension;
-        let stride = 1_usize << (extension - family);
-        let (degrees, moved) = (shift as usize >> extension, shift as usize & (width - 1));
+        let targets = (0..1_usize << extension).step_by(1 << (extension - family));
+        match self.powers {
+            None => self.take_bit(ggsws[0], |target| source(target, shifts[0], extension), targets, accumulator),
+            Some(powers) => {
+                let sources = |target| shifts.map(|shift| source(target, shift, extension));
+                self.take_block(powers, (ggsws, shifts), sources, targets, accumulator);
+            }
+        }
+    }
+
+    fn take_bit(
+        &mut self,
+        ggsw: FourierGgswCiphertextView<'_>,
+        source: impl Fn(usize) -> (usize, usize),
+        targets: impl Iterator<Item = usize> + Clone,
+        accumulator: &mut [u64],
+    ) {
+        let Self { glwe_length, fft, difference, workspace, .. } = self;
         let component = |index: usize| index * *glwe_length..(index + 1) * *glwe_length;
-        for target in (0..width).step_by(stride) {
-            let source = (target + width - moved) % width;
-            let degree = degrees + usize::from(target < moved);
+        for target in targets.clone() {
+            let (source, degree) = source(target);
             workspace.prepare(
                 &ggsw,
                 &mut difference[component(target)],
@@ -265,9 +337,38 @@ impl Steps<'_> {
                 degree,
             );
         }
-        for target in (0..width).step_by(stride) {
+        for target in targets {
             let (output, rounded) = (&mut accumulator[component(target)], &mut difference[component(target)]);
             workspace.add_product(ggsw, output, rounded, *fft);
+        }
+    }
+
+    fn take_block(
+        &mut self,
+        powers: &Powers,
+        (ggsws, shifts): ([FourierGgswCiphertextView<'_>; SmallKey::BLOCK], [u32; SmallKey::BLOCK]),
+        sources: impl Fn(usize) -> [(usize, usize); SmallKey::BLOCK],
+        targets: impl Iterator<Item = usize> + Clone,
+        accumulator: &mut [u64],
+    ) {
+        let Self { glwe_length, fft, difference, transformed, workspace, .. } = self;
+        let size = ggsws[0].polynomial_size().0;
+        let component = |index: usize| index * *glwe_length..(index + 1) * *glwe_length;
+        let digits = ggsws[0].decomposition_level_count().0 * *glwe_length / 2;
+        let digits = |index: usize| index * digits..(index + 1) * digits;
+        for target in targets.clone() {
+            let input = &accumulator[component(target)];
+            let rounded = &mut difference[..*glwe_length];
+            workspace.transform(&ggsws[0], (rounded, input), &mut transformed[digits(target)], *fft);
+        }
+        for target in targets {
+            let transformed = &*transformed;
+            let products = ggsws.into_iter().zip(shifts).zip(sources(target));
+            let products = products.filter(|((_, shift), _)| *shift != 0).map(|((ggsw, _), (source, degree))| {
+                (ggsw, &transformed[digits(source)], degree % (2 * size))
+            });
+            let output = &mut accumulator[component(target)];
+            workspace.add_moved(products, &transformed[digits(target)], output, (powers, *fft));
         }
     }
 }
@@ -278,11 +379,14 @@ pub(crate) fn phase_on_grid(
     ciphertext: &[u32],
     modulus_switch: ModulusSwitch,
     log_grid: u32,
-    key: &[u32],
+    (small_key, key): (SmallKey, &[u32]),
 ) -> u32 {
     let mut switched = Switched::new();
-    switched.switch(ciphertext, modulus_switch, log_grid);
-    let mask = switched.families.iter().flatten();
-    let sum = mask.fold(0_u32, |sum, &(index, value)| sum.wrapping_add(value.wrapping_mul(key[index])));
+    switched.switch(ciphertext, modulus_switch, log_grid, small_key);
+    let bits = small_key.bits_of_a_step();
+    let mask = switched.families.iter().flatten().flat_map(|&(number, shifts)| {
+        shifts.into_iter().zip(&key[number * bits..(number + 1) * bits]).collect::<Vec<_>>()
+    });
+    let sum = mask.fold(0_u32, |sum, (value, bit)| sum.wrapping_add(value.wrapping_mul(*bit)));
     switched.body.wrapping_sub(sum) & ((1 << log_grid) - 1)
 }

@@ -333,6 +333,7 @@ mod tests {
     fn deep(layers: usize, width: usize, reads: usize) -> ServerPlan {
         let parameters = Parameters {
             lwe_dimension: LweDimension(600),
+            small_key: SmallKey::Uniform,
             glwe_dimension: GlweDimension(1),
             polynomial_size: PolynomialSize(2048),
             rotation: Decomposition::new(23, 1),

@@ -27,6 +27,7 @@ fn every_set_searched_has_the_least_secure_noise_of_tfhe() {
         for &(glwe_dimension, polynomial_size) in &space.shapes {
             let parameters = Parameters {
                 lwe_dimension,
+                small_key: SmallKey::Uniform,
                 glwe_dimension,
                 polynomial_size,
                 rotation: Decomposition::new(23, 1),
@@ -136,6 +137,7 @@ fn keys_of_several_shapes_carry_the_least_secure_noise() {
     for (lwe_dimension, glwe_dimension, polynomial_size) in [(560, 3, 512), (700, 2, 1024)] {
         keys_carry_the_least_secure_noise(Parameters {
             lwe_dimension: LweDimension(lwe_dimension),
+            small_key: SmallKey::Uniform,
             glwe_dimension: GlweDimension(glwe_dimension),
             polynomial_size: PolynomialSize(polynomial_size),
             rotation: Decomposition::new(9, 2),

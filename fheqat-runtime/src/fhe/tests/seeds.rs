@@ -23,6 +23,7 @@ fn digest(bytes: impl IntoIterator<Item = u8>) -> String {
 fn seeds_expand_to_what_they_always_did() {
     let parameters = Parameters {
         lwe_dimension: LweDimension(3),
+        small_key: SmallKey::Uniform,
         glwe_dimension: GlweDimension(2),
         polynomial_size: PolynomialSize(256),
         rotation: Decomposition::new(9, 2),

@@ -26,6 +26,7 @@ fn formulas_are_those_of_tfhe() {
                 let key_switch = space.key_switches[lwe_dimension.0 % space.key_switches.len()];
                 let parameters = Parameters {
                     lwe_dimension,
+                    small_key: SmallKey::Uniform,
                     glwe_dimension,
                     polynomial_size,
                     rotation,
@@ -36,6 +37,7 @@ fn formulas_are_those_of_tfhe() {
                 for mantissa in [MANTISSA, 64.0] {
                     let theirs = pbs_variance_132_bits_security_gaussian_fft_mul(
                         lwe_dimension,
+                        small_key: SmallKey::Uniform,
                         glwe_dimension,
                         polynomial_size,
                         rotation.base_log,
@@ -72,6 +74,7 @@ fn formulas_are_those_of_tfhe() {
 fn plain_modulus_switch_is_the_formula_of_tfhe() {
     let parameters = Parameters {
         lwe_dimension: LweDimension(870),
+        small_key: SmallKey::Uniform,
         glwe_dimension: tfhe::core_crypto::prelude::GlweDimension(1),
         polynomial_size: tfhe::core_crypto::prelude::PolynomialSize(2048),
         rotation: Decomposition::new(23, 1),

@@ -83,13 +83,13 @@ impl<'a> ParameterSearch<'a> {
             results: bounds.results,
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
-            candidates: &modulus_switch::every_candidate()[..=space.extension.min(MAX_EXTENSION) as usize],
+            candidates: &modulus_switch::every_candidate(space.small_key)[..=space.extension.min(MAX_EXTENSION) as usize],
         }
     }
 
     /// The same with the decompositions that can be the best instead of those of the space.
     pub(super) fn undominated(self) -> Self {
-        Self { undominated: Some(Undominated::of_whole_space()), ..self }
+        Self { undominated: Some(Undominated::of_whole_space(self.space.small_key)), ..self }
     }
 
     /// The same search for results that are not packed.
@@ -157,6 +157,7 @@ impl<'a> ParameterSearch<'a> {
                     }
                     let parameters = Parameters {
                         lwe_dimension,
+                        small_key: self.space.small_key,
                         glwe_dimension,
                         polynomial_size,
                         rotation,
@@ -183,6 +184,7 @@ impl<'a> ParameterSearch<'a> {
                     for &(_, &lwe_dimension) in &dimensions {
                         let parameters = Parameters {
                             lwe_dimension,
+                            small_key: self.space.small_key,
                             glwe_dimension,
                             polynomial_size,
                             rotation,
@@ -297,8 +299,8 @@ impl<'a> ParameterSearch<'a> {
     /// At least so large is the objective's value, whatever the key switch and the modulus switches.
     fn lower_bound(&self, parameters: &Parameters) -> f64 {
         let rotations = self.workload.rotations.len();
-        let n = parameters.lwe_dimension.0 as f64;
-        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let n = parameters.steps() as f64;
+        let step = self.prices.step(parameters);
         let operations = self.prices.ciphertext_operations(parameters, self.operations);
         let least = Seconds(operations.0 + n * step.of(1.0, 0.0).0 * rotations as f64);
         self.objective.lower_bound(parameters, least)
@@ -319,8 +321,8 @@ impl<'a> ParameterSearch<'a> {
         if buckets.is_empty() {
             return true;
         }
-        let n = parameters.lwe_dimension.0 as f64;
-        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let n = parameters.steps() as f64;
+        let step = self.prices.step(parameters);
         let key_switch_noise = parameters.key_switch_noise().0;
         let mut least = self.prices.ciphertext_operations(parameters, self.operations).0;
         for bucket in buckets {
@@ -385,8 +387,8 @@ impl<'a> ParameterSearch<'a> {
         max_deviations: &MaxDeviations,
         (operations, below): (Seconds, f64),
     ) -> Option<Vec<Seconds>> {
-        let n = parameters.lwe_dimension.0 as f64;
-        let step = self.prices.shape(parameters).step(parameters.rotation.levels);
+        let n = parameters.steps() as f64;
+        let step = self.prices.step(parameters);
         let key_switch_noise = parameters.key_switch_noise();
         let mut times = vec![Seconds(0.0); self.classes.all().len()];
         let mut together = operations.0;
@@ -426,7 +428,7 @@ impl<'a> ParameterSearch<'a> {
         before: f64,
     ) -> Option<(ModulusSwitch, Rounding)> {
         let coarse = f64::from(1_u32 << parameters.coarse_grid());
-        let n = parameters.lwe_dimension.0 as f64;
+        let error_weight = parameters.error_weight();
         let mut best: Option<(ModulusSwitch, Rounding)> = None;
         for (extension, candidates) in self.candidates.iter().enumerate() {
             let least = candidates.first().map_or(f64::INFINITY, |(_, rounding)| rounding.products);
@@ -438,7 +440,7 @@ impl<'a> ParameterSearch<'a> {
                 continue;
             }
             let body = (-2.0 * extension as f64).exp2() / 12.0;
-            let error = 4.0 * (allowed * coarse * coarse - body) / n;
+            let error = (allowed * coarse * coarse - body) / error_weight;
             let first = candidates.partition_point(|(_, rounding)| rounding.error > error);
             if let Some(&(modulus_switch, rounding)) = candidates.get(first)
                 && best.is_none_or(|(_, best)| rounding.products < best.products)
@@ -498,7 +500,7 @@ impl<'a> ParameterSearch<'a> {
         let before = noise.before_modulus_switch(class, rotation, parameters.key_switch_noise());
         let (modulus_switch, rounding) = self
             .cheapest_modulus_switch(parameters, max_deviations.of(class), before)
-            .unwrap_or((ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding()));
+            .unwrap_or((ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding(parameters.small_key)));
         let log_grid = rotation.log_grid(parameters.coarse_grid(), modulus_switch.extension);
         let added = parameters.modulus_switch_noise(rounding, modulus_switch.extension);
         let key_switches = self.time_of_key_switches(parameters, rotation).0;

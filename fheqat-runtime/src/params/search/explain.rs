@@ -74,6 +74,7 @@ impl ParameterSearch<'_> {
                 for &lwe_dimension in self.space.lwe_dimensions.iter().step_by(16) {
                     let parameters = Parameters {
                         lwe_dimension,
+                        small_key: self.space.small_key,
                         glwe_dimension,
                         polynomial_size,
                         rotation,

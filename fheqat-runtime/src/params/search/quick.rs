@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use super::{Bounds, Solution, Space, cheapest::ParameterSearch};
-use crate::params::{Parameters, cost::Prices, workload::Workload};
+use crate::params::{Parameters, SmallKey, cost::Prices, workload::Workload};
 
 /// Every so many of the small key's dimensions is tried at first: 48 apart, a time of rotations that differs by 5 to 9 %.
 const EVERY: usize = 12;
@@ -14,7 +14,7 @@ const EVERY: usize = 12;
 const SLACK: f64 = 1.1;
 
 /// Parameters that cost at most a few hundredths more than the cheapest of the [whole space](Space::default), by the same law; none
-/// where the whole space has none.
+/// where the whole space has none. With small keys of the default kind.
 #[must_use]
 pub fn quick<'a>(
     usual: &'a Workload,
@@ -22,11 +22,11 @@ pub fn quick<'a>(
     bounds: Bounds,
     prices: &Prices,
 ) -> Option<Solution> {
-    static SOME: LazyLock<Space> = LazyLock::new(some_dimensions);
+    static SOME: LazyLock<Space> = LazyLock::new(|| some_dimensions(SmallKey::default()));
     let layouts: Vec<&Workload> = std::iter::once(usual).chain(others).collect();
     let mut near = each(&layouts, bounds, &SOME, prices);
     if near.is_empty() {
-        near = each(&layouts, bounds, Space::whole(), prices);
+        near = each(&layouts, bounds, Space::whole(SmallKey::default()), prices);
     }
     near.sort_by(|a, b| a.value.total_cmp(&b.value));
     let mut best: Option<Found<'_>> = None;
@@ -35,7 +35,7 @@ pub fn quick<'a>(
         best = found(workload, bounds, &around(&parameters), prices, below).or(best);
     }
     let best = best?;
-    Some(ParameterSearch::new(best.workload, bounds, Space::whole(), prices).solution(best.parameters))
+    Some(ParameterSearch::new(best.workload, bounds, Space::whole(SmallKey::default()), prices).solution(best.parameters))
 }
 
 struct Found<'a> {
@@ -70,14 +70,14 @@ fn found<'a>(
     Some(Found { workload, value, parameters })
 }
 
-fn some_dimensions() -> Space {
-    let whole = Space::default();
+fn some_dimensions(small_key: SmallKey) -> Space {
+    let whole = Space::of(small_key);
     Space { lwe_dimensions: whole.lwe_dimensions.iter().copied().step_by(EVERY).collect(), ..whole }
 }
 
 /// The same shape, and every small key between the dimensions that were tried beside this one's.
 fn around(parameters: &Parameters) -> Space {
-    let mut whole = Space::default();
+    let mut whole = Space::of(parameters.small_key);
     let of = |dimension| whole.lwe_dimensions.iter().position(|&other| other == dimension);
     let index = of(parameters.lwe_dimension).unwrap_or(0);
     let last = whole.lwe_dimensions.len().min(index + EVERY);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(any(feature = "client", feature = "server"))]
 use crate::params::Parameters;
 use crate::params::{
-    Bytes, Decomposition, Log2Probability, Packing, Results, cost, modulus_switch::MAX_EXTENSION,
+    Bytes, SmallKey, Decomposition, Log2Probability, Packing, Results, cost, modulus_switch::MAX_EXTENSION,
     objective::Objective, packing,
 };
 
@@ -46,6 +46,8 @@ pub struct Space {
     pub unrotated: Vec<(GlweDimension, PolynomialSize)>,
     /// Decompositions of external products, bases rising. Of larger bases than these the default's shapes have more noise.
     pub rotations: Vec<Decomposition>,
+    /// How the bits of the small key are drawn.
+    pub small_key: SmallKey,
     /// n, rising from 550 on: from there the curve of secure noise was checked against the lattice estimator.
     pub lwe_dimensions: Vec<LweDimension>,
     /// Decompositions of key switches.
@@ -57,18 +59,32 @@ pub struct Space {
 }
 
 impl Space {
-    /// The default, made once.
-    pub(crate) fn whole() -> &'static Self {
-        static WHOLE: LazyLock<Space> = LazyLock::new(Space::default);
-        &WHOLE
+    /// All that is searched with keys of one kind, made once.
+    pub(crate) fn whole(small_key: SmallKey) -> &'static Self {
+        static OF_UNIFORM: LazyLock<Space> = LazyLock::new(|| Space::of(SmallKey::Uniform));
+        static OF_BLOCKS: LazyLock<Space> = LazyLock::new(|| Space::of(SmallKey::Blocks));
+        match small_key {
+            SmallKey::Uniform => &OF_UNIFORM,
+            SmallKey::Blocks => &OF_BLOCKS,
+        }
     }
 
     /// Whether the search could choose these parameters: then their noise is the least that is secure, and what they predict was
     /// measured. Otherwise what is wrong, in words that follow a name.
     #[cfg(any(feature = "client", feature = "server"))]
     pub(crate) fn check(&self, parameters: &Parameters) -> Result<(), String> {
-        let &Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
-            parameters;
+        let &Parameters {
+            lwe_dimension,
+            small_key,
+            glwe_dimension,
+            polynomial_size,
+            rotation,
+            key_switch,
+            packing,
+        } = parameters;
+        if small_key != self.small_key && parameters.rotate() {
+            return Err("the small key is of another kind".to_owned());
+        }
         if packing.is_some_and(|packing| !self.packings.contains(&packing)) {
             return Err("no search chooses such keys to pack results".to_owned());
         }
@@ -120,7 +136,7 @@ impl Space {
 
     /// Whether the decompositions are those of the whole space, for shapes and small keys that it has too.
     pub(super) fn has_every_decomposition(&self) -> bool {
-        let whole = Self::whole();
+        let whole = Self::whole(self.small_key);
         self.rotations == whole.rotations
             && self.key_switches == whole.key_switches
             && self.shapes.iter().all(|shape| whole.shapes.contains(shape))
@@ -136,6 +152,7 @@ impl Space {
             shapes: shape.clone(),
             unrotated: shape,
             rotations: vec![parameters.rotation],
+            small_key: parameters.small_key,
             lwe_dimensions: vec![parameters.lwe_dimension],
             key_switches: parameters.key_switch.into_iter().collect(),
             extension: self.extension,
@@ -144,8 +161,10 @@ impl Space {
     }
 }
 
-impl Default for Space {
-    fn default() -> Self {
+impl Space {
+    /// All that is searched with keys of one kind.
+    #[must_use]
+    pub fn of(small_key: SmallKey) -> Self {
         let levels =
             |bases: RangeInclusive<usize>, levels| bases.map(move |base| Decomposition::new(base, levels));
         let key_switches = (1..=6)
@@ -156,11 +175,18 @@ impl Default for Space {
             shapes: cost::shapes(),
             unrotated: cost::unrotated_shapes(),
             rotations: levels(14..=23, 1).chain(levels(9..=15, 2)).chain(levels(8..=12, 3)).collect(),
-            lwe_dimensions: (552..=1060).step_by(4).map(LweDimension).collect(),
+            small_key,
+            lwe_dimensions: small_key.dimensions(),
             key_switches,
             extension: MAX_EXTENSION,
             packings: packing::choices(),
         }
+    }
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self::of(SmallKey::default())
     }
 }
 
@@ -171,6 +197,7 @@ mod tests {
     fn some() -> Parameters {
         Parameters {
             lwe_dimension: LweDimension(872),
+            small_key: SmallKey::Uniform,
             glwe_dimension: GlweDimension(1),
             polynomial_size: PolynomialSize(2048),
             rotation: Decomposition::new(23, 1),
@@ -181,13 +208,14 @@ mod tests {
 
     #[test]
     fn what_the_search_chooses_from_is_in_the_space() {
-        let space = Space::whole();
+        let space = Space::whole(SmallKey::Uniform);
         for &(glwe_dimension, polynomial_size) in &space.shapes {
             for &rotation in &space.rotations {
                 let key_switches = space.key_switches.iter().copied().map(Some).chain([None]);
                 for (key_switch, &lwe_dimension) in key_switches.zip(space.lwe_dimensions.iter().cycle()) {
                     let parameters = Parameters {
                         lwe_dimension,
+                        small_key: SmallKey::Uniform,
                         glwe_dimension,
                         polynomial_size,
                         rotation,
@@ -212,7 +240,7 @@ mod tests {
     fn what_it_does_not_choose_from_is_named() {
         let unrotated = Parameters::without_rotations(GlweDimension(3), PolynomialSize(512));
         let digits = Some(Decomposition::new(3, 5));
-        let known = Space::whole().packings[0];
+        let known = Space::whole(SmallKey::Uniform).packings[0];
         let short = Some(Packing { glwe_dimension: GlweDimension(3), ..known });
         let coarse = Some(Packing { trace: Decomposition::new(23, 1), ..known });
         for (parameters, expected) in [
@@ -239,7 +267,7 @@ mod tests {
             (Parameters { packing: coarse, ..unrotated }, "keys to pack results"),
             (Parameters { polynomial_size: PolynomialSize(2048), ..unrotated }, "3 polynomials of 2048"),
         ] {
-            let reason = Space::whole().check(&parameters).unwrap_err();
+            let reason = Space::whole(SmallKey::Uniform).check(&parameters).unwrap_err();
             assert!(reason.contains(expected), "{parameters:?}: {reason}");
         }
     }

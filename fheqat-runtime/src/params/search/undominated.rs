@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use super::Space;
 use crate::params::{
-    Decomposition, Parameters,
+    Decomposition, Parameters, SmallKey,
     dimension::{GlweDimension, LweDimension, PolynomialSize},
 };
 
@@ -18,9 +18,15 @@ pub(super) struct Undominated {
 }
 
 impl Undominated {
-    pub(super) fn of_whole_space() -> &'static Self {
-        static UNDOMINATED: LazyLock<Undominated> = LazyLock::new(|| Undominated::new(&Space::default()));
-        &UNDOMINATED
+    pub(super) fn of_whole_space(small_key: SmallKey) -> &'static Self {
+        static OF_UNIFORM: LazyLock<Undominated> =
+            LazyLock::new(|| Undominated::new(Space::whole(SmallKey::Uniform)));
+        static OF_BLOCKS: LazyLock<Undominated> =
+            LazyLock::new(|| Undominated::new(Space::whole(SmallKey::Blocks)));
+        match small_key {
+            SmallKey::Uniform => &OF_UNIFORM,
+            SmallKey::Blocks => &OF_BLOCKS,
+        }
     }
 
     fn new(space: &Space) -> Self {
@@ -56,7 +62,7 @@ fn undominated_rotations(space: &Space, shape: Shape) -> Vec<Decomposition> {
     let every: Vec<_> = space
         .rotations
         .iter()
-        .map(|&rotation| (rotation, extraction(shape, lwe_dimension, rotation)))
+        .map(|&rotation| (rotation, extraction(space.small_key, shape, lwe_dimension, rotation)))
         .collect();
     let beaten = |rotation: Decomposition, (variance, common): (f64, f64)| {
         every.iter().any(|&(other, (other_variance, other_common))| {
@@ -69,12 +75,14 @@ fn undominated_rotations(space: &Space, shape: Shape) -> Vec<Decomposition> {
 
 /// The variance of an extraction, and what of it extractions of one rotation have in common.
 fn extraction(
+    small_key: SmallKey,
     (glwe_dimension, polynomial_size): Shape,
     lwe_dimension: LweDimension,
     rotation: Decomposition,
 ) -> (f64, f64) {
     let parameters = Parameters {
         lwe_dimension,
+        small_key,
         glwe_dimension,
         polynomial_size,
         rotation,
@@ -87,7 +95,7 @@ fn extraction(
 
 /// A key switch of more levels costs more, and so does its key: it must have less noise.
 fn undominated_key_switches(space: &Space, shape: Shape, lwe_dimension: LweDimension) -> Vec<Decomposition> {
-    let noise = |key_switch: Decomposition| switched(shape, lwe_dimension, key_switch);
+    let noise = |key_switch: Decomposition| switched(space.small_key, shape, lwe_dimension, key_switch);
     let mut every: Vec<_> = space.key_switches.iter().map(|&switch| (switch, noise(switch))).collect();
     every.sort_by(|(one, a), (other, b)| one.levels.0.cmp(&other.levels.0).then(a.total_cmp(b)));
     let mut least = f64::INFINITY;
@@ -101,12 +109,14 @@ fn undominated_key_switches(space: &Space, shape: Shape, lwe_dimension: LweDimen
 
 /// The variance that a key switch adds.
 fn switched(
+    small_key: SmallKey,
     (glwe_dimension, polynomial_size): Shape,
     lwe_dimension: LweDimension,
     key_switch: Decomposition,
 ) -> f64 {
     let parameters = Parameters {
         lwe_dimension,
+        small_key,
         glwe_dimension,
         polynomial_size,
         rotation: Decomposition::new(1, 1),
@@ -139,6 +149,7 @@ mod tests {
                 }
                 let parameters = Parameters {
                     lwe_dimension: n,
+                    small_key: SmallKey::Uniform,
                     glwe_dimension: shape.0,
                     polynomial_size: shape.1,
                     rotation: rotations[0],

@@ -7,7 +7,7 @@ use crate::params::{
     Parameters,
     constraint::Deviations,
     modulus_switch::MAX_EXTENSION,
-    noise::{Correlation, small_encryption},
+    noise::Correlation,
     workload::{NoiseForm, Workload, WorkloadRotation},
 };
 
@@ -65,7 +65,7 @@ impl Variances {
     /// The variance of a form of noise.
     pub(super) fn of(workload: &Workload, parameters: &Parameters) -> impl Fn(&NoiseForm) -> f64 + use<> {
         let fresh = if workload.inputs_under_small_key {
-            small_encryption(parameters.lwe_dimension)
+            parameters.small_encryption()
         } else {
             parameters.big_encryption()
         };

@@ -30,6 +30,7 @@ use crate::{
 pub(super) fn parameters(n: usize, k: usize, size: usize, rotation: (usize, usize)) -> Parameters {
     Parameters {
         lwe_dimension: LweDimension(n),
+        small_key: SmallKey::Uniform,
         glwe_dimension: GlweDimension(k),
         polynomial_size: PolynomialSize(size),
         rotation: Decomposition::new(rotation.0, rotation.1),
