@@ -5,7 +5,7 @@
 use std::{hint::black_box, time::Duration};
 
 use fheqat_runtime::params::{
-    Decomposition, Parameters, Seconds,
+    Decomposition, Parameters, Seconds, SmallKey,
     cost::{Prices, ShapePrices},
 };
 use tfhe::core_crypto::prelude::{
@@ -109,7 +109,7 @@ fn main() {
     println!(" k      N  levels  this crate, us  tfhe, us  ratio");
     for shape in &prices.shapes {
         for levels in [1, 2] {
-            let ours = shape.step(DecompositionLevelCount(levels)).first;
+            let ours = shape.step(DecompositionLevelCount(levels), SmallKey::Uniform).first;
             let tfhe = step_of_tfhe(&parameters(shape, levels));
             println!(
                 "{:>2} {:>6} {levels:>7} {:>15.1} {:>9.1} {:>6.2}",

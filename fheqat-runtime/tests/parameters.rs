@@ -144,8 +144,9 @@ fn small_space() -> Space {
 /// Every parameter set with every modulus switch of every rotation, each event held to an equal share.
 fn dumb(workload: &Workload, bounds: Bounds, space: &Space) -> Option<f64> {
     let share = bounds.p_fail.share(workload.events());
-    let modulus_switches: Vec<(ModulusSwitch, Rounding)> =
-        (0..=space.extension).flat_map(modulus_switch::candidates).collect();
+    let modulus_switches: Vec<(ModulusSwitch, Rounding)> = (0..=space.extension)
+        .flat_map(|extension| modulus_switch::candidates(extension, space.small_key))
+        .collect();
     let mut cheapest: Option<f64> = None;
     for &(glwe_dimension, polynomial_size) in &space.shapes {
         for &rotation in &space.rotations {
@@ -153,7 +154,7 @@ fn dumb(workload: &Workload, bounds: Bounds, space: &Space) -> Option<f64> {
                 for &key_switch in &space.key_switches {
                     let parameters = Parameters {
                         lwe_dimension,
-                        small_key: SmallKey::Uniform,
+                        small_key: space.small_key,
                         glwe_dimension,
                         polynomial_size,
                         rotation,

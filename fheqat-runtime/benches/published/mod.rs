@@ -14,7 +14,7 @@ use tfhe::core_crypto::{
 };
 
 use fheqat_runtime::params::{
-    Decomposition, Log2Probability, Parameters, constraint::deviations, cost::Prices,
+    Decomposition, Log2Probability, Parameters, SmallKey, constraint::deviations, cost::Prices,
     modulus_switch::ModulusSwitch, search::Space,
 };
 
@@ -35,6 +35,7 @@ impl Set {
         Self {
             parameters: Parameters {
                 lwe_dimension: LweDimension(866),
+                small_key: SmallKey::Uniform,
                 glwe_dimension: GlweDimension(1),
                 polynomial_size: PolynomialSize(2048),
                 rotation: Decomposition::new(23, 1),
@@ -52,11 +53,11 @@ impl Set {
     pub(crate) fn cheapest(values: u64, weight: f64, p_fail: Log2Probability) -> Option<Self> {
         let prices = Prices::shipped();
         let price = |parameters: &Parameters| {
-            let rotation = prices.rotation(parameters, ModulusSwitch::PLAIN.rounding(), 1.0);
+            let rotation = prices.rotation(parameters, ModulusSwitch::PLAIN.rounding(SmallKey::Uniform), 1.0);
             rotation.0 + prices.key_switch(parameters, 1.0).0
         };
         let spread = 1.0 / (4.0 * values as f64) / deviations(p_fail).0;
-        let space = Space::default();
+        let space = Space::of(SmallKey::Uniform);
         let rings = space
             .shapes
             .iter()
@@ -64,6 +65,7 @@ impl Set {
         let fits = rings.flat_map(|((glwe_dimension, polynomial_size), rotation)| {
             let keys = space.lwe_dimensions.iter().map(move |&lwe_dimension| Parameters {
                 lwe_dimension,
+                small_key: SmallKey::Uniform,
                 glwe_dimension,
                 polynomial_size,
                 rotation,

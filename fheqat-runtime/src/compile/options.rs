@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 
 use crate::params::{
-    Bytes, Log2Probability, Parameters, Results, SmallKey, cost::Prices,
-    modulus_switch::MAX_EXTENSION, objective::Objective, search::Bounds,
+    Bytes, Log2Probability, Parameters, Results, SmallKey, cost::Prices, modulus_switch::MAX_EXTENSION,
+    objective::Objective, search::Bounds,
 };
 
 /// What the user chooses of the cryptography.

@@ -220,15 +220,16 @@ impl Prices {
             first: nanoseconds(first),
             further: nanoseconds(further),
         };
-        let shapes = SHIPPED.map(|(glwe_dimension, polynomial_size, [a, b, c, d, e, f, g, h, key])| ShapePrices {
-            glwe_dimension,
-            polynomial_size,
-            one_level: step([a, b]),
-            further_level: step([c, d]),
-            block: step([e, f]),
-            further_level_of_block: step([g, h]),
-            bootstrap_key: nanoseconds(key),
-        });
+        let shapes =
+            SHIPPED.map(|(glwe_dimension, polynomial_size, [a, b, c, d, e, f, g, h, key])| ShapePrices {
+                glwe_dimension,
+                polynomial_size,
+                one_level: step([a, b]),
+                further_level: step([c, d]),
+                block: step([e, f]),
+                further_level_of_block: step([g, h]),
+                bootstrap_key: nanoseconds(key),
+            });
         Self {
             shapes: shapes.to_vec(),
             key_switch: step([0.25, 0.09]),

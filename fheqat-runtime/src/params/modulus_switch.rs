@@ -64,11 +64,7 @@ impl ModulusSwitch {
 
     /// Rounds the mask elements of one step, of the 32-bit torus, to a grid of `2^log_grid` points.
     #[must_use]
-    pub fn round<const ELEMENTS: usize>(
-        self,
-        elements: [u32; ELEMENTS],
-        log_grid: u32,
-    ) -> Rounded<ELEMENTS> {
+    pub fn round<const ELEMENTS: usize>(self, elements: [u32; ELEMENTS], log_grid: u32) -> Rounded<ELEMENTS> {
         let step = 32 - log_grid;
         let of_family = |family: u32| {
             let nearest = elements.map(|element| self.nearest(element, log_grid, family));
@@ -126,7 +122,9 @@ impl Samples {
                 let residue = sample * (multiplier.pow(power) % points) % points;
                 ((residue as f64 + 0.5) / points as f64 * f64::from(coarse)) as u32
             };
-            (0..points).map(|sample| (0..elements as u32).map(|power| place(sample, power)).collect()).collect()
+            (0..points)
+                .map(|sample| (0..elements as u32).map(|power| place(sample, power)).collect())
+                .collect()
         };
         let plain = ModulusSwitch { extension, error_weight: 0.0 };
         let squares = |step: &Vec<u32>| {
@@ -197,24 +195,56 @@ mod tests {
 
     #[test]
     fn a_plain_rounding_has_the_variance_of_a_uniform_error() {
-        let rounding = ModulusSwitch::PLAIN.rounding();
+        let rounding = ModulusSwitch::PLAIN.rounding(SmallKey::Uniform);
         assert!((rounding.products - 1.0).abs() < 1e-12);
         assert!((rounding.error - 1.0 / 12.0).abs() < 1e-6);
     }
 
     #[test]
     fn a_heavy_error_uses_the_whole_grid() {
-        let rounding = ModulusSwitch { extension: 3, error_weight: 1e9 }.rounding();
+        let rounding = ModulusSwitch { extension: 3, error_weight: 1e9 }.rounding(SmallKey::Uniform);
         assert!((rounding.error - 1.0 / 12.0 / 64.0).abs() < 1e-5);
         assert!((rounding.products - (4.0 + 2.0 + 1.0 + 0.5 + 0.5 - 1.0 + 0.5 - 2.0)).abs() < 10.0);
     }
 
+    /// Elements of a block that share a family, against as many drawn ones.
+    #[test]
+    fn what_rounding_blocks_does_on_average_is_what_is_seen() {
+        let mut state = 7_u64;
+        let mut element = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 32) as u32
+        };
+        let blocks: Vec<[u32; SmallKey::BLOCK]> =
+            (0..100_000).map(|_| std::array::from_fn(|_| element())).collect();
+        for (extension, error_weight) in [(0, 0.0), (2, 0.3), (4, 2.7), (5, 31.0)] {
+            let modulus_switch = ModulusSwitch { extension, error_weight };
+            let (mut products, mut error) = (0.0, 0.0);
+            for block in &blocks {
+                let rounded = modulus_switch.round(*block, 12 + extension);
+                products += f64::from(1_u32 << rounded.family);
+                error += rounded
+                    .errors
+                    .map(|error| (f64::from(error) / f64::from(1_u32 << 20)).powi(2))
+                    .iter()
+                    .sum::<f64>();
+            }
+            let count = blocks.len() as f64;
+            let predicted = modulus_switch.rounding(SmallKey::Blocks);
+            assert!((products / count / predicted.products - 1.0).abs() < 0.01, "{modulus_switch:?}");
+            let error = error / count / SmallKey::BLOCK as f64;
+            assert!((error / predicted.error - 1.0).abs() < 0.01, "{modulus_switch:?}");
+        }
+    }
+
     #[test]
     fn products_rise_as_errors_fall() {
-        for extension in 1..=MAX_EXTENSION {
-            for pair in candidates(extension).windows(2) {
-                assert!(pair[1].1.error <= pair[0].1.error);
-                assert!(pair[1].1.products >= pair[0].1.products);
+        for small_key in [SmallKey::Uniform, SmallKey::Blocks] {
+            for extension in 1..=MAX_EXTENSION {
+                for pair in candidates(extension, small_key).windows(2) {
+                    assert!(pair[1].1.error <= pair[0].1.error);
+                    assert!(pair[1].1.products >= pair[0].1.products);
+                }
             }
         }
     }
@@ -226,7 +256,7 @@ mod tests {
         let switched =
             lwe_ciphertext_centered_binary_modulus_switch::<u32, u32, _>(lwe, CiphertextModulusLog(12));
         for (element, expected) in elements.iter().zip(switched.mask()) {
-            assert_eq!(ModulusSwitch::PLAIN.round(*element, 12).value, expected % (1 << 12));
+            assert_eq!(ModulusSwitch::PLAIN.round([*element], 12).values, [expected % (1 << 12)]);
         }
     }
 }

@@ -87,7 +87,7 @@ impl Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Decomposition, dimension::*, search::Space};
+    use crate::params::{Decomposition, SmallKey, dimension::*, search::Space};
 
     fn parameters(n: usize, k: usize, size: usize, (base, levels): (usize, usize)) -> Parameters {
         Parameters {

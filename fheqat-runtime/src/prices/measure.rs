@@ -20,9 +20,9 @@ use crate::{
         ThreadError,
         secrets::Secrets,
         server::{
+            blocks::Powers,
             key_switch,
             packed::PackedInputs,
-            blocks::Powers,
             rotate::{self, BootstrapKey, Scratch},
             running::{add_scaled, expand},
         },
@@ -145,11 +145,7 @@ fn parameters(
 
 impl ShapeTimes {
     fn new(shape: (GlweDimension, PolynomialSize)) -> Self {
-        Self {
-            shape,
-            steps: Default::default(),
-            bootstrap_key: Times::default(),
-        }
+        Self { shape, steps: Default::default(), bootstrap_key: Times::default() }
     }
 
     fn measure(&mut self, bench: &Bench, round: usize) {
@@ -179,7 +175,10 @@ impl ShapeTimes {
     fn generate(&mut self) {
         let small = self.shape.0.to_equivalent_lwe_dimension(self.shape.1).0 <= 4096;
         let (elements, takes) = if small { (2, 4) } else { (1, 1) };
-        let parameters = Parameters { lwe_dimension: LweDimension(elements), ..parameters(self.shape, 1, SmallKey::Uniform) };
+        let parameters = Parameters {
+            lwe_dimension: LweDimension(elements),
+            ..parameters(self.shape, 1, SmallKey::Uniform)
+        };
         let mut seeder = seeder();
         let secrets = Secrets::new(&parameters, &mut seeder);
         let ciphertexts = elements * parameters.glwe_dimension.to_glwe_size().0;
@@ -382,7 +381,9 @@ fn products(modulus_switch: ModulusSwitch, elements: usize, small_key: SmallKey)
         SmallKey::Uniform => modulus_switch.round([element(step)], log_grid).family,
         SmallKey::Blocks => {
             let first = step * SmallKey::BLOCK;
-            modulus_switch.round(std::array::from_fn::<_, { SmallKey::BLOCK }, _>(|bit| element(first + bit)), log_grid).family
+            modulus_switch
+                .round(std::array::from_fn::<_, { SmallKey::BLOCK }, _>(|bit| element(first + bit)), log_grid)
+                .family
         }
     };
     let steps = elements / small_key.bits_of_a_step();

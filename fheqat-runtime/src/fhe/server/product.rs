@@ -75,8 +75,7 @@ impl Workspace {
         rounded.copy_from_slice(input);
         self.digits.arch.dispatch(RoundAll { gadget, errors: &mut self.errors, rounded });
         for level in transformed.chunks_exact_mut(rounded.len() / 2) {
-            for (transformed, rounded) in
-                level.chunks_exact_mut(size / 2).zip(rounded.chunks_exact_mut(size))
+            for (transformed, rounded) in level.chunks_exact_mut(size / 2).zip(rounded.chunks_exact_mut(size))
             {
                 self.digits.transform_one(gadget, rounded, transformed, fft);
             }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     params::{
-        Parameters, SmallKey, Slots,
+        Parameters, Slots, SmallKey,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch, Rounded},
     },
@@ -310,7 +310,9 @@ impl Steps<'_> {
     ) {
         let targets = (0..1_usize << extension).step_by(1 << (extension - family));
         match self.powers {
-            None => self.take_bit(ggsws[0], |target| source(target, shifts[0], extension), targets, accumulator),
+            None => {
+                self.take_bit(ggsws[0], |target| source(target, shifts[0], extension), targets, accumulator)
+            }
             Some(powers) => {
                 let sources = |target| shifts.map(|shift| source(target, shift, extension));
                 self.take_block(powers, (ggsws, shifts), sources, targets, accumulator);
@@ -364,9 +366,10 @@ impl Steps<'_> {
         for target in targets {
             let transformed = &*transformed;
             let products = ggsws.into_iter().zip(shifts).zip(sources(target));
-            let products = products.filter(|((_, shift), _)| *shift != 0).map(|((ggsw, _), (source, degree))| {
-                (ggsw, &transformed[digits(source)], degree % (2 * size))
-            });
+            let products =
+                products.filter(|((_, shift), _)| *shift != 0).map(|((ggsw, _), (source, degree))| {
+                    (ggsw, &transformed[digits(source)], degree % (2 * size))
+                });
             let output = &mut accumulator[component(target)];
             workspace.add_moved(products, &transformed[digits(target)], output, (powers, *fft));
         }

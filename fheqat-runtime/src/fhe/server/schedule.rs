@@ -308,7 +308,7 @@ mod tests {
     use super::*;
     use crate::{
         params::{
-            Decomposition, Parameters, Results, TorusBits,
+            Decomposition, Parameters, Results, SmallKey, TorusBits,
             dimension::{GlweDimension, LweDimension, PolynomialSize},
             modulus_switch::ModulusSwitch,
         },

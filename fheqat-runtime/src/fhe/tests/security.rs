@@ -15,15 +15,17 @@ use tfhe::core_crypto::{
 use super::noise::slack;
 use crate::{
     fhe::{ClientKey, entropy::SystemSeeder, rounded, secrets::Secrets},
-    params::{Decomposition, Packing, Parameters, noise::small_encryption, search::Space},
+    params::{Decomposition, Packing, Parameters, SmallKey, noise::small_encryption, search::Space},
 };
 
 #[test]
 fn every_set_searched_has_the_least_secure_noise_of_tfhe() {
-    let space = Space::default();
+    let space = Space::of(SmallKey::Uniform);
     for &lwe_dimension in &space.lwe_dimensions {
         let secure = minimal_lwe_variance_for_132_bits_security_gaussian(lwe_dimension, 32.0_f64.exp2());
-        assert_eq!(small_encryption(lwe_dimension), secure, "{lwe_dimension:?}");
+        assert_eq!(small_encryption(lwe_dimension, SmallKey::Uniform), secure, "{lwe_dimension:?}");
+        let longer = LweDimension(lwe_dimension.0 + SmallKey::LONGER);
+        assert_eq!(small_encryption(longer, SmallKey::Blocks), secure, "{longer:?}");
         for &(glwe_dimension, polynomial_size) in &space.shapes {
             let parameters = Parameters {
                 lwe_dimension,

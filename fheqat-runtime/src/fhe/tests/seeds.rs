@@ -8,7 +8,7 @@ use tfhe::core_crypto::{
 
 use crate::{
     fhe::server::running::expand,
-    params::{Decomposition, Parameters},
+    params::{Decomposition, Parameters, SmallKey},
 };
 
 const SEED: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;

@@ -19,7 +19,7 @@ fn same(ours: f64, theirs: f64, what: &str) {
 
 #[test]
 fn formulas_are_those_of_tfhe() {
-    let space = Space::default();
+    let space = Space::of(SmallKey::Uniform);
     for &(glwe_dimension, polynomial_size) in space.shapes.iter().chain(&space.unrotated) {
         for lwe_dimension in space.lwe_dimensions.iter().copied().step_by(16) {
             for &rotation in &space.rotations {
@@ -37,7 +37,6 @@ fn formulas_are_those_of_tfhe() {
                 for mantissa in [MANTISSA, 64.0] {
                     let theirs = pbs_variance_132_bits_security_gaussian_fft_mul(
                         lwe_dimension,
-                        small_key: SmallKey::Uniform,
                         glwe_dimension,
                         polynomial_size,
                         rotation.base_log,
@@ -64,7 +63,7 @@ fn formulas_are_those_of_tfhe() {
                 same(parameters.big_encryption().0, theirs.0, &what);
                 let theirs =
                     minimal_lwe_variance_for_132_bits_security_gaussian(lwe_dimension, SMALL_MODULUS);
-                same(small_encryption(lwe_dimension).0, theirs.0, &what);
+                same(small_encryption(lwe_dimension, SmallKey::Uniform).0, theirs.0, &what);
             }
         }
     }
@@ -81,7 +80,7 @@ fn plain_modulus_switch_is_the_formula_of_tfhe() {
         key_switch: Some(Decomposition::new(2, 8)),
         packing: None,
     };
-    let ours = parameters.modulus_switch_noise(ModulusSwitch::PLAIN.rounding(), 0).0;
+    let ours = parameters.modulus_switch_noise(ModulusSwitch::PLAIN.rounding(SmallKey::Uniform), 0).0;
     let body = 1.0 / 12.0 / 4096.0_f64.powi(2);
     let theirs = centered_binary_shifted_modulus_switch_additive_variance(
         parameters.lwe_dimension,

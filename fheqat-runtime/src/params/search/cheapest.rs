@@ -83,7 +83,8 @@ impl<'a> ParameterSearch<'a> {
             results: bounds.results,
             required,
             deviations: Deviations(deviations(required).0 * (1.0 + ROUNDING)),
-            candidates: &modulus_switch::every_candidate(space.small_key)[..=space.extension.min(MAX_EXTENSION) as usize],
+            candidates: &modulus_switch::every_candidate(space.small_key)
+                [..=space.extension.min(MAX_EXTENSION) as usize],
         }
     }
 

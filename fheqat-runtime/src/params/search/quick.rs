@@ -35,7 +35,10 @@ pub fn quick<'a>(
         best = found(workload, bounds, &around(&parameters), prices, below).or(best);
     }
     let best = best?;
-    Some(ParameterSearch::new(best.workload, bounds, Space::whole(SmallKey::default()), prices).solution(best.parameters))
+    Some(
+        ParameterSearch::new(best.workload, bounds, Space::whole(SmallKey::default()), prices)
+            .solution(best.parameters),
+    )
 }
 
 struct Found<'a> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(any(feature = "client", feature = "server"))]
 use crate::params::Parameters;
 use crate::params::{
-    Bytes, SmallKey, Decomposition, Log2Probability, Packing, Results, cost, modulus_switch::MAX_EXTENSION,
+    Bytes, Decomposition, Log2Probability, Packing, Results, SmallKey, cost, modulus_switch::MAX_EXTENSION,
     objective::Objective, packing,
 };
 

@@ -132,15 +132,21 @@ mod tests {
 
     #[test]
     fn whatever_is_left_out_is_beaten_at_every_dimension() {
-        let (space, undominated) = (Space::default(), Undominated::of_whole_space());
+        for small_key in [SmallKey::Uniform, SmallKey::Blocks] {
+            is_beaten_at_every_dimension(small_key);
+        }
+    }
+
+    fn is_beaten_at_every_dimension(small_key: SmallKey) {
+        let (space, undominated) = (Space::of(small_key), Undominated::of_whole_space(small_key));
         for &shape in &space.shapes {
             let rotations = undominated.rotations(shape);
             assert!(rotations.len() < space.rotations.len() / 3, "{shape:?}: {rotations:?}");
             for &n in &space.lwe_dimensions {
                 for &rotation in &space.rotations {
-                    let (variance, common) = extraction(shape, n, rotation);
+                    let (variance, common) = extraction(small_key, shape, n, rotation);
                     let as_good = |&other: &Decomposition| {
-                        let (other_variance, other_common) = extraction(shape, n, other);
+                        let (other_variance, other_common) = extraction(small_key, shape, n, other);
                         other.levels == rotation.levels
                             && other_variance <= variance
                             && other_common <= common
@@ -149,7 +155,7 @@ mod tests {
                 }
                 let parameters = Parameters {
                     lwe_dimension: n,
-                    small_key: SmallKey::Uniform,
+                    small_key,
                     glwe_dimension: shape.0,
                     polynomial_size: shape.1,
                     rotation: rotations[0],
@@ -160,7 +166,8 @@ mod tests {
                 for &key_switch in &space.key_switches {
                     let as_good = |&other: &Decomposition| {
                         other.levels.0 <= key_switch.levels.0
-                            && switched(shape, n, other) <= switched(shape, n, key_switch)
+                            && switched(small_key, shape, n, other)
+                                <= switched(small_key, shape, n, key_switch)
                     };
                     assert!(key_switches.iter().any(as_good), "{shape:?}, {n:?}: {key_switch:?}");
                 }

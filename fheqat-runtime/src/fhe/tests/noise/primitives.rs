@@ -18,10 +18,9 @@ use crate::{
         server::rotate::{self, Rotate, Scratch},
     },
     params::{
-        Decomposition, Parameters, Slots, TorusBits,
+        Decomposition, Parameters, Slots, SmallKey, TorusBits,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
-        noise::small_encryption,
         search::Space,
     },
     plan::{Rotation, encoding::half_steps},
@@ -58,7 +57,7 @@ impl Encryptor {
     }
 
     fn small(&mut self, key: &ClientKey, phase: u32) -> Vec<u32> {
-        let noise = DynamicDistribution::<u32>::new_gaussian(small_encryption(key.parameters.lwe_dimension));
+        let noise = DynamicDistribution::<u32>::new_gaussian(key.parameters.small_encryption());
         let modulus = CiphertextModulus::new_native();
         allocate_and_encrypt_new_lwe_ciphertext(
             &key.secrets.small(),
@@ -165,8 +164,9 @@ fn check_extractions(parameters: Parameters, errors: &[Vec<f64>], unsure: f64) -
 
 fn name(parameters: Parameters, modulus_switch: ModulusSwitch) -> String {
     format!(
-        "extractions, n {} k {} N {} base {} levels {} nu {}",
+        "extractions, n {} {:?} k {} N {} base {} levels {} nu {}",
         parameters.lwe_dimension.0,
+        parameters.small_key,
         parameters.glwe_dimension.0,
         parameters.polynomial_size.0,
         parameters.rotation.base_log.0,
@@ -175,12 +175,25 @@ fn name(parameters: Parameters, modulus_switch: ModulusSwitch) -> String {
     )
 }
 
+/// The same with bits in blocks, about as secure.
+fn in_blocks(parameters: Parameters) -> Parameters {
+    let n = (parameters.lwe_dimension.0 + SmallKey::LONGER) / 6 * 6;
+    Parameters { lwe_dimension: LweDimension(n), small_key: SmallKey::Blocks, ..parameters }
+}
+
+/// Parameters with small keys of either kind.
+fn of_either_kind(parameters: Parameters) -> [Parameters; 2] {
+    [parameters, in_blocks(parameters)]
+}
+
 #[test]
 fn extraction() {
-    let parameters = parameters(560, 3, 512, (18, 1));
     let modulus_switch = ModulusSwitch { extension: 1, error_weight: 4.0 };
-    let errors = extraction_errors(parameters, TorusBits::ALL, modulus_switch, 1, 40);
-    check_extractions(parameters, &errors, slack(20 * TAPS)).check_roughly(&name(parameters, modulus_switch));
+    for parameters in of_either_kind(parameters(560, 3, 512, (18, 1))) {
+        let errors = extraction_errors(parameters, TorusBits::ALL, modulus_switch, 1, 40);
+        let ratio = check_extractions(parameters, &errors, slack(20 * TAPS));
+        ratio.check_roughly(&name(parameters, modulus_switch));
+    }
 }
 
 /// n, k, N, base and levels that are measured. Of each number of levels the space's smallest and largest base are among them: at the
@@ -230,8 +243,11 @@ fn the_search_chooses_from_what_is_measured() {
         let of_this_base = |&(base, _): &(usize, usize)| base == key_switch.base_log.0;
         assert!(MEASURED_KEY_SWITCHES.iter().any(of_this_base), "{key_switch:?}");
     }
-    let largest = space.lwe_dimensions.last().map(|dimension| dimension.0);
-    assert_eq!(largest, MEASURED.iter().map(|set| set.0).max());
+    let measured = MEASURED.map(|(n, k, size, rotation)| of_either_kind(parameters(n, k, size, rotation)));
+    for (index, small_key) in [SmallKey::Uniform, SmallKey::Blocks].into_iter().enumerate() {
+        let largest = Space::of(small_key).lwe_dimensions.last().copied();
+        assert_eq!(largest, measured.iter().map(|of_kinds| of_kinds[index].lwe_dimension).max());
+    }
 }
 
 fn measure_extraction(parameters: Parameters, modulus_switch: ModulusSwitch) {
@@ -250,7 +266,9 @@ fn measure_extraction(parameters: Parameters, modulus_switch: ModulusSwitch) {
 #[ignore = "a measurement of minutes: run with --nocapture"]
 fn extractions() {
     for (n, k, size, rotation) in MEASURED {
-        measure_extraction(parameters(n, k, size, rotation), ModulusSwitch::PLAIN);
+        for parameters in of_either_kind(parameters(n, k, size, rotation)) {
+            measure_extraction(parameters, ModulusSwitch::PLAIN);
+        }
     }
 }
 
@@ -263,7 +281,9 @@ fn extractions_of_several_polynomials() {
         (600, 4, 512, (20, 1), MAX_EXTENSION, 0.1),
     ] {
         let modulus_switch = ModulusSwitch { extension, error_weight };
-        measure_extraction(parameters(n, k, size, rotation), modulus_switch);
+        for parameters in of_either_kind(parameters(n, k, size, rotation)) {
+            measure_extraction(parameters, modulus_switch);
+        }
     }
 }
 
@@ -291,14 +311,16 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
             let error = f64::from(after.wrapping_sub((phase >> 32) as u32) as i32) * (-32.0_f64).exp2();
             key_switch.push(vec![error * error / predicted.0]);
             for (modulus_switch, squares) in &mut switched {
-                let predicted =
-                    parameters.modulus_switch_noise(modulus_switch.rounding(), modulus_switch.extension);
+                let predicted = parameters.modulus_switch_noise(
+                    modulus_switch.rounding(parameters.small_key),
+                    modulus_switch.extension,
+                );
                 let log_grid = parameters.coarse_grid() + modulus_switch.extension;
                 let position = rotate::phase_on_grid(
                     &output,
                     *modulus_switch,
                     log_grid,
-                    client.secrets.small().into_container(),
+                    (parameters.small_key, client.secrets.small().into_container()),
                 );
                 let step = (-f64::from(log_grid)).exp2();
                 let exact = f64::from(after) * (-32.0_f64).exp2();
@@ -309,11 +331,17 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
         }
     }
     let key_switch = Ratio::of(&key_switch);
-    assert!(key_switch.mean * predicted.0 >= small_encryption(parameters.lwe_dimension).0);
+    assert!(key_switch.mean * predicted.0 >= parameters.small_encryption().0);
     let switched = switched.into_iter().map(|(modulus_switch, squares)| {
         let ratio = Ratio::of(&squares);
-        assert!(ratio.mean >= 1.0 - ratio.unsure(), "{modulus_switch:?} is predicted to the point");
-        (format!("modulus switch, N {}, {modulus_switch:?}", parameters.polynomial_size.0), ratio)
+        // Of blocks what is predicted is that of the key with the most ones.
+        let of_fewest = match parameters.small_key {
+            SmallKey::Uniform => 1.0,
+            SmallKey::Blocks => 0.93,
+        };
+        assert!(ratio.mean >= of_fewest - ratio.unsure(), "{modulus_switch:?} is predicted to the point");
+        let (size, kind) = (parameters.polynomial_size.0, parameters.small_key);
+        (format!("modulus switch, N {size}, {kind:?}, {modulus_switch:?}"), ratio)
     });
     let Decomposition { base_log, levels } = parameters.key_switch.unwrap();
     let what = format!("key switch, base {} levels {}", base_log.0, levels.0);
@@ -322,8 +350,10 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
 
 #[test]
 fn few_switches() {
-    for (what, ratio) in switches(parameters(560, 3, 512, (18, 1)), 1, 400) {
-        ratio.check_roughly(&what);
+    for parameters in of_either_kind(parameters(560, 3, 512, (18, 1))) {
+        for (what, ratio) in switches(parameters, 1, 400) {
+            ratio.check_roughly(&what);
+        }
     }
 }
 
@@ -332,9 +362,11 @@ fn few_switches() {
 fn more_switches() {
     for (base, levels) in MEASURED_KEY_SWITCHES {
         let key_switch = Some(Decomposition::new(base, levels));
-        let parameters = Parameters { key_switch, ..parameters(850, 1, 2048, (23, 1)) };
-        for (what, ratio) in switches(parameters, 4, 1100) {
-            ratio.check_above(&what, if what.starts_with("key") { least_of_digits(base) } else { LEAST });
+        for parameters in of_either_kind(parameters(850, 1, 2048, (23, 1))) {
+            let parameters = Parameters { key_switch, ..parameters };
+            for (what, ratio) in switches(parameters, 4, 1100) {
+                ratio.check_above(&what, if what.starts_with("key") { least_of_digits(base) } else { LEAST });
+            }
         }
     }
 }

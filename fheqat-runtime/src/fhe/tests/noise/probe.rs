@@ -303,7 +303,12 @@ impl Probe<'_> {
 
     /// The phase that a rotation reads a table at.
     fn phase_at(&self, rotation: &plan::Rotation, small: &[u32]) -> f64 {
-        let position = rotate::phase_on_grid(small, rotation.modulus_switch, rotation.log_grid, &self.small);
+        let position = rotate::phase_on_grid(
+            small,
+            rotation.modulus_switch,
+            rotation.log_grid,
+            (self.server.plan().parameters.small_key, &self.small),
+        );
         (f64::from(position) + 0.5) * (-f64::from(rotation.log_grid)).exp2()
     }
 }
