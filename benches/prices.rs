@@ -8,7 +8,10 @@ use std::{num::NonZeroUsize, process::ExitCode};
 use fheqat::{
     compile::Prediction,
     data,
-    params::{Seconds, cost::ShapePrices},
+    params::{
+        Seconds,
+        cost::{ShapePrices, StepPrice},
+    },
     prelude::*,
 };
 
@@ -55,10 +58,10 @@ const MOST_OVERHEAD: f64 = 1.10;
 
 /// What rotations and their key switches would take one by one. The first layer's read what the client encrypts for them.
 fn rotations_alone(Prediction { parameters, layers, .. }: &Prediction, prices: &Prices) -> f64 {
-    let step = prices.shape(parameters).step(parameters.rotation.levels);
+    let step = prices.step(parameters);
     let steps: f64 = layers.iter().map(|layer| layer.rotations as f64 * step.of(layer.products, 1.0).0).sum();
     let switched: usize = layers.iter().skip(1).map(|layer| layer.rotations).sum();
-    parameters.lwe_dimension.0 as f64 * steps + switched as f64 * prices.key_switch(parameters, 1.0).0
+    parameters.steps() as f64 * steps + switched as f64 * prices.key_switch(parameters, 1.0).0
 }
 
 /// How far an inference and key generation are from what was predicted, and an inference from its rotations alone.
@@ -136,9 +139,17 @@ const GROUPS: [(&str, Circuits); 4] =
 fn print_as_shipped(prices: &Prices) {
     let nanoseconds = |seconds: Seconds| (seconds.0 * 1e9).round();
     for shape in &prices.shapes {
-        let ShapePrices { glwe_dimension: k, polynomial_size: n, one_level, further_level, bootstrap_key } =
-            *shape;
-        let steps = [one_level.first, one_level.further, further_level.first, further_level.further];
+        let ShapePrices {
+            glwe_dimension: k,
+            polynomial_size: n,
+            one_level,
+            further_level,
+            block,
+            further_level_of_block,
+            bootstrap_key,
+        } = *shape;
+        let steps = [one_level, further_level, block, further_level_of_block];
+        let steps = steps.map(|StepPrice { first, further }| [first, further]).concat();
         println!(
             "({k}, {n}, {:?}),",
             [steps.as_slice(), &[bootstrap_key]].concat().into_iter().map(nanoseconds).collect::<Vec<_>>()
