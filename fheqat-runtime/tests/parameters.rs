@@ -5,7 +5,7 @@
 use std::{fmt::Write, fs, num::NonZeroUsize, path::Path};
 
 use fheqat_runtime::params::{
-    Bytes, Decomposition, Log2Probability, Parameters, Slots, TorusDistance,
+    Bytes, Decomposition, Log2Probability, Parameters, Slots, SmallKey, TorusDistance,
     constraint::{deviations, failure},
     cost::{CiphertextCounts, Prices},
     modulus_switch::{self, ModulusSwitch, Rounding},
@@ -59,9 +59,9 @@ fn bounds(p_fail: f64) -> Bounds {
     Bounds { p_fail: Log2Probability(p_fail), ..Bounds::default() }
 }
 
-fn row(rotation: WorkloadRotation, bounds: Bounds) -> String {
+fn row(rotation: WorkloadRotation, bounds: Bounds, small_key: SmallKey) -> String {
     let (slots, p_fail) = (rotation.slots.0, bounds.p_fail.0);
-    let found = search(&workload(vec![rotation]), bounds, &Space::default(), &Prices::shipped());
+    let found = search(&workload(vec![rotation]), bounds, &Space::of(small_key), &Prices::shipped());
     let Ok(Solution { parameters, rotations, p_fail: predicted, cost, .. }) = found else {
         return format!("{slots:>4} {p_fail:>5} infeasible\n");
     };
@@ -90,13 +90,16 @@ const HEAD: &str =
 
 #[test]
 fn golden_table() {
-    let mut table = String::from(HEAD);
-    for p_fail in [-40.0, -64.0, -128.0] {
-        for slots in [8, 16, 24, 32, 48, 64, 96, 128, 192, 256] {
-            write!(table, "{}", row(rotation(slots, 64.0), bounds(p_fail))).unwrap();
-        }
-        for slots in WIDE {
-            write!(table, "{}", row(rotation(slots, 64.0), gigabyte(p_fail))).unwrap();
+    let mut table = String::new();
+    for small_key in [SmallKey::Uniform, SmallKey::Blocks] {
+        write!(table, "{small_key:?}\n{HEAD}").unwrap();
+        for p_fail in [-40.0, -64.0, -128.0] {
+            for slots in [8, 16, 24, 32, 48, 64, 96, 128, 192, 256] {
+                write!(table, "{}", row(rotation(slots, 64.0), bounds(p_fail), small_key)).unwrap();
+            }
+            for slots in WIDE {
+                write!(table, "{}", row(rotation(slots, 64.0), gigabyte(p_fail), small_key)).unwrap();
+            }
         }
     }
     check("tests/golden/parameters.txt", &table);
@@ -116,7 +119,10 @@ fn golden_table_of_tolerances() {
         for (values, tolerance) in [(250, 0.4), (250, 1.6), (1000, 1.2), (1000, 2.4), (1000, 6.0)] {
             write!(table, "{values} values, noise of {tolerance} units\n{HEAD}").unwrap();
             let rotation = tolerant(values, tolerance, p_fail, 400.0);
-            writeln!(table, "{}", row(rotation, bounds(p_fail))).unwrap();
+            for small_key in [SmallKey::Uniform, SmallKey::Blocks] {
+                write!(table, "{}", row(rotation.clone(), bounds(p_fail), small_key)).unwrap();
+            }
+            table.push('\n');
         }
     }
     check("tests/golden/tolerances.txt", &table);
