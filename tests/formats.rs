@@ -47,7 +47,7 @@ const CELLS: [[&str; 2]; 6] =
 type Answer = (Vec<String>, Vec<i64>, Vec<f32>, String);
 
 fn path(file: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/7")).join(file)
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/formats/8")).join(file)
 }
 
 fn read(file: &str) -> Vec<u8> {

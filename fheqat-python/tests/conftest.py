@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-FORMATS = pathlib.Path(__file__).parents[2] / "tests" / "formats" / "7"
+FORMATS = pathlib.Path(__file__).parents[2] / "tests" / "formats" / "8"
 
 
 def file(name):

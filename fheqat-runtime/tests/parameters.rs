@@ -63,12 +63,13 @@ fn row(rotation: WorkloadRotation, bounds: Bounds, small_key: SmallKey) -> Strin
     let (slots, p_fail) = (rotation.slots.0, bounds.p_fail.0);
     let found = search(&workload(vec![rotation]), bounds, &Space::of(small_key), &Prices::shipped());
     let Ok(Solution { parameters, rotations, p_fail: predicted, cost, .. }) = found else {
-        return format!("{slots:>4} {p_fail:>5} infeasible\n");
+        return format!("{:<7} {slots:>4} {p_fail:>5} infeasible\n", format!("{small_key:?}"));
     };
     let key_switch = parameters.key_switch.unwrap();
     let chosen = rotations[0];
     format!(
-        "{slots:>4} {p_fail:>5} {:>5} {:>2} {:>6} {:>4}x{} {:>4}x{:<2} {:>3} {:>9.3} {:>9.3} {:>8.2} {:>9.1} {:>6.1}\n",
+        "{:<7} {slots:>4} {p_fail:>5} {:>5} {:>2} {:>6} {:>4}x{} {:>4}x{:<2} {:>3} {:>9.3} {:>9.3} {:>8.2} {:>9.1} {:>6.1}\n",
+        format!("{small_key:?}"),
         parameters.lwe_dimension.0,
         parameters.glwe_dimension.0,
         parameters.polynomial_size.0,
@@ -86,13 +87,12 @@ fn row(rotation: WorkloadRotation, bounds: Bounds, small_key: SmallKey) -> Strin
 }
 
 const HEAD: &str =
-    "   M     p     n  k      N    pbs    ks    nu    lambda  products   log2 p        ms     MB\n";
+    "keys       M     p     n  k      N    pbs    ks    nu    lambda  products   log2 p        ms     MB\n";
 
 #[test]
 fn golden_table() {
-    let mut table = String::new();
+    let mut table = String::from(HEAD);
     for small_key in [SmallKey::Uniform, SmallKey::Blocks] {
-        write!(table, "{small_key:?}\n{HEAD}").unwrap();
         for p_fail in [-40.0, -64.0, -128.0] {
             for slots in [8, 16, 24, 32, 48, 64, 96, 128, 192, 256] {
                 write!(table, "{}", row(rotation(slots, 64.0), bounds(p_fail), small_key)).unwrap();

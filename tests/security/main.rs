@@ -9,30 +9,42 @@ use std::{
     path::PathBuf,
 };
 
-use fheqat::params::{Decomposition, Packing, Parameters, noise::small_encryption, search::Space};
+use fheqat::params::{Decomposition, Packing, Parameters, SmallKey, search::Space};
 
-const HEAD: &str = "    n  k     N     kN  log2 of standard deviations: small key, big key\n";
+const HEAD: &str = "keys        n  k     N     kN  log2 of standard deviations: small key, big key\n";
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// n, k and N in the rows of a golden table; the others have words in these places.
-fn shapes(table: &str) -> impl Iterator<Item = [usize; 3]> {
+/// Kind of keys, n, k and N in the rows of a golden table; the others have words in these places.
+fn sets(table: &str) -> impl Iterator<Item = (SmallKey, [usize; 3])> {
     table.lines().filter_map(|line| {
-        let numbers: Vec<usize> =
-            line.split_whitespace().skip(2).take(3).map_while(|word| word.parse().ok()).collect();
-        numbers.try_into().ok()
+        let mut words = line.split_whitespace();
+        let small_key = match words.next()? {
+            "Uniform" => SmallKey::Uniform,
+            "Blocks" => SmallKey::Blocks,
+            _ => return None,
+        };
+        let numbers: Vec<usize> = words.skip(2).take(3).map_while(|word| word.parse().ok()).collect();
+        Some((small_key, numbers.try_into().ok()?))
     })
 }
 
-fn parameters([n, k, size]: [usize; 3]) -> Parameters {
-    let space = Space::default();
+fn parameters((small_key, [n, k, size]): (SmallKey, [usize; 3])) -> Parameters {
+    let space = Space::of(small_key);
     let (glwe_dimension, polynomial_size) =
         space.shapes.into_iter().find(|(dimension, found)| (dimension.0, found.0) == (k, size)).unwrap();
     let lwe_dimension = space.lwe_dimensions.into_iter().find(|dimension| dimension.0 == n).unwrap();
-    let rotation = Decomposition::new(23, 1);
-    Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch: None, packing: None }
+    Parameters {
+        lwe_dimension,
+        small_key,
+        glwe_dimension,
+        polynomial_size,
+        rotation: Decomposition::new(23, 1),
+        key_switch: None,
+        packing: None,
+    }
 }
 
 /// With `FHEQAT_BLESS` set, writes the table instead.
@@ -40,17 +52,18 @@ fn parameters([n, k, size]: [usize; 3]) -> Parameters {
 fn the_table_has_every_golden_set_and_keys_of_packed_results() {
     let golden = ["parameters.txt", "tolerances.txt"]
         .map(|name| fs::read_to_string(file("fheqat-runtime/tests/golden").join(name)).unwrap());
-    let sets: BTreeSet<[usize; 3]> = golden.iter().flat_map(|table| shapes(table)).collect();
-    assert!(sets.len() > 30, "{sets:?}");
+    let found: BTreeSet<(SmallKey, [usize; 3])> = golden.iter().flat_map(|table| sets(table)).collect();
+    assert!(found.len() > 60, "{found:?}");
     let mut table = String::from(HEAD);
-    for set in sets {
-        let parameters = parameters(set);
+    for (small_key, set) in found {
+        let parameters = parameters((small_key, set));
         let [n, k, size] = set;
         let deviation = |variance: f64| variance.log2() / 2.0;
-        let small = deviation(small_encryption(parameters.lwe_dimension).0);
+        let small = deviation(parameters.small_encryption().0);
         let big = deviation(parameters.big_encryption().0);
         let dimension = parameters.big_dimension().0;
-        writeln!(table, "{n:>5} {k:>2} {size:>5} {dimension:>6} {small:>9.4} {big:>9.4}").unwrap();
+        let kind = format!("{small_key:?}");
+        writeln!(table, "{kind:<7} {n:>5} {k:>2} {size:>5} {dimension:>6} {small:>9.4} {big:>9.4}").unwrap();
     }
     let packed = Space::default().packings;
     let packed: BTreeMap<usize, Packing> =
@@ -58,7 +71,7 @@ fn the_table_has_every_golden_set_and_keys_of_packed_results() {
     for (k, packing) in packed {
         let (size, dimension) = (Packing::SIZE.0, packing.dimension().0);
         let big = packing.encryption().0.log2() / 2.0;
-        writeln!(table, "{:>5} {k:>2} {size:>5} {dimension:>6} {:>9} {big:>9.4}", 0, "-").unwrap();
+        writeln!(table, "{:<7} {:>5} {k:>2} {size:>5} {dimension:>6} {:>9} {big:>9.4}", "-", 0, "-").unwrap();
     }
     let path = file("tests/security/lwe.txt");
     if std::env::var_os("FHEQAT_BLESS").is_some() {

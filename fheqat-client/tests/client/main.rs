@@ -15,7 +15,7 @@ use fheqat_client::{Options, Service};
 
 /// A file of a model that an earlier build compiled.
 fn read(file: &str) -> Vec<u8> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/7"));
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/8"));
     std::fs::read(folder.join(file)).unwrap()
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::ids::{KeyId, ModelId};
 use crate::{
     error::InputError,
-    params::{Decomposition, Parameters, SmallKey},
+    params::{Decomposition, Parameters},
 };
 
 /// Why a pool of threads could not start.
@@ -105,9 +105,8 @@ fn shapes(parameters: &Parameters) -> String {
         packing,
     } = parameters;
     let decomposition = |of: &Decomposition| format!("{} x {}", of.base_log.0, of.levels.0);
-    let blocks = if *small_key == SmallKey::Blocks { " in blocks" } else { "" };
     let (n, k, size) = (lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
-    let small = format!("n = {n}{blocks}, k = {k}, N = {size}");
+    let small = format!("n = {n}{small_key}, k = {k}, N = {size}");
     let rotation = parameters.rotate().then(|| format!(", bootstrap key {}", decomposition(rotation)));
     let switch = key_switch.as_ref().map(|switch| format!(", key switch {}", decomposition(switch)));
     let packing = packing.as_ref().map(|packing| {

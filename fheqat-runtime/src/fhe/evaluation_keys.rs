@@ -110,7 +110,7 @@ impl EvaluationKeys {
 
 impl Artifact for EvaluationKeys {
     const KIND: artifact::Kind = artifact::Kind::EvaluationKeys;
-    const FORMAT: u16 = 7;
+    const FORMAT: u16 = 8;
 
     fn size_hint(&self) -> usize {
         let packing = self.packing.as_ref().map_or(0, SeededPackingKeys::length);

@@ -12,7 +12,7 @@ use crate::circuit::verify;
 use crate::{
     circuit::Codec,
     params::{
-        Bytes, Packing, Parameters, Results, Slots, TorusBits,
+        Bytes, Packing, Parameters, Results, Slots, SmallKey, TorusBits,
         cost::BLOCK,
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         workload::KeySwitches,
@@ -314,10 +314,15 @@ impl ServerPlan {
         let polynomial = 8 * self.parameters.polynomial_size.0 as u64;
         let product = polynomial * (self.parameters.glwe_dimension.0 as u64 + 1);
         let interleaved = product << extension.min(MAX_EXTENSION);
-        // Places and values of a mask that is switched take 16 bytes each, in vectors that double when they grow.
-        let rotation = interleaved + big + 4 * (mask + 1) + 2 * 16 * mask;
+        // Places and values of a mask that is switched take 24 bytes a step, in vectors that double when they grow.
+        let steps = self.parameters.steps() as u64;
+        let rotation = interleaved + big + 4 * (mask + 1) + 2 * 24 * steps;
+        let digits = match self.parameters.small_key {
+            SmallKey::Uniform => 0,
+            SmallKey::Blocks => self.parameters.rotation.levels.0 as u64 * interleaved,
+        };
         let step = interleaved + (polynomial << extension.min(MAX_EXTENSION)) + big;
-        BLOCK as u64 * rotation + step + product + 4 * polynomial
+        BLOCK as u64 * rotation + step + digits + product + 4 * polynomial
     }
 
     /// What packing works in: a ciphertext for each step on the way from all results to one, and one that it switches.

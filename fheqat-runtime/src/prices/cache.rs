@@ -23,6 +23,7 @@ struct Measured {
 
 impl Artifact for Measured {
     const KIND: artifact::Kind = artifact::Kind::Prices;
+    const FORMAT: u16 = 7;
 }
 
 impl Prices {

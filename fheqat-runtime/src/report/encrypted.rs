@@ -8,7 +8,7 @@ use super::{CircuitReport, table};
 use crate::{
     circuit::DeclaredLayer,
     compile::{Compiled, Prediction},
-    params::{Bytes, Log2Probability, Packing, Seconds, search::Event},
+    params::{Bytes, Log2Probability, Packing, Seconds, SmallKey, search::Event},
 };
 
 /// Everything that is known of a compiled circuit before it runs.
@@ -80,6 +80,8 @@ pub struct EncryptedLayerReport {
 pub struct KeyParameters {
     /// n: dimension of the small key; 0 where nothing rotates, and there is none.
     pub lwe_dimension: usize,
+    /// How its bits are drawn.
+    pub small_key: SmallKey,
     /// k: mask polynomials of the big key.
     pub glwe_dimension: usize,
     /// N: coefficients of a polynomial.
@@ -170,6 +172,7 @@ impl KeyParameters {
         let parameters = &prediction.parameters;
         Self {
             lwe_dimension: parameters.lwe_dimension.0,
+            small_key: parameters.small_key,
             glwe_dimension: parameters.glwe_dimension.0,
             polynomial_size: parameters.polynomial_size.0,
             rotation: parameters
@@ -216,10 +219,17 @@ impl fmt::Display for Report {
             ]);
         }
         writeln!(f, "{layers}\n")?;
-        let KeyParameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
-            self.parameters;
+        let KeyParameters {
+            lwe_dimension,
+            small_key,
+            glwe_dimension,
+            polynomial_size,
+            rotation,
+            key_switch,
+            packing,
+        } = self.parameters;
         if let Some((base_log, levels)) = rotation {
-            write!(f, "n = {lwe_dimension}, k = {glwe_dimension}, N = {polynomial_size}")?;
+            write!(f, "n = {lwe_dimension}{small_key}, k = {glwe_dimension}, N = {polynomial_size}")?;
             write!(f, ", bootstrap key {base_log} x {levels}")?;
         } else {
             write!(f, "nothing rotates: k = {glwe_dimension}, N = {polynomial_size}")?;

@@ -301,13 +301,21 @@ const fn layer_name(layer: &ClientLayer) -> &'static str {
 }
 
 fn parameters(parameters: &Parameters) -> Fact {
-    let Parameters { lwe_dimension, glwe_dimension, polynomial_size, rotation, key_switch, packing } =
-        parameters;
+    let Parameters {
+        lwe_dimension,
+        small_key,
+        glwe_dimension,
+        polynomial_size,
+        rotation,
+        key_switch,
+        packing,
+    } = parameters;
     let (n, k, size) = (lwe_dimension.0, glwe_dimension.0, polynomial_size.0);
     let pair = |of: &Decomposition| json!({ "log_base": of.base_log.0, "levels": of.levels.0 });
     let bootstrap = parameters.rotate().then_some(rotation);
     let value = json!({
         "n": n,
+        "small_key": small_key,
         "k": k,
         "N": size,
         "bootstrap_key": bootstrap.map(pair),
@@ -322,7 +330,7 @@ fn parameters(parameters: &Parameters) -> Fact {
         of.map_or_else(String::new, |of| format!(", {name} {} x {}", of.base_log.0, of.levels.0))
     };
     let line = format!(
-        "n = {n}, k = {k}, N = {size}{}{}{}",
+        "n = {n}{small_key}, k = {k}, N = {size}{}{}{}",
         decomposition("bootstrap key", bootstrap),
         decomposition("key switch", key_switch.as_ref()),
         packing.map_or_else(String::new, |packing| format!(

@@ -230,14 +230,14 @@ mod tests {
 
     impl KeySource for Small {
         fn evaluation_keys(&self, _: &Sha256) -> Result<EvaluationKeys, String> {
-            let keys = EvaluationKeys::from_bytes(include_bytes!("../../../tests/formats/7/flat.keys"));
+            let keys = EvaluationKeys::from_bytes(include_bytes!("../../../tests/formats/8/flat.keys"));
             keys.map_err(|error| error.to_string())
         }
     }
 
     #[test]
     fn keys_that_take_no_memory_go_too() {
-        let half = ServerHalf::from_bytes(include_bytes!("../../../tests/formats/7/flat.server")).unwrap();
+        let half = ServerHalf::from_bytes(include_bytes!("../../../tests/formats/8/flat.server")).unwrap();
         let (half, cache) = (Arc::new(half), Cache::new(1_000_000, Arc::new(Small)));
         let file = |number: usize| Sha256::of(&number.to_le_bytes());
         for number in 0..2 * KEYS {

@@ -91,5 +91,5 @@ impl ClientHalf {
 
 impl Artifact for ClientHalf {
     const KIND: artifact::Kind = artifact::Kind::ClientHalf;
-    const FORMAT: u16 = 7;
+    const FORMAT: u16 = 8;
 }

@@ -84,7 +84,7 @@ impl ClientKey {
 
 impl Artifact for ClientKey {
     const KIND: artifact::Kind = artifact::Kind::ClientKey;
-    const FORMAT: u16 = 7;
+    const FORMAT: u16 = 8;
 
     // Enough for all of it, so that no copy of a secret is left behind where a vector grew.
     fn size_hint(&self) -> usize {

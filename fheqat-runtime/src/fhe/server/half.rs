@@ -70,5 +70,5 @@ impl ServerHalf {
 
 impl Artifact for ServerHalf {
     const KIND: artifact::Kind = artifact::Kind::ServerHalf;
-    const FORMAT: u16 = 7;
+    const FORMAT: u16 = 8;
 }
