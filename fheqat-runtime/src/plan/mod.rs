@@ -281,7 +281,8 @@ impl ServerPlan {
         result_length(&self.parameters, self.results, self.outputs.iter().map(|output| output.bits))
     }
 
-    /// What the wires of one sample take in memory while it runs, and what one thread works in.
+    /// The most that one sample takes in memory while it runs, were all of its wires there at once, and what one thread works in. Wires that
+    /// nothing reads any more are freed, so a deep network takes about two of its layers.
     #[must_use]
     pub fn memory(&self) -> Bytes {
         let rotations = || self.stages.iter().flatten();

@@ -106,9 +106,13 @@ fn add(sum: &mut [u64], mask: &[u64], factor: u64) {
     );
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fhe"))]
 mod tests {
     use super::*;
+    use crate::{
+        params::dimension::{GlweDimension, PolynomialSize},
+        prices::times::Times,
+    };
 
     /// The sums of many inputs by products and one by one, for weights up to `most`.
     fn agree(shape: (usize, usize), inputs: usize, most: u64, masks: impl Fn(u64) -> u64) {
@@ -142,6 +146,47 @@ mod tests {
             for (inputs, most) in [(100, 3), (450, 3), (512, 1), (516, 127), (2352, 3), (1300, 2047)] {
                 agree(shape, inputs, most, |word| word);
             }
+        }
+    }
+
+    /// Microseconds that this thread computes for.
+    fn time(mut work: impl FnMut()) -> f64 {
+        let mut times = Times::default();
+        (0..25).for_each(|_| times.time(20.0, || (0..20).for_each(|_| work())));
+        1e6 * times.typical().0
+    }
+
+    #[test]
+    #[ignore = "prints what sums of packed inputs take"]
+    fn what_sums_take() {
+        let networks = [
+            (450, 2, 3, (2, 512)),
+            (450, 2, 31, (3, 512)),
+            (2352, 10, 3, (2, 512)),
+            (516, 10, 127, (2, 1024)),
+        ];
+        for (inputs, outputs, most, (k, size)) in networks {
+            let parameters = Parameters::without_rotations(GlweDimension(k), PolynomialSize(size));
+            let bodies: Vec<u64> = (0..inputs as u64).collect();
+            let packed = PackedInputs::expand(&parameters, &bodies, 5);
+            let weight = |input: usize, output: usize| {
+                ((input * 7919 + output * 104_729 + 13) as i64) % (2 * most + 1) - most
+            };
+            let terms = |output| (0..inputs).map(move |input| (input, weight(input, output)));
+            let mut sum = vec![0; k * size + 1];
+            let expansion = time(|| drop(PackedInputs::expand(&parameters, &bodies, 5)));
+            let each = time(|| {
+                for output in 0..outputs {
+                    terms(output).for_each(|(input, weight)| packed.add_one(input, weight, &mut sum));
+                }
+            });
+            let transforms = time(|| drop(Products::new(&packed.masks, size, k * size, MASK_DIGITS[0])));
+            let products = time(|| (0..outputs).for_each(|output| packed.add(terms(output), &mut sum)));
+            println!(
+                "{inputs} inputs, {outputs} outputs, weights up to {most}, ({k}, {size}): masks from the seed {expansion:.0} us; sums one \
+                 by one {each:.0} us; transforms of masks {transforms:.0} us, products {products:.0} us, {:.1} times less",
+                each / (transforms + products)
+            );
         }
     }
 
