@@ -296,3 +296,42 @@ fn a_run_holds_the_wires_that_something_still_reads() {
     assert!(peak < two_layers + 0.5, "{peak} MB at once, wires of two layers {two_layers}, of all {all}");
     assert!(all > 2.0 * peak, "too few wires to tell: {all} MB, {peak} MB at once");
 }
+
+/// What this process has run, in seconds: the time of other programs does not count.
+#[cfg(unix)]
+fn core_seconds() -> f64 {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// By prices that were measured a moment before.
+#[test]
+#[cfg(unix)]
+#[ignore = "takes a minute"]
+fn a_deep_network_takes_what_is_predicted() {
+    let _alone = alone();
+    let graph = optimise(drawn([1, 12, 12], &[Layer::Conv(2, 1), Layer::Conv(3, 2), Layer::Dense(24)]));
+    let image = circuit(graph.unwrap());
+    let twenty = circuit(optimise(drawn([16, 1, 1], &[Layer::Dense(20); 20])).unwrap());
+    for (name, circuit) in [("12 by 12", image), ("twenty layers of 20", twenty)] {
+        let prices = Prices::measure().unwrap();
+        let options = options().threads(NonZeroUsize::new(1)).prices(prices);
+        let compiled = circuit.compile(&options).unwrap();
+        let (client, server) = compiled.keygen().unwrap();
+        let sample: Vec<f32> = (0..circuit.codec.features).map(|index| (index % 4) as f32).collect();
+        let input = client.encrypt(&sample).unwrap();
+        let started = core_seconds();
+        let output = server.run(&input).unwrap();
+        let took = core_seconds() - started;
+        assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(&sample).unwrap());
+        let predicted = compiled.prediction().run.0;
+        let rotations = compiled.plan().server.rotations();
+        println!(
+            "{name}: {rotations} rotations, {took:.2} s, {predicted:.2} s predicted, {:.2}",
+            predicted / took
+        );
+        assert!((0.8..1.25).contains(&(predicted / took)), "{predicted} s predicted, {took} s");
+    }
+}
