@@ -132,10 +132,10 @@ mod tests {
         let before: Vec<u64> = (0..=dimension).map(word).collect();
         let (mut found, mut expected) = (before.clone(), before);
         packed.add(terms.clone(), &mut found);
-        let (body, mask) = expected.split_last_mut().unwrap();
+        let (mask, body) = expected.split_at_mut(dimension);
         for (input, weight) in terms {
             packed.add_one(input, weight, mask);
-            *body = body.wrapping_add(packed.bodies[input].wrapping_mul(weight as u64));
+            body[0] = body[0].wrapping_add(packed.bodies[input].wrapping_mul(weight as u64));
         }
         assert!(found == expected, "{shape:?}, {inputs} inputs up to {most}");
     }
