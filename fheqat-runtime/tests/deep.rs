@@ -297,6 +297,36 @@ fn a_run_holds_the_wires_that_something_still_reads() {
     assert!(all > 2.0 * peak, "too few wires to tell: {all} MB, {peak} MB at once");
 }
 
+/// Sums of thousands of inputs are products, which transform the masks of their inputs.
+#[test]
+fn sums_of_many_inputs_take_the_memory_that_is_said() {
+    let _alone = alone();
+    for (inputs, outputs, weight) in [(3000, 20, 1), (450, 2, 40), (60, 1, 2)] {
+        let mut circuit = circuit(drawn([inputs, 1, 1], &[]));
+        let sum = |output: usize| {
+            let weight = |input: usize| if (input + output) % 2 == 0 { weight } else { -weight };
+            let terms = (0..inputs).map(|input| Term { wire: Wire::Input(input), weight: weight(input) });
+            let terms: Vec<Term> = terms.collect();
+            let most = 3 * weight(0).abs() * inputs as i64;
+            Output { terms, range: Range::new(-most, most), tolerance: Tolerance::EXACT, constant: 0 }
+        };
+        circuit.graph.outputs = (0..outputs).map(sum).collect();
+        circuit.codec.scale = vec![1.0; outputs];
+        circuit.codec.bias = vec![0.0; outputs];
+        let compiled = circuit.compile(&options().threads(NonZeroUsize::new(1))).unwrap();
+        let (client, server) = compiled.keygen().unwrap();
+        let sample: Vec<f32> = (0..inputs).map(|index| (index % 4) as f32).collect();
+        let input = client.encrypt(&sample).unwrap();
+        server.run(&input).unwrap();
+        let (output, _, peak) = measured(|| server.run(&input).unwrap());
+        assert_eq!(client.decrypt(&output).unwrap(), circuit.simulate(&sample).unwrap());
+        let said = server.plan().memory().0 as f64 / 1e6;
+        println!("{inputs} inputs, {outputs} sums: {peak:.3} MB at once, {said:.3} said");
+        assert!(peak < said + 0.02, "{inputs} inputs: {peak} MB at once, {said} said");
+        assert!(peak > 0.4 * said, "{inputs} inputs: {peak} MB at once, {said} said");
+    }
+}
+
 /// What this process has run, in seconds: the time of other programs does not count.
 #[cfg(unix)]
 fn core_seconds() -> f64 {
