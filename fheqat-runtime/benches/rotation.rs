@@ -1,5 +1,5 @@
 //! Two encrypted neurons, the second behind a key switch: as this crate runs them, and as they are run elsewhere. And results, by themselves
-//! and packed.
+//! and packed, and networks without tables.
 //!
 //! `cargo bench --workspace --bench rotation`; a filter such as `'64 slots'` keeps one size.
 
@@ -142,9 +142,26 @@ fn results(criterion: &mut Criterion<CoreTime>) {
     group.finish();
 }
 
+/// Networks without tables: of 30 features in 15 bits each, and of 784 pixels in three.
+fn linear(criterion: &mut Criterion<CoreTime>) {
+    let mut group = criterion.benchmark_group("linear");
+    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
+    for (bits, outputs) in [(450, 2), (2352, 10)] {
+        let circuit = chain::linear(bits, outputs);
+        let options = CompileOptions::default().threads(NonZeroUsize::new(1));
+        let parties = LazyCell::new(|| keys(&circuit, &options));
+        group.bench_function(format!("{bits} bits, {outputs} sums"), |bencher| {
+            let (client, server) = &*parties;
+            let input = client.encrypt(&vec![1.0; bits]).expect("a number for each bit");
+            bencher.iter(|| black_box(server.run(&input)));
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = core_time();
-    targets = rotations, published, results
+    targets = rotations, published, results, linear
 }
 criterion_main!(benches);

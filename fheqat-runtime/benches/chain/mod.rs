@@ -76,6 +76,26 @@ pub(crate) fn sums(count: usize) -> Circuit {
     circuit
 }
 
+/// So many sums of all of so many bits, with weights of three bits.
+#[allow(dead_code, reason = "not every bench measures sums")]
+pub(crate) fn linear(bits: usize, count: usize) -> Circuit {
+    let mut circuit = sums(count);
+    let levels = Range::unsigned(1);
+    circuit.codec.encoders = vec![Quantizer { step: 1.0, levels }.into()];
+    circuit.codec.features = bits;
+    circuit.codec.described =
+        (0..bits).map(|index| Feature { name: index.to_string(), kind: FeatureKind::Number }).collect();
+    circuit.graph.inputs = vec![levels; bits];
+    for (output, sum) in circuit.graph.outputs.iter_mut().enumerate() {
+        let weight = |bit: usize| ((bit * 7919 + output * 104_729 + 13) % 7).cast_signed() as i64 - 3;
+        let terms = (0..bits).map(|bit| Term { wire: Wire::Input(bit), weight: weight(bit) });
+        sum.terms = terms.filter(|term| term.weight != 0).collect();
+        let ends = |sign: i64| sum.terms.iter().map(|term| (sign * term.weight).max(0) * sign).sum();
+        sum.range = Range::new(ends(-1), ends(1));
+    }
+    circuit
+}
+
 fn layer(name: &str, reads: &str) -> LayerBound {
     LayerBound { name: name.to_owned(), reads: reads.to_owned(), bound: Range::new(-1 << 20, 1 << 20) }
 }

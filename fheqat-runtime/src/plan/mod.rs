@@ -12,8 +12,8 @@ use crate::circuit::verify;
 use crate::{
     circuit::Codec,
     params::{
-        Bytes, Packing, Parameters, Results, Slots, SmallKey, TorusBits,
-        cost::BLOCK,
+        Bytes, Packing, Parameters, Results, SmallKey, Slots, TorusBits,
+        cost::{BLOCK, PACKED_PRODUCT},
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         workload::KeySwitches,
     },
@@ -281,7 +281,8 @@ impl ServerPlan {
         result_length(&self.parameters, self.results, self.outputs.iter().map(|output| output.bits))
     }
 
-    /// What the wires of one sample take in memory while it runs, and what one thread works in.
+    /// The most that one sample takes in memory while it runs, were all of its wires there at once, and what one thread works in. Wires that
+    /// nothing reads any more are freed, so a deep network takes about two of its layers.
     #[must_use]
     pub fn memory(&self) -> Bytes {
         let rotations = || self.stages.iter().flatten();
@@ -292,7 +293,8 @@ impl ServerPlan {
         let masks = if self.inputs_under_small_key {
             inputs.saturating_mul(small)
         } else {
-            inputs.div_ceil(size).saturating_mul(big).saturating_add(inputs.saturating_mul(8))
+            let masks = inputs.div_ceil(size).saturating_mul(big);
+            masks.saturating_add(inputs.saturating_mul(8)).saturating_add(self.memory_of_products(masks))
         };
         let wires = |rotation: &Rotation| {
             let switched = (rotation.key_switches.wires.len() as u64).saturating_mul(small);
@@ -304,6 +306,19 @@ impl ServerPlan {
         let outputs = outputs.saturating_add(self.memory_to_pack());
         let sample = rotations().map(wires).fold(masks.saturating_add(outputs), u64::saturating_add);
         Bytes(sample.saturating_add(thread))
+    }
+
+    /// What sums that are products of polynomials take beside masks of so many bytes: transforms of up to three digits of them, and on one
+    /// thread the weights and sums of as many digits.
+    fn memory_of_products(&self, masks: u64) -> u64 {
+        let is_input = |(source, _): &&(Source, i64)| matches!(source, Source::Input(_));
+        let is_product = |sum: &Sum| sum.terms.iter().filter(is_input).count() >= PACKED_PRODUCT;
+        let rotations = self.stages.iter().flatten().map(|rotation| &rotation.sum);
+        if !rotations.chain(self.outputs.iter().map(|output| &output.sum)).any(is_product) {
+            return 0;
+        }
+        let big = 8 * (self.parameters.big_dimension().0 as u64 + 1);
+        masks.saturating_mul(3).saturating_add(masks).saturating_add(5 * big)
     }
 
     /// What one thread works in: a block of rotations that interleave up to `2^extension` polynomials, one step of one of them, and

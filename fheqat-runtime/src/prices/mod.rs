@@ -11,6 +11,6 @@ mod machine;
 #[cfg(feature = "fhe")]
 mod measure;
 #[cfg(feature = "fhe")]
-mod times;
+pub(crate) mod times;
 
 pub use estimate::Price;

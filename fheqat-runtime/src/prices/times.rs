@@ -21,18 +21,18 @@ fn clock() -> Duration {
 
 /// Times of one operation, in seconds per unit.
 #[derive(Default)]
-pub(super) struct Times(Vec<f64>);
+pub(crate) struct Times(Vec<f64>);
 
 impl Times {
     /// Times `work`, which does the operation on so many units.
-    pub(super) fn time<R>(&mut self, units: f64, work: impl FnOnce() -> R) {
+    pub(crate) fn time<R>(&mut self, units: f64, work: impl FnOnce() -> R) {
         let start = clock();
         black_box(work());
         self.0.push(clock().saturating_sub(start).as_secs_f64() / units);
     }
 
     /// The lower quartile: neighbours in the caches slow an operation and never speed it up.
-    pub(super) fn typical(mut self) -> Seconds {
+    pub(crate) fn typical(mut self) -> Seconds {
         self.0.sort_by(f64::total_cmp);
         Seconds(self.0.get(self.0.len() / 4).copied().unwrap_or(0.0))
     }

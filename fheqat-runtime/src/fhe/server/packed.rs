@@ -57,23 +57,25 @@ impl PackedInputs {
     /// Adds inputs times weights to a sum `[mask, body]`.
     pub(crate) fn add(&self, terms: impl Iterator<Item = (usize, i64)> + Clone, sum: &mut [u64]) {
         let Some((body, mask)) = sum.split_last_mut() else { return };
+        let (mut count, mut squares) = (0, 0.0);
         for (input, weight) in terms.clone() {
             *body = body.wrapping_add(self.bodies[input].wrapping_mul(weight.cast_unsigned()));
+            count += 1;
+            squares += (weight as f64).powi(2);
         }
-        match self.products(terms.clone()) {
+        match self.products(count, squares) {
             Some(products) => products.add(terms, mask),
             None => terms.for_each(|(input, weight)| self.add_one(input, weight, mask)),
         }
     }
 
-    /// What multiplies the weights of a sum, where that is exact and faster than input by input.
-    fn products(&self, terms: impl Iterator<Item = (usize, i64)> + Clone) -> Option<&Products> {
-        if terms.clone().count() < PACKED_PRODUCT {
+    /// What multiplies so many weights of a sum, of so large squares together, where that is exact and faster than input by input.
+    fn products(&self, count: usize, squares: f64) -> Option<&Products> {
+        if count < PACKED_PRODUCT {
             return None;
         }
-        let norm = terms.map(|(_, weight)| (weight as f64).powi(2)).sum::<f64>().sqrt();
         let ciphertexts = self.masks.len() / self.dimension;
-        let enough = |digits: &products::MaskDigits| digits.are_exact(norm, ciphertexts, self.size);
+        let enough = |digits: &products::MaskDigits| digits.are_exact(squares.sqrt(), ciphertexts, self.size);
         let index = MASK_DIGITS.iter().position(enough)?;
         let new = || Products::new(&self.masks, self.size, self.dimension, MASK_DIGITS[index]);
         Some(self.products[index].get_or_init(new))
@@ -106,9 +108,13 @@ fn add(sum: &mut [u64], mask: &[u64], factor: u64) {
     );
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fhe"))]
 mod tests {
     use super::*;
+    use crate::{
+        params::dimension::{GlweDimension, PolynomialSize},
+        prices::times::Times,
+    };
 
     /// The sums of many inputs by products and one by one, for weights up to `most`.
     fn agree(shape: (usize, usize), inputs: usize, most: u64, masks: impl Fn(u64) -> u64) {
@@ -124,14 +130,15 @@ mod tests {
         };
         let weight = |input: usize| (word(input + 7) % (2 * most + 1)).cast_signed() - most.cast_signed();
         let terms = (0..inputs).filter(|input| input % 5 != 3).map(|input| (input, weight(input)));
-        assert!(packed.products(terms.clone()).is_some(), "{shape:?}, {inputs} inputs up to {most}");
+        let squares = terms.clone().map(|(_, weight)| (weight as f64).powi(2)).sum();
+        assert!(packed.products(terms.clone().count(), squares).is_some(), "{shape:?}, {inputs} inputs");
         let before: Vec<u64> = (0..=dimension).map(word).collect();
         let (mut found, mut expected) = (before.clone(), before);
         packed.add(terms.clone(), &mut found);
-        let (body, mask) = expected.split_last_mut().unwrap();
+        let (mask, body) = expected.split_at_mut(dimension);
         for (input, weight) in terms {
             packed.add_one(input, weight, mask);
-            *body = body.wrapping_add(packed.bodies[input].wrapping_mul(weight as u64));
+            body[0] = body[0].wrapping_add(packed.bodies[input].wrapping_mul(weight as u64));
         }
         assert!(found == expected, "{shape:?}, {inputs} inputs up to {most}");
     }
@@ -143,6 +150,67 @@ mod tests {
                 agree(shape, inputs, most, |word| word);
             }
         }
+    }
+
+    /// Microseconds that this thread computes for.
+    fn time(mut work: impl FnMut()) -> f64 {
+        let mut times = Times::default();
+        (0..25).for_each(|_| times.time(20.0, || (0..20).for_each(|_| work())));
+        1e6 * times.typical().0
+    }
+
+    #[test]
+    #[ignore = "prints what sums of packed inputs take"]
+    fn what_sums_take() {
+        let networks = [
+            (450, 2, 3, (2, 512)),
+            (450, 2, 31, (3, 512)),
+            (2352, 10, 3, (2, 512)),
+            (516, 10, 127, (2, 1024)),
+        ];
+        for (inputs, outputs, most, (k, size)) in networks {
+            let parameters = Parameters::without_rotations(GlweDimension(k), PolynomialSize(size));
+            let bodies: Vec<u64> = (0..inputs as u64).collect();
+            let packed = PackedInputs::expand(&parameters, &bodies, 5);
+            let weight = |input: usize, output: usize| {
+                ((input * 7919 + output * 104_729 + 13) as i64) % (2 * most + 1) - most
+            };
+            let terms =
+                |output| (0..inputs).map(move |input| (input, weight(input, output))).collect::<Vec<_>>();
+            let terms: Vec<_> = (0..outputs).map(terms).collect();
+            let mut sum = vec![0; k * size + 1];
+            let expansion = time(|| drop(PackedInputs::expand(&parameters, &bodies, 5)));
+            let each = time(|| {
+                for &(input, weight) in terms.iter().flatten() {
+                    packed.add_one(input, weight, &mut sum);
+                }
+            });
+            let transforms = time(|| drop(Products::new(&packed.masks, size, k * size, MASK_DIGITS[0])));
+            let products =
+                time(|| terms.iter().for_each(|terms| packed.add(terms.iter().copied(), &mut sum)));
+            println!(
+                "{inputs} inputs, {outputs} outputs, weights up to {most}, ({k}, {size}): masks from the seed {expansion:.0} us; sums one \
+                 by one {each:.0} us; transforms of masks {transforms:.0} us, products {products:.0} us, {:.1} times less",
+                each / (transforms + products)
+            );
+        }
+    }
+
+    /// A sum may read an input twice.
+    #[test]
+    fn weights_that_cancel_leave_the_sum() {
+        let packed = PackedInputs {
+            masks: (1..=1024).map(|word: u64| word.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect(),
+            bodies: vec![1; 512],
+            size: 512,
+            dimension: 1024,
+            products: Default::default(),
+        };
+        let mut sum = vec![7; 1025];
+        packed.add((0..512).map(|input| (input, 3)), &mut sum);
+        let before = sum.clone();
+        packed.add((0..512).flat_map(|input| [(input, 5), (input, -5)]), &mut sum);
+        assert!(sum == before);
     }
 
     /// Masks at the ends of digits, and all with one sign.
@@ -166,9 +234,10 @@ mod tests {
             dimension: 512,
             products: Default::default(),
         };
-        assert!(packed.products((0..512).map(|input| (input, 1 << 40))).is_none());
-        assert!(packed.products((0..512).map(|input| (input, i64::MIN))).is_none());
-        assert!(packed.products((0..512).map(|input| (input, 1))).is_some());
-        assert!(packed.products((0..3).map(|input| (input, 1))).is_none());
+        let products = |count: usize, weight: i64| {
+            packed.products(count, count as f64 * (weight as f64).powi(2)).is_some()
+        };
+        assert!(products(512, 1) && !products(3, 1));
+        assert!(!products(512, 1 << 40) && !products(512, i64::MIN));
     }
 }

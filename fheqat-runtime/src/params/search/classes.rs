@@ -8,7 +8,7 @@ use crate::params::workload::{Workload, WorkloadRotation};
 pub(super) struct Classes {
     /// By rotation, its class.
     of: Vec<u32>,
-    classes: Vec<Class>,
+    all: Vec<Class>,
     /// Classes in the order of their last rotations.
     by_last: Vec<usize>,
 }
@@ -38,7 +38,7 @@ impl Classes {
         let of = of.collect();
         let mut by_last: Vec<usize> = (0..classes.len()).collect();
         by_last.sort_unstable_by_key(|&class| classes[class].last);
-        Self { of, classes, by_last }
+        Self { of, all: classes, by_last }
     }
 
     /// The class of a rotation.
@@ -48,12 +48,12 @@ impl Classes {
 
     /// Each class with its last rotation, in the order of these.
     pub(super) fn by_last(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.by_last.iter().map(|&class| (class, self.classes[class].last))
+        self.by_last.iter().map(|&class| (class, self.all[class].last))
     }
 
     /// In the order of their first rotations.
     pub(super) fn all(&self) -> &[Class] {
-        &self.classes
+        &self.all
     }
 }
 

@@ -8,6 +8,8 @@ mod infeasible;
 mod quick;
 mod solution;
 mod space;
+#[cfg(test)]
+mod tests;
 mod undominated;
 mod workload_noise;
 

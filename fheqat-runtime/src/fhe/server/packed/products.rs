@@ -7,6 +7,8 @@
 //! Nothing is rounded. Masks are cut into digits so short that floating-point transforms give each coefficient of a product to less than a
 //! half, which is then rounded to an integer.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use pulp::c64;
 use tfhe::core_crypto::{
     fft_impl::fft64::math::polynomial::FourierPolynomialMutView,
@@ -60,6 +62,16 @@ pub(super) struct Products {
     polynomials: usize,
     /// `[ciphertexts, digits, k, N/2]`, a digit in turns.
     masks: Vec<c64>,
+    /// What threads that are done with a sum worked in.
+    spare: Mutex<Vec<Workspace>>,
+}
+
+struct Workspace {
+    /// `[ciphertexts, N]`, all zero between sums.
+    weights: Vec<u64>,
+    products: Digits,
+    /// `[k, N]`.
+    product: Vec<u64>,
 }
 
 impl Products {
@@ -89,33 +101,67 @@ impl Products {
                 }
             }
         }
-        Self { fft, digits, size, polynomials: dimension / size, masks: transformed }
+        let polynomials = dimension / size;
+        Self { fft, digits, size, polynomials, masks: transformed, spare: Mutex::default() }
     }
 
     /// Adds the mask of a sum of inputs to a mask.
     pub(super) fn add(&self, terms: impl Iterator<Item = (usize, i64)>, sum: &mut [u64]) {
-        let Self { size, polynomials, .. } = *self;
-        let row = self.digits.count * polynomials * size / 2;
-        let mut weights = vec![0_u64; self.masks.len() / row * size];
+        let spare = self.spare().pop();
+        let mut workspace = spare.unwrap_or_else(|| self.workspace());
+        self.add_in(&mut workspace, terms, sum);
+        self.spare().push(workspace);
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Workspace>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Numbers of a ciphertext's transforms.
+    fn row(&self) -> usize {
+        self.digits.count * self.polynomials * self.size / 2
+    }
+
+    fn workspace(&self) -> Workspace {
+        Workspace {
+            weights: vec![0; self.masks.len() / self.row() * self.size],
+            products: Digits::new(self.size, self.digits.count * self.polynomials, &self.fft),
+            product: vec![0; self.polynomials * self.size],
+        }
+    }
+
+    fn add_in(
+        &self,
+        Workspace { weights, products, product }: &mut Workspace,
+        terms: impl Iterator<Item = (usize, i64)>,
+        sum: &mut [u64],
+    ) {
+        let (size, fft) = (self.size, self.fft.as_view());
+        // A power of two.
+        let last = size - 1;
         for (input, weight) in terms {
-            let (from, place) = (input / size * size, input % size + 1);
-            let (place, weight) = if place == size { (0, weight) } else { (place, weight.wrapping_neg()) };
+            let (from, place) = (input & !last, input & last);
+            let (place, weight) =
+                if place == last { (0, weight) } else { (place + 1, weight.wrapping_neg()) };
             weights[from + place] = weights[from + place].wrapping_add(weight.cast_unsigned());
         }
-        let mut products = Digits::new(size, self.digits.count * polynomials, &self.fft);
+        // Weights may cancel, and what a workspace summed before is not to be read.
+        if weights.iter().all(|&weight| weight == 0) {
+            return;
+        }
         products.start();
-        for (weights, row) in weights.chunks_exact(size).zip(self.masks.chunks_exact(row)) {
+        for (weights, row) in weights.chunks_exact_mut(size).zip(self.masks.chunks_exact(self.row())) {
             if weights.iter().any(|&weight| weight != 0) {
-                products.multiply(weights, row, self.fft.as_view());
+                products.multiply(weights, row, fft);
+                weights.fill(0);
             }
         }
-        let mut product = vec![0_u64; polynomials * size];
         for index in 0..self.digits.count {
             product.fill(0);
-            products.add_some_to(index * polynomials, &mut product, self.fft.as_view());
+            products.add_some_to(index * self.polynomials, product, fft);
             let shift = self.digits.bits * index as u32;
             let half = (1_u64 << shift) >> 1;
-            for (sum, &product) in sum.iter_mut().zip(&product) {
+            for (sum, &product) in sum.iter_mut().zip(&*product) {
                 *sum = sum.wrapping_add(product.wrapping_add(half) >> shift << shift);
             }
         }
