@@ -97,7 +97,7 @@ struct Trials {
 /// such data, else by parts of `data`. Of the settings of one structure the one with the least loss is taken, as it changes more smoothly
 /// than the accuracy; hidden layers are taken where the network is then better, by more than half of `margin` and by more than luck
 /// explains. Where `linear` is given, narrower hidden layers and smaller budgets are tried then, and the cheapest taken that is within
-/// `margin` of what is declared. It begins nothing in the second half of the search's time.
+/// half of `margin` of what is declared. It begins nothing in the second half of the search's time.
 ///
 /// # Errors
 /// When a training fails.
@@ -242,7 +242,7 @@ impl Choice<'_> {
     }
 
     /// Tries narrower hidden layers, each with as small a penalty as lowers its loss, then smaller budgets. Gives the index of the cheapest
-    /// outcome within the margin of that of all units, which is the one at `hidden` or has a smaller penalty.
+    /// outcome within half of the margin of that of all units, which is the one at `hidden` or has a smaller penalty.
     fn price(&mut self, fresh: &Program, hidden: usize) -> Result<usize, TrainError> {
         let whole = self.less(fresh, hidden)?;
         let (mut widths, mut last) = (vec![whole], whole);
@@ -300,11 +300,11 @@ impl Choice<'_> {
         Ok((self.outcomes.len() > before).then_some(before))
     }
 
-    /// Of these outcomes the cheapest that is within the margin of the first.
+    /// Of these outcomes the cheapest that is within half of the margin of the first; the other half went into whether there are hidden layers.
     fn cheapest(&self, outcomes: &[usize]) -> usize {
         let whole = &self.outcomes[outcomes[0]].score;
-        let is_near =
-            |index: &usize| self.outcomes[*index].score.is_within_margin(whole, self.options.margin);
+        let margin = self.options.margin / 2.0;
+        let is_near = |index: &usize| self.outcomes[*index].score.is_within_margin(whole, margin);
         let price = |index: &usize| self.outcomes[*index].trial.price.core_seconds;
         let near = outcomes[1..].iter().copied().filter(is_near);
         std::iter::once(outcomes[0])
