@@ -415,22 +415,46 @@ struct SixteenUnits {
     fc2: QuantLinear<30, 2>,
 }
 
-#[test]
-fn hidden_layers_start_narrow_where_that_is_enough() {
+/// Points of which opposite quarters of the plane are one class.
+fn quarters() -> Dataset {
     let place = |row: usize, step: usize| (row * step % 601) as f32 / 601.0 - 0.5;
     let features = Array2::from_shape_fn((600, 2), |(row, column)| place(row, [157, 263][column]));
     let labels =
         features.rows().into_iter().map(|row| usize::from((row[0] > 0.0) != (row[1] > 0.0))).collect();
-    let data = Dataset::classes(features, labels, 2).unwrap();
+    Dataset::classes(features, labels, 2).unwrap()
+}
+
+/// The units and penalties of the narrower networks that were tried.
+fn narrower(trials: &[Trial]) -> Vec<(usize, f32)> {
+    let tried = trials.iter().filter_map(|trial| match &trial.tried {
+        Tried::Narrower { units, ridge } => Some((units[0].1, *ridge)),
+        _ => None,
+    });
+    tried.collect()
+}
+
+#[test]
+fn hidden_layers_start_narrow_where_that_is_enough() {
+    let data = quarters();
     let mut net = SixteenUnits::new(Seed(0));
     let history = net.train(&data, &TrainConfig { progress: false, ..TrainConfig::default() }).unwrap();
     let report = SearchReport(&history.trials).to_string();
-    let is_narrower = |trial: &Trial| matches!(trial.tried, Tried::Narrower { .. });
-    assert!(history.trials.iter().any(is_narrower), "{report}");
+    let tried = narrower(&history.trials);
+    for units in [8, 4, 2, 1] {
+        let ridges: Vec<f32> = tried.iter().filter(|(of, _)| *of == units).map(|(_, ridge)| *ridge).collect();
+        assert!(ridges.len() > 1 && ridges.is_sorted_by(|a, b| a > b), "{units} {ridges:?}\n{report}");
+    }
     assert_eq!(history.trials.iter().filter(|trial| trial.is_kept).count(), 1, "{report}");
     let accuracy = net.evaluate(&data).unwrap().accuracy.unwrap();
     assert!(accuracy > 0.98, "{accuracy}\n{report}");
     assert!((1..=8).contains(&net.circuit().unwrap().graph.price().rotations), "{report}");
+}
+
+#[test]
+fn narrower_layers_keep_the_penalty_that_the_user_set() {
+    let config = TrainConfig { ridge: Some(0.003), progress: false, ..TrainConfig::default() };
+    let history = SixteenUnits::new(Seed(0)).train(&quarters(), &config).unwrap();
+    assert_eq!(narrower(&history.trials), [8, 4, 2, 1].map(|units| (units, 0.003)));
 }
 
 #[quant_net(bits = 3)]

@@ -99,7 +99,8 @@ pub struct TrainConfig {
 pub struct CostSearch {
     /// How far the fraction of the validation data classified right may fall below the best that was found in the whole search,
     /// with half the standard error of the difference to spare; where targets are numbers, by how much of itself the loss may
-    /// rise. The last training may fall short by two standard errors more. 0 to 1, default: 0.005.
+    /// rise. The last training may fall short by two standard errors more. Beside an output that reads the input, half of it is for a
+    /// network without hidden layers, and half for fewer units and smaller budgets, without an error to spare. 0 to 1, default: 0.005.
     pub margin: f64,
     /// The most neurons or filters that each named layer keeps. More are removed until the limit holds, even if the accuracy
     /// falls below the margin. Default: no limit.

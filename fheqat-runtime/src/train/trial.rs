@@ -44,6 +44,8 @@ pub enum Tried {
     Narrower {
         /// Layers, and how many each has.
         units: Vec<(String, usize)>,
+        /// [`TrainConfig::ridge`](super::TrainConfig::ridge).
+        ridge: f32,
     },
     /// Budgets of the layers.
     Budget {
@@ -82,10 +84,10 @@ impl fmt::Display for Tried {
                 let structure = if *is_linear { "no hidden layer" } else { "all layers" };
                 write!(f, "{structure}, `features: FeatureMap::{features:?}`, `ridge: {ridge}`")
             }
-            Self::Narrower { units } => {
+            Self::Narrower { units, ridge } => {
                 let parts: Vec<String> =
                     units.iter().map(|(field, count)| format!("{count} in `{field}`")).collect();
-                f.write_str(&parts.join(", "))
+                write!(f, "{}, `ridge: {ridge}`", parts.join(", "))
             }
             Self::Budget { max_l1: None } => f.write_str("the budgets as declared"),
             Self::Budget { max_l1: Some(budget) } => write!(f, "`max_l1 = {budget}`"),

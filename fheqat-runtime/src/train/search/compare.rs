@@ -82,6 +82,11 @@ impl Score {
         self.is_within(margin, best, -CAUTION)
     }
 
+    /// Whether it is at most `margin` behind `other`: for one that was not chosen by this figure, which luck favours no more.
+    pub(super) fn is_within_margin(&self, other: &Self, margin: f64) -> bool {
+        self.is_within(margin, other, 0.0)
+    }
+
     /// Whether it is more than `margin` behind `other`, and [`CERTAINTY`] standard errors beyond that. Where it is
     /// selected by something else, as [`Score::is_near`] says.
     pub(super) fn is_clearly_behind(&self, other: &Self, margin: f64) -> bool {
@@ -90,7 +95,7 @@ impl Score {
 
     /// Whether it is at most `margin` behind `other`, or less than [`WORTH`] standard errors.
     pub(super) fn is_as_good(&self, other: &Self, margin: f64) -> bool {
-        self.is_within(margin, other, 0.0) || (!self.right.is_empty() && self.is_within(0.0, other, WORTH))
+        self.is_within_margin(other, margin) || (!self.right.is_empty() && self.is_within(0.0, other, WORTH))
     }
 
     /// Whether it is less than `margin` behind `other` once it is given so many standard errors.
@@ -158,6 +163,7 @@ mod tests {
         assert!(best.is_near(&best, 0.0) && best.is_near(&behind, 0.0));
         // 4 of 200 behind, with an error of sqrt(0.02 * 0.98 / 200) = 0.0099
         assert!(behind.is_near(&best, 0.0251) && !behind.is_near(&best, 0.0248));
+        assert!(behind.is_within_margin(&best, 0.0201) && !behind.is_within_margin(&best, 0.0199));
         // As far behind, but right where `best` errs: they differ on 24 samples, so the error is 0.0244.
         let other = score(1, |sample, _| !(10..24).contains(&sample));
         assert_eq!(other.metrics.accuracy, behind.metrics.accuracy);

@@ -33,6 +33,8 @@ const RIDGES: [f32; 5] = [1.0, 0.1, 0.01, 1e-3, 1e-5];
 const NEAR: [f32; 2] = [3.0, 1.0 / 3.0];
 /// Penalties that are tried where there are hidden layers.
 const HIDDEN_RIDGES: [f32; 3] = [0.1, 0.01, 1e-3];
+/// Smaller ones, for fewer units, or where the smallest of those is the best.
+const SMALL_RIDGES: [f32; 2] = [1e-4, 1e-5];
 /// What is taken where nothing is tried.
 const RIDGE: f32 = 1e-3;
 /// Multiplications of the trainings of one structure, at most: some twenty seconds of two cores. A count, so that the same seed tries
@@ -42,7 +44,7 @@ const MULTIPLICATIONS: f64 = 3e11;
 const WHITENED: usize = 256;
 /// Sixteenths of the units of hidden layers: all, and those of narrower layers.
 const PARTS: usize = 16;
-const NARROWER: [usize; 5] = [8, 6, 4, 2, 1];
+const NARROWER: [usize; 4] = [8, 4, 2, 1];
 /// A forward pass, and two products of the same size back.
 const PASSES: f64 = 3.0;
 
@@ -94,8 +96,8 @@ struct Trials {
 /// Chooses how to train `fresh`, or `linear`, which is `fresh` without its hidden layers, on `data`, judged by `held_out` where there is
 /// such data, else by parts of `data`. Of the settings of one structure the one with the least loss is taken, as it changes more smoothly
 /// than the accuracy; hidden layers are taken where the network is then better, by more than half of `margin` and by more than luck
-/// explains. Where `linear` is given, narrower hidden layers and smaller budgets are tried then, and the cheapest taken that is near what
-/// is declared. It begins nothing in the second half of the search's time.
+/// explains. Where `linear` is given, narrower hidden layers and smaller budgets are tried then, and the cheapest taken that is within
+/// half of `margin` of what is declared. It begins nothing in the second half of the search's time.
 ///
 /// # Errors
 /// When a training fails.
@@ -239,16 +241,24 @@ impl Choice<'_> {
         }
     }
 
-    /// Tries narrower hidden layers with the setting at `hidden`, then smaller budgets. Gives the index of the cheapest outcome that is
-    /// near that of all units.
+    /// Tries narrower hidden layers, each with as small a penalty as lowers its loss, then smaller budgets. Gives the index of the cheapest
+    /// outcome within half of the margin of that of all units, which is the one at `hidden` or has a smaller penalty.
     fn price(&mut self, fresh: &Program, hidden: usize) -> Result<usize, TrainError> {
-        let first = self.outcomes.len();
-        let whole = self.outcomes[hidden].setting;
-        self.vary(fresh, &NARROWER.map(|parts| Setting { parts, ..whole }))?;
-        let width = self.cheapest(hidden, first);
-        let best = self.outcomes[width].setting;
-        self.vary(fresh, &BUDGETS.map(|budget| Setting { max_l1: Some(budget), ..best }))?;
-        let chosen = self.cheapest(hidden, first);
+        let whole = self.less(fresh, hidden)?;
+        let (mut widths, mut last) = (vec![whole], whole);
+        for parts in NARROWER {
+            let setting = Setting { parts, ..self.outcomes[last].setting };
+            if let Some(narrower) = self.vary(fresh, setting)? {
+                last = self.less(fresh, narrower)?;
+                widths.push(last);
+            }
+        }
+        let width = self.cheapest(&widths);
+        let mut near = vec![whole, width];
+        for budget in BUDGETS {
+            near.extend(self.vary(fresh, Setting { max_l1: Some(budget), ..self.outcomes[width].setting })?);
+        }
+        let chosen = self.cheapest(&near);
         let has_tried_all = self.left > 0 && !self.deadline.is_half_over();
         // Noise and steps of the input are for the rest of the search.
         self.outcomes[chosen].setting.is_settled =
@@ -256,27 +266,51 @@ impl Choice<'_> {
         Ok(chosen)
     }
 
-    /// Tries those of these settings that make another network.
-    fn vary(&mut self, fresh: &Program, settings: &[Setting]) -> Result<(), TrainError> {
-        let hidden = self.outcomes.iter().filter(|outcome| !outcome.setting.is_linear);
-        let mut known: Vec<Program> = hidden.map(|outcome| outcome.setting.applied(fresh)).collect();
-        for &setting in settings {
-            let program = setting.applied(fresh);
-            if !known.contains(&program) {
-                self.run(fresh, &[setting])?;
-                known.push(program);
+    /// Tries smaller penalties than that of the outcome at `index` while the loss falls, where the user set none. Gives the index of the
+    /// outcome with the least loss.
+    fn less(&mut self, program: &Program, index: usize) -> Result<usize, TrainError> {
+        let mut best = index;
+        for ridge in HIDDEN_RIDGES.into_iter().chain(SMALL_RIDGES) {
+            let setting = Setting { ridge, ..self.outcomes[best].setting };
+            let is_known = self.outcomes.iter().any(|outcome| outcome.setting == setting);
+            if ridge >= self.outcomes[best].setting.ridge {
+                continue;
             }
+            let before = self.outcomes.len();
+            if self.config.ridge.is_some()
+                || is_known
+                || self.loss(program, setting)? >= self.outcomes[best].score.metrics.loss
+            {
+                break;
+            }
+            best = before;
         }
-        Ok(())
+        Ok(best)
     }
 
-    /// The index of the cheapest that is near the outcome at `hidden`, of that and those from `first` on.
-    fn cheapest(&self, hidden: usize, first: usize) -> usize {
-        let whole = &self.outcomes[hidden].score;
-        let is_near = |index: &usize| self.outcomes[*index].score.is_near(whole, self.options.margin);
+    /// The index of the outcome of a setting, where it makes another network and is tried.
+    fn vary(&mut self, fresh: &Program, setting: Setting) -> Result<Option<usize>, TrainError> {
+        let program = setting.applied(fresh);
+        let mut hidden = self.outcomes.iter().filter(|outcome| !outcome.setting.is_linear);
+        if hidden.any(|outcome| outcome.setting.applied(fresh) == program) {
+            return Ok(None);
+        }
+        let before = self.outcomes.len();
+        self.run(fresh, &[setting])?;
+        Ok((self.outcomes.len() > before).then_some(before))
+    }
+
+    /// Of these outcomes the cheapest that is within half of the margin of the first; the other half went into whether there are hidden layers.
+    fn cheapest(&self, outcomes: &[usize]) -> usize {
+        let whole = &self.outcomes[outcomes[0]].score;
+        let margin = self.options.margin / 2.0;
+        let is_near = |index: &usize| self.outcomes[*index].score.is_within_margin(whole, margin);
         let price = |index: &usize| self.outcomes[*index].trial.price.core_seconds;
-        let near = (first..self.outcomes.len()).filter(is_near);
-        std::iter::once(hidden).chain(near).min_by(|a, b| price(a).total_cmp(&price(b))).unwrap_or(hidden)
+        let near = outcomes[1..].iter().copied().filter(is_near);
+        std::iter::once(outcomes[0])
+            .chain(near)
+            .min_by(|a, b| price(a).total_cmp(&price(b)))
+            .unwrap_or(outcomes[0])
     }
 }
 
@@ -371,7 +405,7 @@ impl Trials {
         let Setting { is_linear, parts, max_l1, features, ridge, .. } = setting;
         let tried = match max_l1 {
             Some(_) => Tried::Budget { max_l1 },
-            None if parts < PARTS => Tried::Narrower { units: widths(program) },
+            None if parts < PARTS => Tried::Narrower { units: widths(program), ridge },
             None => Tried::Setting { is_linear, features, ridge },
         };
         let trial = trial(tried, score.metrics, price, false);
