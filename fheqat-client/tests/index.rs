@@ -19,7 +19,7 @@ fn server(answer: impl Into<Vec<u8>>) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 65536]);
+            let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(&answer);
         }
     });
@@ -74,7 +74,7 @@ fn error_token() {
     // Shown:
     let service = Service::new("http://localhost:8080").unwrap();
     let error = service.clone().with_token("secret\n").unwrap_err();
-    assert!(matches!(error, Error::Token { .. }), "{error:?}");
+    assert!(matches!(error, Error::Token), "{error:?}");
     assert_eq!(
         error.to_string(),
         "the token has characters that a header cannot have: give it without line breaks"
@@ -181,7 +181,7 @@ fn error_empty() {
     let service = Service::new("http://localhost:8080").unwrap();
     // Shown:
     let error = wait.block_on(service.run(&[])).unwrap_err();
-    assert!(matches!(error, Error::Empty { .. }), "{error:?}");
+    assert!(matches!(error, Error::Empty), "{error:?}");
     assert_eq!(error.to_string(), "there are no encrypted inputs: give at least one");
 }
 
@@ -291,7 +291,7 @@ fn frame_error_short() {
 fn frame_error_empty() {
     // Shown:
     let error = frames::split(&[], 2).unwrap_err();
-    assert!(matches!(error, FrameError::Empty { .. }), "{error:?}");
+    assert!(matches!(error, FrameError::Empty), "{error:?}");
     assert_eq!(error.to_string(), "the body is empty: send at least one item, its length in front");
 
     frames::split(&frames::join(&[b"one"]), 2).unwrap();

@@ -135,7 +135,7 @@ fn run_error_empty() {
     let (client, server) = compiled.keygen().unwrap();
     // Shown:
     let error = server.run_batch(&[]).unwrap_err();
-    assert!(matches!(error, RunError::Empty { .. }), "{error:?}");
+    assert!(matches!(error, RunError::Empty), "{error:?}");
     assert_eq!(error.to_string(), "there are no ciphertexts: give at least one");
 
     server.run_batch(&[client.encrypt(&[0.5, 0.5]).unwrap()]).unwrap();
@@ -174,8 +174,8 @@ fn run_error_cancelled() {
     let input = client.encrypt(&[0.5, 0.5]).unwrap();
     let control = Control::new();
     control.cancel(); // another thread may do so
-    let error = server.run_watched(&[input.clone()], &control).unwrap_err();
-    assert!(matches!(error, RunError::Cancelled { .. }), "{error:?}");
+    let error = server.run_watched(std::slice::from_ref(&input), &control).unwrap_err();
+    assert!(matches!(error, RunError::Cancelled), "{error:?}");
     assert_eq!(error.to_string(), "the run was cancelled");
 
     server.run_watched(&[input], &Control::new()).unwrap();
@@ -192,7 +192,7 @@ fn decrypt_error_empty() {
     let (client, server) = compiled.keygen().unwrap();
     // Shown:
     let error = client.decrypt_batch(&[]).unwrap_err();
-    assert!(matches!(error, DecryptError::Empty { .. }), "{error:?}");
+    assert!(matches!(error, DecryptError::Empty), "{error:?}");
     assert_eq!(error.to_string(), "there are no ciphertexts: give at least one");
 
     let result = server.run(&client.encrypt(&[0.5, 0.5]).unwrap()).unwrap();

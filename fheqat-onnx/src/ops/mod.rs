@@ -65,7 +65,7 @@ fn first<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
         "Sub" | "Div" => linear::standardize(walk, node),
         "BatchNormalization" => linear::batch_norm(walk, node),
         "Relu" | "Sigmoid" | "Tanh" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Softplus" | "Softsign"
-        | "HardSigmoid" | "HardSwish" | "Mish" | "Gelu" => curves::curve(walk, node),
+        | "HardSigmoid" | "HardSwish" | "Mish" | "Gelu" | "ThresholdedRelu" => curves::curve(walk, node),
         "Mul" => linear::mul(walk, node),
         "AveragePool" => pools::average(walk, node),
         "GlobalAveragePool" => pools::global(walk, node),
