@@ -37,6 +37,7 @@ pub(crate) fn walk<'a>(graph: &'a Graph<'a>) -> Walk<'a> {
 /// # Errors
 /// When the node has no counterpart, with the reason.
 fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Vec<Value>, String> {
+    node.check_attributes()?;
     if node.op() == "Split" && STANDARD.contains(&node.domain()) {
         return parts::split(walk, node);
     }
