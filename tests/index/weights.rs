@@ -294,6 +294,29 @@ fn misfit_half_pruned() {
     net.load(right.path()).unwrap();
 }
 
+/// `Misfit::Twice`
+#[test]
+fn misfit_twice() {
+    let mut net = Net::new(Seed(0));
+    // Shown:
+    let wrong = file(&[
+        ("fc1.weight", &[1, 2], &[0.5, 1.0]),
+        ("fc1.weight_orig", &[1, 2], &[0.5, 1.0]),
+        ("fc1.weight_mask", &[1, 2], &[1.0, 0.0]),
+        ("fc1.bias", &[1], &[0.0]),
+    ]);
+    let WeightsError::Tensors { misfits } = net.load(wrong.path()).unwrap_err() else { unreachable!() };
+    let error = &misfits[0];
+    assert!(matches!(error, Misfit::Twice { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "`fc1.weight` and `fc1.weight_orig` are both `fc1.weight`; save one of them"
+    );
+
+    let right = file(&[("fc1.weight", &[1, 2], &[0.5, 1.0]), ("fc1.bias", &[1], &[0.0])]);
+    net.load(right.path()).unwrap();
+}
+
 /// `Misfit::Mask`
 #[test]
 fn misfit_mask() {
