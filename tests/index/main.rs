@@ -9,6 +9,7 @@ mod compiling;
 mod csv;
 mod data;
 mod encrypted;
+mod features;
 mod files;
 mod images;
 mod importing;

@@ -56,6 +56,6 @@ fn threshold(path: &str) -> Option<f32> {
     let (_, numbers) = path.strip_suffix('>')?.split_once('<')?;
     let mut numbers = numbers.split(", ").map(|number| number.parse::<i64>().ok());
     let (at, _) = (numbers.next()??, numbers.next()??);
-    let per = numbers.next().map_or(Some(1), |per| per)?;
+    let per = numbers.next().unwrap_or(Some(1))?;
     Some((at as f64 / per as f64) as f32)
 }

@@ -12,6 +12,9 @@ use super::{Activation, ELU, HardSigmoid, LeakyReLU, Threshold, pieces, ratio, s
 /// Where the types of this crate are; those of no other are there, so their names are as good as they are.
 const OURS: &str = "fheqat_runtime::quant::activation::";
 
+/// A function of `x` and a number, and its derivative by `x`.
+type WithSlope = (fn(f32, f32) -> f32, fn(f32, f32) -> f32);
+
 /// An [`Activation`] as data.
 ///
 /// Numbers of a function that are known at run time alone give what the type with these numbers gives:
@@ -70,28 +73,22 @@ impl Function {
     pub fn threshold(at: i64, per: i64) -> Option<Self> {
         let zero_else = |x, at| if x > at { x } else { 0.0 };
         let slope: fn(f32, f32) -> f32 = |x, at| f32::from(x > at);
-        let given = Self::numbered::<Threshold<1, 2, 3>>(&[at, 0, per], &[1], (zero_else, slope));
-        given
+        Self::numbered::<Threshold<1, 2, 3>>(&[at, 0, per], &[1], (zero_else, slope))
     }
 
     /// A function of the first of some numbers over the last, named as the type with these parameters is: without the last that are those
     /// by default.
-    fn numbered<F: Activation>(
-        numbers: &[i64],
-        defaults: &[i64],
-        (apply, slope): (fn(f32, f32) -> f32, fn(f32, f32) -> f32),
-    ) -> Option<Self> {
+    fn numbered<F: Activation>(numbers: &[i64], defaults: &[i64], (apply, slope): WithSlope) -> Option<Self> {
         let (&first, &per) = numbers.first().zip(numbers.last()).filter(|(_, per)| **per > 0)?;
         let are_default =
             numbers.iter().rev().zip(defaults.iter().rev()).take_while(|(one, other)| one == other);
         let given = &numbers[..numbers.len() - are_default.count()];
         let path = type_name::<F>().split('<').next().unwrap_or_default();
-        let name = match given {
-            [] => path.to_owned(),
-            _ => {
-                let given: Vec<String> = given.iter().map(i64::to_string).collect();
-                format!("{path}<{}>", given.join(", "))
-            }
+        let name = if given.is_empty() {
+            path.to_owned()
+        } else {
+            let given: Vec<String> = given.iter().map(i64::to_string).collect();
+            format!("{path}<{}>", given.join(", "))
         };
         Some(Self { activation: None, name: kept(name), apply, slope, number: ratio(first, per) })
     }
