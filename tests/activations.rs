@@ -45,6 +45,7 @@ networks! {
     Kinks: LeakyReLU<1, 5>, ReLU6;
     Ends: Clip<-5, 15, 10>, Threshold<1, -2, 10>;
     Old: Gelu, Sigmoid;
+    Exact: GeluErf, Tanh;
 }
 
 fn samples() -> Dataset {

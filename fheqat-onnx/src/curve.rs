@@ -1,8 +1,7 @@
 //! Functions that a quantizer applies.
 
 use fheqat_runtime::quant::activation::{
-    ELU, Function, Gelu, HardSigmoid, HardSwish, LeakyReLU, Mish, SELU, SiLU, Sigmoid, Softplus, Softsign,
-    Tanh,
+    Function, Gelu, GeluErf, HardSwish, Mish, SELU, SiLU, Sigmoid, Softplus, Softsign, Tanh,
 };
 
 use crate::ratio::Ratio;
@@ -14,6 +13,9 @@ pub(crate) enum Curve {
     Sigmoid,
     Tanh,
     Gelu,
+    GeluErf,
+    /// What is above a number, and zero elsewhere.
+    Threshold(Ratio),
     LeakyReLU(Ratio),
     Elu(Ratio),
     Selu,
@@ -25,93 +27,69 @@ pub(crate) enum Curve {
     HardSwish,
 }
 
-/// Functions of a type whose parameters are known, by ratio.
-macro_rules! functions {
-    ($type:ident, $per:literal: $($numerator:literal)*) => {
-        [$((Ratio::reduced($numerator, $per), Function::of::<
-            $type<{ Ratio::reduced($numerator, $per).numerator }, { Ratio::reduced($numerator, $per).per }>,
-        >)),*]
-    };
-}
-
-type Known = (Ratio, fn() -> Function);
-type Table<const N: usize> = [Known; N];
-
-/// Slopes of hundredths.
-const LEAKS: Table<100> = functions!(LeakyReLU, 100:
-    1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43
-    44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79 80 81 82 83
-    84 85 86 87 88 89 90 91 92 93 94 95 96 97 98 99 100);
-/// Alphas of tenths.
-const ALPHAS: Table<20> = functions!(ELU, 10: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
-/// Those of `PyTorch` and of ONNX.
-const HARD: Table<2> = functions!(HardSigmoid, 30: 5 6);
-
 impl Curve {
-    /// The function, where it is known without compiling the type; `None` of a `ReLU`, which is a layer of its own, and where its
-    /// numbers are none of those that are kept here.
+    /// The function; `None` of a `ReLU`, which is a layer of its own.
     pub(crate) fn function(self) -> Option<Function> {
-        let of = |table: &[Known], ratio: Ratio| {
-            table
-                .iter()
-                .find(|(of, _)| *of == Ratio::reduced(ratio.numerator, ratio.per))
-                .map(|(_, function)| function())
-        };
         Some(match self {
             Self::ReLU => return None,
             Self::Sigmoid => Function::of::<Sigmoid>(),
             Self::Tanh => Function::of::<Tanh>(),
             Self::Gelu => Function::of::<Gelu>(),
-            Self::LeakyReLU(slope) => return of(&LEAKS, slope),
-            Self::Elu(alpha) => return of(&ALPHAS, alpha),
+            Self::GeluErf => Function::of::<GeluErf>(),
+            Self::Threshold(at) => return Function::threshold(at.numerator, at.per),
+            Self::LeakyReLU(slope) => return Function::leaky_relu(slope.numerator, slope.per),
+            Self::Elu(alpha) => return Function::elu(alpha.numerator, alpha.per),
             Self::Selu => Function::of::<SELU>(),
             Self::SiLU => Function::of::<SiLU>(),
             Self::Mish => Function::of::<Mish>(),
             Self::Softplus => Function::of::<Softplus>(),
             Self::Softsign => Function::of::<Softsign>(),
-            Self::HardSigmoid(slope) => return of(&HARD, slope),
+            Self::HardSigmoid(slope) => return Function::hard_sigmoid(slope.numerator, slope.per),
             Self::HardSwish => Function::of::<HardSwish>(),
         })
     }
 
-    /// Its type, and a parameter with what it is by default; `None` of a `ReLU`.
-    fn parts(self) -> Option<(&'static str, Option<[Ratio; 2]>)> {
-        let with = |ratio: Ratio, numerator: i64, per: i64| Some([ratio, Ratio { numerator, per }]);
-        Some(match self {
-            Self::ReLU => return None,
-            Self::Sigmoid => ("Sigmoid", None),
-            Self::Tanh => ("Tanh", None),
-            Self::Gelu => ("Gelu", None),
-            Self::LeakyReLU(slope) => ("LeakyReLU", with(slope, 1, 100)),
-            Self::Elu(alpha) => ("ELU", with(alpha, 1, 1)),
-            Self::Selu => ("SELU", None),
-            Self::SiLU => ("SiLU", None),
-            Self::Mish => ("Mish", None),
-            Self::Softplus => ("Softplus", None),
-            Self::Softsign => ("Softsign", None),
-            Self::HardSigmoid(slope) => ("HardSigmoid", with(slope, 1, 6)),
-            Self::HardSwish => ("HardSwish", None),
-        })
+    /// Its type, with its parameters and the last of those that there are by default; `None` of a `ReLU`.
+    fn parts(self) -> Option<(&'static str, Vec<i64>, &'static [i64])> {
+        let of = |ratio: Ratio| vec![ratio.numerator, ratio.per];
+        let plain = |name| Some((name, Vec::new(), &[][..]));
+        match self {
+            Self::ReLU => None,
+            Self::Sigmoid => plain("Sigmoid"),
+            Self::Tanh => plain("Tanh"),
+            Self::Gelu => plain("Gelu"),
+            Self::GeluErf => plain("GeluErf"),
+            Self::Threshold(at) => Some(("Threshold", vec![at.numerator, 0, at.per], &[1])),
+            Self::LeakyReLU(slope) => Some(("LeakyReLU", of(slope), &[1, 100])),
+            Self::Elu(alpha) => Some(("ELU", of(alpha), &[1, 1])),
+            Self::Selu => plain("SELU"),
+            Self::SiLU => plain("SiLU"),
+            Self::Mish => plain("Mish"),
+            Self::Softplus => plain("Softplus"),
+            Self::Softsign => plain("Softsign"),
+            Self::HardSigmoid(slope) => Some(("HardSigmoid", of(slope), &[1, 6])),
+            Self::HardSwish => plain("HardSwish"),
+        }
     }
 
     /// The type as files of weights name it, without the last parameters that are those by default; `None` of a `ReLU`.
     pub(crate) fn name(self) -> Option<String> {
-        self.parts().map(|(name, parameter)| match parameter {
-            Some([ratio, default]) if ratio != default && ratio.per == default.per => {
-                format!("{name}<{}>", ratio.numerator)
-            }
-            _ => self.source().unwrap_or_default(),
-        })
+        let (name, numbers, defaults) = self.parts()?;
+        let pairs = numbers.iter().rev().zip(defaults.iter().rev());
+        let are_default = pairs.take_while(|(number, default)| number == default).count();
+        Some(with(name, &numbers[..numbers.len() - are_default]))
     }
 
-    /// The type as a struct has it, without a parameter that is the one by default.
+    /// The type as a struct has it: without numbers where all are those by default, or where the last is one.
     pub(crate) fn source(self) -> Option<String> {
-        self.parts().map(|(name, parameter)| match parameter {
-            Some([ratio, default]) if ratio != default => {
-                format!("{name}<{}, {}>", ratio.numerator, ratio.per)
+        let (name, numbers, defaults) = self.parts()?;
+        match numbers.split_last() {
+            Some((1, first)) if defaults.last() == Some(&1) && first != &defaults[..defaults.len() - 1] => {
+                Some(with(name, first))
             }
-            _ => name.to_owned(),
-        })
+            _ if numbers == defaults => Some(name.to_owned()),
+            _ => Some(with(name, &numbers)),
+        }
     }
 
     /// Whether its levels have a sign by default.
@@ -119,8 +97,10 @@ impl Curve {
         match self {
             Self::ReLU | Self::Sigmoid | Self::Softplus | Self::HardSigmoid(_) => false,
             Self::LeakyReLU(ratio) | Self::Elu(ratio) => ratio.numerator > 0,
+            Self::Threshold(at) => at.numerator < 0,
             Self::Tanh
             | Self::Gelu
+            | Self::GeluErf
             | Self::Selu
             | Self::SiLU
             | Self::Mish
@@ -133,7 +113,8 @@ impl Curve {
     pub(crate) fn is_monotone(self) -> bool {
         match self {
             Self::LeakyReLU(ratio) | Self::Elu(ratio) => ratio.numerator >= 0,
-            Self::Gelu | Self::SiLU | Self::Mish | Self::HardSwish => false,
+            Self::Threshold(at) => at.numerator >= 0,
+            Self::Gelu | Self::GeluErf | Self::SiLU | Self::Mish | Self::HardSwish => false,
             Self::ReLU
             | Self::Sigmoid
             | Self::Tanh
@@ -155,7 +136,8 @@ impl Curve {
             Self::ReLU => "Relu",
             Self::Sigmoid => "Sigmoid",
             Self::Tanh => "Tanh",
-            Self::Gelu => "Gelu",
+            Self::Gelu | Self::GeluErf => "Gelu",
+            Self::Threshold(_) => "ThresholdedRelu",
             Self::LeakyReLU(_) => "LeakyRelu",
             Self::Elu(_) => "Elu",
             Self::Selu => "Selu",
@@ -169,9 +151,18 @@ impl Curve {
     }
 }
 
+/// A type with parameters.
+fn with(name: &str, numbers: &[i64]) -> String {
+    if numbers.is_empty() {
+        return name.to_owned();
+    }
+    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    format!("{name}<{}>", numbers.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
-    use fheqat_runtime::quant::activation::Activation;
+    use fheqat_runtime::quant::activation::{Activation, ELU, HardSigmoid, LeakyReLU, Threshold};
 
     use super::*;
 
@@ -206,7 +197,14 @@ mod tests {
         check::<HardSigmoid>(Curve::HardSigmoid(ratio(1, 6)));
         check::<HardSigmoid<1, 5>>(Curve::HardSigmoid(ratio(1, 5)));
         check::<HardSwish>(Curve::HardSwish);
-        assert_eq!(Curve::LeakyReLU(ratio(-1, 7)).function(), None);
+        check::<GeluErf>(Curve::GeluErf);
+        check::<LeakyReLU<-1, 7>>(Curve::LeakyReLU(ratio(-1, 7)));
+        check::<HardSigmoid<2, 9>>(Curve::HardSigmoid(ratio(2, 9)));
+        check::<Threshold<1, 0>>(Curve::Threshold(ratio(1, 1)));
+        check::<Threshold<-3, 0, 10>>(Curve::Threshold(ratio(-3, 10)));
+        let source = |curve: Curve| curve.source().unwrap();
+        assert_eq!(source(Curve::Threshold(ratio(2, 1))), "Threshold<2, 0>");
+        assert_eq!(source(Curve::Elu(ratio(1, 1))), "ELU");
         assert!(!Curve::LeakyReLU(ratio(-1, 7)).is_signed() && !LeakyReLU::<-1, 7>::SIGNED);
         assert_eq!(Curve::LeakyReLU(ratio(1, 100)).source().unwrap(), "LeakyReLU");
     }

@@ -69,6 +69,12 @@ impl<'a> Graph<'a> {
             .graph
             .as_ref()
             .ok_or_else(|| failed("the file has no graph: it is no ONNX model".to_owned()))?;
+        if let Some(name) = given_twice(graph) {
+            return Err(failed(format!(
+                "`{}` is given twice, by nodes, constants or inputs: which of them is meant nobody can know",
+                printable(name)
+            )));
+        }
         let constants: HashMap<&str, &TensorProto> =
             graph.initializer.iter().filter_map(|tensor| Some((tensor.name.as_deref()?, tensor))).collect();
         let output = graph.output.first().and_then(|output| output.name.as_deref());
@@ -97,6 +103,23 @@ impl<'a> Graph<'a> {
         let shape = sample_shape(input).map_err(failed)?;
         Ok(Self { input: name, shape, output, nodes, constants, size, readers })
     }
+}
+
+/// A tensor that two of the file's nodes and constants give, or a node and an input. A constant may be an input too, as its default.
+fn given_twice(graph: &GraphProto) -> Option<&str> {
+    let mut given = HashSet::new();
+    let constants = graph.initializer.iter().filter_map(|tensor| tensor.name.as_deref());
+    let outputs = graph.node.iter().flat_map(|node| &node.output).map(String::as_str);
+    let mut of_file = constants.chain(outputs).filter(|name| !name.is_empty());
+    if let Some(name) = of_file.find(|name| !given.insert(*name)) {
+        return Some(name);
+    }
+    let of_nodes: HashSet<&str> =
+        graph.node.iter().flat_map(|node| &node.output).map(String::as_str).collect();
+    let mut inputs = HashSet::new();
+    let mut names =
+        graph.input.iter().filter_map(|input| input.name.as_deref()).filter(|name| !name.is_empty());
+    names.find(|name| of_nodes.contains(name) || !inputs.insert(*name))
 }
 
 /// The nodes that a tensor depends on.

@@ -196,23 +196,10 @@ impl Imported {
     /// The network, ready to run and to become a circuit, without compiling its source.
     ///
     /// # Errors
-    /// When it has numbers with which none can run, or a function whose slope is known at run time alone: `LeakyReLU` runs with
-    /// slopes of whole hundredths, `ELU` with tenths.
+    /// When it has numbers with which none can run.
     pub fn network(&self) -> Result<Assembled, ImportError> {
         let functions: Vec<Option<Function>> =
             self.fields.iter().map(|field| field.curve.and_then(Curve::function)).collect();
-        let unknown = self.fields.iter().zip(&functions).filter_map(|(field, function)| {
-            let (curve, name) = (field.curve?, field.curve?.source()?);
-            function.is_none().then(|| Problem {
-                node: field.name.clone(),
-                op: curve.op().to_owned(),
-                reason: format!("`{name}` is a type that has to be compiled: compile the struct, and load the weights into it"),
-            })
-        });
-        let unknown: Vec<Problem> = unknown.collect();
-        if !unknown.is_empty() {
-            return Err(ImportError::Unsupported(unknown));
-        }
         let mut network = self.with_net(|net| Assembled::new(net, &functions))?;
         network.load(&self.weights())?;
         Ok(network)

@@ -321,8 +321,20 @@ fn files_of_one_model_make_a_page() {
     fheqat(at, &line).done();
     assert_eq!(page, fs::read_to_string(at.join("page.html")).unwrap(), "the same files, the same bytes");
 
+    let judged = [&line[..], &["--csv", "iris.csv"]].concat();
+    fheqat(at, &judged).done();
+    let page = fs::read_to_string(at.join("page.html")).unwrap();
+    assert!(
+        page.contains("<section id=\"predictions\">") && page.contains("the samples of iris.csv"),
+        "{page}"
+    );
+
     let refused =
         |files: &[&str]| fheqat(at, &[&["inspect", "--html", "x.html"][..], files].concat()).failed(1);
+    let error = refused(&["iris.client", "--csv", "iris.csv"]);
+    assert!(error.contains("no circuit is among the files"), "{error}");
+    let error = refused(&["circuit", "--csv", "iris.csv", "--target", "colour"]);
+    assert!(error.contains("has no column `colour`"), "{error}");
     let other = models().path("other.server");
     let error = refused(&["iris.client", other.to_str().unwrap()]);
     assert!(error.contains("is of another model than the files before it"), "{error}");

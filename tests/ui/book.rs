@@ -3,10 +3,13 @@
 //! `UPDATE_BOOK=1 cargo test -p fheqat-ui --test book` copies cases and messages into its pages again.
 #![allow(clippy::unwrap_used)]
 
+mod examples;
+
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use fheqat::spec::{Law, book};
@@ -17,8 +20,38 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const INDEX: &str = "docs/book/errors";
 /// What the link to a case begins with.
 const CASE: &str = "[`tests/ui/";
+/// What a section says in place of an example.
+const NO_EXAMPLE: &str = "\nNo example: ";
+/// Errors that nobody can bring about in a few lines; their sections say why.
+const WITHOUT_EXAMPLE: [&str; 18] = [
+    "Error::Certificate",
+    "Error::Decrypt",
+    "Error::Encrypt",
+    "Error::Job",
+    "Error::Mismatch",
+    "Error::Result",
+    "ImportError::Network",
+    "Mismatch::Shape",
+    "OutsideBound",
+    "PageError::Drawing",
+    "PageError::Input",
+    "PageError::Template",
+    "RunError::Threads",
+    "ServerError::Threads",
+    "ThreadError",
+    "WeightsError::Network",
+    "lower::CircuitError::OutsideBound",
+    "lower::CircuitError::Verify",
+];
 /// Types that say what is wrong and are no errors themselves.
 const PARTS: [&str; 1] = ["Misfit"];
+
+/// Tests that write pages again do so one after another.
+static WRITING: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = Path::new(ROOT).join(path);
@@ -60,6 +93,7 @@ fn compare(name: &str, found: &str, expected: &str) {
 
 #[test]
 fn every_law_has_a_page_with_a_case_and_its_message() {
+    let _alone = alone();
     let pages = pages();
     let laws = Law::ALL.map(Law::page);
     for name in laws.into_iter().chain([book::LANGUAGE]) {
@@ -169,6 +203,7 @@ fn errors() -> Vec<Known> {
 
 #[test]
 fn every_error_at_run_time_is_in_the_index_in_its_own_words() {
+    let _alone = alone();
     let pages = pages();
     let errors = errors();
     assert!(errors.len() > 130, "{}", errors.len());
@@ -194,6 +229,49 @@ fn every_error_at_run_time_is_in_the_index_in_its_own_words() {
     assert!(wrong.is_empty(), "{INDEX}:\n{}", wrong.join("\n"));
     for (name, page) in &pages {
         compare(name, page, &renewed[name]);
+    }
+}
+
+/// Each example is a test, which fails with the message of its error.
+#[test]
+fn every_error_at_run_time_has_an_example_that_fails_with_it() {
+    let _alone = alone();
+    let examples = examples::all(Path::new(ROOT));
+    let errors = errors();
+    let mut wrong: Vec<String> = examples
+        .keys()
+        .filter(|name| !errors.iter().any(|error| error.name == **name))
+        .map(|name| format!("{name} is no error, but has an example"))
+        .collect();
+    let mut without = Vec::new();
+    let mut renewed = BTreeMap::new();
+    let pages = pages();
+    for (page, text) in &pages {
+        let (before, sections) = examples::sections(text);
+        let mut whole = before.to_owned();
+        for (name, section) in sections {
+            // A heading of the next type ends the section.
+            let (section, next) =
+                section.split_once("\n## ").map_or((section, None), |(section, next)| (section, Some(next)));
+            let section = match examples.get(name) {
+                Some(example) => examples::with(section, example),
+                None => section.to_owned(),
+            };
+            if section.contains(NO_EXAMPLE) {
+                without.push(name);
+            } else if !examples.contains_key(name) {
+                wrong.push(format!("{page}: {name} has no example"));
+            }
+            whole += &format!("\n### `{name}`\n{section}");
+            whole += &next.map(|next| format!("\n## {next}")).unwrap_or_default();
+        }
+        renewed.insert(page, whole);
+    }
+    assert!(wrong.is_empty(), "{INDEX}:\n{}", wrong.join("\n"));
+    without.sort_unstable();
+    assert_eq!(without, WITHOUT_EXAMPLE);
+    for (page, text) in &pages {
+        compare(page, text, &renewed[page]);
     }
 }
 

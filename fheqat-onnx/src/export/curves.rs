@@ -2,7 +2,7 @@
 
 use fheqat_runtime::quant::activation::Function;
 
-use super::writer::{Writer, float};
+use super::writer::{Writer, float, text};
 
 /// The module of the functions that are known here; one of another module may have the same name.
 const OURS: &str = "fheqat_runtime::quant::activation::";
@@ -18,6 +18,12 @@ pub(super) fn function(writer: &mut Writer, name: &str, function: Function, of: 
     Some(match family {
         "Sigmoid" | "Tanh" | "Softplus" | "Softsign" | "HardSwish" => {
             writer.node(name, family, &[of], Vec::new())
+        }
+        "Gelu" => writer.node(name, "Gelu", &[of], vec![text("approximate", "tanh")]),
+        "GeluErf" => writer.node(name, "Gelu", &[of], vec![text("approximate", "none")]),
+        // The operation gives zero below, and so does the type where its second number is.
+        "Threshold" if least == 0.0 => {
+            writer.node(name, "ThresholdedRelu", &[of], vec![float("alpha", threshold(path)?)])
         }
         "SELU" => writer.node(name, "Selu", &[of], Vec::new()),
         "LeakyReLU" => writer.node(name, "LeakyRelu", &[of], vec![float("alpha", -function.apply(-1.0))]),
@@ -43,4 +49,13 @@ pub(super) fn function(writer: &mut Writer, name: &str, function: Function, of: 
         }
         _ => return None,
     })
+}
+
+/// Where a `Threshold<AT, VALUE, PER>` changes, which no value of it says exactly.
+fn threshold(path: &str) -> Option<f32> {
+    let (_, numbers) = path.strip_suffix('>')?.split_once('<')?;
+    let mut numbers = numbers.split(", ").map(|number| number.parse::<i64>().ok());
+    let (at, _) = (numbers.next()??, numbers.next()??);
+    let per = numbers.next().unwrap_or(Some(1))?;
+    Some((at as f64 / per as f64) as f32)
 }

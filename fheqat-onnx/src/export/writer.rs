@@ -15,6 +15,8 @@ use crate::proto::{
 /// The versions that onnxruntime and qonnx read.
 const IR_VERSION: i64 = 9;
 const OPSET: i64 = 17;
+/// Operations that a later version has, and which.
+const LATER: (&str, i64) = ("Gelu", 20);
 pub(super) const QONNX: &str = "qonnx.custom_op.general";
 
 /// A graph.
@@ -119,7 +121,9 @@ impl Writer {
             domain: Some(domain.to_owned()),
             version: Some(version),
         };
-        let mut opset_import = vec![set("", OPSET)];
+        let (op, later) = LATER;
+        let has_later = self.0.node.iter().any(|node| node.op_type() == op);
+        let mut opset_import = vec![set("", if has_later { later } else { OPSET })];
         if is_qonnx {
             opset_import.push(set(QONNX, 2));
         }

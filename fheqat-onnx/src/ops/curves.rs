@@ -39,16 +39,20 @@ pub(super) fn curve<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, St
                 alpha => Curve::HardSigmoid(alpha),
             }
         }
-        _ => {
-            let form = node.text("approximate", "none");
-            if form != "tanh" {
+        "ThresholdedRelu" => match ratio("alpha", node.float("alpha", 1.0))? {
+            Ratio { numerator: 0, .. } => Curve::ReLU,
+            at => Curve::Threshold(at),
+        },
+        _ => match &*node.text("approximate", "none") {
+            "none" => Curve::GeluErf,
+            "tanh" => Curve::Gelu,
+            other => {
                 return Err(format!(
-                    "has `approximate` of {}, but that of `Gelu` is tanh: export with `approximate=\"tanh\"`",
-                    crate::node::printable(&form)
+                    "has `approximate` of {}, but it is `none` or `tanh`",
+                    crate::node::printable(other)
                 ));
             }
-            Curve::Gelu
-        }
+        },
     };
     of(curve, walk.wire(node, 0)?)
 }

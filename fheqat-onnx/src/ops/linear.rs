@@ -46,6 +46,21 @@ fn bias_of(value: &Value, outputs: usize, what: &str) -> Result<Vec<f32>, String
     })
 }
 
+/// A bias whose last axis counts outputs: one along any other is one for each sample.
+fn of_outputs(value: &Value, outputs: usize) -> Result<Vec<f32>, String> {
+    let dims = match value {
+        Value::Constant(tensor) => &tensor.dims[..],
+        Value::Weights(quantized) => &quantized.dims[..],
+        _ => &[],
+    };
+    if let Some((_, others)) = dims.split_last()
+        && others.iter().any(|&dim| dim != 1)
+    {
+        return Err(format!("has a bias of shape {dims:?} for {outputs} outputs"));
+    }
+    bias_of(value, outputs, "bias")
+}
+
 /// Rows of weights `[out, in]`, and what the laws have to know of them.
 struct Rows {
     outputs: usize,
@@ -141,7 +156,7 @@ pub(super) fn gemm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, Str
         weights = turned(&weights)?;
     }
     let bias = match walk.operand(node, 2) {
-        Some(bias) => Some(bias_of(&bias, weights.dims.first().copied().unwrap_or_default(), "bias")?),
+        Some(bias) => Some(of_outputs(&bias, weights.dims.first().copied().unwrap_or_default())?),
         None => None,
     };
     dense(walk, node, &of, &weights, bias)
@@ -318,9 +333,10 @@ pub(super) fn batch_norm<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Valu
     // Ours is fixed, so the variance takes the difference.
     let more = epsilon - f64::from(Channel::EPSILON);
     for variance in &mut variance {
-        if f64::from(*variance) + epsilon <= 0.0 {
+        let sum = f64::from(*variance) + epsilon;
+        if !(sum > 0.0 && sum.is_finite()) {
             return Err(format!(
-                "has a variance of {variance}, which with its epsilon is no positive number"
+                "has a variance of {variance}, which with its epsilon of {epsilon} is no positive number"
             ));
         }
         if more != 0.0 {

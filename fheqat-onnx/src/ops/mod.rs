@@ -37,6 +37,7 @@ pub(crate) fn walk<'a>(graph: &'a Graph<'a>) -> Walk<'a> {
 /// # Errors
 /// When the node has no counterpart, with the reason.
 fn apply<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Vec<Value>, String> {
+    node.check_attributes()?;
     if node.op() == "Split" && STANDARD.contains(&node.domain()) {
         return parts::split(walk, node);
     }
@@ -65,7 +66,7 @@ fn first<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, String> {
         "Sub" | "Div" => linear::standardize(walk, node),
         "BatchNormalization" => linear::batch_norm(walk, node),
         "Relu" | "Sigmoid" | "Tanh" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Softplus" | "Softsign"
-        | "HardSigmoid" | "HardSwish" | "Mish" | "Gelu" => curves::curve(walk, node),
+        | "HardSigmoid" | "HardSwish" | "Mish" | "Gelu" | "ThresholdedRelu" => curves::curve(walk, node),
         "Mul" => linear::mul(walk, node),
         "AveragePool" => pools::average(walk, node),
         "GlobalAveragePool" => pools::global(walk, node),

@@ -39,6 +39,9 @@ pub(super) fn reshape<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, 
     let Some((&batch, dims)) = target.split_first().filter(|(_, dims)| !dims.is_empty()) else {
         return Err(format!("gives the shape {target:?}, which has no batch"));
     };
+    if batch < -1 {
+        return Err(format!("gives the shape {target:?}, which cannot be"));
+    }
     let mut shape = Vec::with_capacity(dims.len());
     let mut open = None;
     for (axis, &dim) in dims.iter().enumerate() {

@@ -8,6 +8,7 @@ use crate::{
     build::Rounding,
     expr::{Expr, Kind},
     node::Node,
+    proto::tensor_proto::DataType,
     quantization::{Quantization, Quantized, range},
     tensor::{Numbers, Tensor},
     walk::{Integers, Rounded, Value, Walk},
@@ -42,6 +43,9 @@ pub(super) fn bipolar<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value, 
     };
     let quantization = Quantization { scale: (*scale).clone(), range: Range::new(-1, 1), axis: None };
     let scales = quantization.scales(&constant.dims)?;
+    if constant.to_floats().iter().any(|value| value.is_nan()) {
+        return Err("takes signs of numbers that are none".to_owned());
+    }
     let sign = |&value: &f32| if value >= 0.0 { 1 } else { -1 };
     let integers = constant.to_floats().iter().map(sign).collect();
     let dims = constant.dims.clone();
@@ -104,7 +108,7 @@ pub(super) fn quantize<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value,
     let scale = walk.tensor(node, 1)?;
     let range = match walk.operand(node, 2) {
         Some(_) => zero_point(&*walk.tensor(node, 2)?)?,
-        None => Range::new(0, 255),
+        None => of_type(node.integer("output_dtype", 0))?,
     };
     let of = match walk.required(node, 0)? {
         Value::Constant(tensor) => Rounded::Floats { tensor, axis: axis(node, &scale), scale },
@@ -115,6 +119,21 @@ pub(super) fn quantize<'a>(walk: &mut Walk<'a>, node: Node<'a>) -> Result<Value,
         _ => return Err("quantizes what is quantized already".to_owned()),
     };
     Ok(Value::Integers(Rc::new(Integers { of, range })))
+}
+
+/// The range of the type that integers have where no zero point has one.
+fn of_type(of_type: i64) -> Result<Range, String> {
+    let known = i32::try_from(of_type).ok().and_then(|of_type| DataType::try_from(of_type).ok());
+    match known {
+        Some(DataType::Undefined | DataType::Uint8) => Ok(Range::new(0, 255)),
+        Some(DataType::Int8) => Ok(Range::new(-128, 127)),
+        Some(DataType::Uint16) => Ok(Range::new(0, 65_535)),
+        Some(DataType::Int16) => Ok(Range::new(-(1 << 15), (1 << 15) - 1)),
+        other => {
+            let name = other.map_or("another type", |other| other.as_str_name());
+            Err(format!("quantizes to {name}, but integers of 8 and 16 bits are read"))
+        }
+    }
 }
 
 /// The real range of integers.

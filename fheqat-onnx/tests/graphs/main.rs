@@ -4,6 +4,7 @@
 mod builder;
 mod constants;
 mod functions;
+mod hostile;
 mod parts;
 mod reference;
 mod refused;

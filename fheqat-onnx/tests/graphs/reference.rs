@@ -148,6 +148,10 @@ fn function(node: &NodeProto, of: &[&Tensor]) -> Option<Tensor> {
         }
         "HardSwish" => of[0].map(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
         "Mish" => of[0].map(|x| x * x.exp().ln_1p().tanh()),
+        "ThresholdedRelu" => of[0].map(|x| if x > float(node, "alpha", 1.0) { x } else { 0.0 }),
+        "Gelu" if attribute(node, "approximate").is_none_or(|form| form.s() == b"none") => {
+            of[0].map(|x| 0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2)))
+        }
         "Gelu" => {
             of[0].map(|x| 0.5 * x * (1.0 + (0.797_884_560_802_865_4 * (x + 0.044_715 * x * x * x)).tanh()))
         }

@@ -54,6 +54,15 @@ pub enum Misfit {
         /// The tensor that is not.
         missing: String,
     },
+    /// Two tensors that are one of the network.
+    Twice {
+        /// One of them.
+        tensor: String,
+        /// The other.
+        other: String,
+        /// What the network calls it.
+        read_as: String,
+    },
     /// A mask with something else than ones and zeros.
     Mask {
         /// The file's name.
@@ -121,6 +130,9 @@ impl Display for Misfit {
                 f,
                 "the file has `{tensor}` without `{missing}`; save both, or call `torch.nn.utils.prune.remove` first"
             ),
+            Self::Twice { tensor, other, read_as } => {
+                write!(f, "`{tensor}` and `{other}` are both `{read_as}`; save one of them")
+            }
             Self::Mask { tensor, index } => {
                 write!(f, "element {index} of the mask `{tensor}` is neither 0 nor 1")
             }

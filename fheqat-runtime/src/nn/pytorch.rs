@@ -10,6 +10,7 @@
 //! - Anything else stays as it is, and is refused as unknown. Nothing is told by shapes, and nothing by the order in a file.
 //! - `weight_orig` and `weight_mask` of `torch.nn.utils.prune` are `weight`, their product, and `mask`, where the layer keeps one.
 //! - `num_batches_tracked` is left out.
+//! - Two tensors that would be one, such as `weight` beside `weight_orig`, are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,6 +79,12 @@ pub(super) fn named<'a>(
     let fields = fields_of(&modules, holders, is_chain)?;
     let mut masks = take_masks(&mut tensors);
     let mut named = Tensors::new();
+    let mut put = |misfits: &mut Vec<Misfit>, read_as: String, stored: Stored<'a>| {
+        let tensor = stored.name.clone();
+        if let Some(other) = named.insert(read_as.clone(), stored) {
+            misfits.push(Misfit::Twice { tensor: other.name, other: tensor, read_as });
+        }
+    };
     for (name, mut stored) in tensors {
         let (module, part) = split(&name);
         let field = fields.get(module).map_or(module, String::as_str);
@@ -93,13 +100,13 @@ pub(super) fn named<'a>(
                     check_mask(&mask, &stored, misfits);
                     stored.mask = Some(mask.view.clone());
                     if plain == "weight" && holder.is_some_and(|holder| holder.keeps_mask) {
-                        named.insert(join(field, "mask"), mask);
+                        put(misfits, join(field, "mask"), mask);
                     }
                 }
             }
             part = plain;
         }
-        named.insert(join(field, part), stored);
+        put(misfits, join(field, part), stored);
     }
     for (plain, mask) in masks {
         misfits.push(Misfit::HalfPruned { tensor: mask.name, missing: format!("{plain}{ORIGINAL}") });

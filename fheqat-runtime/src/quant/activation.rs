@@ -3,16 +3,18 @@
 //! Tables are read off them, so they are computed by the `libm` crate: the standard library's exponentials are those of the platform, which
 //! round differently from one to another, and the same weights would lower to other tables there.
 
+mod function;
 mod pieces;
 mod smooth;
 
-use std::{any::TypeId, f32::consts::FRAC_2_PI, fmt};
+use std::f32::consts::FRAC_2_PI;
 
 use libm::{expf, tanhf};
 
 pub use self::{
+    function::Function,
     pieces::{Clip, HardSigmoid, HardSwish, HardTanh, LeakyReLU, ReLU6, Threshold},
-    smooth::{ELU, Mish, SELU, SiLU, Softplus, Softsign},
+    smooth::{ELU, GeluErf, Mish, SELU, SiLU, Softplus, Softsign},
 };
 
 /// The function of a `QuantAct`: any function of one number, for a table under encryption costs the same whatever is in it.
@@ -32,7 +34,7 @@ pub use self::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a function that `QuantAct` can apply",
     label = "this does not implement `Activation`",
-    note = "fheqat has `Sigmoid`, `Tanh`, `Gelu`, `LeakyReLU`, `ELU`, `SELU`, `SiLU`, `Mish`, `Softplus`, `Softsign`, `HardTanh`, `HardSigmoid`, `HardSwish`, `ReLU6`, `Clip` and `Threshold`",
+    note = "fheqat has `Sigmoid`, `Tanh`, `Gelu`, `GeluErf`, `LeakyReLU`, `ELU`, `SELU`, `SiLU`, `Mish`, `Softplus`, `Softsign`, `HardTanh`, `HardSigmoid`, `HardSwish`, `ReLU6`, `Clip` and `Threshold`",
     note = "for your own: `impl Activation for {Self} {{ const SIGNED: bool = true; fn apply(x: f32) -> f32 {{ x.sin() }} }}`"
 )]
 pub trait Activation: 'static {
@@ -60,7 +62,8 @@ pub struct Sigmoid;
 #[derive(Clone, Copy, Debug)]
 pub struct Tanh;
 
-/// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`, the tanh form of `x * P(X <= x)` for a standard normal `X`.
+/// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`, the tanh form of `x * P(X <= x)` for a standard normal `X`; [`GeluErf`] is
+/// that itself.
 ///
 /// It falls to -0.17 below zero; `signed = false` cuts that off and leaves all levels to what is above.
 #[derive(Clone, Copy, Debug)]
@@ -120,76 +123,6 @@ const fn ratio(numerator: i64, per: i64) -> f32 {
     (numerator as f64 / per as f64) as f32
 }
 
-/// An [`Activation`] as data.
-#[derive(Clone, Copy)]
-pub struct Function {
-    activation: TypeId,
-    name: &'static str,
-    apply: fn(f32) -> f32,
-    slope: fn(f32) -> f32,
-}
-
-impl Function {
-    /// That of a type.
-    #[must_use]
-    pub fn of<F: Activation>() -> Self {
-        Self {
-            activation: TypeId::of::<F>(),
-            name: std::any::type_name::<F>(),
-            apply: F::apply,
-            slope: F::slope,
-        }
-    }
-
-    /// The name of its type, without paths.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let is_of_path = |character: char| character.is_alphanumeric() || "_:".contains(character);
-        let mut name = String::new();
-        let mut path = String::new();
-        for character in self.name.chars().chain(['\0']) {
-            if is_of_path(character) {
-                path.push(character);
-                continue;
-            }
-            name.push_str(path.rsplit("::").next().unwrap_or_default());
-            path.clear();
-            name.push(character);
-        }
-        name.pop();
-        name
-    }
-
-    /// The largest magnitude of a value: its square is finite, so that what reads it in float is.
-    pub const LARGEST: f32 = (1u128 << 64) as f32;
-
-    /// The function; zero where it is not a number, and at most [`Self::LARGEST`] on both sides.
-    #[must_use]
-    pub fn apply(&self, x: f32) -> f32 {
-        let y = (self.apply)(x);
-        if y.is_nan() { 0.0 } else { y.clamp(-Self::LARGEST, Self::LARGEST) }
-    }
-
-    /// Its derivative; zero where that is no finite number.
-    #[must_use]
-    pub fn slope(&self, x: f32) -> f32 {
-        let slope = (self.slope)(x);
-        if slope.is_finite() { slope } else { 0.0 }
-    }
-}
-
-impl PartialEq for Function {
-    fn eq(&self, other: &Self) -> bool {
-        self.activation == other.activation
-    }
-}
-
-impl fmt::Debug for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use fheqat_spec::Range;
@@ -243,7 +176,7 @@ mod tests {
 
     #[test]
     fn slopes_are_central_differences() {
-        for function in first().into_iter().chain(later()) {
+        for function in first().into_iter().chain(later()).chain([Function::of::<GeluErf>()]) {
             for x in [-30.0, -3.1, -1.2, -0.2, 0.3, 1.7, 4.0, 50.0f32] {
                 let near = (function.apply(x + 1e-2) - function.apply(x - 1e-2)) / 2e-2;
                 assert!((function.slope(x) - near).abs() < 1e-3, "{function:?} at {x}: {near}");
@@ -258,6 +191,9 @@ mod tests {
         near(Sigmoid::apply(1.5), 0.817_574_5);
         near(Gelu::apply(1.0), 0.841_192);
         near(Gelu::apply(-0.5), -0.154_286);
+        near(GeluErf::apply(1.0), 0.841_344_7);
+        near(GeluErf::apply(-0.5), -0.154_268_8);
+        near(GeluErf::apply(-4.0), -0.000_126_685);
         near(<LeakyReLU>::apply(-2.0), -0.02);
         near(LeakyReLU::<1, 4>::apply(-2.0), -0.5);
         near(<ELU>::apply(-1.0), -0.632_120_6);
@@ -294,7 +230,9 @@ mod tests {
         assert!(is_right::<Sigmoid>() && is_right::<Tanh>() && is_right::<Gelu>());
         assert!(is_right::<LeakyReLU>() && is_right::<LeakyReLU<0>>() && is_right::<LeakyReLU<-1, 2>>());
         assert!(is_right::<ELU>() && is_right::<ELU<-1>>() && is_right::<SELU>() && is_right::<SiLU>());
-        assert!(is_right::<Mish>() && is_right::<Softplus>() && is_right::<Softsign>());
+        assert!(
+            is_right::<GeluErf>() && is_right::<Mish>() && is_right::<Softplus>() && is_right::<Softsign>()
+        );
         assert!(is_right::<HardTanh>() && is_right::<HardSigmoid<1, 5>>() && is_right::<HardSwish>());
         assert!(is_right::<ReLU6>() && is_right::<Clip<-5, 15, 10>>() && is_right::<Clip<1, 3>>());
         assert!(is_right::<Threshold<1, -20, 10>>() && is_right::<Threshold<-1, 0>>());
@@ -313,8 +251,9 @@ mod tests {
     /// the compiler or on a version.
     #[test]
     fn tables_are_those_of_every_platform() {
+        let of_erf = [Function::of::<GeluErf>()];
         for (functions, expected) in
-            [(&first()[..], 0x30ec_8cdc_32ee_9b8d), (&later()[..], 0xb2c0_ebec_647b_d434)]
+            [(&first()[..], 0x30ec_8cdc_32ee_9b8d), (&later()[..], 0xb2c0_ebec_647b_d434), (&of_erf[..], 0)]
         {
             let found = digest(functions);
             assert_eq!(found, expected, "{found:#018x}");

@@ -17,7 +17,7 @@ pub enum TrainError {
     /// The network cannot run.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// The network has no circuit to price: a defect of fheqat.
+    /// The network has no circuit to price, or to add noise to: it is not calibrated, or it is a defect of fheqat.
     #[error(transparent)]
     Circuit(#[from] CircuitError),
     /// A sample cannot be run.

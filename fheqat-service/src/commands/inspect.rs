@@ -14,7 +14,10 @@ use fheqat::{
     MainError,
     artifact::{ArtifactError, Header, Kind},
     circuit::{Circuit, Codec, Task},
-    data::{Feature, FeatureKind},
+    data::{
+        Dataset, Feature, FeatureKind,
+        csv::{self, CsvOptions},
+    },
     fhe::{ClientHalf, ClientKey, EncryptedInput, EncryptedOutput, EvaluationKeys, ServerHalf, Sizes},
     params::{Bytes, Decomposition, Parameters},
     quant::ClientLayer,
@@ -23,7 +26,10 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use self::page::{Content, Parts};
-use super::files::{self, FilesError, Limits};
+use super::{
+    files::{self, FilesError, Limits},
+    table::{self, Format},
+};
 
 /// Says what files are: circuits, halves of models, reports, keys, encrypted samples and results, weights
 #[derive(clap::Args)]
@@ -34,6 +40,14 @@ pub(crate) struct Options {
     /// Prints nothing of the files, which are of one model, but writes a page of HTML of what they say together
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// A table with targets, plain or gzip: the page shows how well the circuit among the files predicts them
+    #[arg(long, value_name = "TABLE", requires = "html")]
+    csv: Option<PathBuf>,
+    /// The column of the table that is predicted, several times for several numbers or labels; the last by default
+    #[arg(long, value_name = "COLUMN", requires = "csv")]
+    target: Vec<String>,
+    #[command(flatten)]
+    format: Format,
     #[command(flatten)]
     limits: Limits,
 }
@@ -101,6 +115,9 @@ fn write_page(options: &Options, to: &Path, json: bool) -> Result<(), MainError>
         let (facts, content) = of_file(&bytes, path)?;
         parts.add(&files::text(path), &facts, content)?;
     }
+    if let Some(table) = &options.csv {
+        parts.set_table(files::text(table), |codec| samples(options, table, codec))?;
+    }
     let page = parts.page()?;
     files::save(to, page.as_bytes())?;
     let (to, bytes, count) = (files::text(to), page.len(), options.files.len());
@@ -110,6 +127,15 @@ fn write_page(options: &Options, to: &Path, json: bool) -> Result<(), MainError>
         format!("{to}: a page of {count} files, {bytes} bytes\n")
     };
     Ok(files::print(&text)?)
+}
+
+/// A table as a model's training had it.
+fn samples(options: &Options, path: &Path, codec: &Codec) -> Result<Dataset, MainError> {
+    let Options { target, format, limits, .. } = options;
+    let bytes = limits.read(path)?;
+    let table = format.targets(target, &codec.task, limits.most())?;
+    let table = CsvOptions { features: codec.described.clone(), ..table };
+    csv::parse(&bytes[..], &files::text(path), &table).map_err(|error| table::of_samples(&error))
 }
 
 /// What a file says, and what a page can show of it.

@@ -2,6 +2,7 @@
 
 use fheqat::{
     MainError,
+    circuit::Task,
     data::csv::{Column, CsvError, CsvOptions, Target},
 };
 
@@ -54,6 +55,34 @@ impl Format {
             max_unpacked,
             ..CsvOptions::default()
         }
+    }
+
+    /// How a table is read whose `targets` a model predicts: the last column by default, or that of each label.
+    pub(crate) fn targets(
+        &self,
+        targets: &[String],
+        task: &Task,
+        max_unpacked: u64,
+    ) -> Result<CsvOptions, String> {
+        let mut columns = targets.iter().map(|name| self.column(name)).collect::<Result<Vec<_>, _>>()?;
+        let names = task.names();
+        if columns.is_empty() {
+            columns = match task {
+                Task::Labels(_) => names.iter().map(|name| Column::from(name.as_str())).collect(),
+                _ => vec![Column::Last],
+            };
+        }
+        let (target, classes) = match (task, columns.as_slice()) {
+            (Task::Numbers, _) => (Target::Values(columns), Vec::new()),
+            (Task::Labels(_), _) => (Target::Labels(columns), Vec::new()),
+            (_, [class]) => (Target::Class(class.clone()), names.to_vec()),
+            _ => {
+                return Err(
+                    "the model predicts a class, which is in one column: type one `--target`".to_owned()
+                );
+            }
+        };
+        Ok(CsvOptions { target, classes, ..self.options(max_unpacked) })
     }
 
     fn column(&self, name: &str) -> Result<Column, String> {

@@ -49,12 +49,20 @@ impl<const SLOPE: i64, const PER: i64> Activation for LeakyReLU<SLOPE, PER> {
     const SIGNED: bool = Self::SLOPE > 0.0;
 
     fn apply(x: f32) -> f32 {
-        if x < 0.0 { Self::SLOPE * x } else { x }
+        leaky(x, Self::SLOPE)
     }
 
     fn slope(x: f32) -> f32 {
-        if x < 0.0 { Self::SLOPE } else { 1.0 }
+        slope_of_leaky(x, Self::SLOPE)
     }
+}
+
+pub(super) fn leaky(x: f32, slope: f32) -> f32 {
+    if x < 0.0 { slope * x } else { x }
+}
+
+pub(super) fn slope_of_leaky(x: f32, slope: f32) -> f32 {
+    if x < 0.0 { slope } else { 1.0 }
 }
 
 impl<const LO: i64, const HI: i64, const PER: i64> Clip<LO, HI, PER> {
@@ -107,12 +115,20 @@ impl<const SLOPE: i64, const PER: i64> Activation for HardSigmoid<SLOPE, PER> {
     const SIGNED: bool = Self::SLOPE < 0.0;
 
     fn apply(x: f32) -> f32 {
-        (Self::SLOPE * x + 0.5).clamp(0.0, 1.0)
+        hard(x, Self::SLOPE)
     }
 
     fn slope(x: f32) -> f32 {
-        if (Self::SLOPE * x).abs() < 0.5 { Self::SLOPE } else { 0.0 }
+        slope_of_hard(x, Self::SLOPE)
     }
+}
+
+pub(super) fn hard(x: f32, slope: f32) -> f32 {
+    (slope * x + 0.5).clamp(0.0, 1.0)
+}
+
+pub(super) fn slope_of_hard(x: f32, slope: f32) -> f32 {
+    if (slope * x).abs() < 0.5 { slope } else { 0.0 }
 }
 
 impl HardSwish {

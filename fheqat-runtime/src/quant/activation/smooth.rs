@@ -1,6 +1,8 @@
 //! Functions that bend smoothly, as `PyTorch` defines them.
 
-use libm::{expf, expm1f, log1pf, tanhf};
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+use libm::{erfcf, expf, expm1f, log1pf, tanhf};
 
 use super::{Activation, Sigmoid, ratio};
 
@@ -9,6 +11,13 @@ use super::{Activation, Sigmoid, ratio};
 /// Its levels are signed for a positive `alpha`. Source: Clevert, Unterthiner and Hochreiter, arXiv 1511.07289.
 #[derive(Clone, Copy, Debug)]
 pub struct ELU<const ALPHA: i64 = 1, const PER: i64 = 1>;
+
+/// `x * P(X <= x)` for a standard normal `X`, that is `x / 2 * (1 + erf(x / sqrt(2)))`: GELU as `PyTorch` and ONNX have it where nothing is
+/// said. [`Gelu`](super::Gelu) is its tanh form.
+///
+/// It falls to -0.17 below zero; `signed = false` cuts that off. Source: Hendrycks and Gimpel, arXiv 1606.08415.
+#[derive(Clone, Copy, Debug)]
+pub struct GeluErf;
 
 /// `scale * x` above zero, `scale * alpha * (exp(x) - 1)` below, with `scale = 1.0507...` and `alpha = 1.6732...`.
 ///
@@ -44,11 +53,39 @@ impl<const ALPHA: i64, const PER: i64> Activation for ELU<ALPHA, PER> {
     const SIGNED: bool = Self::ALPHA > 0.0;
 
     fn apply(x: f32) -> f32 {
-        if x > 0.0 { x } else { Self::ALPHA * expm1f(x) }
+        elu(x, Self::ALPHA)
     }
 
     fn slope(x: f32) -> f32 {
-        if x > 0.0 { 1.0 } else { Self::ALPHA * expf(x) }
+        slope_of_elu(x, Self::ALPHA)
+    }
+}
+
+pub(super) fn elu(x: f32, alpha: f32) -> f32 {
+    if x > 0.0 { x } else { alpha * expm1f(x) }
+}
+
+pub(super) fn slope_of_elu(x: f32, alpha: f32) -> f32 {
+    if x > 0.0 { 1.0 } else { alpha * expf(x) }
+}
+
+impl GeluErf {
+    /// `P(X <= x)`, by the complement, which keeps its digits far below zero.
+    fn below(x: f32) -> f32 {
+        erfcf(-x * FRAC_1_SQRT_2) / 2.0
+    }
+}
+
+impl Activation for GeluErf {
+    const SIGNED: bool = true;
+
+    fn apply(x: f32) -> f32 {
+        x * Self::below(x)
+    }
+
+    /// The density of a standard normal `X` is `exp(-x^2 / 2) / sqrt(2 pi)`.
+    fn slope(x: f32) -> f32 {
+        Self::below(x) + x * expf(-x * x / 2.0) * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI / 2.0
     }
 }
 

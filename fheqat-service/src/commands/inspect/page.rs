@@ -1,7 +1,9 @@
 //! What files say together, as a page.
 
 use fheqat::{
-    circuit::Circuit,
+    MainError,
+    circuit::{Circuit, Codec},
+    data::Dataset,
     fhe::{ClientHalf, ServerHalf},
     page::{Facts as FileFacts, Page, PageError},
     report::Report,
@@ -16,6 +18,10 @@ use super::Facts;
 pub(crate) enum PartsError {
     #[error("`{path}` is a second {kind}, but a page is of one model: give one of each kind")]
     Second { path: String, kind: &'static str },
+    #[error(
+        "no circuit is among the files, which predicts the samples of `--csv`: give that of the model too, as `Circuit::to_bytes` has it"
+    )]
+    NoCircuit,
     #[error("`{path}` is of another model than the files before it: a page is of one model")]
     Other { path: String },
 }
@@ -39,6 +45,8 @@ pub(super) struct Parts {
     report: Option<Box<Report>>,
     history: Option<Box<History>>,
     files: Vec<FileFacts>,
+    /// Samples with targets, and what they are called.
+    table: Option<(Dataset, String)>,
 }
 
 impl Parts {
@@ -58,6 +66,17 @@ impl Parts {
         let facts = facts.iter().filter(|fact| !["layers", "report"].contains(&fact.name));
         let facts = facts.map(|fact| (fact.name.replace('_', " "), fact.lines.clone())).collect();
         self.files.push(FileFacts { name: path.to_owned(), facts });
+        Ok(())
+    }
+
+    /// Reads the samples by which the circuit is judged.
+    pub(super) fn set_table(
+        &mut self,
+        name: String,
+        read: impl FnOnce(&Codec) -> Result<Dataset, MainError>,
+    ) -> Result<(), MainError> {
+        let circuit = self.circuit.as_ref().ok_or(PartsError::NoCircuit)?;
+        self.table = Some((read(&circuit.codec)?, name));
         Ok(())
     }
 
@@ -89,6 +108,9 @@ impl Parts {
         }
         if let Some(history) = &self.history {
             page = page.history(history);
+        }
+        if let Some((data, name)) = &self.table {
+            page = page.data(data, format!("the samples of {name}"));
         }
         self.files.into_iter().fold(page, Page::file).to_html()
     }

@@ -148,6 +148,21 @@ fn masks_of_pruning_are_applied_and_kept() {
     assert!(message(&tensors).contains("the file has `0.weight_mask` without `0.weight_orig`"));
 }
 
+/// Whichever were taken, the other would count for nothing.
+#[test]
+fn two_tensors_that_are_one_are_named() {
+    let mut tensors = layers(["0.weight_orig", "0.bias"], ["2.weight", "2.bias"]);
+    tensors.push(("0.weight_mask", vec![4, 4], vec![1.0; 16]));
+    tensors.push(counted("0.weight", &[4, 4]));
+    assert_eq!(
+        message(&tensors),
+        "the file does not fit the network: `0.weight` and `0.weight_orig` are both `field1.weight`; save one of them: load the weights of a network with the same layers and names"
+    );
+    let last = tensors.len() - 1;
+    tensors[last] = ("0.mask", vec![4, 4], vec![1.0; 16]);
+    assert!(message(&tensors).contains("are both `field1.mask`"), "{}", message(&tensors));
+}
+
 #[test]
 fn a_bias_that_the_network_has_no_place_for_is_named() {
     let tensors = layers(["0.weight", "0.bias"], ["2.weight", "2.bias"]);
