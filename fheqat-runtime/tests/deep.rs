@@ -256,7 +256,7 @@ fn by_part(name: &str, graph: Graph) -> Compiled {
         compiled.prediction().parameters
     );
     for (name, took, peak) in parts {
-        println!("  {name}: {:.2} s, {peak:.0} MB", took);
+        println!("  {name}: {took:.2} s, {peak:.0} MB");
     }
     compiled
 }
@@ -317,7 +317,7 @@ fn sums_of_many_inputs_take_the_memory_that_is_said() {
     for (inputs, outputs, weight) in [(3000, 20, 1), (450, 2, 40), (60, 1, 2)] {
         let mut circuit = circuit(drawn([inputs, 1, 1], &[]));
         let sum = |output: usize| {
-            let weight = |input: usize| if (input + output) % 2 == 0 { weight } else { -weight };
+            let weight = |input: usize| if (input + output).is_multiple_of(2) { weight } else { -weight };
             let terms = (0..inputs).map(|input| Term { wire: Wire::Input(input), weight: weight(input) });
             let terms: Vec<Term> = terms.collect();
             let most = 3 * weight(0).abs() * inputs as i64;

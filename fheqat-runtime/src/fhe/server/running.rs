@@ -42,7 +42,7 @@ pub(in crate::fhe) struct Wires {
 
 enum Inputs {
     Small(Vec<u32>),
-    Big(PackedInputs),
+    Big(Box<PackedInputs>),
 }
 
 /// By place in the batch; none before a sample starts and after it is finished.
@@ -181,7 +181,9 @@ impl Server {
             Bodies::Small(bodies) => {
                 Inputs::Small(expand(bodies.clone(), parameters.lwe_dimension, input.seed))
             }
-            Bodies::Big(bodies) => Inputs::Big(PackedInputs::expand(parameters, bodies, input.seed)),
+            Bodies::Big(bodies) => {
+                Inputs::Big(Box::new(PackedInputs::expand(parameters, bodies, input.seed)))
+            }
         }
     }
 
