@@ -29,7 +29,11 @@ async fn a_job_that_runs_too_long_fails_and_others_run() {
     assert_eq!(response.headers()["fheqat-job"], *long);
     assert_eq!(code(response).await, (422, Code::TooLong));
     let wire::State::Failed { error } = asker.job(&long).await.state else { panic!("it has not failed") };
-    assert!(error.message.contains("1 seconds") && error.message.contains("fewer items"), "{}", error.message);
+    assert!(
+        error.message.contains("1 seconds") && error.message.contains("fewer items"),
+        "{}",
+        error.message
+    );
     model.check(&other, &asker.results(&quick).await, 1);
 }
 

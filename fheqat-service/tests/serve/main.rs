@@ -10,6 +10,7 @@ mod disks;
 mod figures;
 mod hostile;
 mod kills;
+mod limits;
 mod owners;
 mod page;
 mod predict;
