@@ -402,7 +402,9 @@ impl Shared {
         let message = format!(
             "the job ran for {seconds} seconds, as long as the server allows: send fewer items, or ask for a higher `--max-run`"
         );
-        overdue.iter().for_each(|&job| self.cancel(job));
+        for &job in &overdue {
+            self.cancel(job);
+        }
         let ends = overdue.into_iter().map(|job| (job, Err(failure(Code::TooLong, message.clone()))));
         self.jobs.finish(ends.collect());
     }
