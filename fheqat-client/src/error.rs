@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// A server that cannot show that it is the one at this address.
     #[error(
-        "cannot {doing}: the certificate of the server is not accepted ({reason}); check the address, or give the certificate of the authority that signed it"
+        "cannot {doing}: the certificate of the server is not accepted ({reason}); check the address, or give the certificate of the authority that signed it (`--ca FILE`, `certificates` in Rust and Python)"
     )]
     Certificate {
         /// What was to be done.

@@ -196,12 +196,6 @@ impl Transport {
 
 /// A request that did not get through. A certificate will be no better the next time.
 fn unsent(call: &Call, error: &reqwest::Error) -> Fault {
-    let of_tls = |error: &(dyn std::error::Error + 'static)| {
-        // `source` of an error of the system leaves out what it was made of.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        inner.or(error.downcast_ref()).cloned()
-    };
     let first: &(dyn std::error::Error + 'static) = error;
     let mut errors = std::iter::successors(Some(first), |error| error.source());
     match errors.find_map(of_tls) {
@@ -210,6 +204,15 @@ fn unsent(call: &Call, error: &reqwest::Error) -> Fault {
         }
         _ => lost(chain(error)),
     }
+}
+
+/// The error of TLS that an error is, or is made of: one of the system may hold another, and `source` leaves out what it holds.
+fn of_tls(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
+    let mut inner = error;
+    while let Some(held) = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        inner = held;
+    }
+    inner.downcast_ref().cloned()
 }
 
 fn lost(reason: impl Into<String>) -> Fault {

@@ -265,6 +265,8 @@ pub enum Code {
     TooLarge,
     /// 422: the bytes are not what they should be.
     Malformed,
+    /// 422: the job ran for as long as the server allows.
+    TooLong,
     /// 429: the client has as many keys as the server allows.
     TooManyKeys,
     /// 429: too many jobs wait.

@@ -10,6 +10,8 @@ pub(crate) struct Limits {
     pub(crate) samples: usize,
     /// Bytes of a result.
     pub(crate) result: usize,
+    /// How long a job may run.
+    pub(crate) run: Duration,
     pub(crate) waiting: usize,
     pub(crate) waiting_of_client: usize,
     /// Jobs of a client, done and failed ones too.

@@ -277,3 +277,69 @@ fn a_killed_process_leaves_a_whole_crate_or_none() {
     let hidden: Vec<String> = left.filter(|name| name.starts_with('.')).collect();
     assert!(hidden.is_empty(), "{hidden:?}");
 }
+
+/// A newcomer's way: the five commands of the page on deployment, as they stand there, from an empty folder beside the sources. With
+/// `FHEQAT_RELEASE=1` in the environment `cargo` does what the page says; otherwise it takes the builds of the tests, which take less time.
+#[test]
+fn five_commands_lead_to_predictions_over_http() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/book/deployment.md")).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("Over HTTP")).unwrap();
+    let block = section.split("```").nth(1).unwrap().strip_prefix("sh\n").unwrap();
+    let commands: Vec<&str> = block.lines().collect();
+    assert_eq!(commands.len(), 5);
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    for command in &commands {
+        assert!(readme.lines().any(|line| line == *command), "README has no line `{command}`");
+    }
+    let folder = folder();
+    let at = folder.path();
+    fs::create_dir_all(at.join("examples/data")).unwrap();
+    fs::copy(IRIS, at.join("examples/data/iris.csv")).unwrap();
+    let manifest = fs::read_to_string(Path::new(ROOT).join("Cargo.toml")).unwrap();
+    let start = manifest.find("[profile.dev]").unwrap();
+    let end = start + manifest[start..].find("[package]").unwrap();
+    fs::write(at.join("profiles.toml"), &manifest[start..end]).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let sources = fs::canonicalize(ROOT).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_fheqat")).parent().unwrap();
+    // Where the commands would take port 8080 and the folder of the sources.
+    let around = format!(
+        r#"set -e
+PATH="{bin}:$PATH"
+fheqat() {{
+    case $1 in
+        serve) exec "$(type -P fheqat)" "$@" --listen 127.0.0.1:{port} ;;
+        predict) command fheqat "$@" --url http://127.0.0.1:{port} ;;
+        new) shift; command fheqat new "$@" --fheqat "{sources}" ;;
+        *) command fheqat "$@" ;;
+    esac
+}}
+cargo() {{
+    case "$1 ${{FHEQAT_RELEASE:-}}" in
+        "install 1") command cargo install --locked --root "$PWD/installed" --path "{sources}/fheqat-service" && PATH="$PWD/installed/bin:$PATH" ;;
+        "install "*) ;;
+        "run 1") command cargo "$@" ;;
+        "run "*)
+            cp "{sources}/Cargo.lock" .
+            command cargo run --quiet --offline --config ../profiles.toml --target-dir "{target}" ;;
+    esac
+}}
+trap 'kill $! 2>/dev/null || true' EXIT
+"#,
+        bin = bin.display(),
+        sources = sources.display(),
+        target = target.display()
+    );
+    let until = format!(
+        "for try in $(seq 100); do (: </dev/tcp/127.0.0.1/{port}) 2>/dev/null && break; sleep 0.2; done"
+    );
+    let [install, new, train, serve, predict] = commands[..] else { unreachable!() };
+    let new = new.replace(" --fheqat .", "");
+    let script = format!("{around}{install}\n{new}\n{train}\n{serve}\n{until}\n{predict}\n");
+    let output = Command::new("bash").arg("-c").arg(script).current_dir(at).output().unwrap();
+    let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{stdout}{stderr}");
+    let lines = stdout.lines().filter(|line| line.contains("setosa") || line.contains("versicolor")).count();
+    assert!(lines >= 90, "{stdout}{stderr}");
+}

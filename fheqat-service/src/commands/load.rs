@@ -1,6 +1,7 @@
 //! `fheqat load`: a bounded load test.
 
 mod client;
+mod draw;
 mod report;
 
 use std::{
@@ -16,13 +17,14 @@ use fheqat::{
     fhe::{Client, ClientHalf, EncryptedOutput},
 };
 use fheqat_client::{Service, Version, frames};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::StdRng};
 use tokio::io::AsyncBufReadExt;
 
 use self::{
     client::{Answer, Asker},
     report::Report,
 };
+use super::trust::Trust;
 
 /// Sends a bounded number of encrypted requests to a server, decrypts every result and checks it
 #[derive(clap::Args)]
@@ -33,6 +35,8 @@ pub(crate) struct Options {
     /// A token of the server at `--url`. By default that in the environment variable `FHEQAT_TOKEN`, which other users of the machine cannot see
     #[arg(long, requires = "url")]
     token: Option<String>,
+    #[command(flatten)]
+    trust: Trust,
     /// Folder of models of the server that is started
     #[arg(long, default_value = "models")]
     models: PathBuf,
@@ -101,11 +105,13 @@ async fn load(options: &Options) -> Result<Report, MainError> {
     let url = options.url.clone().or_else(|| started.as_ref().map(|started| started.url.clone()));
     let token = options.token.clone().or_else(|| std::env::var("FHEQAT_TOKEN").ok());
     let (url, token) = (url.unwrap_or_default(), token.filter(|_| options.url.is_some()));
-    let mut service = Service::new(&url)?;
+    let certificates = options.trust.certificates()?;
+    let asker = Asker::new(&url, token.clone(), &certificates)?;
+    let mut service =
+        Service::with_options(&url, fheqat_client::Options { certificates, ..Default::default() })?;
     if let Some(token) = &token {
         service = service.with_token(token)?;
     }
-    let asker = Asker::new(&url, token)?;
     let half = client_half(&service, options.model.as_deref()).await?;
     let mut parties = Vec::new();
     for _ in 0..clients {
@@ -190,10 +196,10 @@ fn check(client: &Client, truth: &Truth, samples: &[usize], bytes: &[u8]) -> boo
 }
 
 async fn truth(options: &Options, party: &Party) -> Result<Truth, MainError> {
-    let width = party.client.half().codec().features;
+    let codec = party.client.half().codec();
     let mut random = StdRng::seed_from_u64(Seed(options.seed).0);
-    let mut draw = || (0..width).map(|_| random.random_range(0.0..1.0)).collect::<Vec<f32>>();
-    let samples: Vec<Vec<f32>> = (0..options.different).map(|_| draw()).collect();
+    let samples: Vec<Vec<f32>> =
+        (0..options.different).map(|_| draw::sample(codec, &mut random)).collect::<Result<_, _>>()?;
     let mut logits = Vec::new();
     if let Some(file) = &options.circuit {
         let circuit = Circuit::from_bytes(&fheqat::file::load(file)?)?;

@@ -16,4 +16,5 @@ mod samples;
 pub(crate) mod serve;
 mod table;
 pub(crate) mod token;
+mod trust;
 pub(crate) mod worker;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fheqat::MainError;
 use fheqat_client::{KeyFolder, RemoteModel, Service, Version};
 
-use super::{answers, files, samples::Source};
+use super::{answers, files, samples::Source, trust::Trust};
 
 /// Asks a service for predictions: encrypts samples, sends them, and decrypts the results
 ///
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     #[arg(long)]
     output: Option<PathBuf>,
     #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
     source: Source,
 }
 
@@ -40,8 +42,10 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
 }
 
 async fn predict(options: &Options, json: bool) -> Result<(), MainError> {
-    let Options { url, model, version, token, keys, output, source } = options;
-    let mut service = Service::new(url)?;
+    let Options { url, model, version, token, keys, output, trust, source } = options;
+    let certificates = trust.certificates()?;
+    let mut service =
+        Service::with_options(url, fheqat_client::Options { certificates, ..Default::default() })?;
     if let Some(token) = token.clone().or_else(|| std::env::var("FHEQAT_TOKEN").ok()) {
         service = service.with_token(&token)?;
     }

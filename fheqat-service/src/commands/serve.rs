@@ -95,6 +95,9 @@ struct LimitOptions {
     /// Bytes of a result
     #[arg(long, default_value_t = 16_000_000)]
     max_result: usize,
+    /// Seconds that a job may run; with `--nats` the workers have this option
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    max_run: u64,
     /// Jobs that wait or run
     #[arg(long, default_value_t = 4096)]
     max_waiting: usize,
@@ -130,6 +133,7 @@ impl From<&LimitOptions> for Limits {
             body: options.max_body,
             samples: options.max_items,
             result: options.max_result,
+            run: Duration::from_secs(options.max_run),
             waiting: options.max_waiting,
             waiting_of_client: options.max_waiting_client,
             jobs_of_client: options.max_kept,
@@ -216,6 +220,7 @@ async fn serve(options: &Options, store: Store, json: bool, threads: NonZeroUsiz
         limits,
         connections: Arc::new(AtomicUsize::new(0)),
         bodies: Arc::new(tokio::sync::Semaphore::new(http::BODIES)),
+        answers: Arc::new(tokio::sync::Semaphore::new(http::ANSWERS)),
     });
     let housekeeping = tokio::spawn(look(Arc::clone(&service)));
     let handle = Handle::new();
@@ -251,7 +256,7 @@ async fn executor(
     let Some(address) = &options.nats else {
         let book: Arc<dyn Book> = Arc::clone(&store.jobs) as Arc<_>;
         let halves: Arc<dyn Halves> = Arc::clone(models) as Arc<_>;
-        let local = Local::start(book, halves, Arc::clone(engine), Arc::clone(metrics), threads)?;
+        let local = Local::start(book, halves, Arc::clone(engine), Arc::clone(metrics), threads, limits.run)?;
         let local: Arc<dyn Executor> = Arc::new(local);
         store.jobs.run_on(Arc::clone(&local));
         return Ok(local);

@@ -36,6 +36,9 @@ pub(crate) struct Options {
     /// Megabytes of a server half
     #[arg(long, default_value_t = 256)]
     max_half: u64,
+    /// Seconds that a job may run
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    max_run: u64,
     /// Seconds that running jobs have to end when the worker stops
     #[arg(long, default_value_t = 30)]
     stop_timeout: u64,
@@ -60,6 +63,7 @@ async fn work(options: &Options, json: bool) -> Result<(), MainError> {
         key_memory: options.key_memory * MB,
         key_file: options.max_key * MB,
         half_file: options.max_half * MB,
+        run: Duration::from_secs(options.max_run),
     };
     let worker = Worker::start(link, &name, threads, limits, &tokio::runtime::Handle::current())?;
     if json {

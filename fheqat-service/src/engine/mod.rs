@@ -24,7 +24,7 @@ pub(crate) struct Engine {
 }
 
 /// Why a batch has no results.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum EngineError {
     /// This sample cannot run; none has.
     #[error("sample {index}: {mismatch}")]

@@ -22,12 +22,13 @@ use super::{
     Book, Executor, Halves, Outcome, Task,
     fair::{Batch, Fair, Group, Part},
     gather::Gather,
+    isolate::run_apart,
 };
 use crate::{
     engine::{Engine, EngineError},
     failure::{failure, internal},
     metrics::Metrics,
-    store::ids::JobId,
+    store::ids::{JobId, Sha256},
 };
 
 /// What a batch should take: long enough that starting and ending it costs little, short enough for others to wait.
@@ -63,6 +64,8 @@ struct Shared {
     metrics: Arc<Metrics>,
     state: Mutex<State>,
     changed: Condvar,
+    /// How long a job may run.
+    longest: Duration,
 }
 
 struct State {
@@ -83,6 +86,7 @@ struct Running {
     parts: Vec<Part>,
     cancelled: HashSet<JobId>,
     control: Arc<Control>,
+    began: Instant,
 }
 
 /// A job's inputs that have not run, in reverse order, and its results so far.
@@ -90,10 +94,12 @@ struct Running {
 struct Begun {
     inputs: Vec<EncryptedInput>,
     results: Vec<Vec<u8>>,
+    /// How long its batches took.
+    ran: Duration,
 }
 
 impl Local {
-    /// Starts so many threads.
+    /// Starts so many threads. A job that runs for `longest` fails.
     ///
     /// # Errors
     /// When the operating system has no threads left.
@@ -103,6 +109,7 @@ impl Local {
         engine: Arc<Engine>,
         metrics: Arc<Metrics>,
         threads: NonZeroUsize,
+        longest: Duration,
     ) -> std::io::Result<Self> {
         let threads = threads.get();
         let state = State {
@@ -115,7 +122,8 @@ impl Local {
             stops: false,
         };
         let state = Mutex::new(state);
-        let shared = Arc::new(Shared { jobs, models, engine, metrics, state, changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { jobs, models, engine, metrics, state, changed: Condvar::new(), longest });
         let (ends, arriving) = mpsc::sync_channel(UNWRITTEN);
         let spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name).spawn(work).map(drop)
@@ -149,17 +157,7 @@ impl Executor for Local {
     }
 
     fn cancel(&self, job: JobId) {
-        let mut state = self.shared.state();
-        state.fair.remove(job);
-        state.begun.remove(&job);
-        for running in state.running.values_mut() {
-            if running.parts.iter().any(|part| part.task.id == job) {
-                running.cancelled.insert(job);
-            }
-            if running.parts.iter().all(|part| running.cancelled.contains(&part.task.id)) {
-                running.control.cancel();
-            }
-        }
+        self.shared.cancel(job);
     }
 
     fn stop(&self, timeout: Duration) {
@@ -191,6 +189,20 @@ impl Executor for Local {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancel(&self, job: JobId) {
+        let mut state = self.state();
+        state.fair.remove(job);
+        state.begun.remove(&job);
+        for running in state.running.values_mut() {
+            if running.parts.iter().any(|part| part.task.id == job) {
+                running.cancelled.insert(job);
+            }
+            if running.parts.iter().all(|part| running.cancelled.contains(&part.task.id)) {
+                running.control.cancel();
+            }
+        }
     }
 
     /// The loop of one thread.
@@ -234,7 +246,12 @@ impl Shared {
                     state.free -= threads.get();
                     let control = Arc::new(Control::new());
                     let parts = batch.parts.clone();
-                    let running = Running { parts, cancelled: HashSet::new(), control: Arc::clone(&control) };
+                    let running = Running {
+                        parts,
+                        cancelled: HashSet::new(),
+                        control: Arc::clone(&control),
+                        began: Instant::now(),
+                    };
                     state.running.insert(batch.group, running);
                     return (batch, threads, control);
                 }
@@ -251,7 +268,7 @@ impl Shared {
 
     /// Runs a batch, and gives the ends of the jobs that it ends.
     fn run(&self, batch: Batch, threads: NonZeroUsize, control: &Arc<Control>) -> Vec<(JobId, Outcome)> {
-        let Batch { group: (model, key), mut parts } = batch;
+        let Batch { group: (model, key), parts } = batch;
         for part in &parts {
             self.jobs.progress(part.task.id, part.samples.start * part.task.rotations);
             if part.samples.start == 0 {
@@ -266,46 +283,27 @@ impl Shared {
             }
         };
         let mut outcomes = Vec::new();
-        let mut inputs: Vec<Vec<EncryptedInput>> = Vec::new();
-        parts.retain(|part| match self.inputs(part) {
-            Ok(Some(samples)) => {
-                inputs.push(samples);
-                true
+        let mut ready = Vec::new();
+        for part in parts {
+            match self.inputs(&part) {
+                Ok(Some(samples)) => ready.push((part, samples)),
+                Ok(None) => {}
+                Err(failure) => outcomes.push(self.fail(&part, failure)),
             }
-            Ok(None) => false,
-            Err(failure) => {
-                outcomes.push((part.task.id, Err(failure)));
-                false
-            }
-        });
-        while !parts.is_empty() {
+        }
+        let began = Instant::now();
+        let ran = run_apart(ready, |samples: &[EncryptedInput]| {
             let began = Instant::now();
-            let samples = inputs.concat();
-            match self.engine.run(&half, &key, &samples, threads, control) {
-                Ok(results) => {
-                    self.ran(&half, samples.len(), threads, began.elapsed());
-                    let results = results.iter().map(fheqat::fhe::EncryptedOutput::to_bytes);
-                    outcomes.extend(self.hand_out(&parts, results));
-                    break;
-                }
-                Err(EngineError::Sample { index, mismatch }) => {
-                    let at = position(&inputs, index);
-                    let part = parts.remove(at);
-                    inputs.remove(at);
-                    outcomes.push(self.fail(&part, failure(Code::Malformed, mismatch.to_string())));
-                }
-                // Whoever stopped it knows what becomes of the jobs.
-                Err(EngineError::Cancelled) if control.is_cancelled() => break,
-                Err(EngineError::Key(reason)) => {
-                    tracing::error!(file = %key, reason, "cannot use evaluation keys");
-                    outcomes.extend(self.all_fail(&parts, &failure(Code::UnknownKey, reason)));
-                    break;
-                }
-                Err(error) => {
-                    tracing::error!(%error, %model, "a batch failed");
-                    outcomes.extend(self.all_fail(&parts, &internal()));
-                    break;
-                }
+            let results = self.engine.run(&half, &key, samples, threads, control)?;
+            self.ran(&half, samples.len(), threads, began.elapsed());
+            Ok(results.iter().map(fheqat::fhe::EncryptedOutput::to_bytes).collect())
+        });
+        for (part, results) in ran {
+            match results {
+                Ok(results) => outcomes.extend(self.hand_out(&part, results, began.elapsed())),
+                // Whoever stopped it knows what becomes of the job.
+                Err(EngineError::Cancelled) if control.is_cancelled() => {}
+                Err(error) => outcomes.push(self.fail(&part, why(&error, &key, model))),
             }
         }
         outcomes
@@ -336,7 +334,7 @@ impl Shared {
             tracing::error!(job = %task.id, "a job's inputs cannot be read any more");
             return Err(internal());
         };
-        let mut begun = Begun { inputs, results: Vec::new() };
+        let mut begun = Begun { inputs, results: Vec::new(), ran: Duration::ZERO };
         let first = begun.take(samples.len());
         if samples.end < task.samples {
             self.state().begun.insert(task.id, begun);
@@ -344,27 +342,24 @@ impl Shared {
         Ok(Some(first))
     }
 
-    /// Gives each part its results, and ends jobs that have all of theirs.
-    fn hand_out(&self, parts: &[Part], mut results: impl Iterator<Item = Vec<u8>>) -> Vec<(JobId, Outcome)> {
+    /// Gives a part its results, and ends its job if that has all of its own.
+    fn hand_out(&self, part: &Part, mut of_part: Vec<Vec<u8>>, took: Duration) -> Option<(JobId, Outcome)> {
+        let Part { task, samples, .. } = part;
         let mut state = self.state();
-        let mut ended = Vec::new();
-        for Part { task, samples, .. } in parts {
-            let mut of_part: Vec<Vec<u8>> = results.by_ref().take(samples.len()).collect();
-            if samples.end < task.samples {
-                if let Some(begun) = state.begun.get_mut(&task.id) {
-                    begun.results.append(&mut of_part);
-                }
-                continue;
+        if samples.end < task.samples {
+            if let Some(begun) = state.begun.get_mut(&task.id) {
+                begun.results.append(&mut of_part);
+                begun.ran += took;
             }
-            let mut all = match state.begun.remove(&task.id) {
-                Some(begun) => begun.results,
-                None if samples.start > 0 => continue,
-                None => Vec::new(),
-            };
-            all.append(&mut of_part);
-            ended.push((task.id, Ok(Bytes::from(frames::join(&all)))));
+            return None;
         }
-        ended
+        let mut all = match state.begun.remove(&task.id) {
+            Some(begun) => begun.results,
+            None if samples.start > 0 => return None,
+            None => Vec::new(),
+        };
+        all.append(&mut of_part);
+        Some((task.id, Ok(Bytes::from(frames::join(&all)))))
     }
 
     /// Ends a job whose sample cannot run.
@@ -388,10 +383,37 @@ impl Shared {
         *seconds = 0.7 * *seconds + 0.3 * now;
     }
 
-    /// Tells the store how far running jobs are: samples of a batch begin in their order.
+    /// Ends jobs that have run for too long.
+    fn end_overdue(&self) {
+        let state = self.state();
+        let mut overdue = Vec::new();
+        for Running { parts, cancelled, began, .. } in state.running.values() {
+            let running = parts.iter().map(|part| part.task.id).filter(|job| !cancelled.contains(job));
+            overdue.extend(running.filter(|job| {
+                let before = state.begun.get(job).map_or(Duration::ZERO, |begun| begun.ran);
+                before + began.elapsed() >= self.longest
+            }));
+        }
+        drop(state);
+        if overdue.is_empty() {
+            return;
+        }
+        let seconds = self.longest.as_secs();
+        let message = format!(
+            "the job ran for {seconds} seconds, as long as the server allows: send fewer items, or ask for a higher `--max-run`"
+        );
+        for &job in &overdue {
+            self.cancel(job);
+        }
+        let ends = overdue.into_iter().map(|job| (job, Err(failure(Code::TooLong, message.clone()))));
+        self.jobs.finish(ends.collect());
+    }
+
+    /// Ends jobs that have run for too long, and tells the store how far the others are: samples of a batch begin in their order.
     fn report(&self) {
         loop {
             thread::sleep(REPORT);
+            self.end_overdue();
             let state = self.state();
             for Running { parts, control, .. } in state.running.values() {
                 let mut rotations = control.rotations();
@@ -412,13 +434,19 @@ impl Begun {
     }
 }
 
-/// The part that a sample of a batch belongs to.
-fn position(inputs: &[Vec<EncryptedInput>], sample: usize) -> usize {
-    let ends = inputs.iter().scan(0, |end, inputs| {
-        *end += inputs.len();
-        Some(*end)
-    });
-    ends.take_while(|&end| end <= sample).count()
+/// What a client is told of a run that failed.
+fn why(error: &EngineError, key: &Sha256, model: ModelId) -> Failure {
+    match error {
+        EngineError::Sample { mismatch, .. } => failure(Code::Malformed, mismatch.to_string()),
+        EngineError::Key(reason) => {
+            tracing::error!(file = %key, reason, "cannot use evaluation keys");
+            failure(Code::UnknownKey, reason)
+        }
+        error => {
+            tracing::error!(%error, %model, "a job failed");
+            internal()
+        }
+    }
 }
 
 /// Samples of the batch whose first job this is.

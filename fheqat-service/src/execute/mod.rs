@@ -2,6 +2,7 @@
 
 pub(crate) mod fair;
 mod gather;
+mod isolate;
 pub(crate) mod local;
 
 use std::{sync::Arc, time::Duration};

@@ -19,6 +19,10 @@ use crate::failure::later;
 
 /// Kilobytes of bodies of jobs that are held in memory at once.
 pub(crate) const BODIES: usize = 64 * 1024;
+/// Kilobytes of results that are held in memory while clients read them.
+pub(crate) const ANSWERS: usize = 32 * 1024;
+/// Bytes of a result that are handed to a connection at a time.
+const PIECE: usize = 64 * 1024;
 /// How long a body may take, times the limit for a client that sends nothing.
 const WHOLE: u32 = 30;
 
@@ -50,6 +54,35 @@ impl Pieces {
             )),
         }
     }
+}
+
+/// A result with its share of the memory for results, which ends when the last byte of it is handed to the system.
+struct Held {
+    result: Bytes,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.result
+    }
+}
+
+/// A share of the memory for results; none if so much is being sent for as long as a client may be idle.
+pub(super) async fn room(service: &Service, bytes: u64) -> Option<OwnedSemaphorePermit> {
+    let kilobytes = bytes.div_ceil(1024).min(ANSWERS as u64) as u32;
+    let permit = std::sync::Arc::clone(&service.answers).acquire_many_owned(kilobytes);
+    tokio::time::timeout(service.limits.idle, permit).await.ok()?.ok()
+}
+
+/// A result as a body, in pieces: no connection copies all of it.
+pub(super) fn sent(result: Bytes, permit: OwnedSemaphorePermit) -> Body {
+    let held = Bytes::from_owner(Held { result, _permit: permit });
+    let pieces = (0..held.len()).step_by(PIECE).map(move |start| {
+        let end = held.len().min(start + PIECE);
+        Ok::<_, std::convert::Infallible>(held.slice(start..end))
+    });
+    Body::from_stream(futures_util::stream::iter(pieces))
 }
 
 /// A whole body, and its share of the memory for bodies.

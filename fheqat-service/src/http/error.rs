@@ -44,7 +44,7 @@ fn status(code: Code) -> StatusCode {
         | Code::OtherRequest => StatusCode::CONFLICT,
         Code::Cancelled => StatusCode::GONE,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::Malformed => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Malformed | Code::TooLong => StatusCode::UNPROCESSABLE_ENTITY,
         Code::TooManyKeys | Code::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -133,9 +133,16 @@ async fn answer(service: &Shared, client: &Client, id: JobId, wait: Duration) ->
     match job.state {
         Stage::Failed { error } => Ok((named, Refusal(error)).into_response()),
         Stage::Done => {
+            let bytes = service.store.jobs.result_bytes(client, id).ok_or_else(no_such_job)?;
+            let Some(permit) = body::room(service, bytes).await else {
+                return Ok((StatusCode::ACCEPTED, named, Json(job)).into_response());
+            };
             let result = service.store.jobs.result(client, id).await?.ok_or_else(no_such_job)?;
-            let kind = [(header::CONTENT_TYPE, super::BINARY)];
-            Ok((named, kind, result).into_response())
+            let kind = [
+                (header::CONTENT_TYPE, super::BINARY.to_owned()),
+                (header::CONTENT_LENGTH, result.len().to_string()),
+            ];
+            Ok((named, kind, body::sent(result, permit)).into_response())
         }
         _ => Ok((StatusCode::ACCEPTED, named, Json(job)).into_response()),
     }

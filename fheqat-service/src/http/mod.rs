@@ -30,7 +30,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) use body::BODIES;
+pub(crate) use body::{ANSWERS, BODIES};
 pub(crate) use connection::Limited;
 pub(crate) use error::Refusal;
 
@@ -53,6 +53,8 @@ pub(crate) struct Service {
     pub(crate) connections: Arc<AtomicUsize>,
     /// Kilobytes of bodies that are held in memory.
     pub(crate) bodies: Arc<tokio::sync::Semaphore>,
+    /// Kilobytes of results that are being sent.
+    pub(crate) answers: Arc<tokio::sync::Semaphore>,
 }
 
 type Shared = Arc<Service>;

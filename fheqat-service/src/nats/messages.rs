@@ -133,7 +133,7 @@ impl Answer {
 pub(super) fn read_failure(code: String, mut message: String) -> Failure {
     const LONGEST: usize = 2000;
     let code = serde_json::from_value(serde_json::Value::String(code)).unwrap_or(Code::Internal);
-    let code = if matches!(code, Code::Malformed | Code::UnknownKey | Code::UnknownModel) {
+    let code = if matches!(code, Code::TooLong | Code::Malformed | Code::UnknownKey | Code::UnknownModel) {
         code
     } else {
         Code::Internal

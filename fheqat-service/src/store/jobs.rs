@@ -241,6 +241,17 @@ impl Jobs {
         self.get(client, id)
     }
 
+    /// Bytes of the result of a client's job. `None` if there is none.
+    pub(crate) fn result_bytes(&self, client: &Client, id: JobId) -> Option<u64> {
+        let index = self.index();
+        let entry = index.of(client, id)?;
+        match (&entry.unwritten, &entry.record.stage) {
+            (Some(result), _) => Some(result.len() as u64),
+            (None, Stage::Done { bytes, .. }) => Some(*bytes),
+            _ => None,
+        }
+    }
+
     /// The framed results of a client's job that is done. `None` if there are none.
     pub(crate) async fn result(&self, client: &Client, id: JobId) -> Result<Option<Bytes>, Failure> {
         {

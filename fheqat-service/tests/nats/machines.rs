@@ -60,6 +60,8 @@ pub(crate) struct Machines {
     nats: Option<Process>,
     /// For NATS servers that know who is who.
     config: Option<PathBuf>,
+    /// Options by which processes reach it.
+    link: Vec<String>,
 }
 
 impl Machines {
@@ -72,7 +74,8 @@ impl Machines {
     pub(crate) fn start_with(config: Option<&str>) -> Option<Self> {
         let program = tool(&["nats-server"])?;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut machines = Self { place: Place::new(), port, program, nats: None, config: None };
+        let mut machines =
+            Self { place: Place::new(), port, program, nats: None, config: None, link: Vec::new() };
         machines.config = config.map(|text| {
             let path = machines.place.file("nats.conf");
             std::fs::write(&path, text).unwrap();
@@ -82,12 +85,27 @@ impl Machines {
         Some(machines)
     }
 
+    /// With TLS, where files of credentials say who is who.
+    pub(crate) fn start_secure(config: &str, link: &[&str]) -> Option<Self> {
+        let mut machines = Self::start_with(Some(config))?;
+        machines.relink(link);
+        Some(machines)
+    }
+
+    /// Processes that start from now on reach it by these options.
+    pub(crate) fn relink(&mut self, link: &[&str]) {
+        self.link = link.iter().map(|&option| option.to_owned()).collect();
+    }
+
     pub(crate) fn url(&self) -> String {
         self.url_of("")
     }
 
     /// For a user whose password is the same word.
     fn url_of(&self, user: &str) -> String {
+        if !self.link.is_empty() {
+            return format!("tls://127.0.0.1:{}", self.port);
+        }
         let user = if self.config.is_some() { format!("{user}:{user}@") } else { String::new() };
         format!("nats://{user}127.0.0.1:{}", self.port)
     }
@@ -127,7 +145,9 @@ impl Machines {
 
     pub(crate) fn gateway(&self, options: &[&str]) -> Server {
         let url = self.url_of("gateway");
-        let options: Vec<&str> = [&["--nats", &url], options].concat();
+        let link = self.link.iter().map(String::as_str);
+        let options: Vec<&str> =
+            ["--nats", &url].into_iter().chain(link).chain(options.iter().copied()).collect();
         self.place.start(&options)
     }
 
@@ -135,6 +155,7 @@ impl Machines {
         let log = File::options().append(true).create(true).open(self.place.file("log")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_fheqat"))
             .args(["--json", "worker", "--threads", "1", "--nats", &self.url_of("worker")])
+            .args(&self.link)
             .args(options)
             .stdout(Stdio::piped())
             .stderr(log)

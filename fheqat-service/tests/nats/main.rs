@@ -1,6 +1,8 @@
 //! `fheqat serve` and `fheqat worker` as processes with a NATS server between them, which are killed and started again.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../shared/authority.rs"]
+mod authority;
 mod kills;
 mod machines;
 mod predictions;
@@ -9,6 +11,7 @@ mod predictions;
 mod process;
 mod results;
 mod routes;
+mod secure;
 #[path = "../shared/tools.rs"]
 mod tools;
 #[allow(dead_code, reason = "the tests of one machine use all of it")]

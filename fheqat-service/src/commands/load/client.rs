@@ -32,10 +32,17 @@ pub(super) struct Answer {
 }
 
 impl Asker {
-    pub(super) fn new(url: &str, token: Option<String>) -> Result<Self, MainError> {
+    pub(super) fn new(url: &str, token: Option<String>, certificates: &[u8]) -> Result<Self, MainError> {
         // Only the first call in a process has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(LONGEST).pool_idle_timeout(IDLE).build()?;
+        let certificates = reqwest::Certificate::from_pem_bundle(certificates)?;
+        let http = reqwest::Client::builder().timeout(LONGEST).pool_idle_timeout(IDLE);
+        let http = if url.starts_with("https:") {
+            http.tls_certs_merge(certificates)
+        } else {
+            http.tls_certs_only([])
+        };
+        let http = http.build()?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned(), token })
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Limits {
     pub(crate) key_file: u64,
     /// Bytes of a server half.
     pub(crate) half_file: u64,
+    /// How long a job may run.
+    pub(crate) run: Duration,
 }
 
 /// Runs jobs.
@@ -128,7 +130,7 @@ impl Worker {
         let _ = shared.engine.set(Arc::clone(&engine));
         let book = Arc::clone(&shared) as Arc<_>;
         let halves = Arc::clone(&shared) as Arc<_>;
-        let local = Local::start(book, halves, engine, Arc::new(Metrics::new()), threads)?;
+        let local = Local::start(book, halves, engine, Arc::new(Metrics::new()), threads, limits.run)?;
         let local = Arc::new(local);
         tracing::info!(worker = %shared.id, name = shared.name, threads, "ready");
         runtime.spawn(Arc::clone(&shared).take_jobs(Arc::clone(&local)));
