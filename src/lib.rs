@@ -48,8 +48,8 @@ pub mod prelude {
         nn::{Precision, layers::*, module::Layers},
         params::Log2Probability,
         quant::activation::{
-            Activation, Clip, ELU, Gelu, GeluErf, HardSigmoid, HardSwish, HardTanh, LeakyReLU, Mish, ReLU6, SELU,
-            SiLU, Sigmoid, Softplus, Softsign, Tanh, Threshold,
+            Activation, Clip, ELU, Gelu, GeluErf, HardSigmoid, HardSwish, HardTanh, LeakyReLU, Mish, ReLU6,
+            SELU, SiLU, Sigmoid, Softplus, Softsign, Tanh, Threshold,
         },
         quant_net,
         train::{ClassWeights, CostSearch, FeatureMap, SelectBy, TrainConfig},

@@ -141,7 +141,7 @@ fn small_space() -> Space {
     let mut space = Space::default();
     space.shapes.retain(|(k, n)| k.0 * n.0 == 2048);
     space.rotations = vec![Decomposition::new(22, 1), Decomposition::new(23, 1), Decomposition::new(14, 2)];
-    space.lwe_dimensions = (760..=940).step_by(20).map(LweDimension).collect();
+    space.lwe_dimensions = (762..=960).step_by(18).map(LweDimension).collect();
     space.key_switches = vec![Decomposition::new(2, 7), Decomposition::new(2, 8), Decomposition::new(3, 5)];
     space.extension = 3;
     space

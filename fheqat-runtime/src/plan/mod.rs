@@ -12,7 +12,7 @@ use crate::circuit::verify;
 use crate::{
     circuit::Codec,
     params::{
-        Bytes, Packing, Parameters, Results, SmallKey, Slots, TorusBits,
+        Bytes, Packing, Parameters, Results, Slots, SmallKey, TorusBits,
         cost::{BLOCK, PACKED_PRODUCT},
         modulus_switch::{MAX_EXTENSION, ModulusSwitch},
         workload::KeySwitches,

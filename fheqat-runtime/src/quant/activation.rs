@@ -252,9 +252,11 @@ mod tests {
     #[test]
     fn tables_are_those_of_every_platform() {
         let of_erf = [Function::of::<GeluErf>()];
-        for (functions, expected) in
-            [(&first()[..], 0x30ec_8cdc_32ee_9b8d), (&later()[..], 0xb2c0_ebec_647b_d434), (&of_erf[..], 0)]
-        {
+        for (functions, expected) in [
+            (&first()[..], 0x30ec_8cdc_32ee_9b8d),
+            (&later()[..], 0xb2c0_ebec_647b_d434),
+            (&of_erf[..], 0xef78_22f6_c75a_f79f),
+        ] {
             let found = digest(functions);
             assert_eq!(found, expected, "{found:#018x}");
         }
