@@ -8,6 +8,11 @@
 //! sum, for both; powers of X are multiplied in the Fourier domain. Unrolled, three keys of `s t`, `s (1 - t)` and `(1 - s) t` take the
 //! shifts a + b, a and b.
 
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a dispatch is compiled for its instructions"
+)]
+
 use std::{hint::black_box, time::Duration};
 
 use aligned_vec::{AVec, ConstAlign};
@@ -38,8 +43,11 @@ struct Subject {
     modulus_switch: ModulusSwitch,
 }
 
+/// M, log2 of p, n, k, N, base and levels, nu and lambda.
+type Row = (u32, i32, usize, usize, usize, (usize, usize), u32, f64);
+
 #[rustfmt::skip]
-const SUBJECTS: [(u32, i32, usize, usize, usize, (usize, usize), u32, f64); 8] = [
+const SUBJECTS: [Row; 8] = [
     (16, -40, 752, 2, 1024, (21, 1), 0, 0.0),
     (64, -40, 872, 1, 2048, (23, 1), 2, 0.291),
     (128, -40, 932, 1, 2048, (23, 1), 5, 0.049),
@@ -404,7 +412,7 @@ impl Engine {
                     continue;
                 }
                 let (source, degree) = self.source(target, shift);
-                let rows = ggsw.into_levels().flat_map(|matrix| matrix.into_rows());
+                let rows = ggsw.into_levels().flat_map(FourierGgswLevelMatrix::into_rows);
                 for (number, row) in rows.enumerate() {
                     let at = |component| {
                         let place = place(component, number);

@@ -55,7 +55,7 @@ fn compile_error_infeasible() {
     assert!(matches!(error, CompileError::Infeasible { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the smallest server key that works takes 36.2 MB, and `max_server_key` is 100 B: raise it, lower `max_l1` or `bits`, or ask for a larger `p_fail`; any one of these changes is enough: `max_l1 = 1` on the whole network (its largest row sums to 2)"
+        "the smallest server key that works takes 38.4 MB, and `max_server_key` is 100 B: raise it, lower `max_l1` or `bits`, or ask for a larger `p_fail`; any one of these changes is enough: `max_l1 = 1` on the whole network (its largest row sums to 2)"
     );
 
     deep.compile(&CompileOptions::default().max_server_key(Bytes(250_000_000))).unwrap();
@@ -159,7 +159,7 @@ fn infeasible_noise() {
     assert!(matches!(error, Infeasible::Noise { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "no parameters keep `relu1` exact: it has 21534 slots, so its margin is 2^-15.46, and the least noise any parameters leave is 2^-15.81, which fails with probability 2^-2.2 where 2^-258.6 is allowed: lower `max_l1` or `bits` of the layer, or ask for a larger `p_fail`"
+        "no parameters keep `relu1` exact: it has 21534 slots, so its margin is 2^-15.46, and the least noise any parameters leave is 2^-16.41, which fails with probability 2^-4.2 where 2^-258.6 is allowed: lower `max_l1` or `bits` of the layer, or ask for a larger `p_fail`"
     );
 
     deep.compile(&exact).unwrap(); // of 2 weights and levels of 2 bits
@@ -192,7 +192,7 @@ fn infeasible_tolerance() {
     assert!(matches!(error, Infeasible::Tolerance { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "no parameters keep the noise of `relu1` within its tolerance: of its 21535 slots a standard deviation of 2^-19.16 is allowed, and the least that any parameters leave is 2^-15.81 turns: raise `tolerance`, or lower `max_l1` or `bits` of the layer"
+        "no parameters keep the noise of `relu1` within its tolerance: of its 21535 slots a standard deviation of 2^-19.16 is allowed, and the least that any parameters leave is 2^-16.41 turns: raise `tolerance`, or lower `max_l1` or `bits` of the layer"
     );
 
     deep.compile(&CompileOptions::default()).unwrap(); // it is exact, and has fewer slots
@@ -215,7 +215,7 @@ fn infeasible_packing() {
     assert!(matches!(error, Infeasible::Packing { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "results cannot be packed: of its 8753386 slots output 0 is allowed a standard deviation of 2^-27.78, its own noise included, and packing adds 2^-23.03 at least: compile with `Results::Rounded`, lower `max_l1` or `bits` of the last layer, or ask for a larger `p_fail`"
+        "results cannot be packed: of its 8753386 slots output 0 is allowed a standard deviation of 2^-27.78, its own noise included, and packing adds 2^-22.99 at least: compile with `Results::Rounded`, lower `max_l1` or `bits` of the last layer, or ask for a larger `p_fail`"
     );
 
     many.compile(&CompileOptions::default().results(Results::Rounded)).unwrap();
@@ -236,7 +236,7 @@ fn infeasible_server_key() {
     assert!(matches!(error, Infeasible::ServerKey { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the smallest server key that works takes 36.2 MB, and `max_server_key` is 1000 B: raise it, lower `max_l1` or `bits`, or ask for a larger `p_fail`"
+        "the smallest server key that works takes 38.4 MB, and `max_server_key` is 1000 B: raise it, lower `max_l1` or `bits`, or ask for a larger `p_fail`"
     );
 
     deep.compile(&CompileOptions::default()).unwrap();

@@ -33,7 +33,7 @@ fn mismatch_parameters() {
     assert!(matches!(error, Mismatch::Parameters { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the keys are for models with n = 0, k = 3, N = 256, and this one has n = 552, k = 3, N = 512, bootstrap key 14 x 1: make keys with the client half of this model, or compile it for these keys with `CompileOptions::parameters`"
+        "the keys are for models with n = 0, k = 3, N = 256, and this one has n = 582 in blocks of 3, k = 3, N = 512, bootstrap key 14 x 1: make keys with the client half of this model, or compile it for these keys with `CompileOptions::parameters`"
     );
 
     let (key, _) = deep.client().keygen();
@@ -117,7 +117,7 @@ fn server_error_mismatch() {
     assert!(matches!(error, ServerError::Mismatch { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the keys are for models with n = 0, k = 3, N = 256, and this one has n = 552, k = 3, N = 512, bootstrap key 14 x 1: make keys with the client half of this model, or compile it for these keys with `CompileOptions::parameters`"
+        "the keys are for models with n = 0, k = 3, N = 256, and this one has n = 582 in blocks of 3, k = 3, N = 512, bootstrap key 14 x 1: make keys with the client half of this model, or compile it for these keys with `CompileOptions::parameters`"
     );
 
     let (_, evaluation) = deep.client().keygen();

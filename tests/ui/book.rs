@@ -262,7 +262,7 @@ fn every_error_at_run_time_has_an_example_that_fails_with_it() {
             } else if !examples.contains_key(name) {
                 wrong.push(format!("{page}: {name} has no example"));
             }
-            whole += &format!("\n### `{name}`\n{section}");
+            whole.extend(["\n### `", name, "`\n", &section]);
             whole += &next.map(|next| format!("\n## {next}")).unwrap_or_default();
         }
         renewed.insert(page, whole);

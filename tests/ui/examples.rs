@@ -9,7 +9,7 @@ const SHOWN: &str = "    // Shown:\n";
 const VARIANT: &str = "    assert!(matches!(error, ";
 
 /// Code by the error that it is an example of, as its page shows it.
-pub fn all(root: &Path) -> BTreeMap<String, String> {
+pub(crate) fn all(root: &Path) -> BTreeMap<String, String> {
     let mut examples = BTreeMap::new();
     for folder in TESTS {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
@@ -45,7 +45,7 @@ fn shown(name: &str, test: &str) -> String {
 }
 
 /// The section of an error with its example; at its end where there was none.
-pub fn with(section: &str, example: &str) -> String {
+pub(crate) fn with(section: &str, example: &str) -> String {
     const FENCE: &str = "\n```rust,ignore\n";
     let example = example.trim_end();
     match section.split_once(FENCE) {
@@ -58,7 +58,7 @@ pub fn with(section: &str, example: &str) -> String {
 }
 
 /// A page taken apart: what stands before the first error, and the name and section of each.
-pub fn sections(page: &str) -> (&str, Vec<(&str, &str)>) {
+pub(crate) fn sections(page: &str) -> (&str, Vec<(&str, &str)>) {
     let mut parts = page.split("\n### `");
     let before = parts.next().unwrap_or_default();
     let named = |part| str::split_once(part, "`\n").unwrap_or_else(|| panic!("no name: {part}"));

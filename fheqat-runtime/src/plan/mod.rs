@@ -309,7 +309,7 @@ impl ServerPlan {
     }
 
     /// What sums that are products of polynomials take beside masks of so many bytes: transforms of up to three digits of them, and on one
-    /// thread the weights and sums of as many digits.
+    /// thread the weights and sums of as many digits; and what transforms work with, some sixteen polynomials.
     fn memory_of_products(&self, masks: u64) -> u64 {
         let is_input = |(source, _): &&(Source, i64)| matches!(source, Source::Input(_));
         let is_product = |sum: &Sum| sum.terms.iter().filter(is_input).count() >= PACKED_PRODUCT;
@@ -318,7 +318,7 @@ impl ServerPlan {
             return 0;
         }
         let big = 8 * (self.parameters.big_dimension().0 as u64 + 1);
-        masks.saturating_mul(3).saturating_add(masks).saturating_add(5 * big)
+        masks.saturating_mul(4).saturating_add(5 * big + 16 * 8 * self.parameters.polynomial_size.0 as u64)
     }
 
     /// What one thread works in: a block of rotations that interleave up to `2^extension` polynomials, one step of one of them, and

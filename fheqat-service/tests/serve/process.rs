@@ -70,7 +70,7 @@ impl Place {
     }
 
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.file("log")).unwrap()
+        std::fs::read_to_string(self.file("log")).unwrap_or_default()
     }
 }
 

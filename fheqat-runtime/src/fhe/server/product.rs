@@ -17,7 +17,7 @@ use tfhe::core_crypto::{
         crypto::ggsw::FourierGgswCiphertextView,
         math::{fft::FftView, polynomial::FourierPolynomialMutView},
     },
-    prelude::{ComputationBuffers, Fft, Polynomial},
+    prelude::{ComputationBuffers, Fft, FourierGgswLevelMatrix, Polynomial},
 };
 
 use super::blocks::{MoveMultiplyAdd, Powers};
@@ -94,7 +94,7 @@ impl Workspace {
         self.digits.start();
         for (ggsw, moved, exponent) in products {
             let half = ggsw.polynomial_size().0 / 2;
-            let rows = ggsw.into_levels().flat_map(|matrix| matrix.into_rows());
+            let rows = ggsw.into_levels().flat_map(FourierGgswLevelMatrix::into_rows);
             let digits = moved.chunks_exact(half).zip(kept.chunks_exact(half));
             for (row, digits) in rows.zip(digits) {
                 self.digits.add_moved(row.data(), digits, (powers, exponent));

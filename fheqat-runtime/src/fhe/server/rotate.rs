@@ -311,7 +311,7 @@ impl Steps<'_> {
         let targets = (0..1_usize << extension).step_by(1 << (extension - family));
         match self.powers {
             None => {
-                self.take_bit(ggsws[0], |target| source(target, shifts[0], extension), targets, accumulator)
+                self.take_bit(ggsws[0], |target| source(target, shifts[0], extension), targets, accumulator);
             }
             Some(powers) => {
                 let sources = |target| shifts.map(|shift| source(target, shift, extension));

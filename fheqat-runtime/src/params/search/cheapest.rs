@@ -511,7 +511,7 @@ impl<'a> ParameterSearch<'a> {
         let before = noise.before_modulus_switch(class, rotation, parameters.key_switch_noise());
         let (modulus_switch, rounding) = self
             .cheapest_modulus_switch(parameters, max_deviations.of(class), before)
-            .unwrap_or((ModulusSwitch::PLAIN, ModulusSwitch::PLAIN.rounding(parameters.small_key)));
+            .unwrap_or(self.candidates[0][0]);
         let log_grid = rotation.log_grid(parameters.coarse_grid(), modulus_switch.extension);
         let added = parameters.modulus_switch_noise(rounding, modulus_switch.extension);
         let key_switches = self.time_of_key_switches(parameters, rotation).0;

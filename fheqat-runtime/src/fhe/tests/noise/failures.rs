@@ -153,9 +153,8 @@ fn failures_with_shared_keys_are_as_frequent_as_predicted() {
     let space = Space { extension: 0, ..Space::default() };
     let first = Subject::among(&first, relaxed(), &space, on_the_grid).unwrap();
     let its = Space::default().only(&first.solution.parameters);
-    let looser = (0..8).map(|step| relaxed() + f64::from(step) / 2.0);
-    let second =
-        looser.filter_map(|p_fail| Subject::among(&second, p_fail, &its, on_the_grid)).next().unwrap();
+    let mut looser = (0..8).map(|step| relaxed() + f64::from(step) / 2.0);
+    let second = looser.find_map(|p_fail| Subject::among(&second, p_fail, &its, on_the_grid)).unwrap();
     let inferences = 11_500;
     let seen = failures([&first, &second], inferences);
     for (subject, seen) in [&first, &second].into_iter().zip(seen) {
