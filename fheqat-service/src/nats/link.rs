@@ -108,6 +108,12 @@ impl Link {
                     Event::Disconnected | Event::Closed => drop(tell.send_replace(false)),
                     _ => {}
                 }
+                // The client says no more of a certificate that it does not accept.
+                if matches!(&event, Event::ClientError(error) if error.to_string().contains("IO error")) {
+                    tracing::warn!(
+                        "no NATS at this address, or one whose certificate is not of an authority that is trusted: see --nats-ca"
+                    );
+                }
                 tracing::info!(%event, "NATS");
                 std::future::ready(())
             });
