@@ -57,7 +57,7 @@ pub mod prelude {
     #[cfg(feature = "fhe")]
     pub use crate::{
         compile::{CompileError, CompileOptions, Compiled},
-        params::{Results, cost::Prices, objective::Objective},
+        params::{Results, SmallKey, cost::Prices, objective::Objective},
     };
 }
 

@@ -29,6 +29,9 @@ pub(crate) struct Options {
     /// that stay with the key's owner
     #[arg(long, default_value_t = 128.0)]
     p_fail: f64,
+    /// Small keys of uniform bits instead of bits in blocks
+    #[arg(long)]
+    uniform_keys: bool,
     /// Close with one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -121,7 +124,12 @@ pub(crate) fn encrypted(
     encrypt: impl FnOnce(&Client) -> Result<Vec<EncryptedInput>, EncryptError>,
 ) -> Result<Encrypted, MainError> {
     let prices = Prices::of_this_machine()?;
-    let compile = CompileOptions::default().p_fail(options.p_fail()).threads(options.threads).prices(prices);
+    let small_key = if options.uniform_keys { SmallKey::Uniform } else { SmallKey::Blocks };
+    let compile = CompileOptions::default()
+        .p_fail(options.p_fail())
+        .small_key(small_key)
+        .threads(options.threads)
+        .prices(prices);
     let (compiled, compile_s) = timed(|| circuit.compile(&compile));
     let compiled = compiled?;
     let report = compiled.report();
