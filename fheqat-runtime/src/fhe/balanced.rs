@@ -2,7 +2,8 @@
 //!
 //! What a decomposition drops is multiplied by key bits: its variance rises with the ones of both keys. A key is therefore drawn anew
 //! until its ones are at most [`ONES`] standard deviations from the half, `|ones - n/2| <= ONES sqrt(n) / 2`, which two of three are.
-//! Whatever is gained by attacking such keys is gained against two of three uniform ones: at most 0.6 bits are lost.
+//! Whatever is gained by attacking such keys is gained against two of three uniform ones: at most 0.6 bits are lost. Of keys in blocks five
+//! of six have few enough ones.
 
 use tfhe::core_crypto::{
     commons::math::random::{RandomGenerable, UniformBinary},
@@ -87,5 +88,33 @@ mod tests {
         }
         // Not the half itself: all in between are there.
         assert!(seen.iter().any(|&deviations| deviations < -0.7) && seen.iter().any(|&most| most > 0.7));
+    }
+
+    #[test]
+    fn blocks_have_one_of_four_values_alike_and_few_ones() {
+        let mut generator = SecretRandomGenerator::new(SystemSeeder.seed());
+        let mut seen = [0_u32; SmallKey::BLOCK + 1];
+        let mut deviations = Vec::new();
+        for dimension in [582, 966].into_iter().cycle().take(200) {
+            let mut bits = vec![0_u32; dimension];
+            draw_small(&mut bits, SmallKey::Blocks, &mut generator);
+            for block in bits.chunks_exact(SmallKey::BLOCK) {
+                assert!(block.iter().sum::<u32>() <= 1, "{block:?}");
+                seen[block.iter().position(|&bit| bit == 1).unwrap_or(SmallKey::BLOCK)] += 1;
+            }
+            let ones = f64::from(bits.iter().sum::<u32>()) - dimension as f64 * SmallKey::Blocks.mean();
+            deviations.push(ones / SmallKey::Blocks.deviation_of_ones(LweDimension(dimension)));
+        }
+        assert!(deviations.iter().all(|&deviation| deviation <= ONES));
+        assert!(deviations.iter().any(|&deviation| deviation > 0.5));
+        assert!(deviations.iter().any(|&deviation| deviation < -1.0));
+        // The bound takes ones from each place alike: about 0.3 deviations of 51,600 blocks in all.
+        let blocks = f64::from(seen.iter().sum::<u32>());
+        let ones = &seen[..SmallKey::BLOCK];
+        let mean = f64::from(ones.iter().sum::<u32>()) / ones.len() as f64;
+        assert!((mean / blocks - 0.25).abs() < 0.01, "{seen:?}");
+        for &count in ones {
+            assert!((f64::from(count) - mean).abs() < 5.0 * mean.sqrt(), "{seen:?}");
+        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A rotation over `w = 2^extension` interleaved ring polynomials sees a grid of `2wN` points. A mask element on a
 //! multiple of `2^(extension - h)` grid steps needs `2^h` external products (see `fhe::server::rotate`), so each element is
-//! rounded to the `h` with the least `2^h + lambda * error^2`, error in grid steps. Errors are public and the key's
-//! bits have mean 1/2, so half their sum is put back into the body and each adds `error^2 / 4` of variance.
+//! rounded to the `h` with the least `2^h + lambda * error^2`, error in grid steps. Elements of one step, where the small key's bits are
+//! in blocks, have one `h`, with the least `2^h + lambda * (sum of error^2)`. Errors are public and the key's bits have a known mean, so the
+//! mean times their sum is put back into the body; what each adds is in [`Parameters::error_weight`](super::Parameters::error_weight).
 
 use std::sync::LazyLock;
 
