@@ -112,11 +112,11 @@ impl Parameters {
         n * self.transforms_repeat() * transforms + self.drops() * rounding + key
     }
 
-    /// The same of what the transforms round. In blocks, products with powers of X round too: 2.7 to 3.3 times the fit was measured.
+    /// The same of what the transforms round. In blocks, products with powers of X round too: 2.5 to 3.1 times the fit was measured.
     fn transforms_repeat(&self) -> f64 {
         match self.small_key {
             SmallKey::Uniform => 1.0,
-            SmallKey::Blocks => 3.5,
+            SmallKey::Blocks => 3.2,
         }
     }
 

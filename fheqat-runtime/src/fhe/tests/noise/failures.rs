@@ -144,21 +144,19 @@ fn failures_are_as_frequent_as_predicted() {
     counts.check();
 }
 
-/// Two models with one client key and one set of evaluation keys: parameters are the first's, and the second's rotations are
-/// as rough as they may be.
+/// Two models with one client key and one set of evaluation keys, whose parameters are the cheapest for the first.
 #[test]
 #[ignore = "a quarter of an hour: 100,000 bootstraps at a relaxed probability of failure"]
 fn failures_with_shared_keys_are_as_frequent_as_predicted() {
-    let [first, second] = [(4, 2), (8, 1)].map(|(reach_of, tables)| chain(reach_of, tables));
+    let [first, second] = [2, 1].map(|tables| chain(4, tables));
     let space = Space { extension: 0, ..Space::default() };
     let first = Subject::among(&first, relaxed(), &space, on_the_grid).unwrap();
-    let its = Space::default().only(&first.solution.parameters);
-    let mut looser = (0..8).map(|step| relaxed() + f64::from(step) / 2.0);
-    let second = looser.find_map(|p_fail| Subject::among(&second, p_fail, &its, on_the_grid)).unwrap();
-    let inferences = 11_500;
+    let its = space.only(&first.solution.parameters);
+    let second = Subject::among(&second, relaxed(), &its, on_the_grid).unwrap();
+    let inferences = 6_000;
     let seen = failures([&first, &second], inferences);
     for (subject, seen) in [&first, &second].into_iter().zip(seen) {
-        assert!(predicted(subject, SHARE) > 1.0 / 512.0, "{} hardly fails", subject.describe());
+        assert!(predicted(subject, SHARE) > 1.0 / 1024.0, "{} hardly fails", subject.describe());
         let mut counts = Counts::default();
         counts.add(subject, seen, inferences);
         counts.check();
