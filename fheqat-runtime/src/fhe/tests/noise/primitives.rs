@@ -339,7 +339,10 @@ fn switches(parameters: Parameters, keys: usize, count: usize) -> Vec<(String, R
             SmallKey::Uniform => 1.0,
             SmallKey::Blocks => 0.93,
         };
-        assert!(ratio.mean >= of_fewest - slack(ratio.samples), "{modulus_switch:?} is predicted to the point");
+        assert!(
+            ratio.mean >= of_fewest - slack(ratio.samples),
+            "{modulus_switch:?} is predicted to the point"
+        );
         let (size, kind) = (parameters.polynomial_size.0, parameters.small_key);
         (format!("modulus switch, N {size}, {kind:?}, {modulus_switch:?}"), ratio)
     });
