@@ -144,7 +144,8 @@ fn failures_are_as_frequent_as_predicted() {
     counts.check();
 }
 
-/// Two models with one client key and one set of evaluation keys, whose parameters are the cheapest for the first.
+/// Two models with one client key and one set of evaluation keys, whose parameters are the cheapest for the first. The
+/// second has less noise under them, and hardly fails.
 #[test]
 #[ignore = "a quarter of an hour: 100,000 bootstraps at a relaxed probability of failure"]
 fn failures_with_shared_keys_are_as_frequent_as_predicted() {
@@ -156,7 +157,6 @@ fn failures_with_shared_keys_are_as_frequent_as_predicted() {
     let inferences = 6_000;
     let seen = failures([&first, &second], inferences);
     for (subject, seen) in [&first, &second].into_iter().zip(seen) {
-        assert!(predicted(subject, SHARE) > 1.0 / 1024.0, "{} hardly fails", subject.describe());
         let mut counts = Counts::default();
         counts.add(subject, seen, inferences);
         counts.check();
