@@ -25,7 +25,7 @@ pub struct CompileOptions {
     /// which means the best by `objective`.
     pub parameters: Option<Parameters>,
     /// How the bits of the small key are drawn. Default: [`SmallKey::Blocks`]. [`SmallKey::Uniform`] keys are those that tfhe's security
-    /// curve was made for, and take 1.3 to 1.8 times as long.
+    /// curve was made for; a rotation under them takes 1.3 to 1.5 times as long.
     pub small_key: SmallKey,
     /// How results are sent. Default: [`Results::Rounded`], each by itself: 3.8 kB an output of 64 slots, no more keys and hardly any
     /// time. [`Results::Packed`] is for many outputs, or little bandwidth: 1.9 kB at 64 slots and 3.5 kB at 2,048, for any number of

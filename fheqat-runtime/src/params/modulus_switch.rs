@@ -6,11 +6,9 @@
 //! in blocks, have one `h`, with the least `2^h + lambda * (sum of error^2)`. Errors are public and the key's bits have a known mean, so the
 //! mean times their sum is put back into the body; what each adds is in [`Parameters::error_weight`](super::Parameters::error_weight).
 
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 
-use super::SmallKey;
+use super::{SmallKey, small_key::OfEachKind};
 
 /// The widest extension searched.
 pub const MAX_EXTENSION: u32 = 5;
@@ -92,21 +90,22 @@ impl ModulusSwitch {
         f64::from(1_u32 << family) + self.error_weight * squares
     }
 
-    /// The average over mask elements, which are uniform.
+    /// The average over mask elements, which are uniform: a mean over thousands of steps, which [`every_candidate`] has once and for all.
     #[must_use]
     pub fn rounding(self, small_key: SmallKey) -> Rounding {
         Samples::new(self.extension, small_key).rounding(self)
     }
 }
 
-/// Squared errors of steps whose mask elements are spread evenly over one coarse step, by family: in grid steps, summed over the step.
+/// Steps that stand for all: their mask elements are spread evenly over one coarse step of the grid, one by itself at equal distances,
+/// several by Korobov's lattice, of multipliers 1, a and a^2 modulo a prime.
 struct Samples {
+    /// By step and family, the squared errors of its elements in grid steps, summed.
     squares: Vec<Vec<f64>>,
+    /// Of one step.
     elements: usize,
 }
 
-/// Steps of as many elements that stand for all: of one element evenly spaced, of several by a lattice (Korobov's, of multipliers 1, a and
-/// a^2 modulo a prime).
 impl Samples {
     fn new(extension: u32, small_key: SmallKey) -> Self {
         const LOG_COARSE: u32 = 8;
@@ -161,17 +160,10 @@ impl Samples {
 /// The modulus switches that the search tries, by extension and falling error.
 #[must_use]
 pub fn every_candidate(small_key: SmallKey) -> &'static [Vec<(ModulusSwitch, Rounding)>] {
-    type Candidates = LazyLock<Vec<Vec<(ModulusSwitch, Rounding)>>>;
-    static OF_UNIFORM: Candidates = LazyLock::new(|| of_every_extension(SmallKey::Uniform));
-    static OF_BLOCKS: Candidates = LazyLock::new(|| of_every_extension(SmallKey::Blocks));
-    match small_key {
-        SmallKey::Uniform => &OF_UNIFORM,
-        SmallKey::Blocks => &OF_BLOCKS,
-    }
-}
-
-fn of_every_extension(small_key: SmallKey) -> Vec<Vec<(ModulusSwitch, Rounding)>> {
-    (0..=MAX_EXTENSION).map(|extension| candidates(extension, small_key)).collect()
+    static CANDIDATES: OfEachKind<Vec<Vec<(ModulusSwitch, Rounding)>>> = OfEachKind::new();
+    let of_every_extension =
+        || (0..=MAX_EXTENSION).map(|extension| candidates(extension, small_key)).collect();
+    CANDIDATES.get_or_init(small_key, of_every_extension)
 }
 
 /// The modulus switches of one extension that the search tries, by falling error.

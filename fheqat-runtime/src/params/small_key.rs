@@ -1,6 +1,6 @@
 //! How the bits of the small key are drawn, and what that asks of its noise.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,25 @@ impl SmallKey {
         match self {
             Self::Uniform => dimension,
             Self::Blocks => LweDimension(dimension.0.saturating_sub(Self::LONGER)),
+        }
+    }
+}
+
+/// What depends on the kind of small keys alone, made once for each.
+pub(super) struct OfEachKind<T> {
+    uniform: OnceLock<T>,
+    blocks: OnceLock<T>,
+}
+
+impl<T> OfEachKind<T> {
+    pub(super) const fn new() -> Self {
+        Self { uniform: OnceLock::new(), blocks: OnceLock::new() }
+    }
+
+    pub(super) fn get_or_init(&self, small_key: SmallKey, make: impl FnOnce() -> T) -> &T {
+        match small_key {
+            SmallKey::Uniform => self.uniform.get_or_init(make),
+            SmallKey::Blocks => self.blocks.get_or_init(make),
         }
     }
 }

@@ -83,9 +83,9 @@ impl Switched {
                 }
             }
         }
-        let mean_of = small_key.bits_of_a_step() as i64 + 1;
+        let one_over_mean = small_key.bits_of_a_step() as i64 + 1;
         let half_step = 1_u32 << (31 - log_grid);
-        let centred = body.wrapping_add((errors / mean_of) as u32).wrapping_sub(half_step);
+        let centred = body.wrapping_add((errors / one_over_mean) as u32).wrapping_sub(half_step);
         let Rounded { values: [body], .. } = ModulusSwitch::PLAIN.round([centred], log_grid);
         self.body = body;
     }

@@ -1,6 +1,6 @@
 //! What the parameters must keep, and where the search looks for them.
 
-use std::{ops::RangeInclusive, sync::LazyLock};
+use std::ops::RangeInclusive;
 
 use crate::params::dimension::{GlweDimension, LweDimension, PolynomialSize};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::params::Parameters;
 use crate::params::{
     Bytes, Decomposition, Log2Probability, Packing, Results, SmallKey, cost, modulus_switch::MAX_EXTENSION,
-    objective::Objective, packing,
+    objective::Objective, packing, small_key::OfEachKind,
 };
 
 /// What the parameters must keep.
@@ -61,12 +61,8 @@ pub struct Space {
 impl Space {
     /// All that is searched with keys of one kind, made once.
     pub(crate) fn whole(small_key: SmallKey) -> &'static Self {
-        static OF_UNIFORM: LazyLock<Space> = LazyLock::new(|| Space::of(SmallKey::Uniform));
-        static OF_BLOCKS: LazyLock<Space> = LazyLock::new(|| Space::of(SmallKey::Blocks));
-        match small_key {
-            SmallKey::Uniform => &OF_UNIFORM,
-            SmallKey::Blocks => &OF_BLOCKS,
-        }
+        static WHOLE: OfEachKind<Space> = OfEachKind::new();
+        WHOLE.get_or_init(small_key, || Space::of(small_key))
     }
 
     /// Whether the search could choose these parameters: then their noise is the least that is secure, and what they predict was

@@ -1,12 +1,13 @@
 //! Decompositions that no other beats. Those of as many levels cost the same, so among them noise alone decides; and which base has
 //! the least depends on the key's shape: 2^18 at 3 polynomials of 512 coefficients, 2^23 at one of 2048.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 use super::Space;
 use crate::params::{
     Decomposition, Parameters, SmallKey,
     dimension::{GlweDimension, LweDimension, PolynomialSize},
+    small_key::OfEachKind,
 };
 
 type Shape = (GlweDimension, PolynomialSize);
@@ -19,14 +20,8 @@ pub(super) struct Undominated {
 
 impl Undominated {
     pub(super) fn of_whole_space(small_key: SmallKey) -> &'static Self {
-        static OF_UNIFORM: LazyLock<Undominated> =
-            LazyLock::new(|| Undominated::new(Space::whole(SmallKey::Uniform)));
-        static OF_BLOCKS: LazyLock<Undominated> =
-            LazyLock::new(|| Undominated::new(Space::whole(SmallKey::Blocks)));
-        match small_key {
-            SmallKey::Uniform => &OF_UNIFORM,
-            SmallKey::Blocks => &OF_BLOCKS,
-        }
+        static UNDOMINATED: OfEachKind<Undominated> = OfEachKind::new();
+        UNDOMINATED.get_or_init(small_key, || Self::new(Space::whole(small_key)))
     }
 
     fn new(space: &Space) -> Self {
