@@ -24,7 +24,7 @@ use self::{
     client::{Answer, Asker},
     report::Report,
 };
-use super::trust::Trust;
+use super::trust::{self, Trust};
 
 /// Sends a bounded number of encrypted requests to a server, decrypts every result and checks it
 #[derive(clap::Args)]
@@ -103,15 +103,11 @@ async fn load(options: &Options) -> Result<Report, MainError> {
     }
     let started = if options.url.is_some() { None } else { Some(Started::new(&options.models).await?) };
     let url = options.url.clone().or_else(|| started.as_ref().map(|started| started.url.clone()));
-    let token = options.token.clone().or_else(|| std::env::var("FHEQAT_TOKEN").ok());
+    let token = trust::token(options.token.as_ref());
     let (url, token) = (url.unwrap_or_default(), token.filter(|_| options.url.is_some()));
     let certificates = options.trust.certificates()?;
     let asker = Asker::new(&url, token.clone(), &certificates)?;
-    let mut service =
-        Service::with_options(&url, fheqat_client::Options { certificates, ..Default::default() })?;
-    if let Some(token) = &token {
-        service = service.with_token(token)?;
-    }
+    let service = trust::service(&url, certificates, token.as_deref())?;
     let half = client_half(&service, options.model.as_deref()).await?;
     let mut parties = Vec::new();
     for _ in 0..clients {

@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use fheqat::MainError;
-use fheqat_client::{KeyFolder, RemoteModel, Service, Version};
+use fheqat_client::{KeyFolder, RemoteModel, Version};
 
-use super::{answers, files, samples::Source, trust::Trust};
+use super::{
+    answers, files,
+    samples::Source,
+    trust::{self, Trust},
+};
 
 /// Asks a service for predictions: encrypts samples, sends them, and decrypts the results
 ///
@@ -43,12 +47,8 @@ pub(crate) fn run(options: &Options, json: bool) -> Result<(), MainError> {
 
 async fn predict(options: &Options, json: bool) -> Result<(), MainError> {
     let Options { url, model, version, token, keys, output, trust, source } = options;
-    let certificates = trust.certificates()?;
-    let mut service =
-        Service::with_options(url, fheqat_client::Options { certificates, ..Default::default() })?;
-    if let Some(token) = token.clone().or_else(|| std::env::var("FHEQAT_TOKEN").ok()) {
-        service = service.with_token(&token)?;
-    }
+    let token = trust::token(token.as_ref());
+    let service = trust::service(url, trust.certificates()?, token.as_deref())?;
     let version = version.map_or(Version::Latest, Version::Number);
     let model = RemoteModel::open(service, model, version, KeyFolder::new(keys)).await?;
     let codec = model.half().codec();
